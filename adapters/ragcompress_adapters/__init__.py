@@ -1,0 +1,1 @@
+"""Adapters of ragcompress to RAG frameworks. They use public names of the core only."""

@@ -1,0 +1,1 @@
+"""Evaluation harness of ragcompress: datasets, metrics, baselines, probe training."""

@@ -1,0 +1,308 @@
+"""The values that flow through ragcompress, each frozen and checked at birth.
+
+    documents → Segmentation → Attention → Scores → Selection → CompressedContext
+
+Shape glossary, the same everywhere: L layers, H query heads, T tokens of a prompt, R query rows that are
+read, S sentences, D documents, P passages (prompts). Offsets are code points, half open; token spans end
+in ``_token``. *ratio* is always kept ÷ original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+Kind = Literal["prose", "code", "table", "list item", "heading"]
+Reason = Literal["over_budget", "did_not_fit", "too_long"]
+FloatArray = NDArray[np.float64]
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One retrieved text.
+
+    ``id`` may repeat or be missing: everything in ragcompress maps by position. ``metadata`` is carried
+    along untouched (and held read-only; the caller's mapping is never written to).
+    """
+
+    text: str
+    title: str | None = None
+    id: str | None = None
+    metadata: Mapping[str, Any] = field(default=_EMPTY)
+
+    def __post_init__(self) -> None:
+        for name, value in (("text", self.text), ("title", self.title), ("id", self.id)):
+            if not (isinstance(value, str) or (value is None and name != "text")):
+                raise InputError(f"Document.{name} must be a string, got {type(value).__name__}")
+        try:
+            (self.text + (self.title or "")).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"a document holds a lone surrogate at character {error.start}, which is no valid text; "
+                "decode its bytes with errors='replace' first"
+            ) from None
+        if not isinstance(self.metadata, Mapping):
+            raise InputError(f"Document.metadata must be a mapping, got {type(self.metadata).__name__}")
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A unit that is kept or dropped as a whole: a sentence, or a block such as a table or a code fence.
+
+    ``documents[document].text[start_char:end_char] == text``; ``document`` is a position, not an id.
+    """
+
+    document: int
+    start_char: int
+    end_char: int
+    text: str
+    kind: Kind = "prose"
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """Documents and their sentences, in order, not overlapping, with only white space outside them.
+
+    Raises:
+        InputError: if a sentence is not the slice it says, is out of order, or text lies outside.
+    """
+
+    documents: tuple[Document, ...]
+    sentences: tuple[Sentence, ...]
+
+    def __post_init__(self) -> None:
+        document, end = 0, 0
+        for index, s in enumerate(self.sentences):
+            if not 0 <= s.document < len(self.documents):
+                raise InputError(f"sentence {index} belongs to document {s.document} of {len(self.documents)}")
+            while document < s.document:
+                self._check_blank(document, end, len(self.documents[document].text))
+                document, end = document + 1, 0
+            if s.document < document or s.start_char < end or s.end_char <= s.start_char:
+                raise InputError(f"sentence {index} overlaps the one before it or is out of order")
+            if self.documents[document].text[s.start_char : s.end_char] != s.text:
+                raise InputError(f"sentence {index} is not the slice of its document that it says it is")
+            self._check_blank(document, end, s.start_char)
+            end = s.end_char
+        for rest in range(document, len(self.documents)):
+            self._check_blank(rest, end if rest == document else 0, len(self.documents[rest].text))
+
+    def _check_blank(self, document: int, start: int, end: int) -> None:
+        outside = self.documents[document].text[start:end]
+        if outside.strip():
+            raise InputError(f"document {document} has text outside its sentences: {outside.strip()[:40]!r}")
+
+    def gap_before(self, index: int) -> str:
+        """White space between sentence ``index`` and the one before it in its document (or its start)."""
+        s = self.sentences[index]
+        start = 0
+        if index and self.sentences[index - 1].document == s.document:
+            start = self.sentences[index - 1].end_char
+        return self.documents[s.document].text[start : s.start_char]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What one prompt's query rows look at, pooled to sentences.
+
+    Attributes:
+        mass: float32 (R, L, H, S): softmaxed attention summed over a sentence's tokens; a row that stands
+            for several tokens (the question) is their mean. Each (row, layer, head) sums to at most 1; the
+            rest went to the template, the title, the tail itself, and above all to the first token.
+        n_tokens: (S,) tokens of each sentence in this prompt, at least 1 each.
+        rows: names of the R rows.
+        proxy: fingerprint of the proxy that was probed.
+    """
+
+    mass: NDArray[np.float32]
+    n_tokens: NDArray[np.int64]
+    rows: tuple[str, ...]
+    proxy: str
+
+    def __post_init__(self) -> None:
+        if self.mass.ndim != 4 or self.mass.shape[0] != len(self.rows):
+            raise InputError(f"attention mass must be (rows, layers, heads, sentences), got {self.mass.shape}")
+        if self.mass.shape[3] != len(self.n_tokens):
+            raise InputError(f"{self.mass.shape[3]} sentences but {len(self.n_tokens)} token counts")
+        if not np.isfinite(self.mass).all() or (self.mass < 0).any():
+            raise InputError("attention mass must be finite and not negative")
+        if self.mass.size and float(self.mass.sum(-1).max()) > 1.0 + 1e-3:
+            raise InputError("a row of attention sums to more than 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One number per sentence, higher is better.
+
+    Attributes:
+        values: float64 (S,), read-only, finite; a probability in [0, 1] where ``calibrated``.
+        scorer: name of the scorer.
+        settings: what the scorer was set to, JSON-able.
+    """
+
+    values: FloatArray
+    scorer: str
+    calibrated: bool = False
+    settings: Mapping[str, Any] = field(default=_EMPTY)
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float64)
+        if values.ndim != 1 or not np.isfinite(values).all():
+            raise InputError(f"scores of {self.scorer!r} must be a finite vector, got shape {values.shape}")
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def ranking(self) -> tuple[int, ...]:
+        """Sentence indices, best first; ties by position."""
+        return tuple(int(i) for i in np.argsort(-self.values, kind="stable"))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may be kept: exactly one of the two.
+
+    Attributes:
+        max_tokens: ceiling on the rendered text, in tokens of the counter; at least 1.
+        ratio: ceiling as a share of the rendered original, 0 < ratio ≤ 1.
+    """
+
+    max_tokens: int | None = None
+    ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.max_tokens is None) == (self.ratio is None):
+            raise InputError("give exactly one of max_tokens and ratio")
+        if self.max_tokens is not None:
+            if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, int):
+                raise InputError(f"max_tokens must be a whole number, got {self.max_tokens!r}")
+            if self.max_tokens < 1:
+                raise InputError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        if self.ratio is not None and not 0 < self.ratio <= 1:
+            raise InputError(f"ratio must lie in (0, 1], got {self.ratio!r}")
+
+    def limit(self, tokens_before: int) -> int:
+        """Return the ceiling in tokens for an original of ``tokens_before`` tokens, rounded down."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        # Guard the floor against 0.3 * 10 = 2.9999999999999996.
+        return int(tokens_before * float(self.ratio or 0) + 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which sentences stay, and why the others go.
+
+    Attributes:
+        kept: sentence indices, ascending.
+        dropped: reason code for every other sentence: ``over_budget`` (ranks below all that were kept),
+            ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
+            ``too_long`` (does not fit even alone).
+    """
+
+    kept: tuple[int, ...]
+    dropped: Mapping[int, Reason]
+
+    def __post_init__(self) -> None:
+        if list(self.kept) != sorted(set(self.kept)):
+            raise InputError("kept sentences must be unique and ascending")
+        if set(self.kept) & set(self.dropped):
+            raise InputError("a sentence can't be both kept and dropped")
+        object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where a kept sentence stands: ``text[start:end]`` of the output is that sentence, unaltered."""
+
+    start: int
+    end: int
+    sentence: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedContext:
+    """What goes to the main LLM, with everything needed to trace it back.
+
+    Attributes:
+        text: the rendered context.
+        pieces: one per kept sentence, in the order of the output; ``text[p.start:p.end]`` is its sentence.
+        tokens_before: tokens of all documents, rendered the same way, in source order, nothing dropped.
+        tokens_after: tokens of ``text``; at most ``limit``.
+        limit: the budget in tokens.
+        order: name of the order.
+        settings: everything that decided the result, JSON-able.
+        seconds: wall time per stage.
+        passthrough: why nothing was compressed (``on_error="passthrough"``), else None.
+    """
+
+    text: str
+    question: str
+    segmentation: Segmentation
+    scores: Scores
+    selection: Selection
+    pieces: tuple[Piece, ...]
+    tokens_before: int
+    tokens_after: int
+    limit: int
+    order: str
+    settings: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    passthrough: str | None = None
+
+    def __post_init__(self) -> None:
+        if sorted(p.sentence for p in self.pieces) != list(self.selection.kept):
+            raise InputError("the rendered pieces are not the selected sentences")
+        for p in self.pieces:
+            if self.text[p.start : p.end] != self.segmentation.sentences[p.sentence].text:
+                raise InputError(f"sentence {p.sentence} was altered by rendering")
+        if self.passthrough is None and self.tokens_after > self.limit:
+            raise InputError(f"{self.tokens_after} tokens rendered, {self.limit} allowed")
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "seconds", MappingProxyType(dict(self.seconds)))
+
+    @property
+    def ratio(self) -> float:
+        """Kept ÷ original, in tokens of the counter; 1.0 for an empty original."""
+        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
+        sentences, documents = self.segmentation.sentences, self.segmentation.documents
+        values = self.scores.values
+
+        def place(index: int) -> dict[str, Any]:
+            s = sentences[index]
+            return {
+                "document": s.document,
+                "source": documents[s.document].metadata.get("source", documents[s.document].id),
+                "start_char": s.start_char,
+                "end_char": s.end_char,
+                "score": float(values[index]),
+            }
+
+        result: dict[str, Any] = {
+            "text": self.text,
+            "question": self.question,
+            "tokens_before": self.tokens_before,
+            "tokens_after": self.tokens_after,
+            "limit": self.limit,
+            "ratio": self.ratio,
+            "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
+            "dropped": [{**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())],
+            "order": self.order,
+            "settings": dict(self.settings),
+            "seconds": dict(self.seconds),
+        }
+        if self.passthrough is not None:
+            result["passthrough"] = self.passthrough
+        return result

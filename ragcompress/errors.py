@@ -1,0 +1,77 @@
+"""The errors of ragcompress: one family, each also the builtin that a caller would catch.
+
+    RagCompressError
+    ├── InputError            (ValueError)    an argument or a document that can't be used
+    │   └── BudgetTooSmall                    no sentence fits; says the smallest budget that would work
+    ├── UnknownName           (KeyError)      no scorer, model, order … of that name; lists those there are
+    ├── MissingExtra          (ImportError)   an optional dependency is not installed; names the extra
+    ├── ModelError            (RuntimeError)  a model file is missing, broken or of an unsupported shape
+    │   └── ModelNotFound                     not in the cache, and it could not (or should not) be fetched
+    ├── ProbeMismatch         (ValueError)    a probe that was trained on another proxy or template
+    └── DataError             (OSError)       a file that can't be read or written
+"""
+
+from __future__ import annotations
+
+
+class RagCompressError(Exception):
+    """Base of all errors that ragcompress raises on purpose."""
+
+
+class InputError(RagCompressError, ValueError):
+    """An argument or a document that can't be used as it is."""
+
+
+class BudgetTooSmall(InputError):
+    """Not one sentence fits into the budget.
+
+    Attributes:
+        limit: the budget that was asked for, in tokens of the caller's counter.
+        smallest: the smallest budget, in tokens, at which one sentence fits.
+    """
+
+    def __init__(self, limit: int, smallest: int) -> None:
+        self.limit = limit
+        self.smallest = smallest
+        super().__init__(
+            f"no sentence fits into {limit} tokens; the smallest budget that works here is {smallest} tokens"
+        )
+
+
+class UnknownName(RagCompressError, KeyError):
+    """A name that is not among those known."""
+
+    def __init__(self, kind: str, name: str, known: list[str]) -> None:
+        self.name = name
+        self.known = known
+        super().__init__(f"unknown {kind} {name!r}; known are: {', '.join(known) or 'none'}")
+
+    def __str__(self) -> str:
+        """Return the plain message: KeyError would quote it."""
+        return str(self.args[0])
+
+
+class MissingExtra(RagCompressError, ImportError):
+    """A package that an optional feature needs is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{feature} needs the extra {extra!r}; from a checkout of ragcompress: pip install -e '.[{extra}]'"
+        )
+
+
+class ModelError(RagCompressError, RuntimeError):
+    """A model file that is broken, or of a shape that is not supported."""
+
+
+class ModelNotFound(ModelError):
+    """A model that is not in the cache and could not be fetched."""
+
+
+class ProbeMismatch(RagCompressError, ValueError):
+    """A probe that was trained on another proxy, template or set of layers."""
+
+
+class DataError(RagCompressError, OSError):
+    """A file that can't be read or written."""

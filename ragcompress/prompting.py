@@ -1,0 +1,176 @@
+"""Prompts for the proxy, built from pieces whose token spans are recorded while building.
+
+A prompt is ``prefix + tail``. The prefix (template head, title, passage) does not depend on the question, so
+in a causal model its keys and values don't either. The tail holds the question; its rows are read.
+
+    Given the following information: {title}\\n{passage}
+    Answer the following question based on the given information with one or few words: {question}
+    Answer:
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+
+from .data import Segmentation
+from .errors import InputError
+from .tokenizing import Tokenizer
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Wording around passage and question; after Sentinel (arXiv 2505.23277, section 3)."""
+
+    head: str = "Given the following information: "
+    title: str = "{title}\n"
+    known: str = "\nKnown:"
+    ask: str = "\nAnswer the following question based on the given information with one or few words:"
+    end: str = "\nAnswer:"
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that change with any wording."""
+        return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Token ids of one prompt, and where things stand in them.
+
+    Attributes:
+        prefix: ids of template head, title and passage.
+        tail: ids of the rest, the same for every passage of a question.
+        spans: (S,) token spans of the passage's sentences within ``prefix``; disjoint, ascending.
+        sentences: (S,) their indices in the segmentation. A sentence too long for one prompt has its parts
+            in several.
+        rows: token spans within ``tail``; each is read as the mean of its tokens' rows.
+        row_names: their names.
+    """
+
+    prefix: tuple[int, ...]
+    tail: tuple[int, ...]
+    spans: tuple[Span, ...]
+    sentences: tuple[int, ...]
+    rows: tuple[Span, ...]
+    row_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Tokens of the whole prompt."""
+        return len(self.prefix) + len(self.tail)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The question-independent part of a prompt: a stretch of one document, cut at sentence borders."""
+
+    document: int
+    prefix: tuple[int, ...]
+    spans: tuple[Span, ...]
+    sentences: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The part of a prompt that depends on the question, and the rows to read in it."""
+
+    ids: tuple[int, ...]
+    rows: tuple[Span, ...]
+    row_names: tuple[str, ...]
+
+
+def make_tail(
+    tokenizer: Tokenizer, template: Template, question: str, facts: Sequence[str] = ()
+) -> Tail:
+    """Build the tail for a question.
+
+    Args:
+        facts: sentences already known to matter, put before the question; with them a third row, the mean
+            over their tokens, is read.
+    """
+    known, fact_text = (template.known, " " + " ".join(facts)) if facts else ("", "")
+    pieces = tokenizer.encode([known, fact_text, template.ask, " " + question, template.end])
+    starts = [0]
+    for ids in pieces:
+        starts.append(starts[-1] + len(ids))
+    rows = {"last": (starts[5] - 1, starts[5]), "question": (starts[3], starts[4])}
+    if facts:
+        rows["facts"] = (starts[1], starts[2])
+    return Tail(tuple(i for ids in pieces for i in ids), tuple(rows.values()), tuple(rows))
+
+
+def cut_passages(
+    tokenizer: Tokenizer, template: Template, segmentation: Segmentation, max_tokens: int
+) -> tuple[Passage, ...]:
+    """Cut documents into passages of at most ``max_tokens`` tokens, evenly, at sentence borders.
+
+    A sentence that is longer than that is cut into parts of its own; no token is left out.
+
+    Args:
+        max_tokens: ceiling on a passage's own tokens, without template and title.
+    """
+    if max_tokens < 1:
+        raise InputError(f"passages of {max_tokens} tokens are not possible")
+    sentences = segmentation.sentences
+    encoded = tokenizer.encode([_piece(segmentation, i) for i in range(len(sentences))])
+    titles = [template.title.format(title=d.title) if d.title else "" for d in segmentation.documents]
+    heads = [list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])]
+    passages: list[Passage] = []
+    first = 0
+    while first < len(sentences):
+        document = sentences[first].document
+        stop = first
+        while stop < len(sentences) and sentences[stop].document == document:
+            stop += 1
+        parts = [p for i in range(first, stop) for p in _parts(i, encoded[i], max_tokens)]
+        passages += [_passage(document, heads[document], group) for group in _groups(parts, max_tokens)]
+        first = stop
+    return tuple(passages)
+
+
+def join(passage: Passage, tail: Tail) -> Prompt:
+    """Put a passage and a tail together."""
+    return Prompt(passage.prefix, tail.ids, passage.spans, passage.sentences, tail.rows, tail.row_names)
+
+
+def _piece(segmentation: Segmentation, index: int) -> str:
+    """A sentence with the white space before it, so that pieces tile the passage; none at the very start."""
+    gap = segmentation.gap_before(index)
+    first = not index or segmentation.sentences[index - 1].document != segmentation.sentences[index].document
+    return ("" if first else gap) + segmentation.sentences[index].text
+
+
+def _parts(index: int, ids: list[int], max_tokens: int) -> list[tuple[int, list[int]]]:
+    if len(ids) <= max_tokens:
+        return [(index, ids)]
+    size = ceil(len(ids) / ceil(len(ids) / max_tokens))
+    return [(index, ids[i : i + size]) for i in range(0, len(ids), size)]
+
+
+def _groups(parts: list[tuple[int, list[int]]], max_tokens: int) -> list[list[tuple[int, list[int]]]]:
+    """Greedy packing towards an even fill: the fewest passages, none much shorter than the others."""
+    total = sum(len(ids) for _, ids in parts)
+    goal = total / max(1, ceil(total / max_tokens))
+    groups: list[list[tuple[int, list[int]]]] = []
+    filled = 0
+    for part in parts:
+        size = len(part[1])
+        full = filled + size > max_tokens or filled + size / 2 > goal
+        # Two parts of one over-long sentence never share a passage: a sentence has one span per prompt.
+        if not groups or full or groups[-1][-1][0] == part[0]:
+            groups.append([])
+            filled = 0
+        groups[-1].append(part)
+        filled += size
+    return groups
+
+
+def _passage(document: int, head: list[int], group: list[tuple[int, list[int]]]) -> Passage:
+    ids, spans = list(head), []
+    for _, part in group:
+        spans.append((len(ids), len(ids) + len(part)))
+        ids += part
+    return Passage(document, tuple(ids), tuple(spans), tuple(index for index, _ in group))

@@ -1,0 +1,1 @@
+"""Proxies: a small frozen language model behind one method, ``probe``. Backends are imported lazily."""

@@ -1,0 +1,60 @@
+"""What a proxy is: the small frozen language model whose attention is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..data import Attention
+from ..prompting import Prompt
+from ..tokenizing import Tokenizer
+
+Progress = Callable[[int, int], None]
+"""Called with (prompts done, prompts in all) as the work goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyInfo:
+    """Which model this is and how it runs.
+
+    Attributes:
+        name: as the user named it.
+        fingerprint: hash of the weights as published (not of a conversion); a probe is bound to it.
+        n_layers, n_heads: L and H of the whole model.
+        max_tokens: longest prompt.
+        backend: ``onnx``, ``torch`` or ``fake``.
+        precision: what the matrix products run in, for instance ``float32``.
+    """
+
+    name: str
+    fingerprint: str
+    n_layers: int
+    n_heads: int
+    max_tokens: int
+    backend: str
+    precision: str
+
+
+class Proxy(Protocol):
+    """A frozen causal language model whose query rows can be read. Safe to use from several threads."""
+
+    @property
+    def info(self) -> ProxyInfo:
+        """Which model this is."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer."""
+        ...
+
+    def probe(
+        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
+    ) -> list[Attention]:
+        """Read the prompts' rows in the first ``n_layers`` layers; one ``Attention`` per prompt, in order.
+
+        Raises:
+            InputError: if a prompt is longer than ``info.max_tokens``, or ``n_layers`` is not in 1 … L.
+        """
+        ...

@@ -1,0 +1,82 @@
+"""Scorers: one file each, found by its name; a scorer gives one number per sentence and knows no budget.
+
+A file ``my_scorer.py`` in this folder (or an entry point in the group ``ragcompress.scorers``) with a class
+``Scorer`` is the scorer ``my-scorer``. The command line, the contract tests, the docs table and the
+evaluation runner pick it up by themselves.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Protocol
+
+from ..data import Scores, Segmentation
+from ..errors import InputError, UnknownName
+from ..proxy.base import Progress, Proxy
+
+DEFAULT = "passage-probe"
+_GROUP = "ragcompress.scorers"
+
+
+class Scorer(Protocol):
+    """Gives every sentence a number, higher is better.
+
+    Attributes:
+        name: the name it is found by.
+        needs_proxy: whether its constructor takes a keyword ``proxy``.
+    """
+
+    name: ClassVar[str]
+    needs_proxy: ClassVar[bool]
+
+    def score(
+        self, question: str, segmentation: Segmentation, *, progress: Progress | None = None
+    ) -> Scores:
+        """Score the sentences; S = 0 gives an empty vector. Inputs are never changed."""
+        ...
+
+
+def available() -> list[str]:
+    """Return the names of all scorers, sorted. Nothing is imported."""
+    own = {m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
+    return sorted(own | {e.name for e in entry_points(group=_GROUP)})
+
+
+def load(name: str) -> type[Scorer]:
+    """Import the class of one scorer.
+
+    Raises:
+        UnknownName: if there is none of that name.
+        MissingExtra: if it needs a package that is not installed.
+    """
+    if name not in available():
+        raise UnknownName("scorer", name, available())
+    for entry in entry_points(group=_GROUP):
+        if entry.name == name:
+            return entry.load()  # type: ignore[no-any-return]
+    return import_module(f"{__name__}.{name.replace('-', '_')}").Scorer  # type: ignore[no-any-return]
+
+
+def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:
+    """Build a scorer.
+
+    Args:
+        proxy: called, once, only if the scorer needs one.
+        settings: keyword arguments of its constructor.
+
+    Raises:
+        InputError: for a setting that it doesn't have, or when it needs a proxy and none is given.
+    """
+    cls = load(name)
+    known = sorted(set(inspect.signature(cls).parameters) - {"proxy"})
+    if unknown := sorted(set(settings) - set(known)):
+        raise InputError(f"scorer {name!r} has no setting {unknown[0]!r}; it has: {', '.join(known) or 'none'}")
+    if cls.needs_proxy:
+        if proxy is None:
+            raise InputError(f"scorer {name!r} needs a proxy")
+        settings["proxy"] = proxy()
+    return cls(**settings)
