@@ -22,7 +22,6 @@ from .errors import InputError
 Kind = Literal["prose", "code", "table", "list item", "heading"]
 Reason = Literal["over_budget", "did_not_fit", "too_long"]
 FloatArray = NDArray[np.float64]
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Document:
     text: str
     title: str | None = None
     id: str | None = None
-    metadata: Mapping[str, Any] = field(default=_EMPTY)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in (("text", self.text), ("title", self.title), ("id", self.id)):
@@ -152,7 +151,7 @@ class Scores:
     values: FloatArray
     scorer: str
     calibrated: bool = False
-    settings: Mapping[str, Any] = field(default=_EMPTY)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)

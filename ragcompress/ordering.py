@@ -1,0 +1,42 @@
+"""In which order the kept sentences reach the reader.
+
+Sentences are ordered one by one, not document by document: what is kept is sparse, a document seldom gives
+more than two sentences, and every run of sentences carries its document's title. Sentences of one document
+that come out next to each other in source order still read as one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .data import Scores
+from .errors import InputError, UnknownName
+
+ORDERS = ("source", "best-first", "best-last", "edges")
+
+
+def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:
+    """Put kept sentences in order; equal scores stay in source order.
+
+    Args:
+        name: ``source`` (as in the documents), ``best-first`` (falling score), ``best-last`` (rising score)
+            or ``edges``: the best first, the second best last, the third second, and so on inwards, because
+            readers use the middle of a long context least (Liu et al. 2023, arXiv 2307.03172). The very best
+            comes first whether the number of sentences is odd or even.
+        kept: indices of different sentences, in any order.
+
+    Raises:
+        UnknownName: if there is no such order.
+        InputError: if an index has no score.
+    """
+    if name not in ORDERS:
+        raise UnknownName("order", name, list(ORDERS))
+    values = scores.values
+    if any(not 0 <= i < len(values) for i in kept):
+        raise InputError(f"a kept sentence is not among the {len(values)} that have scores")
+    if name == "source":
+        return tuple(sorted(kept))
+    if name == "best-last":
+        return tuple(sorted(kept, key=lambda i: (values[i], i)))
+    ranked = sorted(kept, key=lambda i: (-values[i], i))
+    return tuple(ranked if name == "best-first" else ranked[0::2] + ranked[1::2][::-1])

@@ -1,0 +1,75 @@
+"""What every backend does with prompts before and after the model: checks, batches, pooling matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Attention
+from ..errors import InputError
+from ..prompting import Prompt
+from .base import Progress, ProxyInfo
+
+Run = Callable[[list[Prompt]], list[NDArray[np.float32]]]
+
+
+def probe_in_batches(
+    prompts: Sequence[Prompt], info: ProxyInfo, n_layers: int, batch_tokens: int, run: Run, progress: Progress | None
+) -> list[Attention]:
+    """Check the prompts, run them batch by batch, and return their attention in order.
+
+    Args:
+        batch_tokens: most tokens of a batch, padding included; a longer prompt makes a batch of its own.
+        run: gives mass (R, L, H, S) for each prompt of a batch; sentences beyond the prompt's own are cut off.
+
+    Raises:
+        InputError: if a prompt is longer than the proxy reads, or ``n_layers`` is not in 1 … L.
+    """
+    if not 1 <= n_layers <= info.n_layers:
+        raise InputError(f"n_layers must be 1 … {info.n_layers}, got {n_layers}")
+    for p in prompts:
+        if len(p) > info.max_tokens:
+            raise InputError(f"a prompt of {len(p)} tokens; {info.name} reads at most {info.max_tokens}")
+    found: dict[int, Attention] = {}
+    for batch in batches(prompts, batch_tokens):
+        chosen = [prompts[i] for i in batch]
+        for i, p, mass in zip(batch, chosen, run(chosen), strict=True):
+            spans = np.array(p.spans, dtype=np.int64).reshape(-1, 2)
+            own = np.ascontiguousarray(mass[..., : len(p.spans)])
+            found[i] = Attention(own, spans[:, 1] - spans[:, 0], p.row_names, info.fingerprint)
+        if progress:
+            progress(len(found), len(prompts))
+    return [found[i] for i in range(len(prompts))]
+
+
+def batches(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[int]]:
+    """Indices in batches of one tail and of similar length, longest first, each within ``batch_tokens``."""
+    ranked = sorted(range(len(prompts)), key=lambda i: (prompts[i].tail, prompts[i].rows, -len(prompts[i]), i))
+    result: list[list[int]] = []
+    for i in ranked:
+        first = prompts[result[-1][0]] if result else prompts[i]
+        alike = (first.tail, first.rows) == (prompts[i].tail, prompts[i].rows)
+        if result and alike and (len(result[-1]) + 1) * len(first) <= batch_tokens:
+            result[-1].append(i)
+        else:
+            result.append([i])
+    return result
+
+
+def row_weights(prompt: Prompt) -> NDArray[np.float32]:
+    """Matrix (R, tail tokens) that averages the tail's rows into the rows asked for."""
+    weights = np.zeros((len(prompt.rows), len(prompt.tail)), dtype=np.float32)
+    for row, (start, end) in enumerate(prompt.rows):
+        weights[row, start:end] = 1 / (end - start)
+    return weights
+
+
+def pool(prompts: Sequence[Prompt], n_tokens: int) -> NDArray[np.float32]:
+    """Matrices (B, n_tokens, S) that sum tokens into sentences, S the most of any prompt of the batch."""
+    result = np.zeros((len(prompts), n_tokens, max(len(p.spans) for p in prompts)), dtype=np.float32)
+    for row, p in enumerate(prompts):
+        for column, (start, end) in enumerate(p.spans):
+            result[row, start:end, column] = 1
+    return result

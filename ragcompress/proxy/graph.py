@@ -1,0 +1,248 @@
+"""The ONNX graph of a proxy, built from its weights with ``onnx`` alone: no torch, no export.
+
+The graph does what probing needs and no more: the first ``n_layers`` layers, no language-model head, and in
+the last layer nothing beyond its attention weights. It continues a prefix whose keys and values are given
+(of length 0 at the start), so that the same graph encodes passages and reads a question's rows:
+
+    inputs   input_ids (B, T) · positions (B, T) · mask (B, 1, 1, T, P+T), added to the scores
+             row_weights (R, T) · pool (B, 1, P+T, S) · past_key_i, past_value_i (B, KV, P, D)
+    outputs  mass_i (B, H, R, S) · key_i, value_i (B, KV, T, D)        for each layer i
+
+B prompts, T new tokens, P tokens of the prefix, KV key heads, D head size. ``mass`` is the softmaxed
+attention of the rows, averaged by ``row_weights`` and summed over each sentence's tokens by ``pool``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from ..errors import ModelError
+
+SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
+_MS = "com.microsoft"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The numbers of a Llama-shaped model that its graph depends on."""
+
+    architecture: str
+    n_layers: int
+    n_heads: int
+    n_key_heads: int
+    head_size: int
+    hidden: int
+    eps: float
+    rope: Mapping[str, Any]
+    max_tokens: int
+    window: int | None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Shape:
+        """Read a Hugging Face ``config.json``.
+
+        Raises:
+            ModelError: for an architecture or rotary embedding that the graph builder does not know.
+        """
+        architecture = str(config.get("model_type"))
+        if architecture not in SUPPORTED:
+            raise ModelError(
+                f"the onnx backend knows the shapes {', '.join(SUPPORTED)}, not {architecture!r}; "
+                "try the torch backend (--backend torch)"
+            )
+        # transformers 5 writes rope_parameters, 4 wrote rope_theta and rope_scaling.
+        rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+        rope.setdefault("rope_theta", config.get("rope_theta", 10_000.0))
+        rope.setdefault("rope_type", rope.get("type", "default"))
+        if rope["rope_type"] not in ("default", "linear", "llama3"):
+            raise ModelError(
+                f"the onnx backend knows the rotary embeddings default, linear and llama3, "
+                f"not {rope['rope_type']!r}; try the torch backend (--backend torch)"
+            )
+        try:
+            heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
+            uses_window = architecture == "mistral" or bool(config.get("use_sliding_window"))
+            return cls(
+                architecture,
+                int(config["num_hidden_layers"]),
+                heads,
+                int(config.get("num_key_value_heads") or heads),
+                int(config.get("head_dim") or hidden // heads),
+                hidden,
+                float(config.get("rms_norm_eps", 1e-6)),
+                rope,
+                int(config.get("max_position_embeddings", 2048)),
+                int(config["sliding_window"]) if uses_window and config.get("sliding_window") else None,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"config.json lacks or garbles {error}") from error
+
+
+def rope_caches(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines and sines (max_tokens, D/2) of the rotary embedding (RoFormer, arXiv 2104.09864, eq. 34)."""
+    d = shape.head_size
+    inverse = 1.0 / float(shape.rope["rope_theta"]) ** (np.arange(0, d, 2, dtype=np.float64) / d)
+    if shape.rope["rope_type"] == "linear":
+        inverse /= float(shape.rope["factor"])
+    if shape.rope["rope_type"] == "llama3":
+        inverse = _llama3(inverse, shape.rope)
+    angles = np.arange(shape.max_tokens, dtype=np.float64)[:, None] * inverse
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
+
+def _llama3(inverse: NDArray[np.float64], rope: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Llama 3.1's scaling: long waves are stretched by ``factor``, short ones stay, a ramp between."""
+    low, high = float(rope["low_freq_factor"]), float(rope["high_freq_factor"])
+    turns = float(rope["original_max_position_embeddings"]) * inverse / (2 * np.pi)
+    smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
+    return (1 - smooth) * inverse / float(rope["factor"]) + smooth * inverse
+
+
+class GraphBuilder:
+    """Collects nodes; one method per part of a layer. Weights are named, and stored outside the graph."""
+
+    def __init__(self, shape: Shape, n_layers: int, biased: bool) -> None:
+        """Prepare for the first ``n_layers`` layers; ``biased`` models have q, k and v biases."""
+        self.shape, self.n_layers, self.biased = shape, n_layers, biased
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.weights: list[str] = []
+
+    def op(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
+        """Add a node and return the name of its first output; the others are ``name.1``, ``name.2`` …"""
+        name = f"{kind.lower()}_{len(self.nodes)}"
+        names = [name] + [f"{name}.{i}" for i in range(1, outputs)]
+        self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
+        return name
+
+    def ints(self, *values: int) -> str:
+        """Return the name of a constant vector of int64."""
+        name = "ints_" + "_".join(str(v).replace("-", "m") for v in values)
+        self.constants[name] = numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+        return name
+
+    def weight(self, name: str) -> str:
+        """Refer to a stored weight."""
+        if name not in self.weights:
+            self.weights.append(name)
+        return name
+
+    def norm(self, x: str, weight: str) -> str:
+        """RMSNorm over the last axis."""
+        return self.op(
+            "SimplifiedLayerNormalization", x, self.weight(weight), epsilon=self.shape.eps, axis=-1, stash_type=1
+        )
+
+    def heads(self, x: str, n: int) -> str:
+        """(B, T, n·D) → (B, n, T, D)."""
+        return self.op(
+            "Transpose", self.op("Reshape", x, self.ints(0, 0, n, self.shape.head_size)), perm=[0, 2, 1, 3]
+        )
+
+    def project(self, x: str, layer: int, part: str, n: int) -> str:
+        """One of q, k, v with its bias and (Qwen3) its norm per head, as (B, n, T, D)."""
+        y = self.op("MatMul", x, self.weight(f"{layer}.{part}"))
+        if self.biased:
+            y = self.op("Add", y, self.weight(f"{layer}.{part}_bias"))
+        y = self.heads(y, n)
+        if self.shape.architecture == "qwen3" and part != "v":
+            y = self.norm(y, f"{layer}.{part}_norm")
+        if part == "v":
+            return y
+        return self.op("RotaryEmbedding", y, "positions", "cos", "sin", domain=_MS)
+
+    def attention(self, x: str, layer: int) -> str | None:
+        """Attention of one layer; records its outputs. Returns (B, T, H·D), or None in the last layer."""
+        s, groups = self.shape, self.shape.n_heads // self.shape.n_key_heads
+        q = self.project(x, layer, "q", s.n_heads)
+        key = self.project(x, layer, "k", s.n_key_heads)
+        self.op_named("Identity", f"key_{layer}", key)
+        keys = self.op("Concat", f"past_key_{layer}", key, axis=2)  # (B, KV, P+T, D)
+        # The G query heads that share a key head are stacked along the tokens: keys are never repeated.
+        q = self.op("Reshape", q, self.ints(0, s.n_key_heads, -1, s.head_size))  # (B, KV, G·T, D)
+        scores = self.op("MatMul", self.op("Mul", q, "scale"), self.op("Transpose", keys, perm=[0, 1, 3, 2]))
+        tokens = self.op("Shape", "input_ids", start=1, end=2)
+        split = self.op("Concat", self.ints(0, s.n_key_heads, groups), tokens, self.ints(-1), axis=0)
+        scores = self.op("Add", self.op("Reshape", scores, split), "mask")  # (B, KV, G, T, P+T)
+        weights = self.op("Softmax", scores, axis=-1)
+        flat = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(-1), axis=0)
+        rows = self.op("MatMul", "row_weights", self.op("Reshape", weights, flat))  # (B, H, R, P+T)
+        self.op_named("MatMul", f"mass_{layer}", rows, "pool")
+        if layer == self.n_layers - 1:
+            return None
+        value = self.project(x, layer, "v", s.n_key_heads)
+        self.op_named("Identity", f"value_{layer}", value)
+        values = self.op("Concat", f"past_value_{layer}", value, axis=2)
+        stacked = self.op("Concat", self.ints(0, s.n_key_heads, -1), self.op("Shape", scores, start=4), axis=0)
+        out = self.op("MatMul", self.op("Reshape", weights, stacked), values)  # (B, KV, G·T, D)
+        back = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(s.head_size), axis=0)
+        out = self.op("Transpose", self.op("Reshape", out, back), perm=[0, 2, 1, 3])
+        return self.op("Reshape", out, self.ints(0, 0, s.n_heads * s.head_size))
+
+    def op_named(self, kind: str, output: str, *inputs: str) -> None:
+        """Add a node whose output has a given name."""
+        self.nodes.append(helper.make_node(kind, list(inputs), [output]))
+
+    def feed_forward(self, x: str, layer: int) -> str:
+        """SwiGLU."""
+        gate = self.op("MatMul", x, self.weight(f"{layer}.gate"))
+        up = self.op("MatMul", x, self.weight(f"{layer}.up"))
+        gate = self.op("Mul", gate, self.op("Sigmoid", gate))
+        return self.op("MatMul", self.op("Mul", gate, up), self.weight(f"{layer}.down"))
+
+    def build(self) -> None:
+        """Add all layers."""
+        h = self.op("Gather", self.weight("embedding"), "input_ids")
+        for layer in range(self.n_layers):
+            out = self.attention(self.norm(h, f"{layer}.norm"), layer)
+            if out is None:
+                return
+            h = self.op("Add", h, self.op("MatMul", out, self.weight(f"{layer}.o")))
+            h = self.op("Add", h, self.feed_forward(self.norm(h, f"{layer}.norm2"), layer))
+
+    def model(self, locations: Mapping[str, onnx.TensorProto]) -> onnx.ModelProto:
+        """Return the finished model; ``locations`` gives each weight's tensor (stored outside)."""
+        cos, sin = rope_caches(self.shape)
+        small = [
+            numpy_helper.from_array(cos, "cos"),
+            numpy_helper.from_array(sin, "sin"),
+            numpy_helper.from_array(np.float32(self.shape.head_size**-0.5), "scale"),
+            *self.constants.values(),
+        ]
+        graph = helper.make_graph(
+            self.nodes, "probe", self._inputs(), self._outputs(), small + [locations[w] for w in self.weights]
+        )
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MS, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="ragcompress")
+
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        s, f, i = self.shape, TensorProto.FLOAT, TensorProto.INT64
+        info = helper.make_tensor_value_info
+        inputs = [
+            info("input_ids", i, ["B", "T"]),
+            info("positions", i, ["B", "T"]),
+            info("mask", f, ["B", 1, 1, "T", "K"]),
+            info("row_weights", f, ["R", "T"]),
+            info("pool", f, ["B", 1, "K", "S"]),
+        ]
+        for layer in range(self.n_layers):
+            past = ["B", s.n_key_heads, "P", s.head_size]
+            inputs.append(info(f"past_key_{layer}", f, past))
+            if layer < self.n_layers - 1:
+                inputs.append(info(f"past_value_{layer}", f, past))
+        return inputs
+
+    def _outputs(self) -> list[onnx.ValueInfoProto]:
+        s, f = self.shape, TensorProto.FLOAT
+        info = helper.make_tensor_value_info
+        outputs = [info(f"mass_{n}", f, ["B", s.n_heads, "R", "S"]) for n in range(self.n_layers)]
+        new = ["B", s.n_key_heads, "T", s.head_size]
+        outputs += [info(f"key_{n}", f, new) for n in range(self.n_layers)]
+        return outputs + [info(f"value_{n}", f, new) for n in range(self.n_layers - 1)]

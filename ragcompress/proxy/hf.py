@@ -1,0 +1,198 @@
+"""The proxy on transformers: the only module, beside the oracle, that imports torch.
+
+No architecture is patched. A function in transformers' attention registry runs SDPA for the layer's output
+and, besides, the softmax of the asked-for query rows alone, pooled to sentences on the spot: no tokens ×
+tokens matrix exists. What to read travels with the call as a keyword argument, so the model holds no state,
+calls from several threads don't meet, and an exception leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AttentionInterface, AutoModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from ..data import Attention
+from ..errors import ModelError
+from ..prompting import Prompt
+from ..tokenizing import Tokenizer
+from . import batching
+from .base import Progress, ProxyInfo
+
+_NAME = "ragcompress_probe"
+_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class _Finished(Exception):
+    """Ends a forward pass after the last layer that is read."""
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What one forward pass shall read, and what it has read so far.
+
+    positions (B, Q) of the tail's tokens; weights (R, Q); pool (B, T, S); found: per layer (B, R, H, S).
+    """
+
+    n_layers: int
+    positions: torch.Tensor
+    weights: torch.Tensor
+    pool: torch.Tensor
+    found: list[torch.Tensor] = field(default_factory=list)
+
+    def read(
+        self, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scaling: float | None
+    ) -> None:
+        """Softmax the rows of one layer; query (B, H, T, D), key (B, KV, T, D)."""
+        b, h, t, d = query.shape
+        kv, q = key.shape[1], self.positions.shape[1]
+        rows = query.gather(2, self.positions[:, None, :, None].expand(b, h, q, d)).float()
+        rows = rows.reshape(b, kv, h // kv * q, d)  # heads that share a key head are stacked
+        scores = (rows @ key.float().transpose(2, 3)).reshape(b, h, q, t)
+        scores = scores * (d**-0.5 if scaling is None else scaling)
+        scores = scores + _row_mask(mask, self.positions, t)
+        attention = torch.einsum("rq,bhqt->brht", self.weights, scores.softmax(-1))
+        self.found.append(attention @ self.pool[:, None])  # (B, R, H, S)
+        if len(self.found) == self.n_layers:
+            raise _Finished
+
+
+def _row_mask(mask: torch.Tensor | None, positions: torch.Tensor, t: int) -> torch.Tensor:
+    """Additive mask (B, 1, Q, T) of the rows: the layer's own where it has one, else causal."""
+    if mask is None:
+        allowed = torch.arange(t, device=positions.device) <= positions[:, :, None]
+    else:
+        chosen = mask.expand(positions.shape[0], 1, -1, -1)[:, 0]
+        allowed = chosen.gather(1, positions[:, :, None].expand(-1, -1, t))
+        if allowed.dtype != torch.bool:
+            return allowed.float()[:, None]
+    zero = torch.zeros((), device=positions.device)
+    return torch.where(allowed, zero, torch.full_like(zero, float("-inf")))[:, None]
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float | None = None,
+    ragcompress_reader: _Reader | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    if options.get("softcap") is not None:
+        raise ModelError("models that cap their attention logits (Gemma 2) are not supported as a proxy")
+    if ragcompress_reader is not None:
+        ragcompress_reader.read(query, key, attention_mask, scaling)
+    result: tuple[torch.Tensor, None] = sdpa_attention_forward(
+        module, query, key, value, attention_mask, scaling=scaling, **options
+    )
+    return result
+
+
+AttentionInterface.register(_NAME, _attend)
+AttentionMaskInterface.register(_NAME, sdpa_mask)
+
+
+def choose_device() -> str:
+    """CUDA where there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose_precision(device: str) -> str:
+    """bfloat16 where the hardware multiplies it (CUDA 8.0+, CPUs with AMX or AVX-512 BF16), else float32."""
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return "bfloat16" if features.get("amx_bf16") or features.get("avx512_bf16") else "float32"
+
+
+class TorchProxy:
+    """Any causal model of transformers whose attention goes through its registry.
+
+    Args:
+        folder: model folder in Hugging Face layout; nothing is downloaded, no remote code is run.
+        name, fingerprint: for ``info``.
+        device: ``cpu``, ``cuda``, ``cuda:1`` …; None: ``choose_device()``.
+        precision: ``float32``, ``bfloat16`` or ``float16``; None: ``choose_precision(device)``.
+        batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+
+    Raises:
+        ModelError: if transformers can't load the folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        fingerprint: str,
+        device: str | None = None,
+        precision: str | None = None,
+        batch_tokens: int = 2048,
+    ) -> None:
+        device = device or choose_device()
+        precision = precision or choose_precision(device)
+        if precision not in _TYPES:
+            raise ModelError(f"unknown precision {precision!r}; known are: {', '.join(_TYPES)}")
+        try:
+            model = AutoModel.from_pretrained(
+                folder, dtype=_TYPES[precision], attn_implementation=_NAME, local_files_only=True
+            )
+        except Exception as error:  # transformers lets errors of many libraries through
+            raise ModelError(f"transformers can't load {folder}: {error}") from error
+        self._model = model.to(device).eval()
+        self._device, self._batch_tokens = device, batch_tokens
+        self.tokenizer = Tokenizer.from_folder(folder)
+        c = self._model.config
+        self.info = ProxyInfo(
+            name,
+            fingerprint,
+            c.num_hidden_layers,
+            c.num_attention_heads,
+            c.max_position_embeddings,
+            "torch",
+            precision,
+        )
+
+    def probe(
+        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
+    ) -> list[Attention]:
+        """See ``Proxy.probe``."""
+
+        def run(batch: list[Prompt]) -> list[NDArray[np.float32]]:
+            return self._run(batch, n_layers)
+
+        return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+
+    @torch.inference_mode()
+    def _run(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
+        longest = max(map(len, prompts))
+        # Padding stands on the right, where no real token looks: the causal mask alone is enough.
+        ids = torch.zeros((len(prompts), longest), dtype=torch.long)
+        for row, p in enumerate(prompts):
+            ids[row, : len(p)] = torch.tensor(p.prefix + p.tail)
+        starts = torch.tensor([len(p.prefix) for p in prompts])
+        reader = _Reader(
+            n_layers,
+            (starts[:, None] + torch.arange(len(prompts[0].tail))).to(self._device),
+            torch.from_numpy(batching.row_weights(prompts[0])).to(self._device),
+            torch.from_numpy(batching.pool(prompts, longest)).to(self._device),
+        )
+        try:
+            self._model(ids.to(self._device), use_cache=False, ragcompress_reader=reader)
+        except _Finished:
+            pass
+        if len(reader.found) != n_layers:
+            raise ModelError(f"{self.info.name} did not run its attention through transformers' registry")
+        mass = torch.stack(reader.found).permute(1, 2, 0, 3, 4)  # (L, B, R, H, S) -> (B, R, L, H, S)
+        return list(mass.cpu().numpy())

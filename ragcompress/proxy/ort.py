@@ -1,0 +1,147 @@
+"""The proxy on ONNX Runtime: the only module that imports it.
+
+A prompt runs in two steps: its prefix (template head and passage) gives keys and values, its tail (the
+question) is run on top of them and read. In a causal model this equals one pass over the whole prompt, and
+the first step does not depend on the question.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ..data import Attention
+from ..errors import ModelError
+from ..prompting import Prompt
+from ..tokenizing import Tokenizer
+from . import batching, weights
+from .base import Progress, ProxyInfo
+from .graph import GraphBuilder, Shape
+
+_FLOAT = NDArray[np.float32]
+_MASKED = np.float32(-1e30)
+
+
+class OnnxProxy:
+    """A Llama-shaped model in ONNX Runtime, in float32 on the CPU.
+
+    Args:
+        folder: model folder in Hugging Face layout.
+        cache: where the weight file and the graphs are kept.
+        name, fingerprint: for ``info``.
+        threads: threads of one run; None leaves it to ONNX Runtime (one per core).
+        batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+
+    Raises:
+        ModelError: for a shape that is not supported, or broken files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        *,
+        name: str,
+        fingerprint: str,
+        threads: int | None = None,
+        batch_tokens: int = 1024,
+    ) -> None:
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
+        self._shape = Shape.from_config(config)
+        self._cache = cache
+        self._index = weights.ensure(folder, cache, self._shape.n_layers)
+        self._threads, self._batch_tokens = threads, batch_tokens
+        self._sessions: dict[int, ort.InferenceSession] = {}
+        self._lock = threading.Lock()
+        self.tokenizer = Tokenizer.from_folder(folder)
+        longest = min(self._shape.max_tokens, self._shape.window or self._shape.max_tokens)
+        self.info = ProxyInfo(
+            name, fingerprint, self._shape.n_layers, self._shape.n_heads, longest, "onnx", "float32"
+        )
+
+    def probe(
+        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
+    ) -> list[Attention]:
+        """See ``Proxy.probe``."""
+
+        def run(batch: list[Prompt]) -> list[_FLOAT]:
+            session = self._session(n_layers)
+            past = self._encode([p.prefix for p in batch], session, n_layers)
+            return self._read(batch, past, session, n_layers)
+
+        return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+
+    def _session(self, n_layers: int) -> ort.InferenceSession:
+        with self._lock:
+            if n_layers not in self._sessions:
+                self._sessions[n_layers] = self._load(n_layers)
+            return self._sessions[n_layers]
+
+    def _load(self, n_layers: int) -> ort.InferenceSession:
+        builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"])
+        builder.build()
+        # The graph is small and made anew each time: a stale or damaged one can't be picked up.
+        path = self._cache / f"probe-{n_layers}.onnx"
+        weights.write_bytes(path, builder.model(weights.external(self._index)).SerializeToString())
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads or 0
+        options.log_severity_level = 3
+        try:
+            return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises classes of its own, without a common public base
+            raise ModelError(f"onnxruntime can't load {path}: {error}") from error
+
+    def _encode(
+        self, prefixes: list[tuple[int, ...]], session: ort.InferenceSession, n_layers: int
+    ) -> dict[str, _FLOAT]:
+        """Keys and values (B, KV, P, D) of each layer, right-padded."""
+        n, longest = len(prefixes), max(map(len, prefixes))
+        ids = np.zeros((n, longest), dtype=np.int64)
+        for row, prefix in enumerate(prefixes):
+            ids[row, : len(prefix)] = prefix
+        empty = np.zeros((n, self._shape.n_key_heads, 0, self._shape.head_size), dtype=np.float32)
+        past = [f"past_key_{i}" for i in range(n_layers)] + [f"past_value_{i}" for i in range(n_layers - 1)]
+        feed: dict[str, Any] = dict.fromkeys(past, empty)
+        feed |= {
+            "input_ids": ids,
+            "positions": np.broadcast_to(np.arange(longest), ids.shape),
+            # Padding stands on the right, where no real token looks: the causal mask alone is enough.
+            "mask": np.broadcast_to(_causal(longest), (n, 1, 1, longest, longest)),
+            "row_weights": np.zeros((0, longest), dtype=np.float32),
+            "pool": np.zeros((n, 1, longest, 0), dtype=np.float32),
+        }
+        outputs = session.run([name.removeprefix("past_") for name in past], feed)
+        return dict(zip(past, outputs, strict=True))
+
+    def _read(
+        self, prompts: list[Prompt], past: dict[str, _FLOAT], session: ort.InferenceSession, n_layers: int
+    ) -> list[_FLOAT]:
+        """Mass (R, L, H, S) of each prompt of a batch; they share their tail."""
+        tail, n, padded = prompts[0].tail, len(prompts), past["past_key_0"].shape[2]
+        starts = np.array([len(p.prefix) for p in prompts])
+        mask = np.zeros((n, 1, 1, len(tail), padded + len(tail)), dtype=np.float32)
+        mask[..., :padded] = np.where(np.arange(padded) < starts[:, None], 0, _MASKED)[:, None, None, None]
+        mask[..., padded:] = _causal(len(tail))
+        feed: dict[str, Any] = past | {
+            "input_ids": np.broadcast_to(np.array(tail, dtype=np.int64), (n, len(tail))),
+            "positions": starts[:, None] + np.arange(len(tail)),
+            "mask": mask,
+            "row_weights": batching.row_weights(prompts[0]),
+            "pool": batching.pool(prompts, padded + len(tail))[:, None],
+        }
+        masses = session.run([f"mass_{layer}" for layer in range(n_layers)], feed)
+        return list(np.stack(masses).transpose(1, 3, 0, 2, 4))  # (L, B, H, R, S) -> (B, R, L, H, S)
+
+
+def _causal(n: int) -> _FLOAT:
+    return np.triu(np.full((n, n), _MASKED), 1)

@@ -1,0 +1,146 @@
+"""The weight file that ONNX graphs of one proxy share: laid out once from a model folder, then mapped.
+
+``weights.bin`` holds the tensors in the layout the graph wants (matrices as input × output), page-aligned;
+``weights.json`` says where each is. Both are written under a temporary name and moved into place, so that a
+reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+from safetensors import safe_open
+
+from ..errors import ModelError
+
+FORMAT = 1
+_PAGE = 4096
+_MATRICES = {
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.o_proj",
+    "gate": "mlp.gate_proj",
+    "up": "mlp.up_proj",
+    "down": "mlp.down_proj",
+}
+_VECTORS = {
+    "norm": "input_layernorm.weight",
+    "norm2": "post_attention_layernorm.weight",
+    "q_bias": "self_attn.q_proj.bias",
+    "k_bias": "self_attn.k_proj.bias",
+    "v_bias": "self_attn.v_proj.bias",
+    "q_norm": "self_attn.q_norm.weight",
+    "k_norm": "self_attn.k_norm.weight",
+}
+
+
+def tensors(folder: Path, n_layers: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield name and float32 array of every weight of a model folder, in the graph's layout.
+
+    Raises:
+        ModelError: if a file is broken or a matrix is missing.
+    """
+    where, read = _open(folder)
+    prefix = "model." if "model.embed_tokens.weight" in where else ""
+    try:
+        yield "embedding", read(f"{prefix}embed_tokens.weight")
+        for layer in range(n_layers):
+            base = f"{prefix}layers.{layer}."
+            for short, name in _MATRICES.items():
+                yield f"{layer}.{short}", np.ascontiguousarray(read(f"{base}{name}.weight").T)
+            for short, name in _VECTORS.items():
+                if base + name in where:
+                    yield f"{layer}.{short}", read(base + name)
+    except KeyError as error:
+        raise ModelError(f"{folder} lacks the tensor {error}") from None
+
+
+def _open(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDArray[np.float32]]]:
+    """Return where each tensor is, and a function that reads one as float32."""
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(f"{folder} holds no .safetensors file")
+    where: dict[str, Path] = {}
+    for path in files:
+        try:
+            with safe_open(path, framework="numpy") as handle:
+                where |= dict.fromkeys(handle.keys(), path)
+        except Exception as error:  # safetensors raises its own, undocumented class
+            raise ModelError(f"{path} is broken: {error}") from error
+
+    def read(name: str) -> NDArray[np.float32]:
+        with safe_open(where[name], framework="numpy") as handle:
+            return np.asarray(handle.get_tensor(name)).astype(np.float32)
+
+    return where, read
+
+
+def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
+    """Write the weight file of ``folder`` into ``target`` unless it is there; return its index.
+
+    Raises:
+        ModelError: if the model is broken, or the file can't be written.
+    """
+    index = target / "weights.json"
+    if found := _read_index(index, target):
+        return found
+    target.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
+    entries: dict[str, Any] = {}
+    try:
+        with os.fdopen(handle, "wb") as out:
+            for name, array in tensors(folder, n_layers):
+                out.write(b"\0" * (-out.tell() % _PAGE))
+                entries[name] = {"offset": out.tell(), "length": array.nbytes, "shape": list(array.shape)}
+                array.tofile(out)
+            size = out.tell()
+        os.replace(temporary, target / "weights.bin")
+        found = {"format": FORMAT, "size": size, "tensors": entries}
+        write_bytes(index, json.dumps(found).encode())
+        return found
+    except OSError as error:
+        raise ModelError(f"the weights can't be written to {target}: {error}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
+    """Return a tensor for each weight that points into ``weights.bin``."""
+    result = {}
+    for name, entry in index["tensors"].items():
+        proto = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=entry["shape"])
+        proto.data_location = TensorProto.EXTERNAL
+        for key in ("offset", "length"):
+            proto.external_data.add(key=key, value=str(entry[key]))
+        proto.external_data.add(key="location", value="weights.bin")
+        result[name] = proto
+    return result
+
+
+def _read_index(path: Path, target: Path) -> Mapping[str, Any] | None:
+    """The index, if it is whole and of this format and fits its file; else None, and it is written anew."""
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        size = (target / "weights.bin").stat().st_size
+    except (OSError, ValueError):
+        return None
+    good = isinstance(index, dict) and index.get("format") == FORMAT and index.get("size") == size
+    return index if good else None
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    with os.fdopen(handle, "wb") as out:
+        out.write(content)
+    os.replace(temporary, path)
