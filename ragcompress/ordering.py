@@ -24,6 +24,7 @@ def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:
             readers use the middle of a long context least (Liu et al. 2023, arXiv 2307.03172). The very best
             comes first whether the number of sentences is odd or even.
         kept: indices of different sentences, in any order.
+        scores: of all sentences, kept or not.
 
     Raises:
         UnknownName: if there is no such order.

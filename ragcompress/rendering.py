@@ -40,6 +40,7 @@ def render(
     blank line. All sentences in source order of one untitled document give its text, stripped.
 
     Args:
+        segmentation: the documents and all their sentences.
         sequence: indices of different sentences.
         format: ``text`` (a run of a document with a title starts with a line holding the title) or ``md``
             (every run starts with ``### [n] title``, n counting documents from 1; without a title its
@@ -88,7 +89,9 @@ def _separator(segmentation: Segmentation, previous: int, index: int, mark_gaps:
     """What stands between two sentences of one run."""
     if index == previous + 1:
         return segmentation.gap_before(index)
-    separator = max(map(_plain, (segmentation.gap_before(previous + 1), segmentation.gap_before(index))), key=_strength)
+    separator = max(
+        map(_plain, (segmentation.gap_before(previous + 1), segmentation.gap_before(index))), key=_strength
+    )
     block = any(segmentation.sentences[i].kind != "prose" for i in (previous, index))
     if block and "\n" not in separator:
         separator = "\n"
@@ -100,7 +103,7 @@ def _separator(segmentation: Segmentation, previous: int, index: int, mark_gaps:
 
 def _plain(gap: str) -> str:
     """The weakest plain separator that says what the white space said."""
-    return "\n" * min(len(_LINE_END.findall(gap)), 2) or gap and " "
+    return "\n" * min(len(_LINE_END.findall(gap)), 2) or (" " if gap else "")
 
 
 def _strength(separator: str) -> int:

@@ -53,6 +53,7 @@ def segment(documents: Sequence[Document], *, language: str = "en") -> Segmentat
     is not white space. Time is linear in the length of the text.
 
     Args:
+        documents: any number of them; an empty one has no units.
         language: ISO 639-1 code of the prose, such as ``en`` or ``zh``. For a code without rules of its own
             sentencex uses those of a related language, or of English.
 
