@@ -1,0 +1,67 @@
+"""ragcompress: a small language model's attention picks the sentences that a question needs.
+
+>>> from ragcompress import Budget, Compressor, Document
+>>> compressor = Compressor.from_pretrained()                                      # doctest: +SKIP
+>>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
+"""
+
+from .data import (
+    Attention,
+    Budget,
+    CompressedContext,
+    Document,
+    Piece,
+    Scores,
+    Segmentation,
+    Selection,
+    Sentence,
+)
+from .errors import (
+    BudgetTooSmall,
+    DataError,
+    InputError,
+    MissingExtra,
+    ModelError,
+    ModelNotFound,
+    ProbeMismatch,
+    RagCompressError,
+    UnknownName,
+)
+from .pipeline import Compressor
+from .proxy.base import Proxy, ProxyInfo
+from .proxy.loading import load_proxy
+from .scorers import Scorer
+from .segmentation import given, segment
+from .tokenizing import Tokenizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Attention",
+    "Budget",
+    "BudgetTooSmall",
+    "CompressedContext",
+    "Compressor",
+    "DataError",
+    "Document",
+    "InputError",
+    "MissingExtra",
+    "ModelError",
+    "ModelNotFound",
+    "Piece",
+    "ProbeMismatch",
+    "Proxy",
+    "ProxyInfo",
+    "RagCompressError",
+    "Scorer",
+    "Scores",
+    "Segmentation",
+    "Selection",
+    "Sentence",
+    "Tokenizer",
+    "UnknownName",
+    "__version__",
+    "given",
+    "load_proxy",
+    "segment",
+]

@@ -1,0 +1,184 @@
+"""``Compressor``: one of each stage, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import models, ordering, rendering, scorers, segmentation, selection
+from .data import Budget, CompressedContext, Document, Piece, Scores, Segmentation
+from .errors import InputError, UnknownName
+from .proxy.base import Progress, Proxy
+from .proxy.loading import DEFAULT_PROXY, load_proxy
+from .tokenizing import Tokenizer, as_counter
+
+Splitter = Callable[[Sequence[Document]], Segmentation]
+
+
+class Compressor:
+    """Compresses documents for a question. Holds no state between calls; safe to use from several threads.
+
+    Args:
+        scorer: gives every sentence a number (``ragcompress.scorers``).
+        counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
+        order: ``source``, ``best-first``, ``best-last`` or ``edges``.
+        format: ``text`` or ``md``.
+        mark_gaps: write ``[…]`` where sentences were left out.
+        splitter: cuts documents into sentences.
+
+    Raises:
+        InputError, UnknownName: for a counter, order or format that can't be used.
+    """
+
+    def __init__(
+        self,
+        scorer: scorers.Scorer,
+        *,
+        counter: Any,
+        order: str = "source",
+        format: str = "text",  # noqa: A002 - the word that users know
+        mark_gaps: bool = False,
+        splitter: Splitter = segmentation.segment,
+    ) -> None:
+        if order not in ordering.ORDERS:
+            raise UnknownName("order", order, list(ordering.ORDERS))
+        if format not in rendering.FORMATS:
+            raise UnknownName("format", format, list(rendering.FORMATS))
+        self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
+        self._counter_name = type(counter).__name__
+        self._count = as_counter(counter)
+        self._split = splitter
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        proxy: str = DEFAULT_PROXY,
+        *,
+        scorer: str = scorers.DEFAULT,
+        scorer_settings: dict[str, Any] | None = None,
+        backend: str | None = None,
+        download: bool = True,
+        progress: Progress | None = None,
+        counter: Any = None,
+        **options: Any,
+    ) -> Compressor:
+        """Load a proxy (only if the scorer needs one) and build a compressor.
+
+        Args:
+            proxy: a known model, a local folder, a GGUF file, or a hub id; also names the tokenizer that
+                counts when ``counter`` is None.
+            scorer: a name of ``ragcompress.scorers.available()``.
+            backend: ``onnx`` (default) or ``torch``.
+            download: fetch the model when it is not cached (a log message says so first).
+            progress: called with (bytes done, bytes in all) while downloading.
+            options: keyword arguments of the constructor.
+
+        Raises:
+            ModelNotFound, ModelError, ProbeMismatch, UnknownName, MissingExtra: each says what to do.
+        """
+
+        def loaded() -> Proxy:
+            return load_proxy(proxy, backend=backend, download=download, progress=progress)
+
+        made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))
+        if counter is None:
+            own = getattr(made, "proxy", None)
+            folder = models.resolve(proxy, download=download, progress=progress) if own is None else None
+            counter = own.tokenizer if folder is None else Tokenizer.from_folder(folder.path)
+        return cls(made, counter=counter, **options)
+
+    def __call__(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        *,
+        budget: Budget,
+        scores: Scores | None = None,
+        progress: Progress | None = None,
+    ) -> CompressedContext:
+        """Compress.
+
+        Args:
+            documents: retrieved documents, or a segmentation made elsewhere. Never changed.
+            budget: hard ceiling on the rendered text.
+            scores: scores computed before for the same sentences, to try another budget without scoring.
+            progress: called with (passages done, passages in all) while scoring.
+
+        Raises:
+            InputError: for an empty question, no documents, or documents without any text.
+            BudgetTooSmall: if not one sentence fits; says the smallest budget that would work.
+        """
+        _check(question, documents)
+        watch = _Watch()
+        parts = documents if isinstance(documents, Segmentation) else self._split(documents)
+        if not parts.sentences:
+            raise InputError("the documents hold no text: there is nothing to compress")
+        watch.lap("segment")
+        scores = scores or self.scorer.score(question, parts, progress=progress)
+        if len(scores.values) != len(parts.sentences):
+            raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
+        watch.lap("score")
+        everything = rendering.render(parts, range(len(parts.sentences)), format=self.format)
+        before = self._count(everything.text)
+        limit = budget.limit(before)
+        # Another order may need more separators than the source: the output is still never longer (R4).
+        kept = selection.select(
+            parts,
+            scores,
+            limit=min(limit, before),
+            count=self._count,
+            render=lambda chosen: self._render(parts, chosen, scores)[0],
+        )
+        watch.lap("select")
+        text, pieces = self._render(parts, kept.kept, scores)
+        after = self._count(text)
+        watch.lap("render")
+        return CompressedContext(
+            text, question, parts, scores, kept, pieces, before, after, limit, self.order,
+            self._settings(scores, budget), watch.seconds,
+        )  # fmt: skip
+
+    def _render(
+        self, parts: Segmentation, chosen: Sequence[int], scores: Scores
+    ) -> tuple[str, tuple[Piece, ...]]:
+        sequence = ordering.order(self.order, chosen, scores)
+        rendered = rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
+        return rendered.text, rendered.pieces
+
+    def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:
+        return {
+            "scorer": scores.scorer,
+            "scorer_settings": dict(scores.settings),
+            "budget": {"max_tokens": budget.max_tokens, "ratio": budget.ratio},
+            "format": self.format,
+            "mark_gaps": self.mark_gaps,
+            "counter": self._counter_name,
+        }
+
+
+class _Watch:
+    """Wall time per stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now
+
+
+def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:
+    if not isinstance(question, str) or not question.strip():
+        raise InputError("the question is empty; compression needs a question")
+    if any("\ud800" <= c <= "\udfff" for c in question):
+        raise InputError("the question holds a lone surrogate, which is no valid text")
+    if isinstance(documents, Segmentation):
+        return
+    if not documents:
+        raise InputError("there are no documents to compress")
+    for d in documents:
+        if not isinstance(d, Document):
+            raise InputError(f"documents must be ragcompress.Document, got {type(d).__name__}")

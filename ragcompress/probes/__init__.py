@@ -1,0 +1,113 @@
+"""Probe weights: what turns a proxy's attention into probabilities. safetensors + JSON, never a pickle.
+
+A probe is two files, ``NAME.safetensors`` (the numbers) and ``NAME.json`` (its card: format version, proxy
+and its weight hash, template, layers, rows, features, training data, metrics). The probes in this folder
+ship with the package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ..errors import DataError, ProbeMismatch
+from ..prompting import Template
+from ..proxy.base import ProxyInfo
+
+FORMAT = 1
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWeights:
+    """A trained probe.
+
+    Attributes:
+        arrays: the head's numbers by name, float32; what they mean is the scorer's business.
+        card: everything else, JSON-able; the keys read here are ``format``, ``proxy`` (``name``,
+            ``fingerprint``), ``template``, ``n_layers``, ``n_heads``, ``rows``, ``passage_tokens``.
+    """
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    card: Mapping[str, Any]
+
+    @property
+    def n_layers(self) -> int:
+        """Layers that are read, from the first."""
+        return int(self.card["n_layers"])
+
+    @property
+    def passage_tokens(self) -> int:
+        """Longest passage in tokens, as trained."""
+        return int(self.card["passage_tokens"])
+
+    def check(self, proxy: ProxyInfo, template: Template) -> None:
+        """Refuse to be used with another proxy or template than it was trained with.
+
+        Raises:
+            ProbeMismatch: says which of the two differs.
+        """
+        trained = self.card["proxy"]
+        if trained["fingerprint"] != proxy.fingerprint:
+            raise ProbeMismatch(
+                f"the probe was trained for {trained['name']!r} (weights {trained['fingerprint'][:12]}…), not for "
+                f"{proxy.name!r} ({proxy.fingerprint[:12]}…); train one with: ragcompress train --proxy {proxy.name}"
+            )
+        if self.card["template"] != template.fingerprint():
+            raise ProbeMismatch(
+                f"the probe was trained with the template {self.card['template']}, "
+                f"this is {template.fingerprint()}; train one for it, or use the template it was trained with"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write ``path.safetensors`` and ``path.json``."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file({k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, path.with_suffix(".safetensors"))
+            text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
+            path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"the probe can't be written to {path}: {error}") from error
+
+
+def load(path: Path) -> ProbeWeights:
+    """Read a probe; ``path`` may name either of its files, or both without an ending.
+
+    Raises:
+        DataError: if a file is missing or broken, or of another format version.
+    """
+    base = path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
+    try:
+        card = json.loads(Path(f"{base}.json").read_text(encoding="utf-8"))
+        arrays = load_file(f"{base}.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"the probe {base} can't be read: {error}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        found = card.get("format") if isinstance(card, dict) else None
+        raise DataError(f"the probe {base} has format {found!r}; this version reads format {FORMAT}")
+    return ProbeWeights(arrays, card)
+
+
+def shipped_for(proxy: ProxyInfo) -> ProbeWeights:
+    """Return the shipped probe that was trained on this proxy's weights.
+
+    Raises:
+        ProbeMismatch: if there is none; says how to train one.
+    """
+    for path in sorted(_FOLDER.glob("*.json")):
+        probe = load(path)
+        if probe.card["proxy"]["fingerprint"] == proxy.fingerprint:
+            return probe
+    raise ProbeMismatch(
+        f"no probe ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…); train one with "
+        f"`ragcompress train FILE… --proxy {proxy.name} -o PROBE` and pass it as the scorer's setting 'probe', "
+        "or choose a scorer that needs no training: raw-attention, bm25"
+    )

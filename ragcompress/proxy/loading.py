@@ -1,0 +1,44 @@
+"""From a model's name to a running proxy. The backends are imported here and nowhere else, when asked for."""
+
+from __future__ import annotations
+
+from .. import models
+from ..errors import MissingExtra, UnknownName
+from .base import Progress, Proxy
+
+DEFAULT_PROXY = "smollm2-135m"
+BACKENDS = ("onnx", "torch")
+
+
+def load_proxy(
+    name: str = DEFAULT_PROXY,
+    *,
+    backend: str | None = None,
+    download: bool = True,
+    progress: Progress | None = None,
+) -> Proxy:
+    """Load a proxy.
+
+    Args:
+        name: a known model (``ragcompress models list``), a local folder in Hugging Face layout, a GGUF
+            file, or a hub id.
+        backend: ``onnx`` (the default) or ``torch`` (extra ``torch``).
+        download: fetch the model if it is not in the cache; a message says so before it starts.
+        progress: called with (bytes done, bytes in all) while downloading.
+
+    Raises:
+        ModelNotFound, ModelError, UnknownName, MissingExtra: each says what to do.
+    """
+    if backend not in (None, *BACKENDS):
+        raise UnknownName("backend", str(backend), list(BACKENDS))
+    folder = models.resolve(name, download=download, progress=progress)
+    if backend == "torch":
+        try:
+            from .hf import TorchProxy
+        except ImportError as error:
+            raise MissingExtra("the torch backend", "torch") from error
+        return TorchProxy(folder.path, name=name, fingerprint=folder.fingerprint)
+    from .ort import OnnxProxy
+
+    cache = models.cache_folder() / "onnx" / folder.fingerprint[:32]
+    return OnnxProxy(folder.path, cache, name=name, fingerprint=folder.fingerprint)
