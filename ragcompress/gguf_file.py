@@ -105,6 +105,8 @@ class GgufFile:
         """Return a tensor's bytes as they are stored, uint8 ``(rows, row_bytes)``."""
         self._file.seek(tensor.offset)
         data = self._file.read(tensor.n_rows * tensor.row_bytes)
+        if len(data) < tensor.n_rows * tensor.row_bytes:
+            raise ModelError(f"{self.path} has become shorter while it was read")
         return np.frombuffer(data, dtype=np.uint8).reshape(tensor.n_rows, tensor.row_bytes)
 
 
