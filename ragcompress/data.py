@@ -82,7 +82,9 @@ class Segmentation:
         document, end = 0, 0
         for index, s in enumerate(self.sentences):
             if not 0 <= s.document < len(self.documents):
-                raise InputError(f"sentence {index} belongs to document {s.document} of {len(self.documents)}")
+                raise InputError(
+                    f"sentence {index} belongs to document {s.document} of {len(self.documents)}"
+                )
             while document < s.document:
                 self._check_blank(document, end, len(self.documents[document].text))
                 document, end = document + 1, 0
@@ -129,7 +131,9 @@ class Attention:
 
     def __post_init__(self) -> None:
         if self.mass.ndim != 4 or self.mass.shape[0] != len(self.rows):
-            raise InputError(f"attention mass must be (rows, layers, heads, sentences), got {self.mass.shape}")
+            raise InputError(
+                f"attention mass must be (rows, layers, heads, sentences), got {self.mass.shape}"
+            )
         if self.mass.shape[3] != len(self.n_tokens):
             raise InputError(f"{self.mass.shape[3]} sentences but {len(self.n_tokens)} token counts")
         if not np.isfinite(self.mass).all() or (self.mass < 0).any():
@@ -297,7 +301,9 @@ class CompressedContext:
             "limit": self.limit,
             "ratio": self.ratio,
             "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
-            "dropped": [{**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())],
+            "dropped": [
+                {**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())
+            ],
             "order": self.order,
             "settings": dict(self.settings),
             "seconds": dict(self.seconds),

@@ -1,14 +1,14 @@
 """The errors of ragcompress: one family, each also the builtin that a caller would catch.
 
-    RagCompressError
-    ├── InputError            (ValueError)    an argument or a document that can't be used
-    │   └── BudgetTooSmall                    no sentence fits; says the smallest budget that would work
-    ├── UnknownName           (KeyError)      no scorer, model, order … of that name; lists those there are
-    ├── MissingExtra          (ImportError)   an optional dependency is not installed; names the extra
-    ├── ModelError            (RuntimeError)  a model file is missing, broken or of an unsupported shape
-    │   └── ModelNotFound                     not in the cache, and it could not (or should not) be fetched
-    ├── ProbeMismatch         (ValueError)    a probe that was trained on another proxy or template
-    └── DataError             (OSError)       a file that can't be read or written
+RagCompressError
+├── InputError            (ValueError)    an argument or a document that can't be used
+│   └── BudgetTooSmall                    no sentence fits; says the smallest budget that would work
+├── UnknownName           (KeyError)      no scorer, model, order … of that name; lists those there are
+├── MissingExtra          (ImportError)   an optional dependency is not installed; names the extra
+├── ModelError            (RuntimeError)  a model file is missing, broken or of an unsupported shape
+│   └── ModelNotFound                     not in the cache, and it could not (or should not) be fetched
+├── ProbeMismatch         (ValueError)    a probe that was trained on another proxy or template
+└── DataError             (OSError)       a file that can't be read or written
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Compressor:
         *,
         counter: Any,
         order: str = "source",
-        format: str = "text",  # noqa: A002 - the word that users know
+        format: str = "text",
         mark_gaps: bool = False,
         splitter: Splitter = segmentation.segment,
     ) -> None:

@@ -82,9 +82,7 @@ class Tail:
     row_names: tuple[str, ...]
 
 
-def make_tail(
-    tokenizer: Tokenizer, template: Template, question: str, facts: Sequence[str] = ()
-) -> Tail:
+def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Sequence[str] = ()) -> Tail:
     """Build the tail for a question.
 
     Args:
@@ -117,7 +115,9 @@ def cut_passages(
     sentences = segmentation.sentences
     encoded = tokenizer.encode([_piece(segmentation, i) for i in range(len(sentences))])
     titles = [template.title.format(title=d.title) if d.title else "" for d in segmentation.documents]
-    heads = [list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])]
+    heads = [
+        list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])
+    ]
     passages: list[Passage] = []
     first = 0
     while first < len(sentences):

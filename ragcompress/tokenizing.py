@@ -78,7 +78,9 @@ def as_counter(source: Any) -> Counter:
     if hasattr(source, "encode") and hasattr(source, "convert_ids_to_tokens"):
         return lambda text: len(source.encode(text, add_special_tokens=False))
     if not callable(source):
-        raise InputError(f"a counter must be a tokenizer or a callable str -> int, got {type(source).__name__}")
+        raise InputError(
+            f"a counter must be a tokenizer or a callable str -> int, got {type(source).__name__}"
+        )
 
     def checked(text: str) -> int:
         n = source(text)

@@ -71,7 +71,9 @@ class ProbeWeights:
         """Write ``path.safetensors`` and ``path.json``."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file({k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, path.with_suffix(".safetensors"))
+            save_file(
+                {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, path.with_suffix(".safetensors")
+            )
             text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
             path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
         except OSError as error:

@@ -16,7 +16,12 @@ Run = Callable[[list[Prompt]], list[NDArray[np.float32]]]
 
 
 def probe_in_batches(
-    prompts: Sequence[Prompt], info: ProxyInfo, n_layers: int, batch_tokens: int, run: Run, progress: Progress | None
+    prompts: Sequence[Prompt],
+    info: ProxyInfo,
+    n_layers: int,
+    batch_tokens: int,
+    run: Run,
+    progress: Progress | None,
 ) -> list[Attention]:
     """Check the prompts, run them batch by batch, and return their attention in order.
 
@@ -46,7 +51,9 @@ def probe_in_batches(
 
 def batches(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[int]]:
     """Indices in batches of one tail and of similar length, longest first, each within ``batch_tokens``."""
-    ranked = sorted(range(len(prompts)), key=lambda i: (prompts[i].tail, prompts[i].rows, -len(prompts[i]), i))
+    ranked = sorted(
+        range(len(prompts)), key=lambda i: (prompts[i].tail, prompts[i].rows, -len(prompts[i]), i)
+    )
     result: list[list[int]] = []
     for i in ranked:
         first = prompts[result[-1][0]] if result else prompts[i]

@@ -137,7 +137,12 @@ class GraphBuilder:
     def norm(self, x: str, weight: str) -> str:
         """RMSNorm over the last axis."""
         return self.op(
-            "SimplifiedLayerNormalization", x, self.weight(weight), epsilon=self.shape.eps, axis=-1, stash_type=1
+            "SimplifiedLayerNormalization",
+            x,
+            self.weight(weight),
+            epsilon=self.shape.eps,
+            axis=-1,
+            stash_type=1,
         )
 
     def heads(self, x: str, n: int) -> str:
@@ -180,7 +185,9 @@ class GraphBuilder:
         value = self.project(x, layer, "v", s.n_key_heads)
         self.op_named("Identity", f"value_{layer}", value)
         values = self.op("Concat", f"past_value_{layer}", value, axis=2)
-        stacked = self.op("Concat", self.ints(0, s.n_key_heads, -1), self.op("Shape", scores, start=4), axis=0)
+        stacked = self.op(
+            "Concat", self.ints(0, s.n_key_heads, -1), self.op("Shape", scores, start=4), axis=0
+        )
         out = self.op("MatMul", self.op("Reshape", weights, stacked), values)  # (B, KV, G·T, D)
         back = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(s.head_size), axis=0)
         out = self.op("Transpose", self.op("Reshape", out, back), perm=[0, 2, 1, 3])

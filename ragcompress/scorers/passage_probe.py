@@ -9,12 +9,10 @@ looks at the passage as a whole (``_features``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import probes
 from ..data import Attention, Scores, Segmentation
@@ -48,9 +46,7 @@ class Scorer:
         self.proxy, self.probe, self.template = proxy, probe, Template()
         probe.check(proxy.info, self.template)
 
-    def score(
-        self, question: str, segmentation: Segmentation, *, progress: Progress | None = None
-    ) -> Scores:
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences with one first look at every passage."""
         passages, attentions = probe_passages(
             self.proxy, self.template, question, segmentation, self.probe, progress

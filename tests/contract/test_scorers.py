@@ -1,0 +1,140 @@
+"""Every scorer that can be found holds the contract; a scorer that is dropped in is tested by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ragcompress import scorers
+from ragcompress.data import Scores, Segmentation
+from ragcompress.errors import InputError, MissingExtra, ProbeMismatch, UnknownName
+from ragcompress.proxy.base import Progress
+from ragcompress.segmentation import given
+from ragcompress.testing import FakeProxy, check_scorer
+
+
+@pytest.mark.filterwarnings("default")  # what third-party model libraries warn of is not ours to mend
+@pytest.mark.parametrize("name", scorers.available())
+def test_holds_the_contract(name: str) -> None:
+    try:
+        scorer = scorers.make(name, proxy=FakeProxy)
+    except MissingExtra as error:
+        pytest.skip(str(error))
+    except ProbeMismatch:
+        pytest.skip("its probe was trained on another proxy than the fake one")
+    check_scorer(scorer)
+
+
+@pytest.mark.parametrize("name", scorers.available())
+def test_is_found_by_its_own_name(name: str) -> None:
+    assert scorers.load(name).name == name
+
+
+@pytest.mark.parametrize("name", scorers.available())
+def test_refuses_a_setting_that_it_does_not_have(name: str) -> None:
+    with pytest.raises(InputError, match="nonsense"):
+        scorers.make(name, proxy=FakeProxy, nonsense=1)
+
+
+def test_an_unknown_name_lists_those_there_are() -> None:
+    with pytest.raises(UnknownName, match="bm25"):
+        scorers.make("bm52")
+
+
+class Good:
+    name = "good"
+    needs_proxy = False
+
+    def __init__(self, *, scale: float = 1.0) -> None:
+        self.scale = scale
+
+    def values(self, question: str, segmentation: Segmentation) -> np.ndarray:
+        return np.array([self.scale * len(s.text) for s in segmentation.sentences])
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        return Scores(self.values(question, segmentation), self.name, settings={"scale": self.scale})
+
+
+class TooFew(Good):
+    def values(self, question: str, segmentation: Segmentation) -> np.ndarray:
+        return super().values(question, segmentation)[:1]
+
+
+class Hidden(Good):
+    def __init__(self, *, size: float = 1.0) -> None:
+        super().__init__(scale=size)
+
+
+class Drifting(Good):
+    def values(self, question: str, segmentation: Segmentation) -> np.ndarray:
+        self.scale_now = getattr(self, "scale_now", 0) + 1
+        return super().values(question, segmentation) * self.scale_now
+
+
+class Meddling(Good):
+    def values(self, question: str, segmentation: Segmentation) -> np.ndarray:
+        for document in segmentation.documents:
+            document.metadata.get("tags", []).append("seen")
+        return super().values(question, segmentation)
+
+
+class Misnamed(Good):
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        return Scores(self.values(question, segmentation), "other")
+
+
+class Positional(Good):
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__(scale=scale)
+
+
+class Overconfident(Good):
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        return Scores(self.values(question, segmentation), self.name, calibrated=True)
+
+
+class Unwritable(Good):
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        return Scores(self.values(question, segmentation), self.name, settings={"me": self})
+
+
+def test_a_good_scorer_passes() -> None:
+    check_scorer(Good())
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        (TooFew(), r"3 sentences got scores of shape|5 sentences got scores"),
+        (Hidden(), "'size' can't be read back"),
+        (Drifting(), "scored twice"),
+        (Meddling(), "inputs were changed"),
+        (Misnamed(), "Scores.scorer is 'other'"),
+        (Positional(), "'scale' of the constructor must be keyword-only"),
+        (Overconfident(), r"must lie in \[0, 1\]"),
+        (Unwritable(), "can't be written as JSON"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",
+)
+def test_a_broken_scorer_is_told_what_is_wrong(scorer: Good, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_scorer(scorer)
+
+
+def test_the_contract_sees_scores_for_nothing() -> None:
+    class Padding(Good):
+        def values(self, question: str, segmentation: Segmentation) -> np.ndarray:
+            return np.zeros(max(1, len(segmentation.sentences)))
+
+    with pytest.raises(AssertionError, match="0 sentences"):
+        check_scorer(Padding())
+
+
+def test_fake_proxy_prefers_shared_words_and_keeps_its_prompts() -> None:
+    proxy = FakeProxy()
+    found = scorers.make("raw-attention", proxy=lambda: proxy).score(
+        "Who built the bridge?", given([["Ferries leave at noon.", "Anna built the bridge."]])
+    )
+    assert found.ranking() == (1, 0)
+    assert len(proxy.prompts) == 1
+    assert bytes(i for i in proxy.prompts[0].prefix if i < 256).endswith(b"Anna built the bridge.")

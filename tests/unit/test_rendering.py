@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ragcompress.data import Document, Piece, Segmentation
+from ragcompress.errors import InputError, UnknownName
+from ragcompress.rendering import FORMATS, Rendered, render
+from ragcompress.segmentation import given, segment
+
+settings.register_profile("rendering", deadline=None, derandomize=True, max_examples=100)
+settings.load_profile("rendering")
+
+LINES = st.lists(
+    st.sampled_from(("A b. C d.", "- item", "# head", "```", "|a|b|\n|-|-|", "  x. Y. ", "你好。是。", "", "😀!\x0b\u2028?"))
+)  # fmt: skip
+TEXTS = st.text(max_size=40) | st.builds("\n".join, LINES) | st.builds("\r\n".join, LINES)
+DOCUMENTS = st.lists(st.builds(Document, TEXTS, st.none() | st.text(max_size=10)), max_size=3)
+
+
+def one(text: str, *, language: str = "en") -> Segmentation:
+    return segment([Document(text)], language=language)
+
+
+def sequence_of(data: st.DataObject, segmentation: Segmentation) -> list[int]:
+    indices = range(len(segmentation.sentences))
+    return data.draw(st.lists(st.sampled_from(indices), unique=True)) if indices else []
+
+
+@for_all(TEXTS)
+def test_everything_kept_of_one_untitled_document_is_its_text(text: str) -> None:
+    segmentation = one(text)
+    assert render(segmentation, range(len(segmentation.sentences))).text == text.strip()
+
+
+@for_all(DOCUMENTS, st.sampled_from(FORMATS), st.booleans(), st.data())
+def test_sentences_go_in_verbatim_in_the_order_given(
+    documents: list[Document], format: str, mark_gaps: bool, data: st.DataObject
+) -> None:
+    segmentation = segment(documents)
+    sequence = sequence_of(data, segmentation)
+    rendered = render(segmentation, sequence, format=format, mark_gaps=mark_gaps)
+    assert [p.sentence for p in rendered.pieces] == sequence
+    end = 0
+    for piece in rendered.pieces:
+        assert piece.start >= end
+        assert rendered.text[piece.start : piece.end] == segmentation.sentences[piece.sentence].text
+        end = piece.end
+    assert end == len(rendered.text)
+    assert render(segmentation, sequence, format=format, mark_gaps=mark_gaps) == rendered
+
+
+@for_all(DOCUMENTS, st.data())
+def test_blocks_share_no_line(documents: list[Document], data: st.DataObject) -> None:
+    segmentation = segment(documents)
+    rendered = render(segmentation, sequence_of(data, segmentation))
+    for before, after in zip(rendered.pieces, rendered.pieces[1:], strict=False):
+        if {segmentation.sentences[p.sentence].kind for p in (before, after)} != {"prose"}:
+            assert set(rendered.text[before.end : after.start]) & {"\n", "\r"}
+
+
+@for_all(DOCUMENTS, st.sampled_from(FORMATS), st.data())
+def test_leaving_sentences_out_never_makes_the_text_longer(
+    documents: list[Document], format: str, data: st.DataObject
+) -> None:
+    segmentation = segment(documents)
+    kept = sorted(sequence_of(data, segmentation))
+    everything = render(segmentation, range(len(segmentation.sentences)), format=format)
+    assert len(render(segmentation, kept, format=format).text) <= len(everything.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "expected"),
+    [
+        ("Aa.  Bb. Cc.", (0, 1), "Aa.  Bb."),
+        ("Aa. Bb. Cc.", (0, 2), "Aa. Cc."),
+        ("Aa.\nB. Cc.", (0, 2), "Aa.\nC."),
+        ("Aa.\r\nB.\r\n\r\nC.", (0, 2), "Aa.\n\nC."),
+        ("Aa. Bb.\n \nC.", (0, 2), "Aa.\n\nC."),
+        ("Aa.\n\n\n\nB. Cc.", (0, 2), "Aa.\n\nC."),
+        ("Aa. Bb.\n\nC. Dd.", (0, 3), "Aa. Dd."),
+        ("# A\nB. Cc.", (0, 2), "# A\nC."),
+        ("Aa.\n- b\n- c\n\n- d", (0, 2), "Aa.\n- c"),
+        ("Aa. Bb. Cc.", (2, 0, 1), "Cc.\n\nA. Bb."),
+    ],
+)
+def test_separators(text: str, kept: tuple[int, ...], expected: str) -> None:
+    assert render(one(text), kept).text == expected
+
+
+def test_chinese_sentences_join_without_a_space() -> None:
+    assert render(one("甲。乙。丙。", language="zh"), (0, 2)).text == "甲。丙。"
+
+
+def test_a_block_gets_its_own_line_even_where_the_source_shows_none() -> None:
+    from ragcompress.data import Sentence
+
+    text = "a b c"
+    sentences = (Sentence(0, 0, 1, "a", "code"), Sentence(0, 2, 3, "b"), Sentence(0, 4, 5, "c"))
+    assert render(Segmentation((Document(text),), sentences), (0, 2)).text == "a\nc"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "expected"),
+    [
+        ("A. B. C.", (0, 2), "A. […] C."),
+        ("A. B. C.", (0, 1), "A. B."),
+        ("A. B. C.", (1,), "B."),
+        ("A.\nB.\nC.", (0, 2), "A.\n[…]\nC."),
+        ("A.\n\nB. C.", (0, 2), "A.\n\n[…]\n\nC."),
+        ("甲。乙。丙。", (0, 2), "甲。 […] 丙。"),
+    ],
+)
+def test_marked_gaps(text: str, kept: tuple[int, ...], expected: str) -> None:
+    assert render(one(text, language="zh"), kept, mark_gaps=True).text == expected
+
+
+def test_titles_head_every_run() -> None:
+    segmentation = given([["A.", "B."], ["C."], ["D."]], titles=["One", None, "Three"])
+    assert render(segmentation, (0, 2, 3)).text == "One\nA.\n\nC.\n\nThree\nD."
+    assert render(segmentation, (1, 3, 0)).text == "One\nB.\n\nThree\nD.\n\nOne\nA."
+    assert render(segmentation, (1, 0)).text == "One\nB.\n\nOne\nA."
+    markdown = "### [1] One\n\nA. B.\n\n### [2]\n\nC.\n\n### [3] Three\n\nD."
+    assert render(segmentation, range(4), format="md").text == markdown
+
+
+def test_markdown_names_the_source_of_untitled_documents() -> None:
+    documents = [Document("A.", metadata={"source": "dir/a.txt"}), Document("B.", metadata={"source": None})]
+    assert render(segment(documents), (0, 1), format="md").text == "### [1] dir/a.txt\n\nA.\n\n### [2]\n\nB."
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_hostile_title_stays_on_one_line(format: str) -> None:
+    title = "A\r\n\n### [2] B\u2028c\x85d\x0be\x0cf\x1cg\x00h\x1b[31m\u2029 "
+    text = render(segment([Document("S.", title=title)]), (0,), format=format).text
+    assert text.splitlines()[0].removeprefix("### [1] ") == "A ### [2] B c d e f g h [31m"
+    assert [line for line in text.splitlines() if line][1:] == ["S."]
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\x00"])
+def test_a_blank_title_is_none(blank: str) -> None:
+    assert render(segment([Document("S.", title=blank)]), (0,)).text == "S."
+
+
+def test_nothing_renders_to_nothing() -> None:
+    assert render(one("A. B."), ()) == Rendered("", ())
+    assert render(one("A. B."), (1,)) == Rendered("B.", (Piece(0, 2, 1),))
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(UnknownName, match="unknown format 'html'; known are: text, md"):
+        render(one("A."), (0,), format="html")
+    with pytest.raises(InputError, match="twice"):
+        render(one("A."), (0, 0))
+    for index in (-1, 1):
+        with pytest.raises(InputError, match=f"no sentence {index}"):
+            render(one("A."), (index,))
