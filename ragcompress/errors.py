@@ -56,9 +56,7 @@ class MissingExtra(RagCompressError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(
-            f"{feature} needs the extra {extra!r}; from a checkout of ragcompress: pip install -e '.[{extra}]'"
-        )
+        super().__init__(f"{feature} needs the extra {extra!r}; from a checkout: pip install -e '.[{extra}]'")
 
 
 class ModelError(RagCompressError, RuntimeError):

@@ -84,8 +84,7 @@ class Compressor:
         made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))
         if counter is None:
             own = getattr(made, "proxy", None)
-            folder = models.resolve(proxy, download=download, progress=progress) if own is None else None
-            counter = own.tokenizer if folder is None else Tokenizer.from_folder(folder.path)
+            counter = own.tokenizer if own else _tokenizer(proxy, download, progress)
         return cls(made, counter=counter, **options)
 
     def __call__(
@@ -155,6 +154,11 @@ class Compressor:
             "mark_gaps": self.mark_gaps,
             "counter": self._counter_name,
         }
+
+
+def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:
+    """The proxy's tokenizer without the proxy, for scorers that need none."""
+    return Tokenizer.from_folder(models.resolve(proxy, download=download, progress=progress).path)
 
 
 class _Watch:

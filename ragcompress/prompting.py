@@ -1,9 +1,9 @@
-"""Prompts for the proxy, built from pieces whose token spans are recorded while building.
+r"""Prompts for the proxy, built from pieces whose token spans are recorded while building.
 
 A prompt is ``prefix + tail``. The prefix (template head, title, passage) does not depend on the question, so
 in a causal model its keys and values don't either. The tail holds the question; its rows are read.
 
-    Given the following information: {title}\\n{passage}
+    Given the following information: {title}\n{passage}
     Answer the following question based on the given information with one or few words: {question}
     Answer:
 """

@@ -28,7 +28,7 @@ class Tokenizer:
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         self._backend = tokenizers.Tokenizer.from_str(backend.to_str())
-        # What the model's own post-processor puts before a text: [bos] for Llama and Gemma, nothing for SmolLM2.
+        # What the model's own post-processor puts before a text: [bos] for Llama, nothing for SmolLM2.
         self.prefix_ids: tuple[int, ...] = tuple(self._backend.encode("").ids[:1])
         self._backend.encode_special_tokens = True
         self._backend.no_truncation()

@@ -58,8 +58,9 @@ class ProbeWeights:
         trained = self.card["proxy"]
         if trained["fingerprint"] != proxy.fingerprint:
             raise ProbeMismatch(
-                f"the probe was trained for {trained['name']!r} (weights {trained['fingerprint'][:12]}…), not for "
-                f"{proxy.name!r} ({proxy.fingerprint[:12]}…); train one with: ragcompress train --proxy {proxy.name}"
+                f"the probe was trained for {trained['name']!r} (weights {trained['fingerprint'][:12]}…), "
+                f"not for {proxy.name!r} ({proxy.fingerprint[:12]}…); train one with: "
+                f"ragcompress train --proxy {proxy.name}"
             )
         if self.card["template"] != template.fingerprint():
             raise ProbeMismatch(
@@ -110,6 +111,6 @@ def shipped_for(proxy: ProxyInfo) -> ProbeWeights:
             return probe
     raise ProbeMismatch(
         f"no probe ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…); train one with "
-        f"`ragcompress train FILE… --proxy {proxy.name} -o PROBE` and pass it as the scorer's setting 'probe', "
+        f"`ragcompress train FILE… --proxy {proxy.name} -o PROBE` and pass it as --probe, "
         "or choose a scorer that needs no training: raw-attention, bm25"
     )

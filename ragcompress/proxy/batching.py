@@ -27,7 +27,7 @@ def probe_in_batches(
 
     Args:
         batch_tokens: most tokens of a batch, padding included; a longer prompt makes a batch of its own.
-        run: gives mass (R, L, H, S) for each prompt of a batch; sentences beyond the prompt's own are cut off.
+        run: gives mass (R, L, H, S) for each prompt of a batch; padding beyond its sentences is cut.
 
     Raises:
         InputError: if a prompt is longer than the proxy reads, or ``n_layers`` is not in 1 … L.

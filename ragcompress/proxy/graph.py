@@ -115,11 +115,10 @@ class GraphBuilder:
         self.constants: dict[str, onnx.TensorProto] = {}
         self.weights: list[str] = []
 
-    def op(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **attributes: Any) -> str:
-        """Add a node and return the name of its first output; the others are ``name.1``, ``name.2`` …"""
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of its output."""
         name = f"{kind.lower()}_{len(self.nodes)}"
-        names = [name] + [f"{name}.{i}" for i in range(1, outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
         return name
 
     def ints(self, *values: int) -> str:

@@ -88,7 +88,7 @@ def probe_passages(
     if head > room:
         raise InputError(
             f"the question ({len(tail.ids)} tokens with its instruction) leaves no room for passages of "
-            f"{probe.passage_tokens} tokens; {proxy.info.name} reads {proxy.info.max_tokens} in all: shorten it"
+            f"{probe.passage_tokens} tokens; {proxy.info.name} reads {proxy.info.max_tokens}: shorten it"
         )
     prompts = [join(p, tail) for p in passages]
     return passages, proxy.probe(prompts, n_layers=probe.n_layers, progress=progress)
