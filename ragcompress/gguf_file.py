@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, TypeVar
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
@@ -40,6 +40,74 @@ _SCALARS: Mapping[GGUFValueType, str] = {
     GGUFValueType.INT64: "<i8",
     GGUFValueType.FLOAT64: "<f8",
 }
+
+
+Value = str | bool | int | float | list[str] | NDArray[Any]
+_T = TypeVar("_T")
+
+
+class Metadata:
+    """Typed access to what a GGUF file says about its model, by GGUF key.
+
+    Raises:
+        ModelError: from every method, if the key is missing and has no default, is of another type, or out
+            of range.
+    """
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        """Wrap the values as they were read."""
+        self._values = values
+
+    def keys(self) -> Iterable[str]:
+        """All keys, in the file's order."""
+        return self._values.keys()
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a string."""
+        return self._get(key, str, default)
+
+    def texts(self, key: str) -> list[str]:
+        """Return a list of strings."""
+        return self._get(key, list)
+
+    def vector(self, key: str) -> NDArray[Any]:
+        """Return an array of numbers."""
+        return self._get(key, np.ndarray)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Return a truth value."""
+        return self._get(key, bool, default)
+
+    def positive(self, key: str, default: float | None = None) -> float:
+        """Return a float32 that is finite and above 0, as its shortest decimal (1e-05, not 9.99…e-06)."""
+        value = self._get(key, float, default)
+        if not 0 < value < float(np.finfo(np.float32).max):
+            raise ModelError(f"its {key} is {value!r}")
+        return float(str(np.float32(value)))
+
+    def size(self, key: str, default: int | None = None) -> int:
+        """Return a whole number from 1 to 2**31 - 1."""
+        value = self._get(key, int, default)
+        if not 0 < value < 2**31:
+            raise ModelError(f"its {key} is {value!r}")
+        return value
+
+    def token_id(self, key: str, n_tokens: int) -> int | None:
+        """Return a whole number below ``n_tokens``; None if the file does not say."""
+        if key not in self._values:
+            return None
+        value = self._get(key, int)
+        if not 0 <= value < n_tokens:
+            raise ModelError(f"its {key} is {value}, but it has {n_tokens} tokens")
+        return value
+
+    def _get(self, key: str, kind: type[_T], default: _T | None = None) -> _T:
+        value = self._values.get(key, default)
+        if value is None:
+            raise ModelError(f"it has no {key}")
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ModelError(f"its {key} is of the wrong type ({type(value).__name__})")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +138,7 @@ class GgufFile:
 
     Attributes:
         path: the file.
-        metadata: strings, numbers, lists of strings, and numpy vectors, by their GGUF key.
+        metadata: what the file says about the model.
         tensors: all tensors by name; each lies wholly within the file.
 
     Raises:
@@ -79,12 +147,13 @@ class GgufFile:
     """
 
     def __init__(self, path: Path) -> None:
+        """Open the file and read all but the tensors' data."""
         self.path = path
         self._file: BinaryIO = path.open("rb")
         try:
             cursor = _Cursor(self._file)
             n_tensors, n_keys = cursor.header()
-            self.metadata: Mapping[str, Any] = cursor.metadata(n_keys)
+            self.metadata = Metadata(cursor.metadata(n_keys))
             self.tensors: Mapping[str, GgufTensor] = cursor.tensors(n_tensors, self.metadata)
         except ModelError as error:
             self._file.close()
@@ -94,11 +163,13 @@ class GgufFile:
             raise
 
     def __enter__(self) -> Self:
+        """Return the open file."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the file."""
         self._file.close()
 
     def raw(self, tensor: GgufTensor) -> NDArray[np.uint8]:
@@ -111,19 +182,25 @@ class GgufFile:
 
 
 def to_float32(rows: NDArray[np.uint8], kind: GGMLQuantizationType) -> NDArray[np.float32]:
-    """Dequantise raw rows.
+    """Dequantise raw rows, ``(rows, row_bytes)`` → ``(rows, weights of a row)``.
 
     Raises:
         ModelError: if there is no dequantisation for ``kind``, or a value is not finite.
     """
     try:
         with np.errstate(all="ignore"):  # damaged scales overflow; the check below reports them
-            values: NDArray[np.float32] = dequantize(rows, kind)
+            values: NDArray[np.float32] = dequantize(_widened(rows), kind).reshape(len(rows), -1)
     except NotImplementedError:
         raise ModelError(f"tensors quantised as {kind.name} are not supported") from None
     if not np.isfinite(values).all():
         raise ModelError("a weight is not a finite number")
     return values
+
+
+def _widened(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay up to 16 rows side by side: blocks don't care, and the library is 3 times as fast on long rows."""
+    together = math.gcd(len(rows), 16)
+    return np.ascontiguousarray(rows).reshape(-1, together * rows.shape[-1])
 
 
 class _Cursor:
@@ -143,8 +220,8 @@ class _Cursor:
             raise ModelError(f"version {version} is not supported (2 and 3 are; big-endian files are not)")
         return self._number("<Q"), self._number("<Q")
 
-    def metadata(self, n_keys: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def metadata(self, n_keys: int) -> dict[str, Value]:
+        found: dict[str, Value] = {}
         for _ in range(n_keys):
             key = self._string()
             if key in found:
@@ -152,16 +229,17 @@ class _Cursor:
             found[key] = self._value(self._value_type())
         return found
 
-    def tensors(self, n_tensors: int, metadata: Mapping[str, Any]) -> dict[str, GgufTensor]:
+    def tensors(self, n_tensors: int, metadata: Metadata) -> dict[str, GgufTensor]:
         entries = [self._tensor_entry() for _ in range(n_tensors)]
-        start = self._aligned(metadata.get("general.alignment", 32))
+        alignment = metadata.size("general.alignment", 32)
+        start = -(-self._at // alignment) * alignment
         found: dict[str, GgufTensor] = {}
         for name, shape, kind, offset in entries:
             tensor = GgufTensor(name, shape, kind, start + offset, _row_bytes(name, shape[-1], kind))
             if name in found:
-                raise ModelError(f"the tensor {name!r} is there twice")
+                raise ModelError(f"the tensor {name[:80]!r} is there twice")
             if tensor.offset + tensor.n_rows * tensor.row_bytes > self._size:
-                raise ModelError(f"it is truncated: the tensor {name!r} is not all there")
+                raise ModelError(f"it is truncated: the tensor {name[:80]!r} is not all there")
             found[name] = tensor
         return found
 
@@ -177,11 +255,6 @@ class _Cursor:
         except ValueError:
             raise ModelError(f"the tensor {name[:80]!r} is of the unknown type {code}") from None
 
-    def _aligned(self, alignment: Any) -> int:
-        if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-            raise ModelError("general.alignment is not a power of two")
-        return -(-self._at // alignment) * alignment
-
     def _value_type(self) -> GGUFValueType:
         code = self._number("<I")
         try:
@@ -189,14 +262,15 @@ class _Cursor:
         except ValueError:
             raise ModelError(f"a value is of the unknown type {code}") from None
 
-    def _value(self, kind: GGUFValueType) -> Any:
+    def _value(self, kind: GGUFValueType) -> Value:
         if kind == GGUFValueType.STRING:
             return self._string()
         if kind == GGUFValueType.ARRAY:
             return self._array(self._value_type(), self._number("<Q"))
-        return self._vector(kind, 1)[0].item()
+        scalar: Value = self._vector(kind, 1)[0].item()
+        return scalar
 
-    def _array(self, kind: GGUFValueType, length: int) -> Any:
+    def _array(self, kind: GGUFValueType, length: int) -> list[str] | NDArray[Any]:
         if kind == GGUFValueType.STRING:
             return [self._string() for _ in range(length)]
         if kind == GGUFValueType.ARRAY:
@@ -227,5 +301,8 @@ class _Cursor:
 def _row_bytes(name: str, n_columns: int, kind: GGMLQuantizationType) -> int:
     block, block_bytes = GGML_QUANT_SIZES[kind]
     if n_columns % block:
-        raise ModelError(f"the tensor {name!r} has rows of {n_columns} weights, not whole {kind.name} blocks")
-    return n_columns // block * block_bytes
+        raise ModelError(
+            f"the tensor {name[:80]!r} has rows of {n_columns} weights, not whole {kind.name} blocks"
+        )
+    row_bytes: int = n_columns // block * block_bytes
+    return row_bytes

@@ -3,7 +3,7 @@
     {cache}/models/gguf-{16 hex digits of the GGUF's SHA-256}-v{format}/
         config.json, model.safetensors, tokenizer.json, tokenizer_config.json
         model.gguf       where it was downloaded
-        ragcompress.json name, fingerprint, and the size of every file, to find a damaged one without reading it
+        ragcompress.json name, fingerprint, and every file's size, to find a damaged one without reading it
 
 A folder is built under a temporary name next to its place and then renamed. Processes that build the same
 one at once need no lock: the first rename wins, the others use what is there.
@@ -95,6 +95,7 @@ def install(target: Path, build: Callable[[Path], None]) -> None:
     """Build a cache entry and put it in place, replacing a damaged one.
 
     Args:
+        target: the entry's folder.
         build: called with an empty folder to fill, manifest included. If it raises, nothing is left behind.
 
     Raises:

