@@ -11,19 +11,22 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import sentencex
-from markdown_it import MarkdownIt
 
 from .data import Document, Kind, Segmentation, Sentence
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 Block = tuple[int, int, Kind]
 
 # Only what markdown-it takes for the end of a line; \x0b, \x0c, \x85 and \u2028 are not.
 _LINE_END = re.compile(r"\r\n?|\n")
 # Possessive, so that the two halves of one \r\n are not taken for two line ends.
-_BLANK_LINE = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*(?:\r\n?+|\n)")
+_BLANK_LINES = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*+(?:\r\n?+|\n)\s*+")
 _MARKER = re.compile(
     r"""(?:^|[\r\n]) [ \t>]*
     (?: \#{1,6} (?:[ \t\r\n]|$)              # heading
@@ -41,7 +44,7 @@ _KINDS: dict[str, Kind] = {
 }
 # sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
 # paragraph is read in windows of this many characters.
-_WINDOW = 4_096
+_WINDOW = 2_048
 # A "sentence" longer than this that has line breaks is a log, a poem, a CSV file: its lines are the units.
 _LONGEST_ACROSS_LINES = 1_000
 
@@ -144,6 +147,9 @@ def _parser() -> MarkdownIt:
     blocks and link definitions. Nesting stays at the preset's 20 levels, ten lists in one another: whatever
     follows a deeper list belongs to its outermost item, which is what keeps hostile input linear.
     """
+    # Here, because it takes 0.1 s, and plain text does without it.
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark").enable("table").disable(["code", "lheading", "html_block", "reference"])
     parser.core.ruler.enableOnly(["normalize", "block"])
     # The first parse fills the cache of rules in two steps; no other thread may see it half done.
@@ -155,7 +161,7 @@ def _prose_cuts(text: str, start: int, end: int, language: str) -> Iterator[int]
     """Ascending offsets from ``start`` to ``end`` between which the units of prose lie."""
     yield start
     paragraph = start
-    for blank in [*(m.end() for m in _BLANK_LINE.finditer(text, start, end)), end]:
+    for blank in [*(m.end() for m in _BLANK_LINES.finditer(text, start, end)), end]:
         for cut, next_cut in pairwise(_sentence_cuts(text[paragraph:blank], language)):
             unit = text[paragraph + cut : paragraph + next_cut]
             if len(unit) > _LONGEST_ACROSS_LINES:

@@ -9,8 +9,7 @@ from ragcompress.data import Scores
 from ragcompress.errors import InputError, UnknownName
 from ragcompress.ordering import ORDERS, order
 
-settings.register_profile("ordering", deadline=None, derandomize=True, max_examples=100)
-settings.load_profile("ordering")
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
 VALUES = st.lists(st.sampled_from((-1.5, 0.0, -0.0, 0.25, 3.0)) | st.floats(-9, 9), max_size=12)
 
@@ -51,6 +50,7 @@ def test_equal_scores_stay_in_source_order() -> None:
     assert order("edges", (2, 0, 3, 1), equal) == (0, 2, 3, 1)
 
 
+@PROPERTY
 @given(VALUES, st.sampled_from(ORDERS), st.data())
 def test_an_order_is_a_permutation_that_does_not_depend_on_the_input_order(
     values: list[float], name: str, data: st.DataObject

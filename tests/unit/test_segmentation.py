@@ -13,12 +13,12 @@ from ragcompress.data import Document, Segmentation
 from ragcompress.errors import InputError
 from ragcompress.segmentation import _WINDOW, _parser, given, segment
 
-settings.register_profile("segmentation", deadline=None, derandomize=True, max_examples=100)
-settings.load_profile("segmentation")
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
 FRAGMENTS = (
     "# Head", "- item", "  - nested", "1. first", "> quote", "```", "~~~py", "|a|b|", "|-|-|", ":-:", "***",
-    "Dr. Who left. He came back!", "你好。我是谁?", "e.g. this", "\t", "    deep", "", " ", "\x00", "\x0b", "\u2028", "\x85",
+    "Dr. Who left. He came back!", "你好。我是谁?",
+    "e.g. this", "\t", "    deep", "", " ", "\x00", "\x0b", "\u2028", "\x85",
     "😀. 𝔘n", "[x]: y", "<div>", "===", "a" * 1200,
 )  # fmt: skip
 MARKDOWN = st.lists(st.tuples(st.sampled_from(FRAGMENTS), st.sampled_from(("\n", "\r\n", "\r", " ", "\n\n"))))
@@ -40,11 +40,13 @@ def check_tiling(segmentation: Segmentation) -> None:
         assert not (outside + document.text[done:]).strip()
 
 
+@PROPERTY
 @for_all(st.lists(st.text(), max_size=4), st.sampled_from(("en", "zh", "de", "xx")))
 def test_any_unicode_text_is_tiled_exactly(texts: list[str], language: str) -> None:
     check_tiling(segment([Document(t) for t in texts], language=language))
 
 
+@PROPERTY
 @for_all(MARKDOWN)
 def test_any_mix_of_blocks_and_line_ends_is_tiled_exactly(parts: list[tuple[str, str]]) -> None:
     text = "".join(fragment + end for fragment, end in parts)
@@ -53,6 +55,7 @@ def test_any_mix_of_blocks_and_line_ends_is_tiled_exactly(parts: list[tuple[str,
     assert segment([Document(text)]) == segmentation
 
 
+@PROPERTY
 @for_all(MARKDOWN)
 def test_line_ends_do_not_change_the_units(parts: list[tuple[str, str]]) -> None:
     lines = "\n".join(fragment for fragment, _ in parts)
@@ -121,8 +124,17 @@ def test_blocks_inside_quotes_stay_whole() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["#hashtag here", "-5 degrees", "A line\n===", "A line\n---", "    indented text", "<b>bold</b> x", "[a]: b", "1.5 is a number"],
-)  # fmt: skip
+    [
+        "#hashtag",
+        "-5 degrees",
+        "A\n===",
+        "A\n---",
+        "    indented text",
+        "<b>bold</b> x",
+        "[a]: b",
+        "1.5 is a number",
+    ],
+)
 def test_plain_text_is_not_misread_as_a_block(text: str) -> None:
     assert units(text) == [("prose", text.strip())]
 
@@ -162,12 +174,14 @@ def test_windows_do_not_show() -> None:
     assert [t for _, t in units(text)] == whole
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    ["> " * 10_000, "- " * 10_000 + "x", "1. " * 7_000, "[" * 20_000, "- - - - ", "> - " * 5_000, "|" * 20_000,
-     "|a\n|-\n" * 1_500, "\n" * 20_000, "\n " * 10_000, "#\n" * 3_000, "`" * 20_000, "```x`\n" * 3_000, "(é. " * 5_000,
-     "「" * 20_000, "!é" * 5_000, ("> " * 50 + "- x\n") * 200, ("  " * 30 + "- x\n") * 300],
+HOSTILE = (
+    "> " * 10_000, "- " * 10_000 + "x", "1. " * 7_000, "[" * 20_000, "> - " * 5_000, "|" * 20_000, "- - - - ",
+    "|a\n|-\n" * 1_500, "\n" * 20_000, "\n " * 10_000, "#\n" * 3_000, "`" * 20_000, "```x`\n" * 3_000,
+    "(é. " * 5_000, "「" * 20_000, "!é" * 5_000, ("> " * 50 + "- x\n") * 200, ("  " * 30 + "- x\n") * 300,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_text_is_tiled_without_running_deep_or_long(hostile: str) -> None:
     check_tiling(segment([Document(hostile)]))
 
@@ -193,6 +207,7 @@ def test_what_is_no_document_is_refused_by_position() -> None:
         segment([Document("x"), "y"])  # type: ignore[list-item]
 
 
+@PROPERTY
 @for_all(st.lists(st.lists(st.text(max_size=20), max_size=5), max_size=4), st.sampled_from(("", " ", "\n")))
 def test_given_sentences_are_kept_as_they_are(documents: list[list[str]], joiner: str) -> None:
     segmentation = given(documents, joiner=joiner)

@@ -15,8 +15,7 @@ from ragcompress.rendering import render
 from ragcompress.segmentation import given, segment
 from ragcompress.selection import greedy, select
 
-settings.register_profile("selection", deadline=None, derandomize=True, max_examples=150)
-settings.load_profile("selection")
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
 Counter = Callable[[str], int]
 
@@ -56,9 +55,15 @@ def renderer(
     return lambda kept: render(segmentation, order(order_name, kept, scores)).text
 
 
+@PROPERTY
 @for_all(
-    SENTENCES, SCORES, st.integers(1, 120), st.sampled_from(sorted(COUNTERS)), st.sampled_from(ORDERS), st.booleans()
-)  # fmt: skip
+    SENTENCES,
+    SCORES,
+    st.integers(1, 120),
+    st.sampled_from(sorted(COUNTERS)),
+    st.sampled_from(ORDERS),
+    st.booleans(),
+)
 def test_whatever_the_counter_the_promises_hold(
     documents: list[list[str]], values: list[float], limit: int, counter: str, order_name: str, titled: bool
 ) -> None:
@@ -66,7 +71,8 @@ def test_whatever_the_counter_the_promises_hold(
     scores, count = scored(segmentation, values), COUNTERS[counter]
     write = renderer(segmentation, scores, order_name)
     alone = {i: count(write((i,))) for i in range(len(scores.values))}
-    if alone and min(alone.values()) > limit:
+    # With the wildest counters all together may cost less than any one alone.
+    if alone and min(alone.values()) > limit and count(write(tuple(alone))) > limit:
         with pytest.raises(BudgetTooSmall) as caught:
             select(segmentation, scores, limit=limit, count=count, render=write)
         assert (caught.value.limit, caught.value.smallest) == (limit, min(alone.values()))
@@ -101,6 +107,7 @@ def obvious(order: Sequence[int], cost: Callable[[tuple[int, ...]], int], limit:
     return kept
 
 
+@PROPERTY
 @for_all(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=9),
     st.permutations(range(4)),
@@ -122,11 +129,12 @@ def test_greedy_skips_what_does_not_fit_and_goes_on() -> None:
     assert greedy((), (), (), (), 10) == ()
 
 
+@PROPERTY
 @for_all(SENTENCES, SCORES, st.integers(1, 120), st.sampled_from(("characters", "pairs", "words")))
 def test_selection_equals_the_obvious_way_on_small_problems(
     documents: list[list[str]], values: list[float], limit: int, counter: str
 ) -> None:
-    """Not for any counter and order, but for these, which real ones resemble."""
+    """Not for counters that shrink when text is added, but for these, which real ones resemble."""
     segmentation = given(documents)
     scores, count = scored(segmentation, values), COUNTERS[counter]
     write = renderer(segmentation, scores)
@@ -209,4 +217,4 @@ def test_large_inputs_are_filled_in_few_renderings(order_name: str, share: float
 
     selection = select(segmentation, scores, limit=limit, count=_pairs, render=counted)
     assert 0.97 * limit <= _pairs(write(selection.kept)) <= limit
-    assert sum(n > 1 for n in rendered) <= 45
+    assert sum(n > 1 for n in rendered) <= 24
