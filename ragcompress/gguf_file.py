@@ -232,6 +232,8 @@ class _Cursor:
     def tensors(self, n_tensors: int, metadata: Metadata) -> dict[str, GgufTensor]:
         entries = [self._tensor_entry() for _ in range(n_tensors)]
         alignment = metadata.size("general.alignment", 32)
+        if alignment & (alignment - 1):
+            raise ModelError(f"its general.alignment, {alignment}, is not a power of two")
         start = -(-self._at // alignment) * alignment
         found: dict[str, GgufTensor] = {}
         for name, shape, kind, offset in entries:

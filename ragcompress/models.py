@@ -152,10 +152,10 @@ def resolve(name: str, *, download: bool = True, progress: Progress | None = Non
         return _local_folder(path)
     if os.path.isfile(path):
         return _local_gguf(path)
-    if name.endswith(".gguf") or name.startswith((".", "/", "~", "\\")):
-        raise ModelNotFound(f"there is no file or folder {name}")
-    if _HUB_ID.fullmatch(name):
+    if _HUB_ID.fullmatch(name) and not name.endswith(".gguf"):
         return _hub(name, download)
+    if name.endswith(".gguf") or name.startswith("~") or "/" in name or os.sep in name:
+        raise ModelNotFound(f"there is no file or folder {name}")
     raise UnknownName("model", name, [*KNOWN, "a local folder", "a .gguf file", "a hub id owner/name"])
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import pre_tokenizers
 
 LAYERS, HIDDEN, INNER, HEADS, KV_HEADS = 2, 64, 96, 4, 2
-HEAD = {"llama": 16, "qwen2": 16, "qwen3": 32}  # of qwen3, heads × head is not the hidden size
+# Of qwen3, heads × head is not the hidden size; 128, as transformers ignores what a qwen3 GGUF says about it.
+HEAD = {"llama": 16, "qwen2": 16, "qwen3": 128}
 MERGES = ["Ġ Ġ", "Ġ t", "h e", "Ġt he", "i n", "Ġ 1", "1 2", "Ċ Ċ", "Ã ©", "ĠĠ ĠĠ"]
 SPECIAL, DEFINED = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], ["<think>"]
 PRE = {"llama": "smollm", "qwen2": "qwen2", "qwen3": "qwen2"}
