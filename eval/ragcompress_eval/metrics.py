@@ -1,0 +1,86 @@
+"""What is measured: whether the evidence and the answer survive, and how well scores rank the evidence."""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragcompress import InputError
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+def normalise(text: str) -> str:
+    """Lower-case, without punctuation (Unicode's, and all of ASCII's), white space runs made one space."""
+    lowered = text.lower()
+    gone = {
+        ord(c): None for c in set(lowered) if c in string.punctuation or unicodedata.category(c)[0] == "P"
+    }
+    return " ".join(lowered.translate(gone).split())
+
+
+def holds_answer(text: str, answers: Iterable[str]) -> bool:
+    """Whether an answer occurs in the text, both normalised; anywhere, also within a longer word."""
+    return any(answer in text for answer in answers if answer)
+
+
+def recall(gold: Collection[int], kept: Collection[int]) -> float:
+    """Share of the gold sentences that were kept, in [0, 1].
+
+    Raises:
+        InputError: if there is no gold sentence.
+    """
+    if not gold:
+        raise InputError("recall needs at least one gold sentence")
+    return len(set(gold) & set(kept)) / len(set(gold))
+
+
+def auc(scores: FloatArray, gold: BoolArray) -> float:
+    """Area under the ROC curve: how often a gold sentence scores above another one; a tie counts half.
+
+    From the rank sum of the gold sentences, tied ones sharing their mean rank (Mann and Whitney, 1947;
+    Hanley and McNeil, "The meaning and use of the area under a ROC curve", 1982). Time n log n.
+
+    Args:
+        scores: (S,), of all questions together.
+        gold: (S,), which of them are evidence.
+
+    Raises:
+        InputError: if all sentences are gold, or none is.
+    """
+    n_gold = int(gold.sum())
+    n_other = len(gold) - n_gold
+    if not n_gold or not n_other:
+        raise InputError(f"AUC needs sentences of both kinds, got {n_gold} gold and {n_other} others")
+    _, which, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    rank_sum = float(mean_rank[which][gold].sum())
+    return (rank_sum - n_gold * (n_gold + 1) / 2) / (n_gold * n_other)
+
+
+def pair_wins(scores: Sequence[FloatArray], gold: Sequence[BoolArray]) -> FloatArray:
+    """Wins of the gold sentences of one question over the other sentences of another.
+
+    The sum of the matrix over all pairs of sentences is the pooled AUC, so that the AUC of any resample of
+    questions is a quadratic form in it, without sorting again.
+
+    Args:
+        scores: of Q questions, (S_q,) each.
+        gold: which sentences are evidence, the same shapes.
+
+    Returns:
+        (Q, Q): row, question of the gold sentence; column, question of the other. A tie counts half.
+    """
+    owner = np.repeat(np.arange(len(scores)), [int(g.sum()) for g in gold])
+    winners = np.concatenate([s[g] for s, g in zip(scores, gold, strict=True)] or [np.zeros(0)])
+    wins = np.zeros((len(scores), len(scores)))
+    for column, (s, g) in enumerate(zip(scores, gold, strict=True)):
+        others = np.sort(s[~g])
+        below = np.searchsorted(others, winners, "left") + np.searchsorted(others, winners, "right")
+        wins[:, column] = np.bincount(owner, below / 2, minlength=len(scores))
+    return wins

@@ -1,0 +1,66 @@
+"""Results as a table for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ragcompress.writing import to_bytes, write_whole
+
+from .bootstrap import LEVEL, N_RESAMPLES
+from .evidence import METRICS
+
+_HEADINGS = ("evidence recall", "all evidence", "answer kept", "AUC")
+
+
+def table(results: Sequence[Mapping[str, Any]], *, seed: int) -> Table:
+    """Lay out results of ``evidence.summarise``; a star marks a difference from the first scorer.
+
+    Args:
+        results: those of one run of the harness.
+        seed: of the bootstrap, for the caption.
+    """
+    caption = (
+        f"[low, high]: {LEVEL:.0%} interval, bootstrap over questions ({N_RESAMPLES} resamples, seed {seed})"
+        "\n*: the interval of the paired difference from the data set's first scorer leaves out 0"
+    )
+    result = Table(box=box.SIMPLE_HEAD, caption=escape(caption), caption_justify="left")
+    for heading in ("dataset", "scorer"):
+        result.add_column(heading, no_wrap=True)
+    for heading in ("ratio", "kept", "n", *_HEADINGS, "s/question"):
+        result.add_column(heading, justify="right", no_wrap=True)
+    previous = None
+    for r in results:
+        if previous not in (None, r["dataset"]):
+            result.add_section()
+        previous = r["dataset"]
+        start = [escape(r["dataset"]), escape(r["scorer"]), f"{r['ratio']:g}", f"{r['ratio_kept']:.3f}"]
+        cells = [_cell(r, name) for name in METRICS]
+        result.add_row(*start, str(r["n"]), *cells, f"{r['seconds']:.3f}")
+    return result
+
+
+def _cell(result: Mapping[str, Any], metric: str) -> str:
+    value = result[metric]
+    if value is None:
+        return "–"
+    low, high = result["ci"][metric]
+    difference = result.get("versus", {}).get(metric)
+    star = "*" if difference and not difference["ci"][0] <= 0 <= difference["ci"][1] else " "
+    return escape(f"{value:.3f}{star}[{low:.2f}, {high:.2f}]")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        DataError: if it can't be written.
+    """
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    write_whole(path, to_bytes(text))

@@ -1,0 +1,215 @@
+"""``ragcompress-eval`` from end to end: what it writes, where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from ragcompress_eval import cli, evidence, provenance
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
+CONTRACT = (
+    "dataset", "scorer", "ratio", "n", "evidence_recall", "evidence_all", "answer_kept", "auc", "ratio_kept",
+    "seconds",
+)  # fmt: skip
+FREE = ("--scorer", "bm25", "--scorer", "lead", "--scorer", "random")
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> str:
+    """A model folder of which only the tokenizer is real: enough for scorers that need no proxy."""
+    folder = tmp_path / "tiny-model"
+    folder.mkdir()
+    alphabet = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(alphabet, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    return str(folder)
+
+
+def evaluate(*arguments: object) -> int:
+    return cli.main(["evidence", *map(str, arguments)])
+
+
+def written(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def test_results_hold_the_contract(tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    code = evaluate(SAMPLE, *FREE, "--ratio", 0.3, "--ratio", 0.6, "--proxy", proxy, "--json", out)
+    said = capsys.readouterr()
+    assert (code, said.err) == (0, "")
+    results = written(out)["results"]
+    assert [(r["dataset"], r["scorer"], r["ratio"]) for r in results] == [
+        (dataset, scorer, ratio)
+        for dataset in ("fable", "open", "zh")
+        for scorer in ("bm25", "lead", "random")
+        for ratio in (0.3, 0.6)
+    ]
+    for r in results:
+        assert tuple(r)[: len(CONTRACT)] == CONTRACT
+        assert all(low <= r[m] <= high for m, (low, high) in r["ci"].items())
+        assert r["ratio_kept"] <= r["ratio"]
+    assert sum(r["n"] for r in results if r["scorer"] == "bm25" and r["ratio"] == 0.3) == 10
+    assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
+    for shown in ("fable", "bm25", "evidence recall", "0.3", "seed 0"):
+        assert shown in said.out
+
+
+def test_provenance_says_what_it_rests_on_and_no_path(tmp_path: Path, proxy: str) -> None:
+    out = tmp_path / "out.json"
+    assert evaluate(SAMPLE, *FREE, "--limit", 7, "--seed", 5, "--proxy", proxy, "--json", out) == 0
+    about = written(out)["provenance"]
+    (file,) = about["files"]
+    assert (file["name"], file["n_asked"], file["n_read"], file["n_used"]) == ("questions.jsonl", 7, 7, 7)
+    assert len(file["sha256"]) == 64
+    assert about["settings"]["scorers"]["random"] == {"seed": 5}
+    assert about["settings"]["proxy"] == "tiny-model"
+    assert about["bootstrap"]["seed"] == 5
+    assert {"ragcompress", "numpy", "onnxruntime", "python"} <= set(about["versions"])
+    text = out.read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert str(ROOT) not in text
+
+
+def test_the_same_call_gives_the_same_results(tmp_path: Path, proxy: str) -> None:
+    found = []
+    for name in ("one.json", "two.json"):
+        assert evaluate(SAMPLE, *FREE, "--proxy", proxy, "--json", tmp_path / name) == 0
+        found.append([{**r, "seconds": 0} for r in written(tmp_path / name)["results"]])
+    assert found[0] == found[1]
+
+
+def test_repeated_options_count_once(tmp_path: Path, proxy: str) -> None:
+    out = tmp_path / "out.json"
+    twice = ("--scorer", "lead", "--scorer", "lead", "--ratio", 0.5, "--ratio", 0.5)
+    assert evaluate(SAMPLE, *twice, "--limit", 1, "--proxy", proxy, "--json", out) == 0
+    assert len(written(out)["results"]) == 1
+
+
+def test_bad_records_stop_or_are_skipped(
+    tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "q.jsonl"
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()[:2]
+    path.write_text("\n".join([lines[0], *["{"] * 7, lines[1]]), encoding="utf-8")
+    assert evaluate(path, "--scorer", "lead", "--proxy", proxy) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert "q.jsonl, line 2: not a JSON object" in said.err
+    assert said.err.count("\n") == 1
+    assert evaluate(path, "--scorer", "lead", "--proxy", proxy, "--on-bad", "skip") == 0
+    said = capsys.readouterr()
+    assert [line.split(": ")[0] for line in said.err.splitlines()] == ["skipped"] * 6
+    assert said.err.endswith("skipped: 2 more\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ratio", "0"), "not in (0, 1]"),
+        (("--ratio", "1.5"), "not in (0, 1]"),
+        (("--ratio", "nan"), "not in (0, 1]"),
+        (("--ratio", "half"), "--ratio"),
+        (("--scorer", "bm52"), "bm25"),
+        (("--limit", "0"), "--limit"),
+        (("--backend", "abacus"), "onnx, torch"),
+        (("--on-bad", "ignore"), "ignore"),
+        (("--json", "no-such-folder/out.json"), "folder that exists"),
+        (("--json", str(SAMPLE)), "overwrite"),
+        (("--nonsense",), "--nonsense"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    options: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(SAMPLE, *options) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["evidence"], ["evidences"]])
+def test_half_a_command_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    capsys.readouterr()
+
+
+def test_failures_end_with_1_and_one_line(
+    tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n", encoding="utf-8")
+    for arguments, message in (
+        ((tmp_path / "none.jsonl",), "can't be read"),
+        ((empty,), "no question that can be used"),
+        ((SAMPLE, "--scorer", "lead", "--proxy", str(tmp_path / "none")), "no file or folder"),
+        ((SAMPLE, "--scorer", "raw-attention", "--proxy", proxy), "onnx backend"),
+    ):
+        assert evaluate(*arguments) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("error: ")
+        assert message in said.err
+        assert said.err.count("\n") == 1, said.err
+    monkeypatch.setattr(evidence, "run", lambda *_, **__: 1 / 0)
+    assert evaluate(SAMPLE, "--scorer", "lead", "--proxy", proxy) == 1
+    last = capsys.readouterr().err
+    assert last.startswith("error: ZeroDivisionError: division by zero")
+    assert last.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(
+    tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    out = tmp_path / "results" / "out.json"
+    out.parent.mkdir()
+    out.write_text("before", encoding="utf-8")
+    assert evaluate(SAMPLE, "--scorer", "lead", "--proxy", proxy, "--json", out) == 1
+    assert "out.json can't be written: No space left on device" in capsys.readouterr().err
+    assert [p.name for p in out.parent.iterdir()] == ["out.json"]
+    assert out.read_text(encoding="utf-8") == "before"
+
+
+def test_help_names_the_scorers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evidence", "--help"]) == 0
+    assert "bm25" in capsys.readouterr().out
+
+
+def test_as_a_module(proxy: str) -> None:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "eval")])
+    command = [sys.executable, "-m", "ragcompress_eval", "evidence", str(SAMPLE), "--scorer", "lead"]
+    done = subprocess.run(
+        [*command, "--proxy", proxy],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "fable" in done.stdout
+
+
+def test_provenance_without_git_has_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "_git", lambda *_: None)
+    about = provenance.provenance([], limit=None, seed=0, settings={})
+    assert about["code"] == {"commit": None}
+    assert about["platform"]["cpu"]

@@ -1,0 +1,107 @@
+"""Metrics against numbers worked out by hand, and against slow, obvious versions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragcompress import InputError
+from ragcompress_eval.metrics import auc, holds_answer, normalise, pair_wins, recall
+
+# Few distinct values, so that ties are common.
+RANKED = st.lists(st.tuples(st.integers(-2, 2), st.booleans()), min_size=1, max_size=12)
+
+
+def slow_auc(scores: np.ndarray, gold: np.ndarray) -> float:
+    pairs = [(a > b) + 0.5 * (a == b) for a in scores[gold] for b in scores[~gold]]
+    return float(np.mean(pairs))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The  Corvo-Prize,\n1987!", "the corvoprize 1987"),
+        ("$5 + 3% = `x`", "5 3 x"),
+        ("它由林白露（Lin）设计。", "它由林白露lin设计"),
+        ("«Ça va?» — Élan…", "ça va élan"),
+        ("?!", ""),
+    ],
+)
+def test_normalise(text: str, expected: str) -> None:
+    assert normalise(text) == expected
+
+
+@given(st.text(max_size=40))
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+def test_an_answer_may_stand_anywhere() -> None:
+    assert holds_answer("opened in 1931 to walkers", ["1930", "in 1931"])
+    assert not holds_answer("opened in 1931", ["1932"])
+    assert not holds_answer("opened in 1931", [""])
+    assert not holds_answer("opened in 1931", [])
+
+
+@pytest.mark.parametrize(
+    ("gold", "kept", "expected"),
+    [((1, 4), (4, 7), 0.5), ((1,), (), 0.0), ((1, 4), (0, 1, 2, 3, 4), 1.0), ((2, 5, 9), (5,), 1 / 3)],
+)
+def test_recall(gold: tuple[int, ...], kept: tuple[int, ...], expected: float) -> None:
+    assert recall(gold, kept) == pytest.approx(expected)
+
+
+def test_recall_without_gold_is_no_number() -> None:
+    with pytest.raises(InputError, match="gold"):
+        recall((), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("scores", "gold", "expected"),
+    [
+        ([0.9, 0.8, 0.1], [True, False, False], 1.0),
+        ([0.1, 0.8, 0.9], [True, False, False], 0.0),
+        ([0.5, 0.5, 0.5, 0.5], [True, False, True, False], 0.5),
+        # Pairs: 3>2, 3>1, 2=2, 2>1, that is 3.5 of 4.
+        ([3.0, 2.0, 2.0, 1.0], [True, True, False, False], 0.875),
+    ],
+)
+def test_auc(scores: list[float], gold: list[bool], expected: float) -> None:
+    assert auc(np.array(scores), np.array(gold)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("gold", [[True, True], [False, False]])
+def test_auc_needs_both_kinds(gold: list[bool]) -> None:
+    with pytest.raises(InputError, match="both kinds"):
+        auc(np.array([1.0, 2.0]), np.array(gold))
+
+
+@settings(deadline=None, max_examples=50)
+@given(RANKED)
+def test_auc_equals_counting_pairs(ranked: list[tuple[int, bool]]) -> None:
+    scores = np.array([s for s, _ in ranked], dtype=np.float64)
+    gold = np.array([g for _, g in ranked])
+    if gold.any() and not gold.all():
+        assert auc(scores, gold) == pytest.approx(slow_auc(scores, gold))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(RANKED, min_size=1, max_size=5))
+def test_pair_wins_add_up_to_the_pooled_auc(questions: list[list[tuple[int, bool]]]) -> None:
+    scores = [np.array([s for s, _ in q], dtype=np.float64) for q in questions]
+    gold = [np.array([g for _, g in q]) for q in questions]
+    together, labels = np.concatenate(scores), np.concatenate(gold)
+    wins = pair_wins(scores, gold)
+    for i, (s, g) in enumerate(zip(scores, gold, strict=True)):
+        for j, (t, h) in enumerate(zip(scores, gold, strict=True)):
+            assert wins[i, j] == sum((a > b) + 0.5 * (a == b) for a in s[g] for b in t[~h])
+    if labels.any() and not labels.all():
+        pairs = labels.sum() * (~labels).sum()
+        assert wins.sum() / pairs == pytest.approx(auc(together, labels))
+
+
+def test_pair_wins_of_no_questions() -> None:
+    assert pair_wins([], []).shape == (0, 0)
