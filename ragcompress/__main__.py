@@ -1,0 +1,5 @@
+"""``python -m ragcompress``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,270 @@
+"""``ragcompress``: results on stdout, all else on stderr; exit 0 done, 1 a failure, 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from . import __version__, scorers
+from .cli_console import byte_bar, count_bar, emit, exit_code, note, phase_bar
+from .cli_options import (
+    CONVERTING,
+    Backend,
+    BudgetTokens,
+    Format,
+    MarkGaps,
+    Order,
+    Output,
+    ProbePath,
+    ProxyName,
+    Ratio,
+    ScorerName,
+    Setup,
+    check_question,
+    make_budget,
+)
+from .proxy.loading import DEFAULT_PROXY
+
+if TYPE_CHECKING:
+    from .data import CompressedContext
+
+
+class _Group(TyperGroup):
+    """Ends every failure of a command with one line and an exit status, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "exit_code"):
+                raise
+            raise typer.Exit(exit_code(error)) from None
+
+
+# Plain help and messages: nothing of the user's is read as markup, and docs/cli.md can hold them as they are.
+_PLAIN: dict[str, Any] = {
+    "no_args_is_help": True,
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+app = typer.Typer(cls=_Group, **_PLAIN)
+models_app = typer.Typer(help="The small language models that are probed.", **_PLAIN)
+app.add_typer(models_app, name="models")
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="ragcompress")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        emit(f"ragcompress {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def ragcompress(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keep the sentences of documents that a question needs, within a token budget.
+
+    Exit status: 0 done, 1 failure (one line on stderr says why), 2 wrong usage.
+    """
+
+
+@app.command()
+def compress(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Text files, folders, .json or .jsonl files of documents, or - for standard input.",
+        ),
+    ],
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    order: Order = "source",
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+    format: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
+        ),
+    ] = Format.text,
+    output: Output = None,
+    mark_gaps: MarkGaps = False,
+) -> None:
+    """Compress documents for one question.
+
+    Sentences are kept word for word, best first until the budget is full. A folder is searched to the
+    bottom for .txt, .md, .json and .jsonl files; hidden files are left out. JSON documents have the fields
+    text, and if you like title, id and metadata.
+    """
+    from .reading import read_documents
+
+    check_question(question)
+    limits = make_budget(budget, ratio)
+    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
+    compressor = Setup(scorer, proxy, backend, probe, order, format, mark_gaps).load()
+    with count_bar("reading passages") as progress:
+        context = compressor(question, documents, budget=limits, progress=progress)
+    emit(_written(context, format), output)
+    note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
+
+
+def _written(context: CompressedContext, format: Format) -> str:
+    if format is Format.json:
+        return json.dumps(context.to_dict(), ensure_ascii=False, indent=1) + "\n"
+    return context.text + "\n"
+
+
+@app.command()
+def batch(
+    source: Annotated[str, typer.Argument(metavar="IN.jsonl", help="Requests, one a line; - for stdin.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.jsonl", help="Where the results go, one a line.")
+    ],
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    order: Order = "source",
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+    mark_gaps: MarkGaps = False,
+) -> None:
+    """Compress documents for many questions.
+
+    A request is {"id", "question", "documents": [{"text", "title", "id", "metadata"}]}; only question and
+    text must be there. A result is what `compress --format json` writes, with the request's id, in the
+    order of the requests. What fails goes to OUT.errors.jsonl with line number and reason; the exit status
+    is then 1, and the other results are there all the same.
+    """
+    from .cli_batch import Batch
+
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{output} is not a file in a folder that exists")
+    if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
+        raise typer.BadParameter("input and output are the same file")
+    limits = make_budget(budget, ratio)
+    run = Batch(output, Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps).load(), limits)
+    run.run(source)
+    note(f"{run.n_done} done, {run.n_failed} failed" + (f": see {run.errors}" if run.n_failed else ""))
+    if run.n_failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    order: Order = "source",
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+) -> None:
+    """Show what is kept of a small archive.
+
+    The archive comes with the package; the question needs sentences of two of its documents. The exit
+    status is 1 if the answer was lost.
+    """
+    from .cli_demo import show
+
+    if not show(Setup(scorer, proxy, backend, probe, order), make_budget(budget, ratio)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(proxy: ProxyName = DEFAULT_PROXY) -> None:
+    """Check this installation.
+
+    Shows versions, cache, model, backends and probe, and times a small run. Nothing is downloaded. The exit
+    status is 1 if something that is needed is broken.
+    """
+    from .cli_doctor import report
+
+    if not report(proxy):
+        raise typer.Exit(1)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List models, known and cached."""
+    from .cli_models import show
+
+    show()
+
+
+@models_app.command("fetch")
+def models_fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="A name of `models list`, a .gguf file, or a hub id.")
+    ] = DEFAULT_PROXY,
+) -> None:
+    """Make a model ready.
+
+    It is downloaded, or converted from a .gguf file, once; later runs need no network. Writes its folder.
+    """
+    from . import models
+
+    with byte_bar(f"downloading {name}", CONVERTING) as progress:
+        folder = models.fetch(name, progress)
+    emit(f"{folder.path}\n")
+
+
+@app.command()
+def train(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Training records, .jsonl or .jsonl.gz.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")
+    ],
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    n_layers: Annotated[
+        int | None,
+        typer.Option(
+            "--layers", metavar="N", min=1, help="Layers to read, from the first (without: two thirds)."
+        ),
+    ] = None,
+    passage_tokens: Annotated[
+        int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage of one prompt.")
+    ] = 256,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Use N records of each file.")
+    ] = None,
+    dev: Annotated[
+        list[Path] | None, typer.Option("--dev", metavar="FILE", help="Records to measure on; repeatable.")
+    ] = None,
+) -> None:
+    """Train a probe for a proxy.
+
+    Learns from questions with known evidence; needs the extra `eval`. The card of the probe goes to stdout.
+    """
+    from .errors import MissingExtra
+
+    try:
+        from ragcompress_eval import train as training
+    except ImportError as error:
+        raise MissingExtra("training", "eval") from error
+    with phase_bar() as progress:
+        card = training.run(
+            files, output, proxy=proxy, backend=backend, n_layers=n_layers, passage_tokens=passage_tokens,
+            limit=limit, dev=dev or [], progress=progress,
+        )  # fmt: skip
+    emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,139 @@
+"""What the command line says: results on stdout, all else on stderr, errors as one line.
+
+Consoles are made when they are needed, so that they write to the ``sys.stdout`` and ``sys.stderr`` of that
+moment. Text of users is never read as markup and never wrapped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from .errors import RagCompressError
+from .writing import to_bytes, write_whole
+
+DEBUG = "RAGCOMPRESS_DEBUG"
+_WIDE = 10_000
+_INTERRUPTED = 130
+
+
+def out() -> Console:
+    """Console on stdout; as wide as its text where there is no terminal."""
+    console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+def err() -> Console:
+    """Console on stderr."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say one line on stderr."""
+    err().print(Text(one_line(text), style="dim"))
+
+
+def fail(text: str) -> None:
+    """Say on stderr, in one line, what went wrong."""
+    err().print(Text.assemble(("error: ", "bold red"), one_line(text)))
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def emit(text: str, path: Path | None = None) -> None:
+    """Write a result as it is, in UTF-8 whatever the locale, to a file or to stdout.
+
+    Raises:
+        DataError: if the file can't be written.
+    """
+    data = to_bytes(text)
+    if path is not None:
+        write_whole(path, data)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def explain(error: BaseException) -> str:
+    """One line about an error that a user can act on."""
+    if isinstance(error, RagCompressError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer or shorter documents at a time"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    return f"{type(error).__name__}: {error} (a bug in ragcompress; set {DEBUG}=1 to see where)"
+
+
+def exit_code(error: BaseException) -> int:
+    """Say what went wrong, if there is anything to say, and return the exit status."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough. Python would complain when it flushes at the end.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return 1
+    if isinstance(error, KeyboardInterrupt):
+        note("interrupted")
+        return _INTERRUPTED
+    if os.environ.get(DEBUG):
+        err().print(Text("".join(traceback.format_exception(error))))
+    fail(explain(error))
+    return 1
+
+
+@contextmanager
+def byte_bar(label: str, last: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback (bytes done, bytes in all) that shows one bar, labelled ``last`` once all are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with _bar(*columns) as update:
+        yield lambda done, total: update(last if done >= total else label, done, total)
+
+
+@contextmanager
+def count_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback (done, in all) that shows one bar while the work goes on."""
+    with phase_bar() as update:
+        yield lambda done, total: update(label, done, total)
+
+
+@contextmanager
+def phase_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a callback (what, done, in all) that shows one bar whose label changes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with _bar(*columns) as update:
+        yield update
+
+
+@contextmanager
+def _bar(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
+    console = err()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, visible=False)
+
+        def update(label: str, done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True, description=label)
+
+        yield update

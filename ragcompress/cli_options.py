@@ -1,0 +1,165 @@
+"""Options that several commands share, and their checks. What is wrong with them is wrong usage (exit 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import ordering, scorers
+from .cli_console import byte_bar
+from .data import Budget
+from .errors import InputError
+from .proxy.loading import BACKENDS, DEFAULT_PROXY
+
+if TYPE_CHECKING:
+    from .pipeline import Compressor
+
+DEFAULT_RATIO = 0.2
+CONVERTING = "unpacking and converting it (once)"
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    text = "text"
+    json = "json"
+    md = "md"
+
+
+def _one_of(value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise typer.BadParameter(f"{value!r} is none of: {', '.join(known)}")
+    return value
+
+
+def _check_scorer(value: str) -> str | None:
+    return _one_of(value, tuple(scorers.available()))
+
+
+def _check_order(value: str) -> str | None:
+    return _one_of(value, ordering.ORDERS)
+
+
+def _check_backend(value: str | None) -> str | None:
+    return _one_of(value, BACKENDS)
+
+
+def _check_output(value: Path | None) -> Path | None:
+    if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"{value} is not a file in a folder that exists")
+    return value
+
+
+BudgetTokens = Annotated[
+    int | None,
+    typer.Option("--budget", metavar="N", min=1, help="Keep at most N tokens of rendered text."),
+]
+Ratio = Annotated[
+    float | None,
+    typer.Option(
+        "--ratio",
+        metavar="R",
+        help=f"Keep at most this share of the tokens, 0 < R <= 1 (without --budget: {DEFAULT_RATIO}).",
+    ),
+]
+Order = Annotated[
+    str,
+    typer.Option(
+        "--order",
+        metavar="NAME",
+        callback=_check_order,
+        help=f"Order of the kept sentences: {', '.join(ordering.ORDERS)}.",
+    ),
+]
+ScorerName = Annotated[
+    str,
+    typer.Option(
+        "--scorer",
+        metavar="NAME",
+        callback=_check_scorer,
+        help=f"What ranks the sentences: {', '.join(scorers.available())}.",
+    ),
+]
+ProxyName = Annotated[
+    str,
+    typer.Option(
+        "--proxy",
+        metavar="NAME",
+        help="Small language model: a name of `models list`, a local folder, a .gguf file, or a hub id. "
+        "Its tokenizer counts.",
+    ),
+]
+Backend = Annotated[
+    str | None,
+    typer.Option("--backend", metavar="NAME", callback=_check_backend, help=f"{' or '.join(BACKENDS)}."),
+]
+ProbePath = Annotated[
+    Path | None,
+    typer.Option(
+        "--probe", metavar="PROBE", help="Trained weights for the scorer (without: those that ship)."
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", callback=_check_output, help="Write here, not to stdout."),
+]
+MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How to compress: what ``load`` builds a compressor from."""
+
+    scorer: str = scorers.DEFAULT
+    proxy: str = DEFAULT_PROXY
+    backend: str | None = None
+    probe: Path | None = None
+    order: str = "source"
+    format: Format = Format.text
+    mark_gaps: bool = False
+
+    def load(self) -> Compressor:
+        """Build the compressor; a model that is not on this machine is fetched, with a bar."""
+        from .pipeline import Compressor
+
+        with byte_bar(f"downloading {self.proxy}", CONVERTING) as progress:
+            return Compressor.from_pretrained(
+                self.proxy,
+                scorer=self.scorer,
+                scorer_settings={} if self.probe is None else {"probe": str(self.probe)},
+                backend=self.backend,
+                progress=progress,
+                order=self.order,
+                format="md" if self.format is Format.md else "text",
+                mark_gaps=self.mark_gaps,
+            )
+
+
+def make_budget(max_tokens: int | None, ratio: float | None) -> Budget:
+    """The budget that the options name.
+
+    Raises:
+        typer.BadParameter: if both are given, or a value makes no sense.
+    """
+    if max_tokens is None and ratio is None:
+        return Budget(ratio=DEFAULT_RATIO)
+    if max_tokens is not None and ratio is not None:
+        raise typer.BadParameter("give --budget or --ratio, not both")
+    try:
+        return Budget(max_tokens, ratio)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def check_question(question: str) -> None:
+    """Refuse a blank question.
+
+    Raises:
+        typer.BadParameter: if it is one.
+    """
+    if not question.strip():
+        raise typer.BadParameter("the question is empty")

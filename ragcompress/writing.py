@@ -1,0 +1,40 @@
+"""Results to a file: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from .errors import DataError
+
+
+def to_bytes(text: str) -> bytes:
+    """Encode as UTF-8; a lone surrogate (of a path or a JSON string) is written as its escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under another name, then rename it: readers see the old content or the new.
+
+    A link is followed, the permissions of an existing file stay. What is not a regular file (a pipe, a
+    device) is written to as it is.
+
+    Raises:
+        DataError: if it can't be written.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        try:
+            temporary.write_bytes(data)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path} can't be written: {error.strerror or error}") from None
