@@ -24,6 +24,7 @@ from ..tokenizing import Tokenizer
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
+from .reuse import KeyValueStore, entry_key
 
 _FLOAT = NDArray[np.float32]
 _MASKED = np.float32(-1e30)
@@ -38,6 +39,7 @@ class OnnxProxy:
         name, fingerprint: for ``info``.
         threads: threads of one run; None leaves it to ONNX Runtime (one per core).
         batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+        store: where passages' keys and values are kept for the next question; None keeps nothing.
 
     Raises:
         ModelError: for a shape that is not supported, or broken files.
@@ -52,6 +54,7 @@ class OnnxProxy:
         fingerprint: str,
         threads: int | None = None,
         batch_tokens: int = 1024,
+        store: KeyValueStore | None = None,
     ) -> None:
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -61,6 +64,7 @@ class OnnxProxy:
         self._cache = cache
         self._index = weights.ensure(folder, cache, self._shape.n_layers)
         self._threads, self._batch_tokens = threads, batch_tokens
+        self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
         self._lock = threading.Lock()
         self.tokenizer = Tokenizer.from_folder(folder)
@@ -76,10 +80,32 @@ class OnnxProxy:
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             session = self._session(n_layers)
-            past = self._encode([p.prefix for p in batch], session, n_layers)
-            return self._read(batch, past, session, n_layers)
+            encoded = self._encoded([p.prefix for p in batch], session, n_layers)
+            return self._read(batch, encoded, session, n_layers)
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+
+    def _encoded(
+        self, prefixes: list[tuple[int, ...]], session: ort.InferenceSession, n_layers: int
+    ) -> dict[str, _FLOAT]:
+        """Keys and values of a batch, from the store where it has them."""
+        if self._store is None:
+            return self._encode(prefixes, session, n_layers)
+        keys = [entry_key(self.info, n_layers, prefix) for prefix in prefixes]
+        found = [self._store.get(key) for key in keys]
+        missing = [i for i, array in enumerate(found) if array is None]
+        if missing:
+            past = np.stack(list(self._encode([prefixes[i] for i in missing], session, n_layers).values()), 1)
+            for row, i in enumerate(missing):
+                found[i] = np.ascontiguousarray(past[row, :, :, : len(prefixes[i])])
+                self._store.put(keys[i], found[i])
+        longest = max(map(len, prefixes))
+        shape = (len(prefixes), self._shape.n_key_heads, longest, self._shape.head_size)
+        result = {name: np.zeros(shape, dtype=np.float32) for name in _past_names(n_layers)}
+        for row, array in enumerate(found):
+            for name, part in zip(result, array, strict=True):
+                result[name][row, :, : part.shape[1]] = part
+        return result
 
     def _session(self, n_layers: int) -> ort.InferenceSession:
         with self._lock:
@@ -110,7 +136,7 @@ class OnnxProxy:
         for row, prefix in enumerate(prefixes):
             ids[row, : len(prefix)] = prefix
         empty = np.zeros((n, self._shape.n_key_heads, 0, self._shape.head_size), dtype=np.float32)
-        past = [f"past_key_{i}" for i in range(n_layers)] + [f"past_value_{i}" for i in range(n_layers - 1)]
+        past = _past_names(n_layers)
         feed: dict[str, Any] = dict.fromkeys(past, empty)
         feed |= {
             "input_ids": ids,
@@ -141,6 +167,10 @@ class OnnxProxy:
         }
         masses = session.run([f"mass_{layer}" for layer in range(n_layers)], feed)
         return list(np.stack(masses).transpose(1, 3, 0, 2, 4))  # (L, B, H, R, S) -> (B, R, L, H, S)
+
+
+def _past_names(n_layers: int) -> list[str]:
+    return [f"past_key_{i}" for i in range(n_layers)] + [f"past_value_{i}" for i in range(n_layers - 1)]
 
 
 def _causal(n: int) -> _FLOAT:

@@ -49,9 +49,16 @@ class Scorer:
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences with one first look at every passage."""
         passages, attentions = probe_passages(
-            self.proxy, self.template, question, segmentation, self.probe, progress
+            self.proxy,
+            self.template,
+            question,
+            segmentation,
+            n_layers=self.probe.n_layers,
+            passage_tokens=self.probe.passage_tokens,
+            progress=progress,
         )
-        parts = apply_head(self.probe, attention_features(attentions), passages)
+        features = attention_features(attentions)
+        parts = apply_head(self.probe.arrays, features, passages, segmentation, question)
         values = np.zeros(len(segmentation.sentences))
         # A sentence that was too long for one prompt counts as its best part.
         np.maximum.at(values, [i for p in passages for i in p.sentences], parts)
@@ -73,7 +80,9 @@ def probe_passages(
     template: Template,
     question: str,
     segmentation: Segmentation,
-    probe: ProbeWeights,
+    *,
+    n_layers: int,
+    passage_tokens: int,
     progress: Progress | None = None,
 ) -> tuple[tuple[Passage, ...], list[Attention]]:
     """Cut the documents into passages and read each; the same for scoring and for training.
@@ -82,13 +91,13 @@ def probe_passages(
         InputError: if question and longest passage do not fit into the proxy together.
     """
     tail = make_tail(proxy.tokenizer, template, question)
-    room = proxy.info.max_tokens - len(tail.ids) - probe.passage_tokens
-    passages = cut_passages(proxy.tokenizer, template, segmentation, probe.passage_tokens)
+    passages = cut_passages(proxy.tokenizer, template, segmentation, passage_tokens)
     head = max((p.spans[0][0] for p in passages), default=0)
-    if head > room:
+    if head + passage_tokens + len(tail.ids) > proxy.info.max_tokens:
         raise InputError(
-            f"the question ({len(tail.ids)} tokens with its instruction) leaves no room for passages of "
-            f"{probe.passage_tokens} tokens; {proxy.info.name} reads {proxy.info.max_tokens}: shorten it"
+            f"the question ({len(tail.ids)} tokens with its instruction) and the longest title ({head}) leave no "
+            f"room for passages of {passage_tokens} tokens; {proxy.info.name} reads {proxy.info.max_tokens}: "
+            "shorten them"
         )
     prompts = [join(p, tail) for p in passages]
-    return passages, proxy.probe(prompts, n_layers=probe.n_layers, progress=progress)
+    return passages, proxy.probe(prompts, n_layers=n_layers, progress=progress)

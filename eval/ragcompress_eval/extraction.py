@@ -1,0 +1,115 @@
+"""The attention that a proxy pays to labelled sentences, extracted once and kept on disk for training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragcompress import Attention, DataError
+from ragcompress.prompting import Passage, Template, cut_passages
+from ragcompress.proxy.base import Proxy
+from ragcompress.scorers.passage_probe import probe_passages
+
+from .data import Example
+
+FORMAT = 1
+Advance = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read for one question: its passages and the attention in each, in order."""
+
+    example: Example
+    passages: tuple[Passage, ...]
+    attentions: tuple[Attention, ...]
+
+
+def extract(
+    examples: Sequence[Example],
+    proxy: Proxy,
+    *,
+    n_layers: int,
+    passage_tokens: int,
+    store: Path | None = None,
+    advance: Advance = lambda done, total: None,
+) -> list[Reading]:
+    """Read every example's passages.
+
+    Args:
+        examples: questions with their sentences.
+        proxy: the model to probe.
+        n_layers: layers to read, from the first.
+        passage_tokens: longest passage.
+        store: folder of one file per question; what is there from an earlier, interrupted run is not read
+            again. A file is bound to question, documents, proxy, template, layers and passage length.
+        advance: called with (questions done, questions in all).
+
+    Raises:
+        DataError: if the store can't be written.
+    """
+    template = Template()
+    readings = []
+    for done, example in enumerate(examples, 1):
+        path = None
+        if store is not None:
+            path = store / f"{_key(example, proxy, template, n_layers, passage_tokens)}.npz"
+        readings.append(_read(example, proxy, template, n_layers, passage_tokens, path))
+        advance(done, len(examples))
+    return readings
+
+
+def _read(
+    example: Example, proxy: Proxy, template: Template, n_layers: int, passage_tokens: int, path: Path | None
+) -> Reading:
+    if path is not None and path.exists():
+        passages = cut_passages(proxy.tokenizer, template, example.segmentation, passage_tokens)
+        return Reading(example, passages, tuple(_load(path, passages, proxy)))
+    passages, attentions = probe_passages(
+        proxy, template, example.question, example.segmentation, n_layers=n_layers, passage_tokens=passage_tokens
+    )
+    if path is not None:
+        _save(path, attentions)
+    return Reading(example, passages, tuple(attentions))
+
+
+def _key(example: Example, proxy: Proxy, template: Template, n_layers: int, passage_tokens: int) -> str:
+    text = [[d.title, d.text] for d in example.segmentation.documents]
+    spans = [[s.document, s.start_char, s.end_char] for s in example.segmentation.sentences]
+    parts = [FORMAT, proxy.info.fingerprint, template.fingerprint(), n_layers, passage_tokens]
+    whole = json.dumps([*parts, example.question, text, spans])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+def _save(path: Path, attentions: Sequence[Attention]) -> None:
+    mass = np.concatenate([a.mass for a in attentions], axis=-1)
+    temporary = path.with_suffix(".tmp.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, mass=mass.astype(np.float32), rows=np.array(attentions[0].rows))
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"the attention can't be stored in {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load(path: Path, passages: Sequence[Passage], proxy: Proxy) -> Iterator[Attention]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            mass: NDArray[np.float32] = stored["mass"]
+            rows = tuple(str(r) for r in stored["rows"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+    start = 0
+    for passage in passages:
+        stop = start + len(passage.spans)
+        n_tokens = np.array([end - begin for begin, end in passage.spans], dtype=np.int64)
+        yield Attention(mass[..., start:stop], n_tokens, rows, proxy.info.fingerprint)
+        start = stop

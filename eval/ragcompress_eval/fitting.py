@@ -1,0 +1,129 @@
+"""Fits the default probe's head to labelled readings (``ragcompress.scorers._heads`` says what it computes)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragcompress import MissingExtra
+from ragcompress.scorers._context import context_features
+from ragcompress.scorers._features import attention_features
+from ragcompress.scorers._heads import context_probabilities, look_logits
+
+from .extraction import Reading
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the fit can be set to.
+
+    Attributes:
+        regularisation: C of the first stage's logistic regression on standardised features.
+        hidden: width of each second-stage network.
+        networks: how many of them, from different seeds, are averaged (their logits; one wide layer results).
+        penalty: L2 penalty of the networks.
+        folds: the networks see first-stage logits of questions that the first stage was not fitted to.
+        seed: of folds and networks.
+    """
+
+    regularisation: float = 0.003
+    hidden: int = 16
+    networks: int = 5
+    penalty: float = 1.0
+    folds: int = 5
+    seed: int = 0
+
+
+def part_labels(reading: Reading) -> BoolArray:
+    """(N,) whether each part of each passage belongs to a gold sentence."""
+    gold = set(reading.example.gold)
+    return np.array([i in gold for p in reading.passages for i in p.sentences], dtype=np.bool_)
+
+
+def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
+    """Fit both stages.
+
+    Args:
+        readings: questions that have evidence; others teach that everything is noise, leave them out.
+        settings: see there.
+
+    Raises:
+        MissingExtra: without scikit-learn.
+    """
+    features = [attention_features(r.attentions) for r in readings]
+    labels = [part_labels(r) for r in readings]
+    arrays = _fit_look(np.concatenate(features), np.concatenate(labels), settings)
+    order = np.random.default_rng(settings.seed).permutation(len(readings))
+    context: list[FloatArray] = [np.zeros((0, 0))] * len(readings)
+    for fold in np.array_split(order, settings.folds):
+        inside = sorted(set(range(len(readings))) - set(fold.tolist()))
+        look = _fit_look(
+            np.concatenate([features[i] for i in inside]), np.concatenate([labels[i] for i in inside]), settings
+        )
+        for i in fold:
+            r = readings[i]
+            logits = look_logits(look, features[i])
+            context[i] = context_features(logits, r.passages, r.example.segmentation, r.example.question)
+    return arrays | _fit_context(np.concatenate(context), np.concatenate(labels), settings)
+
+
+def predict(readings: Sequence[Reading], arrays: Arrays) -> list[tuple[FloatArray, FloatArray]]:
+    """First-stage logits and final probabilities (N,) of each reading's parts."""
+    result = []
+    for r in readings:
+        logits = look_logits(arrays, attention_features(r.attentions))
+        around = context_features(logits, r.passages, r.example.segmentation, r.example.question)
+        result.append((logits, context_probabilities(arrays, around)))
+    return result
+
+
+def _fit_look(features: NDArray[np.float32], labels: BoolArray, settings: Settings) -> Arrays:
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError as error:
+        raise MissingExtra("training a probe", "eval") from error
+    mean, scale = features.mean(0), features.std(0) + 1e-6
+    model = LogisticRegression(C=settings.regularisation, max_iter=500, tol=1e-3)
+    model.fit((features - mean) / scale, labels)
+    weight = model.coef_[0] / scale
+    bias = float(model.intercept_[0] - weight @ mean)
+    return {"look.weight": weight.astype(np.float32), "look.bias": np.array([bias], dtype=np.float32)}
+
+
+def _fit_context(features: FloatArray, labels: BoolArray, settings: Settings) -> Arrays:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    mean, scale = features.mean(0), features.std(0) + 1e-6
+    networks = []
+    for number in range(settings.networks):
+        network = MLPClassifier(
+            (settings.hidden,),
+            activation="tanh",
+            solver="lbfgs",
+            alpha=settings.penalty,
+            max_iter=300,
+            random_state=settings.seed + number,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is part of the recipe
+            network.fit((features - mean) / scale, labels)
+        networks.append(network)
+    n = len(networks)
+    arrays = {
+        "context.mean": mean,
+        "context.scale": scale,
+        "context.hidden_weight": np.concatenate([m.coefs_[0] for m in networks], axis=1),
+        "context.hidden_bias": np.concatenate([m.intercepts_[0] for m in networks]),
+        "context.weight": np.concatenate([m.coefs_[1][:, 0] for m in networks]) / n,
+        "context.bias": np.array([np.mean([m.intercepts_[1][0] for m in networks])]),
+    }
+    return {name: array.astype(np.float32) for name, array in arrays.items()}

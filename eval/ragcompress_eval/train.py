@@ -1,0 +1,129 @@
+"""``ragcompress train``: from labelled files to a probe with its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragcompress import InputError, load_proxy
+from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.prompting import Template
+from ragcompress.proxy.base import Proxy
+from ragcompress.scorers._context import NAMES
+from ragcompress.scorers._features import PER_HEAD
+
+from . import data, fitting
+from .extraction import Reading, extract
+from .metrics import auc
+from .provenance import versions
+
+Progress = Callable[[str, int, int], None]
+
+
+def run(
+    files: Sequence[Path],
+    output: Path,
+    *,
+    proxy: str,
+    backend: str | None = None,
+    n_layers: int | None = None,
+    passage_tokens: int = 256,
+    limit: int | None = None,
+    dev: Sequence[Path] = (),
+    store: Path | None = None,
+    settings: fitting.Settings | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Train a probe and write ``output.safetensors`` and ``output.json``.
+
+    Args:
+        files: training questions, in the schema of the data folder. Questions without evidence are left out.
+        n_layers: layers to read, from the first; None: two thirds of the proxy's (late layers add little when
+            the question's rows are read).
+        passage_tokens: longest passage.
+        limit: use only the first questions of each file.
+        dev: files to report AUC on; nothing is fitted to them.
+        store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
+        progress: called with (what, questions done, questions in all).
+
+    Returns:
+        The probe's card.
+
+    Raises:
+        InputError: if no question has evidence.
+        DataError, ModelError, MissingExtra: each says what to do.
+    """
+    settings = settings or fitting.Settings()
+    model = load_proxy(proxy, backend=backend)
+    layers = n_layers or max(1, round(model.info.n_layers * 2 / 3))
+    read_files = data.read(files, limit=limit)
+    dev_files = data.read(dev, limit=limit)
+
+    def readings(part: Sequence[data.DataFile], what: str) -> list[Reading]:
+        examples = [e for f in part for e in f.examples if e.gold]
+        return extract(
+            examples,
+            model,
+            n_layers=layers,
+            passage_tokens=passage_tokens,
+            store=store,
+            advance=lambda done, total: progress(what, done, total),
+        )
+
+    train = readings(read_files, "reading training questions")
+    if not train:
+        raise InputError("no question of the training files has evidence: there is nothing to learn from")
+    progress("fitting", 0, 1)
+    arrays = fitting.fit(train, settings)
+    progress("fitting", 1, 1)
+    held_out = readings(dev_files, "reading dev questions")
+    card = _card(model, layers, passage_tokens, settings)
+    card["trained_on"] = [_source(f) for f in read_files]
+    card["dev"] = _dev_metrics(held_out, arrays)
+    card["made_with"] = versions()
+    ProbeWeights(arrays, card).save(output)
+    return card
+
+
+def _card(proxy: Proxy, n_layers: int, passage_tokens: int, settings: fitting.Settings) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "proxy": {"name": proxy.info.name, "fingerprint": proxy.info.fingerprint},
+        "template": Template().fingerprint(),
+        "n_layers": n_layers,
+        "n_heads": proxy.info.n_heads,
+        "rows": ["last", "question"],
+        "look_features": list(PER_HEAD),
+        "context_features": list(NAMES),
+        "passage_tokens": passage_tokens,
+        "backend": proxy.info.backend,
+        "precision": proxy.info.precision,
+        "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+    }
+
+
+def _source(file: data.DataFile) -> dict[str, Any]:
+    used = [e for e in file.examples if e.gold]
+    return {"file": file.name, "sha256": file.sha256, "questions": len(used)}
+
+
+def _dev_metrics(readings: Sequence[Reading], arrays: fitting.Arrays) -> dict[str, Any]:
+    """Pooled AUC per data set, after the first stage and after both."""
+    groups: dict[str, list[int]] = {}
+    for index, r in enumerate(readings):
+        groups.setdefault(r.example.dataset, []).append(index)
+    predicted = fitting.predict(readings, arrays)
+    result = {}
+    for dataset, members in groups.items():
+        gold = np.concatenate([fitting.part_labels(readings[i]) for i in members])
+        first = np.concatenate([predicted[i][0] for i in members])
+        both = np.concatenate([predicted[i][1] for i in members])
+        result[dataset] = {
+            "questions": len(members),
+            "auc_first_stage": round(auc(first, gold), 4),
+            "auc": round(auc(both, gold), 4),
+        }
+    return result

@@ -1,0 +1,178 @@
+"""Keys and values of passages, kept so that no passage is read twice.
+
+In a causal model they do not depend on what follows, so a passage's are the same for every question. An
+entry's key covers all that they do depend on: the proxy's weights and precision, the layers, and the
+prefix's token ids (template head, title and passage).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..errors import InputError
+from .base import ProxyInfo
+
+_FLOAT = NDArray[np.float32]
+_LOG = logging.getLogger("ragcompress")
+_TYPES = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
+_FORMAT = "1"
+_MEBIBYTE = 1 << 20
+
+
+class KeyValueStore(Protocol):
+    """Where keys and values are kept. An array is (2·L - 1, KV, P, D): L layers' keys, L - 1 layers' values."""
+
+    def get(self, key: str) -> _FLOAT | None:
+        """Return what was put under the key, or None."""
+        ...
+
+    def put(self, key: str, array: _FLOAT) -> None:
+        """Keep an array; it may be dropped again at any time."""
+        ...
+
+
+def entry_key(proxy: ProxyInfo, n_layers: int, prefix: Sequence[int]) -> str:
+    """32 hex digits for a prefix as one proxy reads it in its first ``n_layers`` layers."""
+    about = f"{_FORMAT} {proxy.fingerprint} {proxy.backend} {proxy.precision} {n_layers} "
+    return hashlib.sha256(about.encode() + np.array(prefix, dtype="<i8").tobytes()).hexdigest()[:32]
+
+
+class MemoryStore:
+    """Keeps the most recently used entries in memory.
+
+    Args:
+        max_bytes: ceiling on the arrays held. SmolLM2-135M needs 30 kB a token for 20 layers in float32.
+        precision: ``float32`` (exact) or ``float16`` (half the memory; differences around 1e-3).
+    """
+
+    def __init__(self, max_bytes: int = 512 * _MEBIBYTE, precision: str = "float32") -> None:
+        self._type = _checked(max_bytes, precision)
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._entries: OrderedDict[str, NDArray[np.floating]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> _FLOAT | None:
+        """See ``KeyValueStore``."""
+        with self._lock:
+            if (array := self._entries.get(key)) is None:
+                return None
+            self._entries.move_to_end(key)
+        return array.astype(np.float32, copy=False)
+
+    def put(self, key: str, array: _FLOAT) -> None:
+        """See ``KeyValueStore``; an array larger than the ceiling is not kept."""
+        if array.nbytes // array.itemsize * self._type.itemsize > self._max_bytes:
+            return
+        kept = array.astype(self._type)
+        kept.flags.writeable = False
+        with self._lock:
+            if (old := self._entries.pop(key, None)) is not None:
+                self._bytes -= old.nbytes
+            self._entries[key] = kept
+            self._bytes += kept.nbytes
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._entries.popitem(last=False)[1].nbytes
+
+
+class DiskStore:
+    """Keeps entries in a folder, one safetensors file each; several processes may share it.
+
+    Files appear whole or not at all (written under another name, then renamed). What can't be read is
+    removed, said once in the log, and computed again. When the folder outgrows its ceiling, the entries that
+    were used longest ago go.
+
+    Args:
+        folder: made if need be.
+        max_bytes: ceiling on the files.
+        precision: ``float32`` or ``float16``.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int = 4096 * _MEBIBYTE, precision: str = "float16") -> None:
+        self._type = _checked(max_bytes, precision)
+        self._folder, self._max_bytes = folder, max_bytes
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._bytes = sum(size for _, size, _ in self._files())
+
+    def get(self, key: str) -> _FLOAT | None:
+        """See ``KeyValueStore``."""
+        path = self._path(key)
+        try:
+            with safe_open(path, framework="numpy") as file:
+                if (file.metadata() or {}).get("format") != _FORMAT:
+                    raise ValueError("it is of another format version")
+                array = file.get_tensor("keys_values")
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, ValueError) as error:
+            _LOG.warning("the stored keys and values %s are damaged (%s) and are computed again", path, error)
+            path.unlink(missing_ok=True)
+            return None
+        return np.asarray(array).astype(np.float32, copy=False)
+
+    def put(self, key: str, array: _FLOAT) -> None:
+        """See ``KeyValueStore``; where the disk is full, nothing is kept and the log says so."""
+        path = self._path(key)
+        content = save({"keys_values": array.astype(self._type)}, {"format": _FORMAT})
+        try:
+            path.parent.mkdir(exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as out:
+                    out.write(content)
+                os.replace(temporary, path)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
+        except OSError as error:
+            _LOG.warning("keys and values can't be stored in %s (%s); going on without", self._folder, error)
+            return
+        with self._lock:
+            self._bytes += len(content)
+            if self._bytes > self._max_bytes:
+                self._shrink()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.safetensors"
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """Time of last use, size and path of every entry; other processes may remove some meanwhile."""
+        found = []
+        for path in self._folder.glob("??/*.safetensors"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            found.append((status.st_mtime, status.st_size, path))
+        return found
+
+    def _shrink(self) -> None:
+        """Remove the entries used longest ago until a tenth of the room is free."""
+        files = sorted(self._files())
+        self._bytes = sum(size for _, size, _ in files)
+        for _, size, path in files:
+            if self._bytes <= self._max_bytes * 9 // 10:
+                break
+            path.unlink(missing_ok=True)
+            self._bytes -= size
+
+
+def _checked(max_bytes: int, precision: str) -> np.dtype[np.float32] | np.dtype[np.float16]:
+    if max_bytes < 0:
+        raise InputError(f"max_bytes must not be negative, got {max_bytes}")
+    if precision not in _TYPES:
+        raise InputError(f"keys and values can be kept as {', '.join(_TYPES)}, not {precision!r}")
+    return _TYPES[precision]
