@@ -87,7 +87,7 @@ def compress(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Text files, folders, .json or .jsonl files of documents, or - for standard input.",
         ),
     ],
@@ -212,7 +212,7 @@ def models_list() -> None:
 @models_app.command("fetch")
 def models_fetch(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="A name of `models list`, a .gguf file, or a hub id.")
+        str, typer.Argument(metavar="NAME", help="A name of `models list`, a .gguf file, or a hub id.")
     ] = DEFAULT_PROXY,
 ) -> None:
     """Make a model ready.
@@ -229,7 +229,7 @@ def models_fetch(
 @app.command()
 def train(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Training records, .jsonl or .jsonl.gz.")
+        list[Path], typer.Argument(metavar="FILE", help="Training records, .jsonl or .jsonl.gz.")
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")

@@ -25,7 +25,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .errors import RagCompressError
+from .errors import DataError, RagCompressError
 from .writing import to_bytes, write_whole
 
 DEBUG = "RAGCOMPRESS_DEBUG"
@@ -71,9 +71,14 @@ def emit(text: str, path: Path | None = None) -> None:
     if path is not None:
         write_whole(path, data)
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"the result can't be written: {error.strerror or error}") from None
 
 
 def explain(error: BaseException) -> str:

@@ -1,0 +1,48 @@
+"""What all tests share: no network, a home of their own, the real model only where a test is marked so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before anything imports the hub's client, which reads it once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+import tokenizers
+
+from ragcompress import models
+from ragcompress.proxy.loading import DEFAULT_PROXY
+
+_REAL_CACHE = models.cache_folder()
+
+
+@pytest.fixture(autouse=True)
+def _own_home(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that is empty; marked tests keep the real model cache, so that the model is fetched once."""
+    home = tmp_path_factory.mktemp("home")
+    marked = request.node.get_closest_marker("model") is not None
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("RAGCOMPRESS_CACHE", str(_REAL_CACHE if marked else home / "cache"))
+
+
+@pytest.fixture(scope="session")
+def default_folder() -> models.ModelFolder:
+    """The default proxy on this machine, fetched if need be."""
+    return models.fetch(DEFAULT_PROXY)
+
+
+@pytest.fixture(scope="session")
+def counting_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder of which only the tokenizer is real, a token a byte: for scorers that read none."""
+    folder = tmp_path_factory.mktemp("models") / "counting"
+    folder.mkdir()
+    alphabet = {c: i for i, c in enumerate(sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(alphabet, []))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    return folder

@@ -1,0 +1,147 @@
+"""Who may import whom, read from the syntax trees (design: values flow one way)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+import ragcompress
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "ragcompress": ROOT / "ragcompress",
+    "ragcompress_adapters": ROOT / "adapters" / "ragcompress_adapters",
+    "ragcompress_eval": ROOT / "eval" / "ragcompress_eval",
+}
+# A module imports only from its own row and those above. ``x.*`` stands for the modules of a package, and the
+# first pattern that fits counts.
+LAYERS = (
+    ("errors",),
+    ("data",),
+    ("segmentation", "tokenizing", "prompting", "reading", "writing", "samples"),
+    ("pip_download", "gguf_file", "gguf_tokenizer", "gguf_folder", "model_cache", "models"),
+    ("proxy", "proxy.*", "probes"),
+    ("scorers", "scorers.*"),
+    ("selection", "ordering", "rendering"),
+    ("pipeline", "testing"),
+    ("cli", "cli_*", "__main__"),
+)
+# Where each of these packages may be imported, within ragcompress.
+ONLY_IN = {
+    "torch": ("proxy.hf", "proxy.eager"),
+    "transformers": ("proxy.hf", "proxy.eager", "scorers.minilm"),
+    "onnxruntime": ("proxy.ort",),
+    "onnx": ("proxy.graph", "proxy.weights", "proxy.ort"),
+    "gguf": ("gguf_*",),
+    "huggingface_hub": ("models",),
+    "sentence_transformers": ("scorers.minilm",),
+    "sklearn": (),
+    "typer": ("cli", "cli_*"),
+    "rich": ("cli", "cli_*"),
+    "ragcompress_eval": ("cli",),
+    "ragcompress_adapters": (),
+}
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+BACKENDS = ("proxy.hf", "proxy.ort", "proxy.eager", "proxy.fake", "proxy.loading")
+
+
+def files(package: str) -> dict[str, Path]:
+    """Module names within a package, and their files; the package itself is the empty name."""
+    folder = PACKAGES[package]
+    names = {p: p.relative_to(folder).with_suffix("").parts for p in sorted(folder.rglob("*.py"))}
+    return {".".join(n[:-1] if n[-1] == "__init__" else n): p for p, n in names.items()}
+
+
+def imported(package: str, module: str, path: Path) -> Iterator[str]:
+    """Absolute dotted names of all imports of a file, wherever they stand in it."""
+    here = [package, *filter(None, module.split("."))]
+    base = here if path.name == "__init__.py" else here[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(base[: len(base) - node.level + 1]) if node.level else ""
+            origin = ".".join(filter(None, (start, node.module)))
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def own_modules(names: Iterator[str], known: dict[str, Path]) -> set[str]:
+    """The modules of ragcompress among imported names: ``ragcompress.data.Document`` is ``data``."""
+    found = set()
+    for name in names:
+        head, _, rest = name.partition(".")
+        if head != "ragcompress":
+            continue
+        while rest and rest not in known:
+            rest = rest.rpartition(".")[0]
+        found.add(rest)
+    return found
+
+
+def row(module: str) -> int:
+    for number, patterns in enumerate(LAYERS):
+        if any(fnmatch(module, pattern) for pattern in patterns):
+            return number
+    raise AssertionError(f"ragcompress.{module} has no place in LAYERS yet")
+
+
+CORE = files("ragcompress")
+MODULES = [module for module in CORE if module]
+EVERYTHING = [(package, module, path) for package in PACKAGES for module, path in files(package).items()]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_its_row_and_above(module: str) -> None:
+    used = own_modules(imported("ragcompress", module, CORE[module]), CORE) - {""}
+    assert [name for name in used if row(name) > row(module)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_packages_stay_where_they_belong(module: str) -> None:
+    tops = {name.partition(".")[0] for name in imported("ragcompress", module, CORE[module])}
+    for package, places in ONLY_IN.items():
+        assert package not in tops or any(fnmatch(module, place) for place in places), package
+
+
+@pytest.mark.parametrize("module", ["selection", "ordering", "rendering"])
+def test_what_comes_after_scoring_sees_no_model(module: str) -> None:
+    allowed = {"errors", "data", "tokenizing", "selection", "ordering", "rendering"}
+    assert own_modules(imported("ragcompress", module, CORE[module]), CORE) <= allowed
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("scorers.")])
+def test_a_scorer_knows_no_backend_and_no_other_scorer(module: str) -> None:
+    used = own_modules(imported("ragcompress", module, CORE[module]), CORE) - {module}
+    assert not used & set(BACKENDS)
+    assert [m for m in used if m.startswith("scorers.") and not m.startswith("scorers._")] == []
+
+
+@pytest.mark.parametrize("module", files("ragcompress_adapters"))
+def test_adapters_use_public_names_only(module: str) -> None:
+    path = files("ragcompress_adapters")[module]
+    names = [n for n in imported("ragcompress_adapters", module, path) if n.split(".")[0] == "ragcompress"]
+    public = {f"ragcompress.{name}" for name in ragcompress.__all__} | {"ragcompress"}
+    assert set(names) <= public
+
+
+@pytest.mark.parametrize(("package", "module", "path"), EVERYTHING)
+def test_no_print_no_pickle_no_remote_code(package: str, module: str, path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            assert not (isinstance(node.func, ast.Name) and node.func.id in ("print", "eval", "exec")), (
+                node.lineno
+            )
+            assert all(keyword.arg != "trust_remote_code" for keyword in node.keywords), node.lineno
+    assert not {name.partition(".")[0] for name in imported(package, module, path)} & PICKLES
+
+
+def test_the_rules_can_fail(tmp_path: Path) -> None:
+    path = tmp_path / "selection.py"
+    path.write_text("from . import models\nfrom .proxy.hf import TorchProxy\ndef f():\n    import torch.nn\n")
+    names = list(imported("ragcompress", "selection", path))
+    assert names == ["ragcompress.models", "ragcompress.proxy.hf.TorchProxy", "torch.nn"]
+    assert own_modules(iter(names), CORE) == {"models", "proxy.hf"}

@@ -1,0 +1,53 @@
+"""The public names: complete, sorted, and cheap to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import ragcompress
+
+ROOT = Path(__file__).parents[2]
+HEAVY = (
+    "torch",
+    "transformers",
+    "onnxruntime",
+    "onnx",
+    "sklearn",
+    "huggingface_hub",
+    "typer",
+    "rich",
+)
+
+
+def test_all_is_sorted_and_true() -> None:
+    names = ragcompress.__all__
+    assert names == sorted(names)
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(ragcompress, name)] == []
+
+
+def test_public_values_have_docstrings() -> None:
+    assert [
+        n for n in ragcompress.__all__ if n != "__version__" and not getattr(ragcompress, n).__doc__
+    ] == []
+
+
+def test_importing_loads_no_backend_and_nothing_else_heavy() -> None:
+    code = f"import ragcompress, sys; print(*sorted({HEAVY!r} & sys.modules.keys()))"
+    code = code.replace(repr(HEAVY), repr(set(HEAVY)))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
+
+
+def test_help_loads_no_backend() -> None:
+    code = (
+        "import sys; sys.argv = ['ragcompress', '--help']\n"
+        "from ragcompress.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "sys.stderr.write(' '.join({'torch', 'transformers', 'onnxruntime', 'onnx'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
