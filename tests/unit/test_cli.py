@@ -341,9 +341,9 @@ def test_the_demo_shows_that_the_answer_survived(counting_folder: Path) -> None:
 def test_output_is_utf8_whatever_the_locale(tmp_path: Path, counting_folder: Path) -> None:
     (tmp_path / "a.txt").write_text("Die Brücke 𝔘 steht.", encoding="utf-8")
     arguments = ("compress", "where?", tmp_path / "a.txt", "--ratio", 1, "--scorer", "lead")
-    for locale in ({"LC_ALL": "C", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}):
-        done = in_process(*arguments, "--proxy", counting_folder, env=locale)
-        assert (done.returncode, done.stdout.decode()) == (0, "Die Brücke 𝔘 steht.\n")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = in_process(*arguments, "--proxy", counting_folder, env=locale)
+    assert (done.returncode, done.stdout.decode()) == (0, "Die Brücke 𝔘 steht.\n")
 
 
 def test_a_reader_that_leaves_early_is_no_failure_to_talk_about(
