@@ -35,9 +35,9 @@ class Settings:
     """
 
     regularisation: float = 0.003
-    hidden: int = 16
-    networks: int = 5
-    penalty: float = 1.0
+    hidden: int = 8
+    networks: int = 8
+    penalty: float = 30.0
     folds: int = 5
     seed: int = 0
 

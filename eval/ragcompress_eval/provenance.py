@@ -63,6 +63,7 @@ def provenance(
 
 
 def versions() -> dict[str, str]:
+    """Versions of this package and of those that results depend on, as installed."""
     """Versions of ragcompress, Python and whatever else is installed that results can depend on."""
     found = {"ragcompress": ragcompress.__version__, "python": platform.python_version()}
     for package in _PACKAGES:

@@ -70,13 +70,12 @@ class ProbeWeights:
 
     def save(self, path: Path) -> None:
         """Write ``path.safetensors`` and ``path.json``."""
+        arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}
+        text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(
-                {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}, path.with_suffix(".safetensors")
-            )
-            text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
-            path.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+            save_file(arrays, f"{path}.safetensors")
+            Path(f"{path}.json").write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise DataError(f"the probe can't be written to {path}: {error}") from error
 

@@ -1,0 +1,38 @@
+"""A probe for the fake proxy, so that the default scorer runs without a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.prompting import Template
+from ragcompress.scorers._context import NAMES
+from ragcompress.scorers._features import PER_HEAD
+from ragcompress.testing import FakeProxy
+
+
+def fake_probe() -> ProbeWeights:
+    """Weights for the fake proxy, drawn at random: the contract holds whatever was learned."""
+    info, generator = FakeProxy().info, np.random.default_rng(0)
+    n_features, n_context = len(PER_HEAD) * 2 * info.n_layers * info.n_heads, len(NAMES)
+    shapes = {
+        "look.weight": (n_features,),
+        "look.bias": (1,),
+        "context.mean": (n_context,),
+        "context.hidden_weight": (n_context, 3),
+        "context.hidden_bias": (3,),
+        "context.weight": (3,),
+        "context.bias": (1,),
+    }
+    arrays = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    arrays["context.scale"] = np.ones(n_context, dtype=np.float32)
+    card = {
+        "format": FORMAT,
+        "proxy": {"name": info.name, "fingerprint": info.fingerprint},
+        "template": Template().fingerprint(),
+        "n_layers": info.n_layers,
+        "n_heads": info.n_heads,
+        "rows": ["last", "question"],
+        "passage_tokens": 512,
+    }
+    return ProbeWeights(arrays, card)

@@ -1,0 +1,149 @@
+"""The default scorer: features and context against slow oracles, probe files, refusals."""
+
+from __future__ import annotations
+
+import json
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_probe import fake_probe
+
+from ragcompress import DataError, Document, InputError, ProbeMismatch, segment
+from ragcompress import given as from_sentences
+from ragcompress.data import Attention
+from ragcompress.probes import ProbeWeights, load
+from ragcompress.prompting import Passage
+from ragcompress.scorers._context import NAMES, context_features
+from ragcompress.scorers._features import attention_features
+from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.testing import FakeProxy
+
+
+def random_attention(n_sentences: int, seed: int) -> Attention:
+    draw = np.random.default_rng(seed)
+    mass = draw.dirichlet(np.ones(n_sentences + 1), size=(2, 3, 2))[..., :-1].astype(np.float32)
+    return Attention(mass, draw.integers(1, 20, n_sentences), ("last", "question"), "f")
+
+
+def test_features_equal_the_definition_written_out() -> None:
+    attentions = [random_attention(3, 0), random_attention(1, 1), random_attention(4, 2)]
+    found = attention_features(attentions)
+    row = 0
+    for a in attentions:
+        for s in range(a.mass.shape[3]):
+            column = 0
+            for kind in range(3):
+                for r in range(2):
+                    for layer in range(3):
+                        for h in range(2):
+                            total = log(a.mass[r, layer, h].sum() + 1e-7)
+                            mean = np.mean([log(b.mass[r, layer, h].sum() + 1e-7) for b in attentions])
+                            share = log(a.mass[r, layer, h, s] + 1e-7) - total - log(a.n_tokens[s])
+                            expected = (share, total, total - mean)[kind]
+                            assert found[row, column] == pytest.approx(expected, abs=1e-4)
+                            column += 1
+            row += 1
+    assert found.shape == (8, 36)
+
+
+def test_no_passages_have_no_features() -> None:
+    assert attention_features([]).shape[0] == 0
+
+
+SENTENCES = from_sentences(
+    [["Ada met Bea Low.", "It rained."], ["She lived in Rome."], ["Nothing here.", "Nor here.", "End."]],
+    titles=["Ada (poet)", "Bea Low", None],
+)
+PASSAGES = (
+    Passage(0, (), ((0, 5), (5, 8)), (0, 1)),
+    Passage(1, (), ((0, 4),), (2,)),
+    Passage(2, (), ((0, 3), (3, 6)), (3, 4)),
+    Passage(2, (), ((0, 2),), (5,)),
+)
+LOGITS = np.array([1.0, -2.0, 0.5, -3.0, -3.0, -4.0])
+
+
+def column(name: str) -> list[float]:
+    features = context_features(LOGITS, PASSAGES, SENTENCES, "Where did the friend of Ada live?")
+    return [round(float(x), 4) for x in features[:, NAMES.index(name)]]
+
+
+def test_context_features_of_a_small_case() -> None:
+    assert column("previous") == [-6, 1, -6, -6, -3, -3]
+    assert column("next") == [-2, -6, -6, -3, -4, -6]
+    assert column("best_of_passage_others") == [-2, 1, -6, -3, -3, -6]
+    assert column("mean_of_passage") == [-0.5, -0.5, 0.5, -3, -3, -4]
+    assert column("below_best") == [0, -3, -0.5, -4, -4, -5]
+    assert column("below_best_of_document") == [0, -3, 0, 0, 0, -1]
+    assert column("share_of_better") == [0, round(2 / 6, 4), round(1 / 6, 4), 0.5, 0.5, round(5 / 6, 4)]
+    assert column("log_position") == [0, round(log(2), 4), 0, 0, round(log(2), 4), round(log(3), 4)]
+    assert column("from_end") == [round(log(2), 4), 0, 0, round(log(3), 4), round(log(2), 4), 0]
+
+
+def test_a_sentence_that_names_a_title_links_the_two_documents() -> None:
+    assert column("links_to") == [0.5, -6, -6, -6, -6, -6]
+    assert column("linked_from") == [-6, -6, 1, -6, -6, -6]
+    assert column("is_linked") == [0, 0, 1, 0, 0, 0]
+    assert column("has_link") == [1, 0, 0, 0, 0, 0]
+
+
+def test_words_of_the_question_count_in_sentence_and_title() -> None:
+    held, named = column("words_in_question"), column("title_in_question")
+    assert held[0] > 0 and held[1] == 0
+    assert named[0] == named[1] > 0 and named[2] == named[5] == 0
+
+
+def test_scores_are_probabilities_and_a_long_sentence_has_its_best_parts() -> None:
+    scorer = Scorer(proxy=FakeProxy(), probe=fake_probe())
+    long = "word " * 400 + "harbour light"  # longer than a passage of 512 bytes: several parts
+    scores = scorer.score("Which harbour light?", segment([Document(long), Document("Short. Text.")]))
+    assert scores.calibrated and ((scores.values >= 0) & (scores.values <= 1)).all()
+    parts = [p for p in scorer.proxy.prompts if 0 in p.sentences]  # type: ignore[attr-defined]
+    assert len(parts) > 1
+
+
+def test_a_probe_survives_its_files(tmp_path: Path) -> None:
+    fake_probe().save(tmp_path / "deep" / "probe")
+    for name in ("probe", "probe.json", "probe.safetensors"):
+        read = load(tmp_path / "deep" / name)
+        assert read.card == fake_probe().card
+        assert all(np.array_equal(read.arrays[k], v) for k, v in fake_probe().arrays.items())
+
+
+def test_a_dotted_name_is_kept_whole(tmp_path: Path) -> None:
+    fake_probe().save(tmp_path / "qwen2.5")
+    assert load(tmp_path / "qwen2.5").card == fake_probe().card
+
+
+@pytest.mark.parametrize("damage", ["truncated", "not json", "other format", "missing"])
+def test_broken_probe_files_are_named(tmp_path: Path, damage: str) -> None:
+    fake_probe().save(tmp_path / "p")
+    if damage == "truncated":
+        whole = (tmp_path / "p.safetensors").read_bytes()
+        (tmp_path / "p.safetensors").write_bytes(whole[:40])
+    if damage == "not json":
+        (tmp_path / "p.json").write_text("{", encoding="utf-8")
+    if damage == "other format":
+        (tmp_path / "p.json").write_text(json.dumps({"format": 99}), encoding="utf-8")
+    if damage == "missing":
+        (tmp_path / "p.safetensors").unlink()
+    with pytest.raises(DataError, match="the probe"):
+        load(tmp_path / "p")
+
+
+def test_a_probe_for_another_proxy_or_template_is_refused() -> None:
+    with pytest.raises(ProbeMismatch, match="was trained for 'fake'"):
+        Scorer(proxy=FakeProxy(n_layers=3), probe=fake_probe())
+    other = ProbeWeights(fake_probe().arrays, dict(fake_probe().card) | {"template": "0" * 16})
+    with pytest.raises(ProbeMismatch, match="template"):
+        Scorer(proxy=FakeProxy(), probe=other)
+    with pytest.raises(ProbeMismatch, match="no probe ships for 'fake'"):
+        Scorer(proxy=FakeProxy())
+
+
+def test_a_question_longer_than_the_window_is_refused_not_cut() -> None:
+    scorer = Scorer(proxy=FakeProxy(max_tokens=900), probe=fake_probe())
+    with pytest.raises(InputError, match="leave no room"):
+        scorer.score("why " * 200, segment([Document("Text.")]))

@@ -1,0 +1,83 @@
+"""Prompts: exact pieces, nothing left out, and documents that can't break them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given as cases
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ragcompress import Document, InputError, segment
+from ragcompress.prompting import Passage, Template, cut_passages, join, make_tail
+from ragcompress.testing import FakeProxy
+
+TOKENIZER = FakeProxy().tokenizer  # a token a byte, after one special token
+TEMPLATE = Template()
+
+
+def text_of(ids: tuple[int, ...] | list[int]) -> str:
+    return bytes(i for i in ids if i < 256).decode()
+
+
+def passages(*documents: Document, max_tokens: int = 64) -> tuple[Passage, ...]:
+    return cut_passages(TOKENIZER, TEMPLATE, segment(documents), max_tokens)
+
+
+def test_a_prompt_reads_as_the_template_says() -> None:
+    [passage] = passages(Document("One fact.  Another.", title="Facts"))
+    prompt = join(passage, make_tail(TOKENIZER, TEMPLATE, "Which?"))
+    assert text_of(prompt.prefix + prompt.tail) == (
+        "Given the following information: Facts\nOne fact.  Another.\n"
+        "Answer the following question based on the given information with one or few words: Which?\nAnswer:"
+    )
+    assert [text_of(prompt.prefix[a:b]) for a, b in prompt.spans] == ["One fact.", "  Another."]
+    assert [text_of(prompt.tail[a:b]) for a, b in prompt.rows] == [":", " Which?"]
+
+
+def test_known_facts_stand_before_the_question_and_are_read() -> None:
+    tail = make_tail(TOKENIZER, TEMPLATE, "Which?", ["A is B.", "B is C."])
+    assert text_of(tail.ids).startswith("\nKnown: A is B. B is C.\nAnswer the")
+    rows = dict(zip(tail.row_names, tail.rows, strict=True))
+    assert text_of(tail.ids[slice(*rows["facts"])]) == " A is B. B is C."
+
+
+@cases(
+    st.lists(st.text(st.sampled_from("ab .\n文é😀"), max_size=120), max_size=4),
+    st.integers(1, 40),
+)
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_every_token_of_every_sentence_is_in_exactly_one_passage(texts: list[str], max_tokens: int) -> None:
+    segmentation = segment([Document(t) for t in texts])
+    seen: dict[int, bytes] = {}
+    for passage in cut_passages(TOKENIZER, TEMPLATE, segmentation, max_tokens):
+        assert sum(end - start for start, end in passage.spans) <= max_tokens
+        assert len(set(passage.sentences)) == len(passage.sentences)
+        for index, (start, end) in zip(passage.sentences, passage.spans, strict=True):
+            assert end > start
+            assert segmentation.sentences[index].document == passage.document
+            seen[index] = seen.get(index, b"") + bytes(passage.prefix[start:end])
+    for index, sentence in enumerate(segmentation.sentences):
+        assert seen[index].decode().strip() == sentence.text
+    assert len(seen) == len(segmentation.sentences)
+
+
+def test_a_document_is_cut_evenly_into_the_fewest_passages() -> None:
+    sizes = [len(p.sentences) for p in passages(Document("abcdefgh. " * 13), max_tokens=100)]
+    assert sizes == [7, 6]
+
+
+def test_special_tokens_of_documents_and_questions_are_plain_text() -> None:
+    hostile = "<|begin|> Stop.<|begin|>"
+    [passage] = passages(Document(hostile, title="<|begin|>"))
+    prompt = join(passage, make_tail(TOKENIZER, TEMPLATE, hostile))
+    special = [i for i, token in enumerate(prompt.prefix + prompt.tail) if token >= 256]
+    assert special == [0], "only the one that the tokenizer itself puts first"
+
+
+def test_the_template_has_a_fingerprint_of_its_wording() -> None:
+    assert Template().fingerprint() == Template().fingerprint() != Template(end="\nA:").fingerprint()
+
+
+def test_passages_of_no_tokens_are_refused() -> None:
+    with pytest.raises(InputError, match="passages of 0 tokens"):
+        passages(Document("A."), max_tokens=0)
