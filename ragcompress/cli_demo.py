@@ -75,7 +75,13 @@ def _numbers(console: Console, context: CompressedContext, seconds: dict[str, fl
 def _verdict(console: Console, sample: samples.Sample, missing: list[str]) -> None:
     if missing:
         gone = " and ".join(f'"{phrase}"' for phrase in missing)
-        console.print(Text.assemble(("Answer    ", "bold"), ("lost", "bold red"), f": {gone} was dropped"))
+        console.print(
+            Text.assemble(
+                ("Answer    ", "bold"),
+                ("lost", "bold red"),
+                f": {gone} {'were' if missing[1:] else 'was'} dropped",
+            )
+        )
         return
     proof = ", ".join(f'"{phrase}"' for phrase in sample.evidence)
     console.print(Text.assemble(("Answer    ", "bold"), (sample.answer, _KEPT), f" survived: {proof}"))

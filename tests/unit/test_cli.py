@@ -335,7 +335,7 @@ def test_the_demo_shows_that_the_answer_survived(counting_folder: Path) -> None:
     arguments = ["demo", "--scorer", "lead", "--ratio", "1", "--proxy", str(counting_folder)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0
-    assert "Answer    Lunnasting survived" in result.stdout
+    assert "Answer    Ostrey survived" in result.stdout
 
 
 def test_output_is_utf8_whatever_the_locale(tmp_path: Path, counting_folder: Path) -> None:
@@ -397,7 +397,7 @@ def test_the_demo_keeps_the_answer(default_folder: models.ModelFolder) -> None:
     done = in_process("demo")
     assert done.returncode == 0, done.stdout.decode()
     assert b"\x1b" not in done.stdout
-    assert b"Lunnasting survived" in done.stdout
+    assert b"Ostrey survived" in done.stdout
 
 
 @pytest.mark.model
