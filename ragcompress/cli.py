@@ -229,7 +229,10 @@ def models_fetch(
 @app.command()
 def train(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Training records, .jsonl or .jsonl.gz.")
+        list[str],
+        typer.Argument(
+            metavar="FILE[:N]", help="Training records, .jsonl or .jsonl.gz; with :N the first N of them."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")
@@ -239,17 +242,18 @@ def train(
     n_layers: Annotated[
         int | None,
         typer.Option(
-            "--layers", metavar="N", min=1, help="Layers to read, from the first (without: two thirds)."
+            "--layers", metavar="N", min=1, help="Layers to read, from the first (without: four fifths)."
         ),
     ] = None,
     passage_tokens: Annotated[
         int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage of one prompt.")
     ] = 256,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Use N records of each file.")
-    ] = None,
     dev: Annotated[
-        list[Path] | None, typer.Option("--dev", metavar="FILE", help="Records to measure on; repeatable.")
+        list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Where attention is kept, to go on later."),
     ] = None,
 ) -> None:
     """Train a probe for a proxy.
@@ -265,6 +269,6 @@ def train(
     with phase_bar() as progress:
         card = training.run(
             files, output, proxy=proxy, backend=backend, n_layers=n_layers, passage_tokens=passage_tokens,
-            limit=limit, dev=dev or [], progress=progress,
+            dev=dev or [], store=store, progress=progress,
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

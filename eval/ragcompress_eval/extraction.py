@@ -72,7 +72,12 @@ def _read(
         passages = cut_passages(proxy.tokenizer, template, example.segmentation, passage_tokens)
         return Reading(example, passages, tuple(_load(path, passages, proxy)))
     passages, attentions = probe_passages(
-        proxy, template, example.question, example.segmentation, n_layers=n_layers, passage_tokens=passage_tokens
+        proxy,
+        template,
+        example.question,
+        example.segmentation,
+        n_layers=n_layers,
+        passage_tokens=passage_tokens,
     )
     if path is not None:
         _save(path, attentions)

@@ -1,4 +1,4 @@
-"""Fits the default probe's head to labelled readings (``ragcompress.scorers._heads`` says what it computes)."""
+"""Fits the default probe's head to labelled readings; ``ragcompress.scorers._heads`` computes it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
     for fold in np.array_split(order, settings.folds):
         inside = sorted(set(range(len(readings))) - set(fold.tolist()))
         look = _fit_look(
-            np.concatenate([features[i] for i in inside]), np.concatenate([labels[i] for i in inside]), settings
+            np.concatenate([features[i] for i in inside]),
+            np.concatenate([labels[i] for i in inside]),
+            settings,
         )
         for i in fold:
             r = readings[i]

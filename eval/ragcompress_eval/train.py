@@ -24,15 +24,14 @@ Progress = Callable[[str, int, int], None]
 
 
 def run(
-    files: Sequence[Path],
+    files: Sequence[str],
     output: Path,
     *,
     proxy: str,
     backend: str | None = None,
     n_layers: int | None = None,
     passage_tokens: int = 256,
-    limit: int | None = None,
-    dev: Sequence[Path] = (),
+    dev: Sequence[str] = (),
     store: Path | None = None,
     settings: fitting.Settings | None = None,
     progress: Progress = lambda what, done, total: None,
@@ -40,12 +39,11 @@ def run(
     """Train a probe and write ``output.safetensors`` and ``output.json``.
 
     Args:
-        files: training questions, in the schema of the data folder. Questions without evidence are left out.
-        n_layers: layers to read, from the first; None: two thirds of the proxy's (late layers add little when
-            the question's rows are read).
+        files: training questions, in the schema of the data folder; ``FILE:N`` is the first N of a file.
+            Questions without evidence are left out.
+        n_layers: layers to read, from the first; None: four fifths of the proxy's (the last ones add little).
         passage_tokens: longest passage.
-        limit: use only the first questions of each file.
-        dev: files to report AUC on; nothing is fitted to them.
+        dev: files, likewise, to report AUC on; nothing is fitted to them.
         store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
         progress: called with (what, questions done, questions in all).
 
@@ -58,9 +56,9 @@ def run(
     """
     settings = settings or fitting.Settings()
     model = load_proxy(proxy, backend=backend)
-    layers = n_layers or max(1, round(model.info.n_layers * 2 / 3))
-    read_files = data.read(files, limit=limit)
-    dev_files = data.read(dev, limit=limit)
+    layers = n_layers or max(1, round(model.info.n_layers * 0.8))
+    read_files = [_read(name) for name in files]
+    dev_files = [_read(name) for name in dev]
 
     def readings(part: Sequence[data.DataFile], what: str) -> list[Reading]:
         examples = [e for f in part for e in f.examples if e.gold]
@@ -86,6 +84,14 @@ def run(
     card["made_with"] = versions()
     ProbeWeights(arrays, card).save(output)
     return card
+
+
+def _read(name: str) -> data.DataFile:
+    """Read a file, or with ``:N`` behind its name its first N records."""
+    path, _, number = name.rpartition(":")
+    if path and number.isdecimal():
+        return data.read([Path(path)], limit=int(number))[0]
+    return data.read([Path(name)])[0]
 
 
 def _card(proxy: Proxy, n_layers: int, passage_tokens: int, settings: fitting.Settings) -> dict[str, Any]:

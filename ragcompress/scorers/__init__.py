@@ -33,9 +33,7 @@ class Scorer(Protocol):
     name: ClassVar[str]
     needs_proxy: ClassVar[bool]
 
-    def score(
-        self, question: str, segmentation: Segmentation, *, progress: Progress | None = None
-    ) -> Scores:
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences; S = 0 gives an empty vector. Inputs are never changed."""
         ...
 
@@ -74,7 +72,8 @@ def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any
     cls = load(name)
     known = sorted(set(inspect.signature(cls).parameters) - {"proxy"})
     if unknown := sorted(set(settings) - set(known)):
-        raise InputError(f"scorer {name!r} has no setting {unknown[0]!r}; it has: {', '.join(known) or 'none'}")
+        has = ", ".join(known) or "none"
+        raise InputError(f"scorer {name!r} has no setting {unknown[0]!r}; it has: {has}")
     if cls.needs_proxy:
         if proxy is None:
             raise InputError(f"scorer {name!r} needs a proxy")

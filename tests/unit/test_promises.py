@@ -1,0 +1,125 @@
+"""R1 to R12 over any text, on the fake proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import promises
+import pytest
+from fake_probe import fake_probe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragcompress import Budget, Compressor, Document, InputError
+from ragcompress.ordering import ORDERS
+from ragcompress.rendering import FORMATS
+from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.testing import FakeProxy
+
+PROXY = FakeProxy()
+SCORER = Scorer(proxy=PROXY, probe=fake_probe())
+
+
+def by_threes(text: str) -> int:
+    """A counter that is not additive."""
+    return (len(text) + 2) // 3
+
+
+@given(
+    question=st.text(min_size=1, max_size=40).filter(lambda t: t.strip()),
+    documents=promises.documents,
+    budget=promises.budgets,
+    order=st.sampled_from(ORDERS),
+    format=st.sampled_from(FORMATS),
+    mark_gaps=st.booleans(),
+    counter=st.sampled_from([by_threes, PROXY.tokenizer.count, lambda text: len(text.split())]),
+)
+@settings(deadline=None, derandomize=True, max_examples=250)
+def test_every_promise_holds(question, documents, budget, order, format, mark_gaps, counter) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    compressor = Compressor(SCORER, counter=counter, order=order, format=format, mark_gaps=mark_gaps)
+    first = promises.check(compressor, counter, question, documents, budget)
+    if first is not None:  # R10: the same input gives the same output
+        again = compressor(question, documents, budget=budget)
+        assert (again.text, again.pieces) == (first.text, first.pieces)
+
+
+TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
+DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}") for n in range(6)]
+
+
+def test_no_global_state_is_touched() -> None:
+    compressor = Compressor(SCORER, counter=by_threes)
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 - the point is the global generator
+    before = (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]  # noqa: NPY002
+    compressor("Which light?", DOCUMENTS, budget=Budget(ratio=0.3))
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index]  # noqa: NPY002
+
+
+def test_many_threads_give_the_serial_result() -> None:
+    compressor = Compressor(SCORER, counter=by_threes, order="edges")
+    questions = [f"Which light of {n}?" for n in range(24)]
+
+    def text(question: str) -> str:
+        return compressor(question, DOCUMENTS, budget=Budget(ratio=0.4)).text
+
+    serial = [text(q) for q in questions]
+    with ThreadPoolExecutor(8) as pool:
+        threaded = list(pool.map(text, questions))
+    assert threaded == serial
+
+
+def test_it_can_be_awaited_in_a_thread() -> None:
+    compressor = Compressor(SCORER, counter=by_threes)
+
+    async def both() -> tuple[str, str]:
+        budget = Budget(ratio=0.3)
+        calls = [asyncio.to_thread(compressor, "Which light?", DOCUMENTS, budget=budget) for _ in "ab"]
+        first, second = await asyncio.gather(*calls)
+        return first.text, second.text
+
+    first, second = asyncio.run(both())
+    assert first == second
+
+
+def test_ties_go_to_the_earlier_sentence() -> None:
+    same = [Document("Same words here.") for _ in range(5)]
+    context = Compressor(SCORER, counter=by_threes)("Which?", same, budget=Budget(ratio=0.5))
+    kept = context.selection.kept
+    assert kept == tuple(range(len(kept)))
+
+
+@pytest.mark.parametrize(
+    ("question", "documents", "reason"),
+    [
+        ("", DOCUMENTS, "question is empty"),
+        (" \n", DOCUMENTS, "question is empty"),
+        ("\ud800", DOCUMENTS, "lone surrogate"),
+        ("Who?", [], "no documents"),
+        ("Who?", [Document(""), Document(" \n")], "hold no text"),
+        ("Who?", ["text"], "must be ragcompress.Document"),
+    ],
+)
+def test_what_can_not_be_compressed_is_refused(question: str, documents: list[Document], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        Compressor(SCORER, counter=by_threes)(question, documents, budget=Budget(ratio=0.5))
+
+
+def test_a_sentence_of_fifty_thousand_words_is_scored_whole_and_never_cut() -> None:
+    words = 50_000
+    long = Document(" ".join(["word"] * words))
+    compressor = Compressor(SCORER, counter=lambda text: len(text.split()))
+    asked = len(PROXY.prompts)
+    context = compressor("Which light?", [long, Document("A light.")], budget=Budget(max_tokens=100))
+    assert context.text == "A light."
+    assert context.selection.dropped == {0: "too_long"}
+    read = b"".join(
+        bytes(p.prefix[start:end])
+        for p in PROXY.prompts[asked:]
+        for index, (start, end) in zip(p.sentences, p.spans, strict=True)
+        if index == 0
+    )
+    assert read.decode().count("word") == words
