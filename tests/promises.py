@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, InputError
 
-WORDS = "harbour light Ann é 文。 😀 a\u0301 x=1; <|im_end|> - | ``` \x00".split(" ") + ["\u2028"]
+WORDS = "harbour light Ann é 文。 😀 a\u0301 x=1; <|im_end|> - | ``` \x00 \u2028".split(" ")
 texts = st.one_of(
     st.text(max_size=150),
     st.lists(st.sampled_from([*WORDS, ". ", "! ", "\n", "\n\n", " ", "\r\n"]), max_size=60).map(" ".join),

@@ -8,6 +8,7 @@ from .base import Progress, Proxy
 
 DEFAULT_PROXY = "smollm2-135m"
 BACKENDS = ("onnx", "torch")
+REUSE_BYTES = 256 << 20
 
 
 def load_proxy(
@@ -16,6 +17,8 @@ def load_proxy(
     backend: str | None = None,
     download: bool = True,
     progress: Progress | None = None,
+    threads: int | None = None,
+    reuse_bytes: int = REUSE_BYTES,
 ) -> Proxy:
     """Load a proxy.
 
@@ -25,6 +28,9 @@ def load_proxy(
         backend: ``onnx`` (the default) or ``torch`` (extra ``torch``).
         download: fetch the model if it is not in the cache; a message says so before it starts.
         progress: called with (bytes done, bytes in all) while downloading.
+        threads: threads of one run of the onnx backend; None: one per core.
+        reuse_bytes: memory in which the onnx backend keeps the keys and values of the passages read last, so
+            that another question about them reads only the question; 0 keeps none.
 
     Raises:
         ModelNotFound, ModelError, UnknownName, MissingExtra: each says what to do.
@@ -39,6 +45,10 @@ def load_proxy(
             raise MissingExtra("the torch backend", "torch") from error
         return TorchProxy(folder.path, name=name, fingerprint=folder.fingerprint)
     from .ort import OnnxProxy
+    from .reuse import MemoryStore
 
     cache = models.cache_folder() / "onnx" / folder.fingerprint[:32]
-    return OnnxProxy(folder.path, cache, name=name, fingerprint=folder.fingerprint)
+    store = MemoryStore(reuse_bytes) if reuse_bytes else None
+    return OnnxProxy(
+        folder.path, cache, name=name, fingerprint=folder.fingerprint, threads=threads, store=store
+    )

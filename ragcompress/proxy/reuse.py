@@ -33,7 +33,7 @@ _MEBIBYTE = 1 << 20
 
 
 class KeyValueStore(Protocol):
-    """Where keys and values are kept: arrays (2·L - 1, KV, P, D), L layers' keys, then L - 1 layers' values."""
+    """Keeps keys and values: arrays (2·L - 1, KV, P, D), L layers' keys and then L - 1 layers' values."""
 
     def get(self, key: str) -> _FLOAT | None:
         """Return what was put under the key, or None."""

@@ -95,9 +95,9 @@ def probe_passages(
     head = max((p.spans[0][0] for p in passages), default=0)
     if head + passage_tokens + len(tail.ids) > proxy.info.max_tokens:
         raise InputError(
-            f"the question ({len(tail.ids)} tokens with its instruction) and the longest title ({head}) leave "
-            f"no room for passages of {passage_tokens} tokens; {proxy.info.name} reads {proxy.info.max_tokens}: "
-            "shorten them"
+            f"the question ({len(tail.ids)} tokens with its instruction) and the longest title ({head}) "
+            f"leave no room for passages of {passage_tokens} tokens; {proxy.info.name} reads "
+            f"{proxy.info.max_tokens}: shorten them"
         )
     prompts = [join(p, tail) for p in passages]
     return passages, proxy.probe(prompts, n_layers=n_layers, progress=progress)
