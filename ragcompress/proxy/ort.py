@@ -92,17 +92,16 @@ class OnnxProxy:
         if self._store is None:
             return self._encode(prefixes, session, n_layers)
         keys = [entry_key(self.info, n_layers, prefix) for prefix in prefixes]
-        found = [self._store.get(key) for key in keys]
-        missing = [i for i, array in enumerate(found) if array is None]
-        if missing:
-            past = np.stack(list(self._encode([prefixes[i] for i in missing], session, n_layers).values()), 1)
+        found = {i: array for i, key in enumerate(keys) if (array := self._store.get(key)) is not None}
+        if missing := [i for i in range(len(prefixes)) if i not in found]:
+            past = self._encode([prefixes[i] for i in missing], session, n_layers)
             for row, i in enumerate(missing):
-                found[i] = np.ascontiguousarray(past[row, :, :, : len(prefixes[i])])
+                found[i] = np.stack([part[row, :, : len(prefixes[i])] for part in past.values()])
                 self._store.put(keys[i], found[i])
         longest = max(map(len, prefixes))
         shape = (len(prefixes), self._shape.n_key_heads, longest, self._shape.head_size)
         result = {name: np.zeros(shape, dtype=np.float32) for name in _past_names(n_layers)}
-        for row, array in enumerate(found):
+        for row, array in found.items():
             for name, part in zip(result, array, strict=True):
                 result[name][row, :, : part.shape[1]] = part
         return result

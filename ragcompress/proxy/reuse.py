@@ -15,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from .base import ProxyInfo
 
 _FLOAT = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
-_TYPES = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
+_TYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
 _FORMAT = "1"
 _MEBIBYTE = 1 << 20
 
@@ -61,7 +61,7 @@ class MemoryStore:
     def __init__(self, max_bytes: int = 512 * _MEBIBYTE, precision: str = "float32") -> None:
         self._type = _checked(max_bytes, precision)
         self._max_bytes, self._bytes = max_bytes, 0
-        self._entries: OrderedDict[str, NDArray[np.floating]] = OrderedDict()
+        self._entries: OrderedDict[str, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> _FLOAT | None:
@@ -170,7 +170,7 @@ class DiskStore:
             self._bytes -= size
 
 
-def _checked(max_bytes: int, precision: str) -> np.dtype[np.float32] | np.dtype[np.float16]:
+def _checked(max_bytes: int, precision: str) -> np.dtype[Any]:
     if max_bytes < 0:
         raise InputError(f"max_bytes must not be negative, got {max_bytes}")
     if precision not in _TYPES:

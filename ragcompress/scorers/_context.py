@@ -86,7 +86,8 @@ def _positions(document: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArra
     """How many parts of the same document come before and after each part."""
     _, first, counts = np.unique(document, return_index=True, return_counts=True)
     before = np.arange(len(document)) - np.repeat(first, counts)
-    return before.astype(np.float64), np.repeat(counts, counts) - 1.0 - before
+    behind = np.repeat(counts, counts) - 1 - before
+    return before.astype(np.float64), behind.astype(np.float64)
 
 
 def _shifted(logits: NDArray[np.float64], document: NDArray[np.int64], by: int) -> NDArray[np.float64]:
