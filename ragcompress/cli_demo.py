@@ -74,14 +74,8 @@ def _numbers(console: Console, context: CompressedContext, seconds: dict[str, fl
 
 def _verdict(console: Console, sample: samples.Sample, missing: list[str]) -> None:
     if missing:
-        gone = " and ".join(f'"{phrase}"' for phrase in missing)
-        console.print(
-            Text.assemble(
-                ("Answer    ", "bold"),
-                ("lost", "bold red"),
-                f": {gone} {'were' if missing[1:] else 'was'} dropped",
-            )
-        )
+        gone = ", ".join(f'"{phrase}"' for phrase in missing)
+        console.print(Text.assemble(("Answer    ", "bold"), ("lost", "bold red"), f", dropped: {gone}"))
         return
     proof = ", ".join(f'"{phrase}"' for phrase in sample.evidence)
     console.print(Text.assemble(("Answer    ", "bold"), (sample.answer, _KEPT), f" survived: {proof}"))

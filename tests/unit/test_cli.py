@@ -328,7 +328,7 @@ def test_the_demo_shows_what_was_lost(counting_folder: Path) -> None:
     assert result.exit_code == 1
     assert "+ In 1874 it was the brig Halcyon, total loss, crew saved." in result.stdout
     assert "- The water is cold" in result.stdout
-    assert "Answer    lost: " in result.stdout
+    assert "Answer    lost, dropped: " in result.stdout
 
 
 def test_the_demo_shows_that_the_answer_survived(counting_folder: Path) -> None:
