@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 # Before anything imports the hub's client, which reads it once.
@@ -10,8 +11,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
 import tokenizers
+from typer.testing import CliRunner, Result
 
 from ragcompress import models
+from ragcompress.cli import app
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
 _REAL_CACHE = models.cache_folder()
@@ -46,3 +49,16 @@ def counting_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.json").write_text("{}", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"no weights")
     return folder
+
+
+@pytest.fixture
+def invoke(counting_folder: Path) -> Callable[..., Result]:
+    """Run a command with the scorer that reads no model, counting bytes."""
+
+    def run(command: str, *arguments: object, stdin: bytes = b"") -> Result:
+        free = ["--scorer", "bm25", "--proxy", str(counting_folder)]
+        result = CliRunner().invoke(app, [command, *map(str, arguments), *free], input=stdin)
+        assert "Traceback" not in result.output
+        return result
+
+    return run

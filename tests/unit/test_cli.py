@@ -16,26 +16,12 @@ from typer.testing import CliRunner, Result
 
 from ragcompress import Compressor, models
 from ragcompress.cli import app
-from ragcompress.cli_batch import errors_path
 
 ROOT = Path(__file__).parents[2]
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. It is of larch."
 )
 QUESTION = "Who built the bridge?"
-
-
-@pytest.fixture
-def invoke(counting_folder: Path) -> Callable[..., Result]:
-    """Run a command with the scorer that reads no model, counting bytes."""
-
-    def run(command: str, *arguments: object, stdin: bytes = b"") -> Result:
-        free = ["--scorer", "bm25", "--proxy", str(counting_folder)]
-        result = CliRunner().invoke(app, [command, *map(str, arguments), *free], input=stdin)
-        assert "Traceback" not in result.output
-        return result
-
-    return run
 
 
 def in_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -247,64 +233,6 @@ def test_no_failure_shows_a_traceback(
     result = invoke("compress", QUESTION, text)
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith(said)
-
-
-def write_requests(path: Path, *requests: object) -> Path:
-    path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in requests))
-    return path
-
-
-def test_batch_answers_in_order_and_sets_failures_aside(
-    invoke: Callable[..., Result], tmp_path: Path
-) -> None:
-    documents = [{"text": TEXT, "id": "x", "metadata": {"source": "x.txt"}}]
-    requests = write_requests(
-        tmp_path / "in.jsonl",
-        {"id": 3, "question": QUESTION, "documents": documents},
-        "{",
-        {"id": "b", "question": "", "documents": documents},
-        "",
-        {"id": "c", "question": "Ferries?", "documents": documents},
-        {"question": QUESTION},
-    )
-    out = tmp_path / "out.jsonl"
-    result = invoke("batch", requests, "-o", out, "--budget", 60)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"2 done, 3 failed: see {tmp_path / 'out.errors.jsonl'}\n"
-    done = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [(d["id"], d["pieces"][0]["source"]) for d in done] == [(3, "x.txt"), ("c", "x.txt")]
-    failed = [json.loads(line) for line in (tmp_path / "out.errors.jsonl").read_text().splitlines()]
-    assert [(f["line"], f.get("id")) for f in failed] == [(2, None), (3, "b"), (6, None)]
-    assert "the question is empty" in failed[1]["reason"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "out.errors.jsonl", "out.jsonl"]
-
-
-def test_batch_equals_compress_and_clears_old_errors(invoke: Callable[..., Result], tmp_path: Path) -> None:
-    documents = [{"text": TEXT, "id": "x"}]
-    (tmp_path / "d.json").write_text(json.dumps(documents))
-    one = json.loads(
-        invoke("compress", QUESTION, tmp_path / "d.json", "--ratio", 0.6, "--format", "json").stdout
-    )
-    out = tmp_path / "out"
-    errors_path(out).write_text("of an earlier run")
-    line = json.dumps({"id": None, "question": QUESTION, "documents": documents}).encode()
-    result = invoke("batch", "-", "-o", out, "--ratio", 0.6, stdin=line + b"\n")
-    assert (result.exit_code, result.stderr) == (0, "1 done, 0 failed\n")
-    many = json.loads(out.read_text())
-    assert many.pop("id") is None
-    assert {**one, "seconds": None} == {**many, "seconds": None}
-    assert not errors_path(out).exists()
-
-
-def test_batch_refuses_what_it_would_destroy_or_not_find(
-    invoke: Callable[..., Result], tmp_path: Path
-) -> None:
-    requests = write_requests(tmp_path / "in.jsonl", {"question": QUESTION, "documents": [{"text": TEXT}]})
-    assert invoke("batch", requests, "-o", requests).exit_code == 2
-    assert invoke("batch", requests, "-o", tmp_path / "no" / "out.jsonl").exit_code == 2
-    missing = invoke("batch", tmp_path / "missing.jsonl", "-o", tmp_path / "out.jsonl")
-    assert (missing.exit_code, missing.stderr.count("\n")) == (1, 1)
-    assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_models_and_doctor_work_without_a_model(tmp_path: Path) -> None:
