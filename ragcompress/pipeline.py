@@ -113,19 +113,23 @@ class Compressor:
         parts = documents if isinstance(documents, Segmentation) else self._split(documents)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
+        everything = rendering.render(parts, range(len(parts.sentences)), format=self.format)
+        before = self._count(everything.text)
+        limit = budget.limit(before)
+        # Another order may need more separators than the source: the output is still never longer (R4).
+        allowed = min(limit, before)
+        selection.check_fits(
+            parts, limit=allowed, count=self._count, render=lambda chosen: self._plain(parts, chosen)
+        )
         watch.lap("segment")
         scores = scores or self.scorer.score(question, parts, progress=progress)
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
-        everything = rendering.render(parts, range(len(parts.sentences)), format=self.format)
-        before = self._count(everything.text)
-        limit = budget.limit(before)
-        # Another order may need more separators than the source: the output is still never longer (R4).
         kept = selection.select(
             parts,
             scores,
-            limit=min(limit, before),
+            limit=allowed,
             count=self._count,
             render=lambda chosen: self._render(parts, chosen, scores)[0],
         )
@@ -137,6 +141,9 @@ class Compressor:
             text, question, parts, scores, kept, pieces, before, after, limit, self.order,
             self._settings(scores, budget), watch.seconds,
         )  # fmt: skip
+
+    def _plain(self, parts: Segmentation, chosen: Sequence[int]) -> str:
+        return rendering.render(parts, chosen, format=self.format, mark_gaps=self.mark_gaps).text
 
     def _render(
         self, parts: Segmentation, chosen: Sequence[int], scores: Scores

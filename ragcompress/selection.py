@@ -72,6 +72,25 @@ def select(
     return Selection(tuple(sorted(kept)), _reasons(ranking, kept, alone, limit))
 
 
+def check_fits(segmentation: Segmentation, *, limit: int, count: Counter, render: Render) -> None:
+    """Find out before scoring whether a budget can work: mostly one count, of the shortest sentence.
+
+    Raises:
+        BudgetTooSmall: if not one sentence fits alone; at the budget that it names one does.
+    """
+    shortest_first = sorted(
+        range(len(segmentation.sentences)), key=lambda i: len(segmentation.sentences[i].text)
+    )
+    smallest = None
+    for i in shortest_first:
+        alone = max(1, count(render((i,))))
+        if alone <= limit:
+            return
+        smallest = alone if smallest is None else min(smallest, alone)
+    if smallest is not None:
+        raise BudgetTooSmall(limit, smallest)
+
+
 def greedy(
     order: Sequence[int], costs: Sequence[int], headers: Sequence[int], documents: Sequence[int], limit: int
 ) -> tuple[int, ...]:

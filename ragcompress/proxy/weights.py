@@ -94,10 +94,11 @@ def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
     index = target / "weights.json"
     if found := _read_index(index, target):
         return found
-    target.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
     entries: dict[str, Any] = {}
+    temporary = ""
     try:
+        target.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
             for name, array in tensors(folder, n_layers):
                 out.write(b"\0" * (-out.tell() % _PAGE))
@@ -109,9 +110,10 @@ def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
         write_bytes(index, json.dumps(found).encode())
         return found
     except OSError as error:
-        raise ModelError(f"the weights can't be written to {target}: {error}") from error
+        raise ModelError(f"the weights can't be written to {target}: {error.strerror or error}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
@@ -139,8 +141,18 @@ def _read_index(path: Path, target: Path) -> Mapping[str, Any] | None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-    os.replace(temporary, path)
+    """Write a file whole or not at all; any number of threads and processes may write the same one.
+
+    Raises:
+        ModelError: if it can't be written.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    except OSError as error:
+        raise ModelError(f"{path} can't be written: {error.strerror or error}") from error
