@@ -26,6 +26,7 @@ from ..prompting import Prompt
 from ..tokenizing import Tokenizer
 from . import batching
 from .base import Progress, ProxyInfo
+from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _NAME = "ragcompress_probe"
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -36,24 +37,53 @@ class _Finished(Exception):
 
 
 @dataclass(slots=True)
+class _Recorder:
+    """Takes down keys and values (B, KV, T, D) of each layer; the last layer's values are not needed."""
+
+    n_layers: int
+    found: list[torch.Tensor] = field(default_factory=list)
+    values: list[torch.Tensor] = field(default_factory=list)
+
+    def record(self, key: torch.Tensor, value: torch.Tensor) -> None:
+        self.found.append(key)
+        if len(self.found) == self.n_layers:
+            raise _Finished
+        self.values.append(value)
+
+
+@dataclass(slots=True)
 class _Reader:
     """What one forward pass shall read, and what it has read so far.
 
-    positions (B, Q) of the tail's tokens; weights (R, Q); pool (B, T, S); found: per layer (B, R, H, S).
+    positions (B, Q) of the tail's tokens among the queries; weights (R, Q); pool (B, T, S); found: per layer
+    (B, R, H, S). Where keys and values of the prefix are given, the pass runs the tail alone: past
+    (2·L - 1, B, KV, P, D), mask (B, 1, Q, T) which keys each of its tokens may see.
     """
 
     n_layers: int
     positions: torch.Tensor
     weights: torch.Tensor
     pool: torch.Tensor
+    past: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
     found: list[torch.Tensor] = field(default_factory=list)
+
+    def continued(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Put the prefix's keys and values before the tail's; for the last layer, its keys."""
+        if self.past is None:
+            return key, value
+        layer = len(self.found)
+        key = torch.cat([self.past[layer].to(key), key], 2)
+        if layer < self.n_layers - 1:
+            value = torch.cat([self.past[self.n_layers + layer].to(value), value], 2)
+        return key, value
 
     def read(
         self, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None, scaling: float | None
     ) -> None:
-        """Softmax the rows of one layer; query (B, H, T, D), key (B, KV, T, D)."""
-        b, h, t, d = query.shape
-        kv, q = key.shape[1], self.positions.shape[1]
+        """Softmax the rows of one layer; query (B, H, Tq, D), key (B, KV, T, D)."""
+        b, h, _, d = query.shape
+        kv, t, q = key.shape[1], key.shape[2], self.positions.shape[1]
         rows = query.gather(2, self.positions[:, None, :, None].expand(b, h, q, d)).float()
         rows = rows.reshape(b, kv, h // kv * q, d)  # heads that share a key head are stacked
         scores = (rows @ key.float().transpose(2, 3)).reshape(b, h, q, t)
@@ -86,13 +116,17 @@ def _attend(
     attention_mask: torch.Tensor | None,
     *,
     scaling: float | None = None,
-    ragcompress_reader: _Reader | None = None,
+    ragcompress_call: _Reader | _Recorder | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     if options.get("softcap") is not None:
         raise ModelError("models that cap their attention logits (Gemma 2) are not supported as a proxy")
-    if ragcompress_reader is not None:
-        ragcompress_reader.read(query, key, attention_mask, scaling)
+    if isinstance(ragcompress_call, _Recorder):
+        ragcompress_call.record(key, value)
+    elif ragcompress_call is not None:
+        key, value = ragcompress_call.continued(key, value)
+        attention_mask = attention_mask if ragcompress_call.mask is None else ragcompress_call.mask
+        ragcompress_call.read(query, key, attention_mask, scaling)
     result: tuple[torch.Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, **options
     )
@@ -125,6 +159,7 @@ class TorchProxy:
         device: ``cpu``, ``cuda``, ``cuda:1`` …; None: ``choose_device()``.
         precision: ``float32``, ``bfloat16`` or ``float16``; None: ``choose_precision(device)``.
         batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+        store: where passages' keys and values are kept for the next question; None: one pass per prompt.
 
     Raises:
         ModelError: if transformers can't load the folder.
@@ -139,6 +174,7 @@ class TorchProxy:
         device: str | None = None,
         precision: str | None = None,
         batch_tokens: int = 2048,
+        store: KeyValueStore | None = None,
     ) -> None:
         device = device or choose_device()
         precision = precision or choose_precision(device)
@@ -151,7 +187,7 @@ class TorchProxy:
         except Exception as error:  # transformers lets errors of many libraries through
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self._model = model.to(device).eval()
-        self._device, self._batch_tokens = device, batch_tokens
+        self._device, self._batch_tokens, self._store = device, batch_tokens, store
         self.tokenizer = Tokenizer.from_folder(folder)
         c = self._model.config
         self.info = ProxyInfo(
@@ -159,7 +195,8 @@ class TorchProxy:
             fingerprint,
             c.num_hidden_layers,
             c.num_attention_heads,
-            c.max_position_embeddings,
+            # Within its window a sliding layer is an ordinary one.
+            min(c.max_position_embeddings, getattr(c, "sliding_window", None) or c.max_position_embeddings),
             "torch",
             precision,
         )
@@ -170,29 +207,70 @@ class TorchProxy:
         """See ``Proxy.probe``."""
 
         def run(batch: list[Prompt]) -> list[NDArray[np.float32]]:
-            return self._run(batch, n_layers)
+            return self._whole(batch, n_layers) if self._store is None else self._split(batch, n_layers)
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
 
-    @torch.inference_mode()
-    def _run(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
-        longest = max(map(len, prompts))
-        # Padding stands on the right, where no real token looks: the causal mask alone is enough.
-        ids = torch.zeros((len(prompts), longest), dtype=torch.long)
-        for row, p in enumerate(prompts):
-            ids[row, : len(p)] = torch.tensor(p.prefix + p.tail)
+    def _whole(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
+        """Read prompts in one pass each."""
         starts = torch.tensor([len(p.prefix) for p in prompts])
-        reader = _Reader(
+        reader = self._reader(prompts, n_layers, starts, max(map(len, prompts)))
+        self._forward([p.prefix + p.tail for p in prompts], reader)
+        return self._masses(reader)
+
+    def _split(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
+        """Read prompts' tails on top of their prefixes' keys and values, kept or computed."""
+
+        def encode(prefixes: Sequence[Prefix]) -> list[NDArray[np.float32]]:
+            recorder = _Recorder(n_layers)
+            self._forward(prefixes, recorder)
+            past = torch.stack([*recorder.found, *recorder.values]).float().cpu().numpy()
+            return [past[:, row, :, : len(p)] for row, p in enumerate(prefixes)]
+
+        past = padded(encode_with(self._store, self.info, n_layers, [p.prefix for p in prompts], encode))
+        tail, longest = len(prompts[0].tail), past.shape[3]
+        starts = torch.tensor([len(p.prefix) for p in prompts])
+        reader = self._reader(prompts, n_layers, torch.zeros_like(starts), longest + tail)
+        reader.past = torch.from_numpy(past).to(self._device)
+        before = (torch.arange(longest) < starts[:, None])[:, None, None].expand(-1, 1, tail, -1)
+        own = torch.ones(tail, tail, dtype=torch.bool).tril().expand(len(prompts), 1, -1, -1)
+        reader.mask = torch.cat([before, own], -1).to(self._device)
+        self._forward([p.tail for p in prompts], reader, starts)
+        return self._masses(reader)
+
+    def _reader(self, prompts: list[Prompt], n_layers: int, starts: torch.Tensor, n_tokens: int) -> _Reader:
+        return _Reader(
             n_layers,
             (starts[:, None] + torch.arange(len(prompts[0].tail))).to(self._device),
             torch.from_numpy(batching.row_weights(prompts[0])).to(self._device),
-            torch.from_numpy(batching.pool(prompts, longest)).to(self._device),
+            torch.from_numpy(batching.pool(prompts, n_tokens)).to(self._device),
         )
+
+    @torch.inference_mode()
+    def _forward(
+        self, rows: Sequence[Prefix], call: _Reader | _Recorder, starts: torch.Tensor | None = None
+    ) -> None:
+        """Run rows of token ids, from position 0 or ``starts`` on, as far as the call wants."""
+        longest = max(map(len, rows))
+        # Padding stands on the right, where no real token looks: the causal mask alone is enough.
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = torch.tensor(row)
+        positions = torch.arange(longest).expand(len(rows), -1)
+        if starts is not None:
+            positions = positions + starts[:, None]
         try:
-            self._model(ids.to(self._device), use_cache=False, ragcompress_reader=reader)
+            self._model(
+                ids.to(self._device),
+                position_ids=positions.to(self._device),
+                use_cache=False,
+                ragcompress_call=call,
+            )
         except _Finished:
             pass
-        if len(reader.found) != n_layers:
+        if len(call.found) != call.n_layers:
             raise ModelError(f"{self.info.name} did not run its attention through transformers' registry")
+
+    def _masses(self, reader: _Reader) -> list[NDArray[np.float32]]:
         mass = torch.stack(reader.found).permute(1, 2, 0, 3, 4)  # (L, B, R, H, S) -> (B, R, L, H, S)
         return list(mass.cpu().numpy())

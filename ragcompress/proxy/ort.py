@@ -24,7 +24,7 @@ from ..tokenizing import Tokenizer
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
-from .reuse import KeyValueStore, entry_key
+from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _FLOAT = NDArray[np.float32]
 _MASKED = np.float32(-1e30)
@@ -80,31 +80,27 @@ class OnnxProxy:
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             session = self._session(n_layers)
-            encoded = self._encoded([p.prefix for p in batch], session, n_layers)
-            return self._read(batch, encoded, session, n_layers)
+            prefixes = [p.prefix for p in batch]
+            if self._store is None:
+                return self._read(batch, self._encode(prefixes, session, n_layers), session, n_layers)
+            arrays = encode_with(
+                self._store,
+                self.info,
+                n_layers,
+                prefixes,
+                lambda missing: self._apart(missing, session, n_layers),
+            )
+            past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))
+            return self._read(batch, past, session, n_layers)
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
 
-    def _encoded(
-        self, prefixes: list[tuple[int, ...]], session: ort.InferenceSession, n_layers: int
-    ) -> dict[str, _FLOAT]:
-        """Keys and values of a batch, from the store where it has them."""
-        if self._store is None:
-            return self._encode(prefixes, session, n_layers)
-        keys = [entry_key(self.info, n_layers, prefix) for prefix in prefixes]
-        found = {i: array for i, key in enumerate(keys) if (array := self._store.get(key)) is not None}
-        if missing := [i for i in range(len(prefixes)) if i not in found]:
-            past = self._encode([prefixes[i] for i in missing], session, n_layers)
-            for row, i in enumerate(missing):
-                found[i] = np.stack([part[row, :, : len(prefixes[i])] for part in past.values()])
-                self._store.put(keys[i], found[i])
-        longest = max(map(len, prefixes))
-        shape = (len(prefixes), self._shape.n_key_heads, longest, self._shape.head_size)
-        result = {name: np.zeros(shape, dtype=np.float32) for name in _past_names(n_layers)}
-        for row, array in found.items():
-            for name, part in zip(result, array, strict=True):
-                result[name][row, :, : part.shape[1]] = part
-        return result
+    def _apart(
+        self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int
+    ) -> list[_FLOAT]:
+        """Keys and values of each prefix by itself, as stores keep them."""
+        past = self._encode(prefixes, session, n_layers).values()
+        return [np.stack([part[row, :, : len(p)] for part in past]) for row, p in enumerate(prefixes)]
 
     def _session(self, n_layers: int) -> ort.InferenceSession:
         with self._lock:
@@ -127,7 +123,7 @@ class OnnxProxy:
             raise ModelError(f"onnxruntime can't load {path}: {error}") from error
 
     def _encode(
-        self, prefixes: list[tuple[int, ...]], session: ort.InferenceSession, n_layers: int
+        self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int
     ) -> dict[str, _FLOAT]:
         """Keys and values (B, KV, P, D) of each layer, right-padded."""
         n, longest = len(prefixes), max(map(len, prefixes))
@@ -152,17 +148,17 @@ class OnnxProxy:
         self, prompts: list[Prompt], past: dict[str, _FLOAT], session: ort.InferenceSession, n_layers: int
     ) -> list[_FLOAT]:
         """Mass (R, L, H, S) of each prompt of a batch; they share their tail."""
-        tail, n, padded = prompts[0].tail, len(prompts), past["past_key_0"].shape[2]
+        tail, n, longest = prompts[0].tail, len(prompts), past["past_key_0"].shape[2]
         starts = np.array([len(p.prefix) for p in prompts])
-        mask = np.zeros((n, 1, 1, len(tail), padded + len(tail)), dtype=np.float32)
-        mask[..., :padded] = np.where(np.arange(padded) < starts[:, None], 0, _MASKED)[:, None, None, None]
-        mask[..., padded:] = _causal(len(tail))
+        mask = np.zeros((n, 1, 1, len(tail), longest + len(tail)), dtype=np.float32)
+        mask[..., :longest] = np.where(np.arange(longest) < starts[:, None], 0, _MASKED)[:, None, None, None]
+        mask[..., longest:] = _causal(len(tail))
         feed: dict[str, Any] = past | {
             "input_ids": np.broadcast_to(np.array(tail, dtype=np.int64), (n, len(tail))),
             "positions": starts[:, None] + np.arange(len(tail)),
             "mask": mask,
             "row_weights": batching.row_weights(prompts[0]),
-            "pool": batching.pool(prompts, padded + len(tail))[:, None],
+            "pool": batching.pool(prompts, longest + len(tail))[:, None],
         }
         masses = session.run([f"mass_{layer}" for layer in range(n_layers)], feed)
         return list(np.stack(masses).transpose(1, 3, 0, 2, 4))  # (L, B, H, R, S) -> (B, R, L, H, S)

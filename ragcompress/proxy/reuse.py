@@ -13,7 +13,7 @@ import os
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ from ..errors import InputError
 from .base import ProxyInfo
 
 _FLOAT = NDArray[np.float32]
+Prefix = tuple[int, ...]
+Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
 _TYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
 _FORMAT = "1"
@@ -48,6 +50,38 @@ def entry_key(proxy: ProxyInfo, n_layers: int, prefix: Sequence[int]) -> str:
     """32 hex digits for a prefix as one proxy reads it in its first ``n_layers`` layers."""
     about = f"{_FORMAT} {proxy.fingerprint} {proxy.backend} {proxy.precision} {n_layers} "
     return hashlib.sha256(about.encode() + np.array(prefix, dtype="<i8").tobytes()).hexdigest()[:32]
+
+
+def encode_with(
+    store: KeyValueStore | None, proxy: ProxyInfo, n_layers: int, prefixes: Sequence[Prefix], encode: Encode
+) -> list[_FLOAT]:
+    """Keys and values of prefixes, from the store where it has them.
+
+    Args:
+        encode: computes the arrays of those that are missing, all in one batch.
+
+    Returns:
+        One array (2·L - 1, KV, P, D) per prefix, P its length.
+    """
+    if store is None:
+        return encode(prefixes)
+    keys = [entry_key(proxy, n_layers, prefix) for prefix in prefixes]
+    found = {i: array for i, key in enumerate(keys) if (array := store.get(key)) is not None}
+    if missing := [i for i in range(len(prefixes)) if i not in found]:
+        for i, array in zip(missing, encode([prefixes[i] for i in missing]), strict=True):
+            found[i] = array
+            store.put(keys[i], array)
+    return [found[i] for i in range(len(prefixes))]
+
+
+def padded(arrays: Sequence[_FLOAT]) -> _FLOAT:
+    """Stack a batch, (2·L - 1, B, KV, P, D), zeros behind the shorter ones."""
+    longest = max(a.shape[2] for a in arrays)
+    parts, heads, _, size = arrays[0].shape
+    result = np.zeros((parts, len(arrays), heads, longest, size), dtype=np.float32)
+    for row, array in enumerate(arrays):
+        result[:, row, :, : array.shape[2]] = array
+    return result
 
 
 class MemoryStore:

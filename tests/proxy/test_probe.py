@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -19,23 +21,47 @@ from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
 
 Make = Callable[..., Proxy]
 
 
-def torch_proxy(folder: Path, batch_tokens: int = 512) -> TorchProxy:
+def torch_proxy(folder: Path, batch_tokens: int = 512, store: KeyValueStore | None = None) -> TorchProxy:
     return TorchProxy(
-        folder, name="tiny", fingerprint="f", device="cpu", precision="float32", batch_tokens=batch_tokens
+        folder,
+        name="tiny",
+        fingerprint="f",
+        device="cpu",
+        precision="float32",
+        batch_tokens=batch_tokens,
+        store=store,
     )
 
 
-def onnx_proxy(folder: Path, batch_tokens: int = 512) -> OnnxProxy:
+def onnx_proxy(folder: Path, batch_tokens: int = 512, store: KeyValueStore | None = None) -> OnnxProxy:
     return OnnxProxy(
-        folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, batch_tokens=batch_tokens
+        folder,
+        folder / "onnx",
+        name="tiny",
+        fingerprint="f",
+        threads=1,
+        batch_tokens=batch_tokens,
+        store=store,
     )
 
 
 BACKENDS = {"torch": torch_proxy, "onnx": onnx_proxy}
+
+
+class CountingStore(MemoryStore):
+    """Says how often something was found."""
+
+    hits = 0
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        found = super().get(key)
+        self.hits += found is not None
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +107,20 @@ def test_batching_changes_nothing(make: Make, folders: dict[str, Path]) -> None:
     together = make(folders["qwen2"], batch_tokens=4096).probe(asked, n_layers=4)
     alone = make(folders["qwen2"], batch_tokens=1).probe(asked, n_layers=4)
     assert largest_difference(together, alone) <= 1e-5
+
+
+@pytest.mark.parametrize("architecture", tiny.CONFIGS)
+def test_reused_keys_and_values_equal_one_pass(
+    make: Make, folders: dict[str, Path], architecture: str
+) -> None:
+    store = CountingStore()
+    asked, other = prompts(5, seed=4), prompts(5, seed=5)
+    again = [replace(a, tail=b.tail) for a, b in zip(asked, other, strict=True)]
+    plain, reusing = make(folders[architecture]), make(folders[architecture], store=store)
+    for question, hits in ((asked, 0), (again, 5), (asked, 10)):
+        expected = plain.probe(question, n_layers=3)
+        assert largest_difference(reusing.probe(question, n_layers=3), expected) <= 1e-5
+        assert store.hits == hits
 
 
 def test_prompts_with_other_tails_may_be_mixed(make: Make, folders: dict[str, Path]) -> None:
