@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ragcompress import Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, models, scorers
-from ragcompress.cli_console import byte_bar, count_bar, exit_code, note
+from ragcompress.cli_console import byte_bar, count_bar, exit_code, note, out
 from ragcompress.cli_options import CONVERTING, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
@@ -22,7 +20,6 @@ from . import data, evidence, report
 from .provenance import provenance
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
-_NARROWEST = 140
 _BAD_SHOWN = 5
 
 app = typer.Typer(
@@ -120,7 +117,7 @@ def evidence_command(
         }
         about = provenance(read, limit=limit, seed=seed, settings=settings)
         report.write_json(json_file, {"results": results, "provenance": about})
-    _show(report.table(results, seed=seed))
+    out().print(report.table(results, seed=seed))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,14 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return exit_code(error)
     return 0
-
-
-def _show(table: Table) -> None:
-    """Write a table to stdout; wide enough for all of it where that isn't a terminal."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, _NARROWEST))
-    console.print(table)
 
 
 def _tell_bad(files: Sequence[data.DataFile]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from ragcompress.writing import to_bytes, write_whole
@@ -22,6 +21,8 @@ _HEADINGS = ("evidence recall", "all evidence", "answer kept", "AUC")
 def table(results: Sequence[Mapping[str, Any]], *, seed: int) -> Table:
     """Lay out results of ``evidence.summarise``; a star marks a difference from the first scorer.
 
+    To be printed on a console that reads no markup: the brackets are meant.
+
     Args:
         results: those of one run of the harness.
         seed: of the bootstrap, for the caption.
@@ -30,17 +31,17 @@ def table(results: Sequence[Mapping[str, Any]], *, seed: int) -> Table:
         f"[low, high]: {LEVEL:.0%} interval, bootstrap over questions ({N_RESAMPLES} resamples, seed {seed})"
         "\n*: the interval of the paired difference from the data set's first scorer leaves out 0"
     )
-    result = Table(box=box.SIMPLE_HEAD, caption=escape(caption), caption_justify="left")
+    result = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     for heading in ("dataset", "scorer"):
-        result.add_column(heading, no_wrap=True)
+        result.add_column(heading, overflow="fold")
     for heading in ("ratio", "kept", "n", *_HEADINGS, "s/question"):
-        result.add_column(heading, justify="right", no_wrap=True)
+        result.add_column(heading, justify="right", overflow="fold")
     previous = None
     for r in results:
         if previous not in (None, r["dataset"]):
             result.add_section()
         previous = r["dataset"]
-        start = [escape(r["dataset"]), escape(r["scorer"]), f"{r['ratio']:g}", f"{r['ratio_kept']:.3f}"]
+        start = [r["dataset"], r["scorer"], f"{r['ratio']:g}", f"{r['ratio_kept']:.3f}"]
         cells = [_cell(r, name) for name in METRICS]
         result.add_row(*start, str(r["n"]), *cells, f"{r['seconds']:.3f}")
     return result
@@ -53,7 +54,7 @@ def _cell(result: Mapping[str, Any], metric: str) -> str:
     low, high = result["ci"][metric]
     difference = result.get("versus", {}).get(metric)
     star = "*" if difference and not difference["ci"][0] <= 0 <= difference["ci"][1] else " "
-    return escape(f"{value:.3f}{star}[{low:.2f}, {high:.2f}]")
+    return f"{value:.3f}{star} [{low:.2f}, {high:.2f}]"
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -213,3 +213,8 @@ def test_provenance_without_git_has_no_commit(monkeypatch: pytest.MonkeyPatch) -
     about = provenance.provenance([], limit=None, seed=0, settings={})
     assert about["code"] == {"commit": None}
     assert about["platform"]["cpu"]
+
+
+def test_a_proxy_given_as_a_path_goes_by_its_name() -> None:
+    settings = {"proxy": "/some/folder/model", "k1": 1.2}
+    assert cli._nameless(settings, "/some/folder/model", "model") == {"proxy": "model", "k1": 1.2}
