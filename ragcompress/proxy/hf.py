@@ -23,6 +23,7 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from ..data import Attention
 from ..errors import ModelError
 from ..prompting import Prompt
+from ..quiet import no_transformers_bar
 from ..tokenizing import Tokenizer
 from . import batching
 from .base import Progress, ProxyInfo
@@ -181,9 +182,10 @@ class TorchProxy:
         if precision not in _TYPES:
             raise ModelError(f"unknown precision {precision!r}; known are: {', '.join(_TYPES)}")
         try:
-            model = AutoModel.from_pretrained(
-                folder, dtype=_TYPES[precision], attn_implementation=_NAME, local_files_only=True
-            )
+            with no_transformers_bar():
+                model = AutoModel.from_pretrained(
+                    folder, dtype=_TYPES[precision], attn_implementation=_NAME, local_files_only=True
+                )
         except Exception as error:  # transformers lets errors of many libraries through
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self._model = model.to(device).eval()

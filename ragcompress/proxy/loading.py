@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import models
 from ..errors import MissingExtra, UnknownName
 from .base import Progress, Proxy
+from .reuse import MemoryStore
 
 DEFAULT_PROXY = "smollm2-135m"
 BACKENDS = ("onnx", "torch")
@@ -29,7 +30,7 @@ def load_proxy(
         download: fetch the model if it is not in the cache; a message says so before it starts.
         progress: called with (bytes done, bytes in all) while downloading.
         threads: threads of one run of the onnx backend; None: one per core.
-        reuse_bytes: memory in which the onnx backend keeps the keys and values of the passages read last, so
+        reuse_bytes: memory in which a proxy on the CPU keeps the keys and values of the passages read last, so
             that another question about them reads only the question; 0 keeps none.
 
     Raises:
@@ -38,17 +39,21 @@ def load_proxy(
     if backend not in (None, *BACKENDS):
         raise UnknownName("backend", str(backend), list(BACKENDS))
     folder = models.resolve(name, download=download, progress=progress)
+    store = MemoryStore(reuse_bytes) if reuse_bytes else None
     if backend == "torch":
         try:
-            from .hf import TorchProxy
+            from .hf import TorchProxy, choose_device
         except ImportError as error:
             raise MissingExtra("the torch backend", "torch") from error
-        return TorchProxy(folder.path, name=name, fingerprint=folder.fingerprint)
+        device = choose_device()
+        # From a GPU the keys and values would have to be copied to the host's memory after every batch.
+        kept = store if device == "cpu" else None
+        return TorchProxy(
+            folder.path, name=folder.name, fingerprint=folder.fingerprint, device=device, store=kept
+        )
     from .ort import OnnxProxy
-    from .reuse import MemoryStore
 
     cache = models.cache_folder() / "onnx" / folder.fingerprint[:32]
-    store = MemoryStore(reuse_bytes) if reuse_bytes else None
     return OnnxProxy(
-        folder.path, cache, name=name, fingerprint=folder.fingerprint, threads=threads, store=store
+        folder.path, cache, name=folder.name, fingerprint=folder.fingerprint, threads=threads, store=store
     )

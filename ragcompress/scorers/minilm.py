@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +12,7 @@ import numpy as np
 from ..data import FloatArray, Scores, Segmentation
 from ..errors import MissingExtra, ModelError, ModelNotFound
 from ..proxy.base import Progress
+from ..quiet import no_transformers_bar
 from ..tokenizing import Tokenizer
 
 if TYPE_CHECKING:
@@ -100,23 +99,9 @@ def _load(folder: Path) -> SentenceTransformer:
     except ImportError as error:
         raise MissingExtra("the scorer 'minilm'", "minilm") from error
     try:
-        with _quiet():
+        with no_transformers_bar():
             return SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True}
             )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"the model in {folder} can't be read: {error}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from drawing a progress bar of its own on stderr."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

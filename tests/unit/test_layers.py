@@ -22,7 +22,7 @@ PACKAGES = {
 LAYERS = (
     ("errors",),
     ("data",),
-    ("segmentation", "tokenizing", "prompting", "reading", "writing", "samples"),
+    ("segmentation", "tokenizing", "prompting", "reading", "writing", "quiet", "samples"),
     ("pip_download", "gguf_file", "gguf_tokenizer", "gguf_folder", "model_cache", "models"),
     ("proxy", "proxy.*", "probes"),
     ("scorers", "scorers.*"),
@@ -33,7 +33,7 @@ LAYERS = (
 # Where each of these packages may be imported, within ragcompress.
 ONLY_IN = {
     "torch": ("proxy.hf", "proxy.eager"),
-    "transformers": ("proxy.hf", "proxy.eager", "scorers.minilm"),
+    "transformers": ("proxy.hf", "proxy.eager", "quiet"),
     "onnxruntime": ("proxy.ort",),
     "onnx": ("proxy.graph", "proxy.weights", "proxy.ort"),
     "gguf": ("gguf_*",),
