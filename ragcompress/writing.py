@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from .errors import DataError
@@ -17,6 +18,8 @@ def to_bytes(text: str) -> bytes:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under another name, then rename it: readers see the old content or the new.
 
+    Any number of threads and processes may write the same file; one of them wins.
+
     A link is followed, the permissions of an existing file stay. What is not a regular file (a pipe, a
     device) is written to as it is.
 
@@ -24,7 +27,7 @@ def write_whole(path: Path, data: bytes) -> None:
         DataError: if it can't be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         if target.exists() and not target.is_file():
             target.write_bytes(data)

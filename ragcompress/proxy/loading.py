@@ -30,7 +30,7 @@ def load_proxy(
         download: fetch the model if it is not in the cache; a message says so before it starts.
         progress: called with (bytes done, bytes in all) while downloading.
         threads: threads of one run of the onnx backend; None: one per core.
-        reuse_bytes: memory in which a proxy on the CPU keeps the keys and values of the passages read last, so
+        reuse_bytes: memory in which a proxy on the CPU keeps keys and values of the passages read last, so
             that another question about them reads only the question; 0 keeps none.
 
     Raises:

@@ -21,6 +21,7 @@ from ..data import Attention
 from ..errors import ModelError
 from ..prompting import Prompt
 from ..tokenizing import Tokenizer
+from ..writing import write_whole
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
@@ -113,7 +114,7 @@ class OnnxProxy:
         builder.build()
         # The graph is small and made anew each time: a stale or damaged one can't be picked up.
         path = self._cache / f"probe-{n_layers}.onnx"
-        weights.write_bytes(path, builder.model(weights.external(self._index)).SerializeToString())
+        write_whole(path, builder.model(weights.external(self._index)).SerializeToString())
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads or 0
         options.log_severity_level = 3

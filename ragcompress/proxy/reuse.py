@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import InputError
+from ..writing import write_whole
 from .base import ProxyInfo
 
 _FLOAT = NDArray[np.float32]
@@ -164,13 +164,7 @@ class DiskStore:
         content = save({"keys_values": array.astype(self._type)}, {"format": _FORMAT})
         try:
             path.parent.mkdir(exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-            try:
-                with os.fdopen(handle, "wb") as out:
-                    out.write(content)
-                os.replace(temporary, path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+            write_whole(path, content)
         except OSError as error:
             _LOG.warning("keys and values can't be stored in %s (%s); going on without", self._folder, error)
             return

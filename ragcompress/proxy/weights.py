@@ -21,6 +21,7 @@ from onnx import TensorProto
 from safetensors import safe_open
 
 from ..errors import ModelError
+from ..writing import write_whole
 
 FORMAT = 1
 _PAGE = 4096
@@ -107,7 +108,7 @@ def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
             size = out.tell()
         os.replace(temporary, target / "weights.bin")
         found = {"format": FORMAT, "size": size, "tensors": entries}
-        write_bytes(index, json.dumps(found).encode())
+        write_whole(index, json.dumps(found).encode())
         return found
     except OSError as error:
         raise ModelError(f"the weights can't be written to {target}: {error.strerror or error}") from error
@@ -138,21 +139,3 @@ def _read_index(path: Path, target: Path) -> Mapping[str, Any] | None:
         return None
     good = isinstance(index, dict) and index.get("format") == FORMAT and index.get("size") == size
     return index if good else None
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; any number of threads and processes may write the same one.
-
-    Raises:
-        ModelError: if it can't be written.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(content)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        raise ModelError(f"{path} can't be written: {error.strerror or error}") from error
