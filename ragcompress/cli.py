@@ -263,12 +263,14 @@ def train(
     from .errors import MissingExtra
 
     try:
+        from ragcompress_eval import fitting
         from ragcompress_eval import train as training
     except ImportError as error:
         raise MissingExtra("training", "eval") from error
     with phase_bar() as progress:
+        settings = fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens)
         card = training.run(
-            files, output, proxy=proxy, backend=backend, n_layers=n_layers, passage_tokens=passage_tokens,
-            dev=dev or [], store=store, progress=progress,
+            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, settings=settings,
+            progress=progress,
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

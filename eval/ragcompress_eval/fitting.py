@@ -23,9 +23,11 @@ Arrays = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the fit can be set to.
+    """What training can be set to.
 
     Attributes:
+        n_layers: layers to read, from the first; None: four fifths of the proxy's (the last ones add little).
+        passage_tokens: longest passage, in tokens.
         regularisation: C of the first stage's logistic regression on standardised features.
         hidden: width of each second-stage network.
         networks: how many of them, from different seeds, are averaged (their logits; one wide layer results).
@@ -34,6 +36,8 @@ class Settings:
         seed: of folds and networks.
     """
 
+    n_layers: int | None = None
+    passage_tokens: int = 256
     regularisation: float = 0.003
     hidden: int = 8
     networks: int = 8

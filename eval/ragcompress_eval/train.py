@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,6 @@ def run(
     *,
     proxy: str,
     backend: str | None = None,
-    n_layers: int | None = None,
-    passage_tokens: int = 256,
     dev: Sequence[str] = (),
     store: Path | None = None,
     settings: fitting.Settings | None = None,
@@ -41,8 +41,6 @@ def run(
     Args:
         files: training questions, in the schema of the data folder; ``FILE:N`` is the first N of a file.
             Questions without evidence are left out.
-        n_layers: layers to read, from the first; None: four fifths of the proxy's (the last ones add little).
-        passage_tokens: longest passage.
         dev: files, likewise, to report AUC on; nothing is fitted to them.
         store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
         progress: called with (what, questions done, questions in all).
@@ -55,35 +53,39 @@ def run(
         DataError, ModelError, MissingExtra: each says what to do.
     """
     settings = settings or fitting.Settings()
-    model = load_proxy(proxy, backend=backend)
-    layers = n_layers or max(1, round(model.info.n_layers * 0.8))
-    read_files = [_read(name) for name in files]
-    dev_files = [_read(name) for name in dev]
-
-    def readings(part: Sequence[data.DataFile], what: str) -> list[Reading]:
-        examples = [e for f in part for e in f.examples if e.gold]
-        return extract(
-            examples,
-            model,
-            n_layers=layers,
-            passage_tokens=passage_tokens,
-            store=store,
-            advance=lambda done, total: progress(what, done, total),
-        )
-
-    train = readings(read_files, "reading training questions")
+    model = load_proxy(proxy, backend=backend, reuse_bytes=0)
+    settings = replace(settings, n_layers=settings.n_layers or max(1, round(model.info.n_layers * 0.8)))
+    sources, held_out = ([_read(name) for name in names] for names in (files, dev))
+    train = _readings(sources, model, settings, store, partial(progress, "reading training questions"))
     if not train:
         raise InputError("no question of the training files has evidence: there is nothing to learn from")
     progress("fitting", 0, 1)
     arrays = fitting.fit(train, settings)
     progress("fitting", 1, 1)
-    held_out = readings(dev_files, "reading dev questions")
-    card = _card(model, layers, passage_tokens, settings)
-    card["trained_on"] = [_source(f) for f in read_files]
-    card["dev"] = _dev_metrics(held_out, arrays)
+    unseen = _readings(held_out, model, settings, store, partial(progress, "reading dev questions"))
+    card = _card(model, settings)
+    card["trained_on"] = [_source(f) for f in sources]
+    card["dev"] = _dev_metrics(unseen, arrays)
     card["made_with"] = versions()
     ProbeWeights(arrays, card).save(output)
     return card
+
+
+def _readings(
+    files: Sequence[data.DataFile],
+    proxy: Proxy,
+    settings: fitting.Settings,
+    store: Path | None,
+    advance: Callable[[int, int], None],
+) -> list[Reading]:
+    return extract(
+        [e for f in files for e in f.examples if e.gold],
+        proxy,
+        n_layers=settings.n_layers or proxy.info.n_layers,
+        passage_tokens=settings.passage_tokens,
+        store=store,
+        advance=advance,
+    )
 
 
 def _read(name: str) -> data.DataFile:
@@ -94,20 +96,21 @@ def _read(name: str) -> data.DataFile:
     return data.read([Path(name)])[0]
 
 
-def _card(proxy: Proxy, n_layers: int, passage_tokens: int, settings: fitting.Settings) -> dict[str, Any]:
+def _card(proxy: Proxy, settings: fitting.Settings) -> dict[str, Any]:
+    fitted = asdict(settings)
     return {
         "format": FORMAT,
         "proxy": {"name": proxy.info.name, "fingerprint": proxy.info.fingerprint},
         "template": Template().fingerprint(),
-        "n_layers": n_layers,
+        "n_layers": fitted.pop("n_layers"),
         "n_heads": proxy.info.n_heads,
         "rows": ["last", "question"],
         "look_features": list(PER_HEAD),
         "context_features": list(NAMES),
-        "passage_tokens": passage_tokens,
+        "passage_tokens": fitted.pop("passage_tokens"),
         "backend": proxy.info.backend,
         "precision": proxy.info.precision,
-        "settings": {name: getattr(settings, name) for name in settings.__dataclass_fields__},
+        "settings": fitted,
     }
 
 
