@@ -112,9 +112,12 @@ class OnnxProxy:
     def _load(self, n_layers: int) -> ort.InferenceSession:
         builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"])
         builder.build()
-        # The graph is small and made anew each time: a stale or damaged one can't be picked up.
+        # The graph is small and made anew each time: a stale or damaged file can't be picked up, and a cache
+        # that may not be written to does as long as its file is the right one.
+        graph = builder.model(weights.external(self._index)).SerializeToString(deterministic=True)
         path = self._cache / f"probe-{n_layers}.onnx"
-        write_whole(path, builder.model(weights.external(self._index)).SerializeToString())
+        if not path.exists() or path.read_bytes() != graph:
+            write_whole(path, graph)
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads or 0
         options.log_severity_level = 3

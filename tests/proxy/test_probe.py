@@ -1,5 +1,6 @@
 """Every backend equals the slow oracle, leaves nothing behind, and may be used from several threads."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -194,6 +195,18 @@ def test_a_damaged_weight_file_is_made_anew(folders: dict[str, Path]) -> None:
     file = folders["qwen3"] / "onnx" / "weights.bin"
     file.write_bytes(file.read_bytes()[:1000])
     assert largest_difference(onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2), expected) == 0
+
+
+def test_a_cache_that_can_not_be_written_to_is_read(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = onnx_proxy(folders["llama"]).probe(prompts(2), n_layers=2)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    assert largest_difference(onnx_proxy(folders["llama"]).probe(prompts(2), n_layers=2), expected) == 0
 
 
 def test_special_tokens_in_documents_are_plain_text(make: Make, folders: dict[str, Path]) -> None:
