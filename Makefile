@@ -26,6 +26,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/ragcompress-eval evidence $(BENCH)
+	$(BIN)/ragcompress-eval speed --passages 5 --passages 20 --tokens 100 --tokens 300
 
 # Stamps: a second call does no pip work unless the requirements changed.
 $(VENV)/.python:

@@ -17,7 +17,9 @@ from ragcompress.cli_options import CONVERTING, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import data, evidence, report
+from .options import check_output
 from .provenance import provenance
+from .speed_cli import speed_command
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
 _BAD_SHOWN = 5
@@ -53,12 +55,6 @@ def _check_scorers(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _check_json(value: Path | None) -> Path | None:
-    if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"{value} is not a file in a folder that exists")
-    return value
-
-
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
 Names = Annotated[
     list[str],
@@ -73,7 +69,7 @@ Limit = Annotated[
 ]
 JsonFile = Annotated[
     Path | None,
-    typer.Option("--json", callback=_check_json, metavar="OUT", help="Write results and provenance here."),
+    typer.Option("--json", callback=check_output, metavar="OUT", help="Write results and provenance here."),
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap, and of scorers that draw.")]
 BadRecords = Annotated[OnBad, typer.Option(help="What a malformed record does.")]
@@ -118,6 +114,9 @@ def evidence_command(
         about = provenance(read, limit=limit, seed=seed, settings=settings)
         report.write_json(json_file, {"results": results, "provenance": about})
     out().print(report.table(results, seed=seed))
+
+
+app.command("speed")(speed_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,128 @@
+"""What every contestant's process runs: one job, then one timed run for each line that asks for it.
+
+Standard library only, because an interpreter of another environment runs this file by its path:
+
+    PYTHON run.py MODULE        MODULE.py in this folder holds a class ``Contestant``
+
+It reads and writes JSON, a line each:
+
+    in   {"question": …, "passages": ["…", …], "target_tokens": n, "model_folder": "…", …}
+    out  {"seconds": s, "peak_bytes": n, "about": {…}}     loaded
+    in   "run"
+    out  {"seconds": s, "peak_bytes": n}                   once for each such line
+    out  {"reason": "…"}                                   instead of an answer, and the end: it can't
+
+Modules here must not be called like the package that they run: this folder comes first on the path.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol, TextIO
+
+
+class Contestant(Protocol):
+    """One way to compress. Its constructor takes the job and loads the model.
+
+    Attributes:
+        about: what the timings rest on (versions, precision …), JSON-able.
+    """
+
+    about: dict[str, Any]
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Get ready, untimed; ``run`` is about this question and these passages."""
+        ...
+
+    def run(self) -> None:
+        """Do once what is timed."""
+        ...
+
+
+class Skipped(Exception):
+    """What a contestant can't do; the message says why."""
+
+
+def serve(make: Callable[[dict[str, Any]], Contestant], expected: tuple[type[Exception], ...] = ()) -> None:
+    """Answer on standard output until standard input ends.
+
+    Args:
+        make: builds a contestant from the job.
+        expected: errors whose message needs no class name to be understood.
+    """
+    answers = _own_stdout()
+    _limit_memory()
+    try:
+        job = json.loads(sys.stdin.readline())
+        start = time.perf_counter()
+        contestant = make(job)
+        seconds = time.perf_counter() - start
+        contestant.prepare(job["question"], job["passages"])
+        _say(answers, seconds=seconds, peak_bytes=peak_bytes(), about=contestant.about)
+        for _ in sys.stdin:
+            start = time.perf_counter()
+            contestant.run()
+            seconds = time.perf_counter() - start
+            _say(answers, seconds=seconds, peak_bytes=peak_bytes())
+    except Exception as error:  # whatever a stranger's code raises is the reason
+        _say(answers, reason=str(error) if isinstance(error, (Skipped, *expected)) else _where(error))
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has had resident so far, in bytes."""
+    # On Linux getrusage() also counts what the parent had when it forked.
+    if (own := _proc("/proc/self/status", "VmHWM")) is not None:
+        return own
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _where(error: Exception) -> str:
+    """What went wrong, and in which line of whose file."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({os.path.basename(place.filename)}, line {place.lineno})"
+
+
+def _limit_memory() -> None:
+    """Let this process alone fail, not the machine, where a method wants more memory than there is."""
+    if (free := _proc("/proc/meminfo", "MemAvailable")) is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (free, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def _proc(path: str, name: str) -> int | None:
+    """One number of a file of Linux, in bytes; None where there is no such file."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            for line in file:
+                if line.startswith(f"{name}:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _own_stdout() -> TextIO:
+    """Standard output for the answers alone; what libraries print goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _say(answers: TextIO, **answer: Any) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    # As the module ``run``, so that a contestant that raises its ``Skipped`` raises this one.
+    import_module("run").serve(import_module(sys.argv[1]).Contestant)

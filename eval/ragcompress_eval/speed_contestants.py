@@ -1,0 +1,249 @@
+"""The contestants that run in our own environment, by name; each is built and run in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ragcompress import (
+    Attention,
+    Budget,
+    Compressor,
+    Document,
+    InputError,
+    Proxy,
+    Scores,
+    Segmentation,
+    Tokenizer,
+    load_proxy,
+    models,
+    scorers,
+    segment,
+)
+from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy.base import Progress
+from ragcompress.proxy.batching import batches
+
+from .rivals.run import Contestant
+
+_ENDLESS = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a contestant is built for.
+
+    Attributes:
+        model: name or folder of the proxy; it is on this machine.
+        scorer: one that reads the proxy.
+        target_tokens: budget, in tokens of the proxy's tokenizer.
+        other_question: asked before the timed one, where something is to be reused.
+    """
+
+    model: str
+    scorer: str
+    target_tokens: int
+    other_question: str
+
+
+class Whole:
+    """The whole call of ``Compressor``, as users make it.
+
+    Args:
+        backend: of the proxy.
+        reuse: whether the keys and values of the passages are there from another question.
+    """
+
+    def __init__(self, setting: Setting, *, backend: str, reuse: bool = False) -> None:
+        self._setting, self._reuse = setting, reuse
+        proxy = _proxy(setting, backend, reuse)
+        self._compressor = Compressor(
+            scorers.make(setting.scorer, proxy=lambda: proxy), counter=proxy.tokenizer
+        )
+        self.about = _about(proxy)
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Ask the other question first, where passages are to be reused."""
+        self._question, self._documents = question, [Document(text) for text in passages]
+        if self._reuse:
+            self._ask(self._setting.other_question)
+
+    def run(self) -> None:
+        """Compress."""
+        self._ask(self._question)
+
+    def _ask(self, question: str) -> None:
+        budget = Budget(max_tokens=self._setting.target_tokens)
+        self._compressor(question, self._documents, budget=budget)
+
+
+class WithScorer(Whole):
+    """The whole call of ``Compressor`` with a scorer that reads no proxy."""
+
+    def __init__(self, setting: Setting, *, scorer: str) -> None:
+        self._setting, self._reuse = setting, False
+        made = scorers.make(scorer)
+        folder = models.resolve(setting.model, download=False)
+        self._compressor = Compressor(made, counter=Tokenizer.from_folder(folder.path))
+        self.about = {}
+
+
+class Joint(Whole):
+    """All passages in one prompt, last row only, all layers (Sentinel, arXiv 2505.23277, section 3)."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting, self._reuse = setting, False
+        proxy = _proxy(setting, "onnx", reuse=False)
+        self._compressor = Compressor(_LastRow(proxy), counter=proxy.tokenizer)
+        self.about = _about(proxy)
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Join the passages."""
+        super().prepare(question, ["\n\n".join(passages)])
+
+
+class ForwardOnnx:
+    """The limit: the scorer's prompts through the same layers in ONNX Runtime, in its batches, unread."""
+
+    def __init__(self, setting: Setting) -> None:
+        from ragcompress.proxy.ort import OnnxProxy
+
+        self._setting = setting
+        proxy = _proxy(setting, "onnx", reuse=False)
+        if not isinstance(proxy, OnnxProxy):
+            raise InputError("the onnx backend is not what it was: ForwardOnnx must follow")
+        self._proxy, self.about = proxy, _about(proxy)
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Batch the prompts as the proxy does."""
+        prompts, self._n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
+        self._batches = _whole_prompts(prompts, self._proxy._batch_tokens)
+        self.about["n_layers"] = self._n_layers
+
+    def run(self) -> None:
+        """Run the layers."""
+        # No public way leads here, because nobody but this benchmark wants a pass that reads nothing.
+        session = self._proxy._session(self._n_layers)
+        for batch in self._batches:
+            self._proxy._encode(batch, session, self._n_layers)
+
+
+class ForwardTorch:
+    """The limit: the scorer's prompts through the same layers in transformers, in its batches, unread."""
+
+    def __init__(self, setting: Setting) -> None:
+        proxy = _proxy(setting, "torch", reuse=False)
+        from ragcompress.proxy.hf import TorchProxy
+
+        if not isinstance(proxy, TorchProxy):
+            raise InputError("the torch backend is not what it was: ForwardTorch must follow")
+        self._setting, self._proxy, self.about = setting, proxy, _about(proxy)
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Batch the prompts as the proxy does, and cut off the layers that it does not run."""
+        prompts, n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
+        self._batches = _whole_prompts(prompts, self._proxy._batch_tokens)
+        self._model: Any = self._proxy._model
+        self._model.set_attn_implementation("sdpa")
+        self._model.layers = self._model.layers[:n_layers]
+        self.about["n_layers"] = n_layers
+
+    def run(self) -> None:
+        """Run the layers."""
+        import torch
+
+        with torch.inference_mode():
+            for batch in self._batches:
+                ids = torch.zeros((len(batch), max(map(len, batch))), dtype=torch.long)
+                for row, prompt in enumerate(batch):
+                    ids[row, : len(prompt)] = torch.tensor(prompt)
+                found = self._model(ids.to(self._model.device), use_cache=False)
+                found.last_hidden_state.cpu()  # a GPU has finished only when its result is here
+
+
+CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
+    "onnx": partial(Whole, backend="onnx"),
+    "onnx-reuse": partial(Whole, backend="onnx", reuse=True),
+    "forward-onnx": ForwardOnnx,
+    "torch": partial(Whole, backend="torch"),
+    "torch-reuse": partial(Whole, backend="torch", reuse=True),
+    "forward-torch": ForwardTorch,
+    "minilm": partial(WithScorer, scorer="minilm"),
+    "joint-last-row": Joint,
+}
+"""Builders by name; the first is what the others are compared with, where nothing else is asked for."""
+
+
+def asked_of_proxy(
+    setting: Setting, proxy: Proxy, question: str, passages: Sequence[str]
+) -> tuple[list[Prompt], int]:
+    """Return the prompts, and the number of layers, that the scorer wants read first; nothing is read."""
+    scorer = scorers.make(setting.scorer, proxy=lambda: _Noting(proxy))
+    try:
+        scorer.score(question, segment([Document(text) for text in passages]))
+    except _Noted as noted:
+        return noted.prompts, noted.n_layers
+    raise InputError(f"the scorer {setting.scorer!r} asked nothing of its proxy")
+
+
+class _Noted(Exception):
+    """Carries what a scorer asked of its proxy."""
+
+    def __init__(self, prompts: Sequence[Prompt], n_layers: int) -> None:
+        self.prompts, self.n_layers = list(prompts), n_layers
+        super().__init__()
+
+
+class _Noting:
+    """A proxy that notes what it is asked to read, and stops there."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.info, self.tokenizer = proxy.info, proxy.tokenizer
+
+    def probe(
+        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
+    ) -> list[Attention]:
+        raise _Noted(prompts, n_layers)
+
+
+class _LastRow:
+    """Mean attention of the prompt's last token on a sentence's tokens, over all layers and heads."""
+
+    name: ClassVar[str] = "joint-last-row"
+    needs_proxy: ClassVar[bool] = True
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy, self._template = proxy, Template()
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        tokenizer = self._proxy.tokenizer
+        tail = make_tail(tokenizer, self._template, question)
+        (passage,) = cut_passages(tokenizer, self._template, segmentation, _ENDLESS)
+        prompt = join(passage, tail)
+        last = replace(prompt, rows=prompt.rows[:1], row_names=prompt.row_names[:1])
+        (attention,) = self._proxy.probe([last], n_layers=self._proxy.info.n_layers)
+        values = attention.mass[0].mean((0, 1)) / attention.n_tokens
+        return Scores(values.astype(np.float64), self.name)
+
+
+def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tuple[int, ...]]]:
+    """Token ids of the prompts, batch by batch."""
+    return [[prompts[i].prefix + prompts[i].tail for i in batch] for batch in batches(prompts, batch_tokens)]
+
+
+def _proxy(setting: Setting, backend: str, reuse: bool) -> Proxy:
+    proxy = load_proxy(setting.model, backend=backend, download=False, reuse_bytes=_ENDLESS if reuse else 0)
+    if reuse and backend == "torch":
+        from ragcompress.proxy.hf import choose_device
+
+        if choose_device() != "cpu":
+            raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
+    return proxy
+
+
+def _about(proxy: Proxy) -> dict[str, Any]:
+    return {"backend": proxy.info.backend, "precision": proxy.info.precision}
