@@ -116,8 +116,7 @@ def speed_command(
     seed: Seed = 0,
 ) -> None:
     """What does it cost? Time and memory of contestants side by side, on the same passages and question."""
-    if plot_file:
-        speed_report.figure_class()
+    _check_files(files or [], json_file, plot_file)
     sizes = _sizes(passages, tokens, max_total)
     read = data.read(files or [])
     source = speed_texts.from_files(read, seed=seed) if files else speed_texts.from_samples(seed=seed)
@@ -139,6 +138,20 @@ def speed_command(
         speed_report.plot(results, plot_file)
     out().print(speed_report.table(results))
     _tell_skipped(results)
+
+
+def _check_files(files: Sequence[Path], json_file: Path | None, plot_file: Path | None) -> None:
+    """See, before anything is measured, that what is asked for can be written.
+
+    Raises:
+        typer.BadParameter: if a result would overwrite what is read.
+        MissingExtra: if the plot needs it.
+    """
+    for option, target in (("--json", json_file), ("--plot", plot_file)):
+        if target and any(target.resolve() == f.resolve() for f in files):
+            raise typer.BadParameter(f"{option} would overwrite a file of questions")
+    if plot_file:
+        speed_report.figure_class()
 
 
 def _sizes(passages: Sequence[int], tokens: Sequence[int], max_total: int | None) -> list[speed.Size]:

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 _MEBIBYTE = 1 << 20
 _HEADINGS = ("passages", "tokens each", "in all")
-_FIGURES = ("seconds", "[low, high]", "ratio", "tokens/s", "cold", "peak MiB")
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
     """Lay out results of ``speed.summarise``. To be printed on a console that reads no markup."""
     reference = results[0]["contestant"]
     caption = (
-        f"seconds: median of the runs, wall time; ratio: to the seconds of {reference} at the same size\n"
+        f"seconds: median of the runs, wall time; × {reference}: that of {reference} at the same size is 1\n"
         "cold: loading and the first run, seconds; peak: memory resident, of a process of its own"
     )
     result = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     for heading in _HEADINGS:
         result.add_column(heading, justify="right")
     result.add_column("contestant", no_wrap=True)
-    for heading in _FIGURES:
+    figures = ("seconds", "[low, high]", f"× {reference}", "tokens/s", "cold", "peak MiB")
+    for heading in figures:
         result.add_column(heading, justify="right", no_wrap=True)
     previous = None
     for r in results:
@@ -93,7 +93,7 @@ def plot(results: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _cells(result: Mapping[str, Any]) -> tuple[str, ...]:
     if result["skipped"] is not None:
-        return ("skipped", *["–"] * (len(_FIGURES) - 1))
+        return ("skipped",)
     ratio = result["versus_reference"]
     return (
         f"{result['seconds']:.3f}",

@@ -16,7 +16,7 @@ pytest.importorskip("transformers")
 
 import tiny_models
 
-from ragcompress import Tokenizer, load_proxy
+from ragcompress import Tokenizer, load_proxy, models
 from ragcompress_eval import cli, data, speed, speed_contestants, speed_processes, speed_report, speed_texts
 from ragcompress_eval.rivals import run as runner
 from ragcompress_eval.speed_contestants import Setting
@@ -72,6 +72,19 @@ def test_every_contestant_runs_on_two_passages(name: str, setting: Setting) -> N
     contestant.run()
     contestant.run()
     assert contestant.about["precision"] == "float32"
+
+
+@pytest.mark.model
+def test_the_default_proxy_with_its_own_probe(tmp_path: Path, default_folder: models.ModelFolder) -> None:
+    chosen = ("--contestant", "onnx", "--contestant", "forward-onnx", "--passages", "3", "--tokens", "100")
+    out = tmp_path / "speed.json"
+    assert cli.main(["speed", *chosen, "--runs", "1", "--json", str(out)]) == 0
+    results = json.loads(out.read_text(encoding="utf-8"))["results"]
+    assert [(r["contestant"], r["n"], r["skipped"]) for r in results] == [
+        ("onnx", 1, None),
+        ("forward-onnx", 1, None),
+    ]
+    assert all(abs(r["n_tokens"] - 300) < 60 for r in results)
 
 
 def test_the_limit_reads_the_tokens_that_the_scorer_reads(setting: Setting) -> None:
@@ -194,6 +207,8 @@ def test_nothing_measured_ends_with_1(proxy: Path, capsys: pytest.CaptureFixture
         (("--runs", "0"), "--runs"),
         (("--max-total", "50"), "no size"),
         (("--json", "no-such-folder/out.json"), "folder that exists"),
+        ((str(SAMPLE), "--json", str(SAMPLE)), "overwrite"),
+        ((str(SAMPLE), "--plot", str(SAMPLE)), "overwrite"),
         (("--plot", "no-such-folder/out.png"), "folder that exists"),
     ],
 )
@@ -249,6 +264,16 @@ def test_what_a_contestant_can_not_do_is_its_reason(tmp_path: Path, body: str, r
         with pytest.raises(speed_processes.CannotRun, match="^") as caught:
             worker.run()
     assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="the limit is Linux's")
+def test_a_contestant_may_not_take_more_memory_than_is_free(tmp_path: Path) -> None:
+    body = "import resource as r; raise run.Skipped(str(r.getrlimit(r.RLIMIT_DATA)[0]))"
+    with speed_processes.Worker(trivial(tmp_path, body), {"question": "Who?", "passages": []}) as worker:
+        worker.load()
+        with pytest.raises(speed_processes.CannotRun) as caught:
+            worker.run()
+    assert 0 < int(str(caught.value)) < 1 << 50
 
 
 def test_a_process_that_can_not_start_is_a_reason(tmp_path: Path) -> None:

@@ -96,7 +96,9 @@ def _limit_memory() -> None:
     if (free := _proc("/proc/meminfo", "MemAvailable")) is not None:
         import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (free, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = free if hard == resource.RLIM_INFINITY else min(free, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _proc(path: str, name: str) -> int | None:
