@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -58,15 +59,15 @@ class Plan:
     pythons: Mapping[str, Path]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """One contestant at one size. Times in seconds of wall time, memory in bytes resident.
 
     Attributes:
         n_tokens: of all passages together, by the proxy's tokenizer.
+        runs: the timed ones; none where it was skipped.
         load: building it, with its model.
         first: its first run.
-        runs: those after.
         peak_loaded: memory until it was ready; what another question leaves for reuse is in it.
         peak: memory until the end.
         about: what its timings rest on.
@@ -76,12 +77,12 @@ class Measured:
     contestant: str
     size: Size
     n_tokens: int
+    runs: tuple[float, ...] = ()
     load: float | None = None
     first: float | None = None
-    runs: list[float] = field(default_factory=list)
     peak_loaded: int | None = None
     peak: int | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     skipped: str | None = None
 
 
@@ -98,18 +99,14 @@ def measure(
     What can't be measured is in the result too, with the reason.
     """
     tokenizer = Tokenizer.from_folder(plan.folder.path)
-    found: list[Measured] = []
     rounds = plan.runs + 1
+    found: list[Measured] = []
     for number, size in enumerate(sizes):
-
-        def tell(round_: int, contestant: str, number: int = number, size: Size = size) -> None:
-            what = f"{size.passages} × {size.tokens} tokens: {contestant}"
-            progress(what, number * rounds + round_, len(sizes) * rounds)
-
         passages = source.passages(tokenizer, size.passages, size.tokens)
         n_tokens = sum(tokenizer.count_all(passages))
         job = _job(plan, source, passages, n_tokens)
-        found += _measure_size(plan, job, [Measured(c, size, n_tokens) for c in contestants], tell)
+        tell = partial(_tell, progress, size, number * rounds, len(sizes) * rounds)
+        found += [t.measured(size, n_tokens) for t in _take_turns(plan, job, contestants, tell)]
     return found
 
 
@@ -139,48 +136,72 @@ def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> 
     }
 
 
-def _measure_size(
-    plan: Plan, job: Mapping[str, Any], measured: list[Measured], tell: Callable[[int, str], None]
-) -> list[Measured]:
-    """Fill in what is measured at one size; ``tell`` is called with (round, contestant) before each run."""
+def _tell(progress: Progress, size: Size, before: int, total: int, round_: int, contestant: str) -> None:
+    progress(f"{size.passages} × {size.tokens} tokens: {contestant}", before + round_, total)
+
+
+@dataclass(slots=True)
+class _Turns:
+    """What one contestant's process has answered so far."""
+
+    contestant: str
+    worker: Worker | None = None
+    loaded: dict[str, Any] = field(default_factory=dict)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    skipped: str | None = None
+
+    def start(self, plan: Plan, job: Mapping[str, Any], stack: ExitStack) -> None:
+        """Start the process, load and run once."""
+        try:
+            own = {**job, "contestant": self.contestant}
+            worker = Worker(command(self.contestant, plan.pythons), own, ours=self.contestant not in RIVALS)
+            self.worker = stack.enter_context(worker)
+            self.loaded = worker.load()
+        except CannotRun as reason:
+            self.skipped = str(reason)
+        self.run()
+
+    def run(self) -> None:
+        """Run once, unless it can't."""
+        if self.worker is None or self.skipped is not None:
+            return
+        try:
+            self.answers.append(self.worker.run())
+        except CannotRun as reason:
+            self.skipped = str(reason)
+
+    def measured(self, size: Size, n_tokens: int) -> Measured:
+        """The result; a contestant that failed in one run has no timings at all."""
+        if self.skipped is not None:
+            return Measured(self.contestant, size, n_tokens, skipped=self.skipped)
+        first, *rest = self.answers
+        return Measured(
+            self.contestant,
+            size,
+            n_tokens,
+            tuple(answer["seconds"] for answer in rest),
+            self.loaded["seconds"],
+            first["seconds"],
+            self.loaded["peak_bytes"],
+            rest[-1]["peak_bytes"],
+            self.loaded["about"],
+        )
+
+
+def _take_turns(
+    plan: Plan, job: Mapping[str, Any], contestants: Sequence[str], tell: Callable[[int, str], None]
+) -> list[_Turns]:
+    """Run all contestants at one size; ``tell`` is called with (round, contestant) before each run."""
+    turns = [_Turns(contestant) for contestant in contestants]
     with ExitStack() as stack:
-        running: list[tuple[Measured, Worker]] = []
-        for m in measured:
-            tell(0, m.contestant)
-            try:
-                worker = _start(plan, job, m.contestant)
-                running.append((m, stack.enter_context(worker)))
-                _first(m, worker)
-            except CannotRun as reason:
-                m.skipped = str(reason)
+        for one in turns:
+            tell(0, one.contestant)
+            one.start(plan, job, stack)
         for round_ in range(1, plan.runs + 1):
-            for m, worker in running:
-                if m.skipped is None:
-                    tell(round_, m.contestant)
-                    _again(m, worker)
-    return measured
-
-
-def _start(plan: Plan, job: Mapping[str, Any], contestant: str) -> Worker:
-    own = {**job, "contestant": contestant}
-    return Worker(command(contestant, plan.pythons), own, ours=contestant not in RIVALS)
-
-
-def _first(m: Measured, worker: Worker) -> None:
-    loaded = worker.load()
-    m.load, m.peak_loaded, m.about = loaded["seconds"], loaded["peak_bytes"], loaded["about"]
-    m.first = worker.run()["seconds"]
-
-
-def _again(m: Measured, worker: Worker) -> None:
-    """One timed run; a contestant that fails in one has no timings at all."""
-    try:
-        answer = worker.run()
-    except CannotRun as reason:
-        m.skipped, m.runs = str(reason), []
-        return
-    m.runs.append(answer["seconds"])
-    m.peak = answer["peak_bytes"]
+            for one in turns:
+                tell(round_, one.contestant)
+                one.run()
+    return turns
 
 
 def _result(m: Measured, reference: float | None, ratio: float) -> dict[str, Any]:
@@ -195,11 +216,11 @@ def _result(m: Measured, reference: float | None, ratio: float) -> dict[str, Any
         "seconds": seconds,
         "versus_reference": seconds / reference if seconds is not None and reference else None,
         "tokens_per_second": m.n_tokens / seconds if seconds else None,
-        "seconds_runs": m.runs,
+        "seconds_runs": list(m.runs),
         "seconds_load": m.load,
         "seconds_first": m.first,
         "peak_bytes_loaded": m.peak_loaded,
         "peak_bytes": m.peak,
-        "about": m.about,
+        "about": dict(m.about),
         "skipped": m.skipped,
     }

@@ -54,52 +54,37 @@ class Whole:
     """The whole call of ``Compressor``, as users make it.
 
     Args:
-        backend: of the proxy.
-        reuse: whether the keys and values of the passages are there from another question.
+        other_question: asked before the timed one; None: nothing is.
     """
 
-    def __init__(self, setting: Setting, *, backend: str, reuse: bool = False) -> None:
-        self._setting, self._reuse = setting, reuse
-        proxy = _proxy(setting, backend, reuse)
-        self._compressor = Compressor(
-            scorers.make(setting.scorer, proxy=lambda: proxy), counter=proxy.tokenizer
-        )
-        self.about = _about(proxy)
+    def __init__(
+        self,
+        setting: Setting,
+        compressor: Compressor,
+        about: dict[str, Any],
+        *,
+        other_question: str | None = None,
+    ) -> None:
+        self._compressor, self._other_question, self.about = compressor, other_question, about
+        self._budget = Budget(max_tokens=setting.target_tokens)
 
     def prepare(self, question: str, passages: list[str]) -> None:
-        """Ask the other question first, where passages are to be reused."""
+        """Ask the other question, if there is one."""
         self._question, self._documents = question, [Document(text) for text in passages]
-        if self._reuse:
-            self._ask(self._setting.other_question)
+        if self._other_question is not None:
+            self._compressor(self._other_question, self._documents, budget=self._budget)
 
     def run(self) -> None:
         """Compress."""
-        self._ask(self._question)
-
-    def _ask(self, question: str) -> None:
-        budget = Budget(max_tokens=self._setting.target_tokens)
-        self._compressor(question, self._documents, budget=budget)
-
-
-class WithScorer(Whole):
-    """The whole call of ``Compressor`` with a scorer that reads no proxy."""
-
-    def __init__(self, setting: Setting, *, scorer: str) -> None:
-        self._setting, self._reuse = setting, False
-        made = scorers.make(scorer)
-        folder = models.resolve(setting.model, download=False)
-        self._compressor = Compressor(made, counter=Tokenizer.from_folder(folder.path))
-        self.about = {}
+        self._compressor(self._question, self._documents, budget=self._budget)
 
 
 class Joint(Whole):
     """All passages in one prompt, last row only, all layers (Sentinel, arXiv 2505.23277, section 3)."""
 
     def __init__(self, setting: Setting) -> None:
-        self._setting, self._reuse = setting, False
         proxy = _proxy(setting, "onnx", reuse=False)
-        self._compressor = Compressor(_LastRow(proxy), counter=proxy.tokenizer)
-        self.about = _about(proxy)
+        super().__init__(setting, Compressor(_LastRow(proxy), counter=proxy.tokenizer), _about(proxy))
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Join the passages."""
@@ -165,14 +150,32 @@ class ForwardTorch:
                 found.last_hidden_state.cpu()  # a GPU has finished only when its result is here
 
 
+def whole(setting: Setting, *, backend: str, reuse: bool = False) -> Whole:
+    """Our own scorer on a backend.
+
+    Args:
+        reuse: whether the passages' keys and values are there from another question.
+    """
+    proxy = _proxy(setting, backend, reuse)
+    compressor = Compressor(scorers.make(setting.scorer, proxy=lambda: proxy), counter=proxy.tokenizer)
+    other_question = setting.other_question if reuse else None
+    return Whole(setting, compressor, _about(proxy), other_question=other_question)
+
+
+def without_proxy(setting: Setting, *, scorer: str) -> Whole:
+    """A scorer that reads no proxy."""
+    folder = models.resolve(setting.model, download=False)
+    return Whole(setting, Compressor(scorers.make(scorer), counter=Tokenizer.from_folder(folder.path)), {})
+
+
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
-    "onnx": partial(Whole, backend="onnx"),
-    "onnx-reuse": partial(Whole, backend="onnx", reuse=True),
+    "onnx": partial(whole, backend="onnx"),
+    "onnx-reuse": partial(whole, backend="onnx", reuse=True),
     "forward-onnx": ForwardOnnx,
-    "torch": partial(Whole, backend="torch"),
-    "torch-reuse": partial(Whole, backend="torch", reuse=True),
+    "torch": partial(whole, backend="torch"),
+    "torch-reuse": partial(whole, backend="torch", reuse=True),
     "forward-torch": ForwardTorch,
-    "minilm": partial(WithScorer, scorer="minilm"),
+    "minilm": partial(without_proxy, scorer="minilm"),
     "joint-last-row": Joint,
 }
 """Builders by name; the first is what the others are compared with, where nothing else is asked for."""
@@ -237,13 +240,15 @@ def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tu
 
 def _proxy(setting: Setting, backend: str, reuse: bool) -> Proxy:
     proxy = load_proxy(setting.model, backend=backend, download=False, reuse_bytes=_ENDLESS if reuse else 0)
-    if reuse and backend == "torch":
-        from ragcompress.proxy.hf import choose_device
-
-        if choose_device() != "cpu":
-            raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
+    if reuse and _about(proxy).get("device", "cpu") != "cpu":
+        raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     return proxy
 
 
 def _about(proxy: Proxy) -> dict[str, Any]:
-    return {"backend": proxy.info.backend, "precision": proxy.info.precision}
+    about = {"backend": proxy.info.backend, "precision": proxy.info.precision}
+    if proxy.info.backend == "torch":
+        from ragcompress.proxy.hf import choose_device
+
+        about["device"] = choose_device()
+    return about

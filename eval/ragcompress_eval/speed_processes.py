@@ -48,6 +48,7 @@ class Worker:
         # Rivals must not find this checkout: its ragcompress is not theirs.
         paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} if ours else {}
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | paths
+        environment["HF_HUB_OFFLINE"] = "1"  # What is timed must not wait for a network.
         try:
             self._process = subprocess.Popen(
                 command,

