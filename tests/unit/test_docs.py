@@ -18,16 +18,19 @@ COMMANDS = (
     (), ("compress",), ("batch",), ("demo",), ("doctor",),
     ("models",), ("models", "list"), ("models", "fetch"), ("train",),
 )  # fmt: skip
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# A block of Python and, where the page shows what it prints, the block of text right behind it.
+PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 HELP = re.compile(
     r"^```console\n\$ ragcompress(?P<command>[ a-z]*) --help\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
 )
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 
 
-def blocks() -> list[tuple[str, str]]:
+def blocks() -> list[tuple[str, str, str]]:
     return [
-        (path.name, code) for path in DOCUMENTS for code in PYTHON.findall(path.read_text(encoding="utf-8"))
+        (path.name, code, output)
+        for path in DOCUMENTS
+        for code, output in PYTHON.findall(path.read_text(encoding="utf-8"))
     ]
 
 
@@ -35,20 +38,22 @@ def needs_model(code: str) -> bool:
     return "from_pretrained" in code
 
 
-@pytest.mark.parametrize(("name", "code"), [b for b in blocks() if not needs_model(b[1])])
-def test_code_blocks_run(name: str, code: str) -> None:
+@pytest.mark.parametrize(("name", "code", "output"), [b for b in blocks() if not needs_model(b[1])])
+def test_code_blocks_run(name: str, code: str, output: str, capsys: pytest.CaptureFixture[str]) -> None:
     found: dict[str, object] = {}
     exec(compile(code, name, "exec"), found)
+    assert capsys.readouterr().out == output
     if "Scorer" in found and isinstance(found["Scorer"], type) and "class Scorer" in code:
         check_scorer(found["Scorer"]())
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("name", "code"), [b for b in blocks() if needs_model(b[1])])
+@pytest.mark.parametrize(("name", "code", "output"), [b for b in blocks() if needs_model(b[1])])
 def test_code_blocks_that_need_the_model_run(
-    name: str, code: str, default_folder: models.ModelFolder
+    name: str, code: str, output: str, default_folder: models.ModelFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exec(compile(code, name, "exec"), {})
+    assert capsys.readouterr().out == output
 
 
 def help_text(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> str:
