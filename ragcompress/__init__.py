@@ -18,6 +18,7 @@ from .data import (
 )
 from .errors import (
     BudgetTooSmall,
+    CompressionTimeout,
     DataError,
     InputError,
     MissingExtra,
@@ -41,6 +42,7 @@ __all__ = [
     "Budget",
     "BudgetTooSmall",
     "CompressedContext",
+    "CompressionTimeout",
     "Compressor",
     "DataError",
     "Document",

@@ -8,6 +8,7 @@ RagCompressError
 ├── ModelError            (RuntimeError)  a model file is missing, broken or of an unsupported shape
 │   └── ModelNotFound                     not in the cache, and it could not (or should not) be fetched
 ├── ProbeMismatch         (ValueError)    a probe that was trained on another proxy or template
+├── CompressionTimeout    (TimeoutError)  a call took longer than it was given
 └── DataError             (OSError)       a file that can't be read or written
 """
 
@@ -69,6 +70,18 @@ class ModelNotFound(ModelError):
 
 class ProbeMismatch(RagCompressError, ValueError):
     """A probe that was trained on another proxy, template or set of layers."""
+
+
+class CompressionTimeout(RagCompressError, TimeoutError):
+    """A call took longer than it was given; it has stopped.
+
+    Attributes:
+        timeout: what it was given, in seconds.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        super().__init__(f"compression took longer than its time limit of {timeout:g} s")
 
 
 class DataError(RagCompressError, OSError):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from . import models, ordering, rendering, scorers, segmentation, selection
-from .data import Budget, CompressedContext, Document, Piece, Scores, Segmentation
+from .data import Budget, CompressedContext, Document, Piece, Scores, Segmentation, Selection, Sentence
 from .errors import InputError, UnknownName
 from .proxy.base import Progress, Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
+from .stopping import OnError, Stop, check_on_error
 from .tokenizing import Tokenizer, as_counter
+
+_LOG = logging.getLogger("ragcompress")
 
 Splitter = Callable[[Sequence[Document]], Segmentation]
 
@@ -95,6 +102,8 @@ class Compressor:
         budget: Budget,
         scores: Scores | None = None,
         progress: Progress | None = None,
+        timeout: float | None = None,
+        on_error: OnError = "raise",
     ) -> CompressedContext:
         """Compress.
 
@@ -103,26 +112,98 @@ class Compressor:
             budget: hard ceiling on the rendered text.
             scores: scores computed before for the same sentences, to try another budget without scoring.
             progress: called with (passages done, passages in all) while scoring.
+            timeout: seconds. Looked at between batches of passages and while selecting: the work stops, and
+                at most one batch (about 1,000 tokens) begins before the limit and ends after it.
+            on_error: ``raise``, or ``passthrough``: whatever goes wrong, the time limit included, gives all
+                documents back uncompressed, which may be more than the budget; the log has a warning, and
+                ``CompressedContext.passthrough`` the reason. Arguments that can't be used raise all the same.
 
         Raises:
             InputError: for an empty question, no documents, or documents without any text.
             BudgetTooSmall: if not one sentence fits; says the smallest budget that would work.
+            CompressionTimeout: when the time is up.
         """
+        check_on_error(on_error)
+        return self._guarded(question, documents, budget, scores, progress, Stop(timeout), on_error)
+
+    async def acompress(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        *,
+        budget: Budget,
+        scores: Scores | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+        on_error: OnError = "raise",
+    ) -> CompressedContext:
+        """Compress in a thread of the event loop's default executor; the loop goes on meanwhile.
+
+        Cancelling the call ends the work as the time limit does, between batches. The time limit runs from
+        the call, so waiting for a free thread counts. ``progress`` is called in the thread. Arguments and
+        errors as in a plain call.
+        """
+        check_on_error(on_error)
+        stop = Stop(timeout)
+        try:
+            return await asyncio.to_thread(
+                self._guarded, question, documents, budget, scores, progress, stop, on_error
+            )
+        finally:
+            stop.cancel()
+
+    def count(self, text: str) -> int:
+        """Tokens of a text, counted as for the budget."""
+        return self._count(text)
+
+    def _guarded(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        budget: Budget,
+        scores: Scores | None,
+        progress: Progress | None,
+        stop: Stop,
+        on_error: OnError,
+    ) -> CompressedContext:
         _check(question, documents)
         watch = _Watch()
+        try:
+            return self._compress(question, documents, budget, scores, progress, stop, watch)
+        except Exception as error:
+            if on_error == "raise":
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        context = self._passthrough(question, documents, budget, reason, watch)
+        _LOG.warning(
+            "%d documents are passed on uncompressed: %s", len(context.segmentation.documents), reason
+        )
+        return context
+
+    def _compress(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        budget: Budget,
+        scores: Scores | None,
+        progress: Progress | None,
+        stop: Stop,
+        watch: _Watch,
+    ) -> CompressedContext:
+        count = stop.before(self._count)
         parts = documents if isinstance(documents, Segmentation) else self._split(documents)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
         everything = rendering.render(parts, range(len(parts.sentences)), format=self.format)
-        before = self._count(everything.text)
+        before = count(everything.text)
         limit = budget.limit(before)
         # Another order may need more separators than the source: the output is still never longer (R4).
         allowed = min(limit, before)
         selection.check_fits(
-            parts, limit=allowed, count=self._count, render=lambda chosen: self._plain(parts, chosen)
+            parts, limit=allowed, count=count, render=lambda chosen: self._plain(parts, chosen)
         )
         watch.lap("segment")
-        scores = scores or self.scorer.score(question, parts, progress=progress)
+        scores = scores or self.scorer.score(question, parts, progress=stop.after(progress))
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
@@ -130,7 +211,7 @@ class Compressor:
             parts,
             scores,
             limit=allowed,
-            count=self._count,
+            count=count,
             render=lambda chosen: self._render(parts, chosen, scores)[0],
         )
         watch.lap("select")
@@ -140,6 +221,26 @@ class Compressor:
         return CompressedContext(
             text, question, parts, scores, kept, pieces, before, after, limit, self.order,
             self._settings(scores, budget), watch.seconds,
+        )  # fmt: skip
+
+    def _passthrough(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        budget: Budget,
+        reason: str,
+        watch: _Watch,
+    ) -> CompressedContext:
+        """All documents, in source order, each a piece of its own where they were not cut before."""
+        parts = documents if isinstance(documents, Segmentation) else _uncut(documents)
+        everything = tuple(range(len(parts.sentences)))
+        rendered = rendering.render(parts, everything, format=self.format)
+        tokens = self._count(rendered.text)
+        scores = Scores(np.zeros(len(everything)), "none")
+        watch.lap("passthrough")
+        return CompressedContext(
+            rendered.text, question, parts, scores, Selection(everything, {}), rendered.pieces, tokens,
+            tokens, budget.limit(tokens), "source", self._settings(scores, budget), watch.seconds, reason,
         )  # fmt: skip
 
     def _plain(self, parts: Segmentation, chosen: Sequence[int]) -> str:
@@ -166,6 +267,15 @@ class Compressor:
 def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:
     """The proxy's tokenizer without the proxy, for scorers that need none."""
     return Tokenizer.from_folder(models.resolve(proxy, download=download, progress=progress).path)
+
+
+def _uncut(documents: Sequence[Document]) -> Segmentation:
+    """Every document that holds text as one sentence."""
+    texts = ((d, document.text, document.text.strip()) for d, document in enumerate(documents))
+    starts = ((d, text.find(stripped), stripped) for d, text, stripped in texts if stripped)
+    return Segmentation(
+        tuple(documents), tuple(Sentence(d, a, a + len(stripped), stripped) for d, a, stripped in starts)
+    )
 
 
 class _Watch:

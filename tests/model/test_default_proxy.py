@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ragcompress import Budget, Compressor, Document, models, segment
+from ragcompress import Budget, CompressionTimeout, Compressor, Document, models, segment
 from ragcompress.prompting import Template, cut_passages, join, make_tail
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
@@ -99,3 +101,27 @@ def test_reused_keys_and_values_change_nothing(
             plain = onnx.probe(prompts, n_layers=6)
             for found, wanted in zip(reusing.probe(prompts, n_layers=6), plain, strict=True):
                 assert np.abs(found.mass - wanted.mass).max() <= tolerance
+
+
+def test_the_time_limit_ends_the_reading(compressor: Compressor) -> None:
+    documents = [Document(f"Boat {n} has a mast. It sails at noon. " * 20) for n in range(12)]
+    calls: list[tuple[int, int]] = []
+
+    def slow(done: int, total: int) -> None:
+        calls.append((done, total))
+        time.sleep(0.06)
+
+    with pytest.raises(CompressionTimeout):
+        compressor("Which boat?", documents, budget=Budget(ratio=0.3), timeout=0.05, progress=slow)
+    assert len(calls) <= 1, "the batches after the time limit were read all the same"
+
+
+def test_calls_at_once_give_the_serial_result(compressor: Compressor) -> None:
+    questions = [QUESTION, "Where is the harbour?", "When did oil rise?", "What is full?"]
+
+    async def together() -> list[str]:
+        calls = [compressor.acompress(q, DOCUMENTS, budget=Budget(ratio=0.5)) for q in questions * 4]
+        return [context.text for context in await asyncio.gather(*calls)]
+
+    serial = [compressor(q, DOCUMENTS, budget=Budget(ratio=0.5)).text for q in questions]
+    assert asyncio.run(together()) == serial * 4

@@ -27,6 +27,7 @@ LAYERS = (
     ("proxy", "proxy.*", "probes"),
     ("scorers", "scorers.*"),
     ("selection", "ordering", "rendering"),
+    ("stopping",),
     ("pipeline", "testing"),
     ("cli", "cli_*", "__main__"),
 )

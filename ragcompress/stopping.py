@@ -1,0 +1,83 @@
+"""When a call has to stop: its time is up, or nobody waits for it any more.
+
+Looked at between pieces of work (a batch of passages, a count of tokens), so that the work itself ends; a
+piece that has begun is finished first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Literal
+
+from .errors import CompressionTimeout, InputError, UnknownName
+from .proxy.base import Progress
+from .tokenizing import Counter
+
+OnError = Literal["raise", "passthrough"]
+ON_ERROR: tuple[OnError, ...] = ("raise", "passthrough")
+
+
+class Stop:
+    """Tells one call whether it may go on.
+
+    Args:
+        timeout: seconds from now, more than 0; None: as long as it takes.
+
+    Raises:
+        InputError: if the timeout is not a number above 0.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        if timeout is not None:
+            if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+                raise InputError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
+            self._until = time.monotonic() + timeout
+        self._timeout = timeout
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End the call at its next look; safe from any thread."""
+        self._cancelled.set()
+
+    def check(self) -> None:
+        """Look.
+
+        Raises:
+            CompressionTimeout: if the time is up.
+            asyncio.CancelledError: if the call was cancelled.
+        """
+        if self._cancelled.is_set():
+            raise asyncio.CancelledError
+        if self._timeout is not None and time.monotonic() > self._until:
+            raise CompressionTimeout(self._timeout)
+
+    def after(self, progress: Progress | None) -> Progress:
+        """A progress callback that looks each time."""
+
+        def watched(done: int, total: int) -> None:
+            if progress:
+                progress(done, total)
+            self.check()
+
+        return watched
+
+    def before(self, count: Counter) -> Counter:
+        """A counter that looks each time."""
+
+        def watched(text: str) -> int:
+            self.check()
+            return count(text)
+
+        return watched
+
+
+def check_on_error(value: str) -> None:
+    """Refuse what is no way to deal with an error.
+
+    Raises:
+        UnknownName: if it is none of ``ON_ERROR``.
+    """
+    if value not in ON_ERROR:
+        raise UnknownName("on_error", value, list(ON_ERROR))
