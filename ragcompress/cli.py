@@ -23,6 +23,7 @@ from .cli_options import (
     ProbePath,
     ProxyName,
     Ratio,
+    Recall,
     ScorerName,
     Setup,
     check_question,
@@ -93,6 +94,7 @@ def compress(
     ],
     budget: BudgetTokens = None,
     ratio: Ratio = None,
+    recall: Recall = None,
     order: Order = "source",
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
@@ -116,7 +118,7 @@ def compress(
     from .reading import read_documents
 
     check_question(question)
-    limits = make_budget(budget, ratio)
+    limits = make_budget(budget, ratio, recall)
     documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
     compressor = Setup(scorer, proxy, backend, probe, order, format, mark_gaps).load()
     with count_bar("reading passages") as progress:
@@ -139,6 +141,7 @@ def batch(
     ],
     budget: BudgetTokens = None,
     ratio: Ratio = None,
+    recall: Recall = None,
     order: Order = "source",
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
@@ -159,7 +162,7 @@ def batch(
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")
     if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
         raise typer.BadParameter("input and output are the same file")
-    limits = make_budget(budget, ratio)
+    limits = make_budget(budget, ratio, recall)
     run = Batch(output, Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps).load(), limits)
     run.run(source)
     note(f"{run.n_done} done, {run.n_failed} failed" + (f": see {run.errors}" if run.n_failed else ""))
@@ -171,6 +174,7 @@ def batch(
 def demo(
     budget: BudgetTokens = None,
     ratio: Ratio = None,
+    recall: Recall = None,
     order: Order = "source",
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
@@ -184,7 +188,7 @@ def demo(
     """
     from .cli_demo import show
 
-    if not show(Setup(scorer, proxy, backend, probe, order), make_budget(budget, ratio)):
+    if not show(Setup(scorer, proxy, backend, probe, order), make_budget(budget, ratio, recall)):
         raise typer.Exit(1)
 
 

@@ -63,7 +63,15 @@ Ratio = Annotated[
     typer.Option(
         "--ratio",
         metavar="R",
-        help=f"Keep at most this share of the tokens, 0 < R <= 1 (without --budget: {DEFAULT_RATIO}).",
+        help=f"Keep at most this share of the tokens, 0 < R <= 1 (if nothing is said: {DEFAULT_RATIO}).",
+    ),
+]
+Recall = Annotated[
+    float | None,
+    typer.Option(
+        "--recall",
+        metavar="P",
+        help="Keep the fewest sentences that are expected to hold this share of what is needed, 0 < P <= 1.",
     ),
 ]
 Order = Annotated[
@@ -139,18 +147,19 @@ class Setup:
             )
 
 
-def make_budget(max_tokens: int | None, ratio: float | None) -> Budget:
+def make_budget(max_tokens: int | None, ratio: float | None, recall: float | None = None) -> Budget:
     """The budget that the options name.
 
     Raises:
-        typer.BadParameter: if both are given, or a value makes no sense.
+        typer.BadParameter: if more than one is given, or a value makes no sense.
     """
-    if max_tokens is None and ratio is None:
+    missing = [max_tokens, ratio, recall].count(None)
+    if missing == 3:
         return Budget(ratio=DEFAULT_RATIO)
-    if max_tokens is not None and ratio is not None:
-        raise typer.BadParameter("give --budget or --ratio, not both")
+    if missing < 2:
+        raise typer.BadParameter("give one of --budget, --ratio and --recall")
     try:
-        return Budget(max_tokens, ratio)
+        return Budget(max_tokens, ratio, recall)
     except InputError as error:
         raise typer.BadParameter(str(error)) from None
 

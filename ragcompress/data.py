@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 
 Kind = Literal["prose", "code", "table", "list item", "heading"]
-Reason = Literal["over_budget", "did_not_fit", "too_long"]
+Reason = Literal["over_budget", "did_not_fit", "too_long", "enough"]
 FloatArray = NDArray[np.float64]
 
 
@@ -172,33 +172,39 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much may be kept: exactly one of the two.
+    """How much may be kept: exactly one of the three.
 
     Attributes:
         max_tokens: ceiling on the rendered text, in tokens of the counter; at least 1.
         ratio: ceiling as a share of the rendered original, 0 < ratio ≤ 1.
+        recall: keep the best sentences until they hold this share of the evidence that the scores expect,
+            0 < recall ≤ 1; needs a scorer whose scores are probabilities. The original is the ceiling.
     """
 
     max_tokens: int | None = None
     ratio: float | None = None
+    recall: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.max_tokens is None) == (self.ratio is None):
-            raise InputError("give exactly one of max_tokens and ratio")
+        if [self.max_tokens, self.ratio, self.recall].count(None) != 2:
+            raise InputError("give exactly one of max_tokens, ratio and recall")
         if self.max_tokens is not None:
             if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, int):
                 raise InputError(f"max_tokens must be a whole number, got {self.max_tokens!r}")
             if self.max_tokens < 1:
                 raise InputError(f"max_tokens must be at least 1, got {self.max_tokens}")
-        if self.ratio is not None and not 0 < self.ratio <= 1:
-            raise InputError(f"ratio must lie in (0, 1], got {self.ratio!r}")
+        for name, share in (("ratio", self.ratio), ("recall", self.recall)):
+            if share is not None and not 0 < share <= 1:
+                raise InputError(f"{name} must lie in (0, 1], got {share!r}")
 
     def limit(self, tokens_before: int) -> int:
         """Return the ceiling in tokens for an original of ``tokens_before`` tokens, rounded down."""
         if self.max_tokens is not None:
             return self.max_tokens
+        if self.ratio is None:
+            return tokens_before
         # Guard the floor against 0.3 * 10 = 2.9999999999999996.
-        return int(tokens_before * float(self.ratio or 0) + 1e-9)
+        return int(tokens_before * self.ratio + 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +215,7 @@ class Selection:
         kept: sentence indices, ascending.
         dropped: reason code for every other sentence: ``over_budget`` (ranks below all that were kept),
             ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
-            ``too_long`` (does not fit even alone).
+            ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it).
     """
 
     kept: tuple[int, ...]

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,7 @@ class Compressor:
             limit=allowed,
             count=count,
             render=lambda chosen: self._render(parts, chosen, scores)[0],
+            recall=budget.recall,
         )
         watch.lap("select")
         text, pieces = self._render(parts, kept.kept, scores)
@@ -257,7 +259,7 @@ class Compressor:
         return {
             "scorer": scores.scorer,
             "scorer_settings": dict(scores.settings),
-            "budget": {"max_tokens": budget.max_tokens, "ratio": budget.ratio},
+            "budget": asdict(budget),
             "format": self.format,
             "mark_gaps": self.mark_gaps,
             "counter": self._counter_name,

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+
 from .data import Reason, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
 from .tokenizing import Counter
@@ -28,7 +30,13 @@ _NEGLIGIBLE = 500
 
 
 def select(
-    segmentation: Segmentation, scores: Scores, *, limit: int, count: Counter, render: Render
+    segmentation: Segmentation,
+    scores: Scores,
+    *,
+    limit: int,
+    count: Counter,
+    render: Render,
+    recall: float | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
 
@@ -41,13 +49,15 @@ def select(
         limit: ceiling on ``count(render(kept))``, in tokens.
         count: tokens of a text. It need not be additive, or even monotone.
         render: the final text for kept sentences (ascending indices), headers and separators included.
+        recall: stop at this share of the expected evidence (``enough``).
 
     Returns:
         At least one sentence if there is any; ``count(render(kept)) <= limit``.
 
     Raises:
         BudgetTooSmall: if not one sentence fits alone; at the budget that it names one does.
-        InputError: if scores and sentences differ in number, or the limit is below 1.
+        InputError: if scores and sentences differ in number, the limit is below 1, or a recall is asked of
+            scores that are no probabilities.
     """
     n_sentences = len(segmentation.sentences)
     if len(scores.values) != n_sentences:
@@ -57,7 +67,9 @@ def select(
         if limit < 1:
             raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
-    if limit >= 1 and count(render(everything)) <= limit:
+    ranking = scores.ranking()
+    wanted = ranking if recall is None else ranking[: enough(scores, recall)]
+    if len(wanted) == n_sentences and limit >= 1 and count(render(everything)) <= limit:
         return Selection(everything, {})
     alone = [count(render((i,))) for i in everything]
     if limit < max(1, min(alone)):
@@ -66,10 +78,27 @@ def select(
     def measure(kept: tuple[int, ...]) -> int:
         return count(render(tuple(sorted(kept))))
 
-    ranking = scores.ranking()
-    plan = _plan(segmentation, [i for i in ranking if alone[i] <= limit], alone, count)
+    plan = _plan(segmentation, [i for i in wanted if alone[i] <= limit], alone, count)
     kept = _pack(plan, limit, measure)
-    return Selection(tuple(sorted(kept)), _reasons(ranking, kept, alone, limit))
+    reasons = _reasons(wanted, kept, alone, limit) | dict.fromkeys(ranking[len(wanted) :], "enough")
+    return Selection(tuple(sorted(kept)), reasons)
+
+
+def enough(scores: Scores, recall: float) -> int:
+    """How many of the best sentences hold a share of the evidence, if the scores are right; at least one.
+
+    With probabilities p the expected number of needed sentences among the k best is the sum of their p.
+
+    Raises:
+        InputError: if the scores are no probabilities.
+    """
+    if not scores.calibrated:
+        raise InputError(
+            f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
+            "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
+        )
+    held = np.cumsum(scores.values[list(scores.ranking())])
+    return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
 
 
 def check_fits(segmentation: Segmentation, *, limit: int, count: Counter, render: Render) -> None:

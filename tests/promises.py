@@ -26,7 +26,9 @@ documents = st.lists(
     max_size=5,
 )
 budgets = st.one_of(
-    st.builds(Budget, max_tokens=st.integers(1, 400)), st.builds(Budget, ratio=st.floats(0.01, 1.0))
+    st.builds(Budget, max_tokens=st.integers(1, 400)),
+    st.builds(Budget, ratio=st.floats(0.01, 1.0)),
+    st.builds(Budget, recall=st.floats(0.01, 1.0)),
 )
 
 

@@ -32,6 +32,8 @@ class Settings:
         hidden: width of each second-stage network.
         networks: how many of them, from different seeds, are averaged (their logits; one wide layer results).
         penalty: L2 penalty of the networks.
+        untitled_every: of every so many training questions one is read again without its documents' titles,
+            so that plain files, which have none, are scored as well; 0: none.
         folds: the networks see first-stage logits of questions that the first stage was not fitted to.
         seed: of folds and networks.
     """
@@ -42,6 +44,7 @@ class Settings:
     hidden: int = 8
     networks: int = 8
     penalty: float = 30.0
+    untitled_every: int = 5
     folds: int = 5
     seed: int = 0
 
@@ -65,10 +68,9 @@ def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
     features = [attention_features(r.attentions) for r in readings]
     labels = [part_labels(r) for r in readings]
     arrays = _fit_look(np.concatenate(features), np.concatenate(labels), settings)
-    order = np.random.default_rng(settings.seed).permutation(len(readings))
     context: list[FloatArray] = [np.zeros((0, 0))] * len(readings)
-    for fold in np.array_split(order, settings.folds):
-        inside = sorted(set(range(len(readings))) - set(fold.tolist()))
+    for fold in _folds(readings, settings):
+        inside = sorted(set(range(len(readings))) - set(fold))
         look = _fit_look(
             np.concatenate([features[i] for i in inside]),
             np.concatenate([labels[i] for i in inside]),
@@ -79,6 +81,17 @@ def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
             logits = look_logits(look, features[i])
             context[i] = context_features(logits, r.passages, r.example.segmentation, r.example.question)
     return arrays | _fit_context(np.concatenate(context), np.concatenate(labels), settings)
+
+
+def _folds(readings: Sequence[Reading], settings: Settings) -> list[list[int]]:
+    """Indices of readings in each fold; readings of one question, with and without titles, stay together."""
+    keys = list(dict.fromkeys((r.example.dataset, r.example.id) for r in readings))
+    order = np.random.default_rng(settings.seed).permutation(len(keys))
+    fold_of = {keys[k]: n for n, part in enumerate(np.array_split(order, settings.folds)) for k in part}
+    folds: list[list[int]] = [[] for _ in range(settings.folds)]
+    for index, r in enumerate(readings):
+        folds[fold_of[r.example.dataset, r.example.id]].append(index)
+    return folds
 
 
 def predict(readings: Sequence[Reading], arrays: Arrays) -> list[tuple[FloatArray, FloatArray]]:

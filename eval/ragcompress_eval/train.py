@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ragcompress import InputError, load_proxy
+from ragcompress import InputError, Segmentation, load_proxy
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompting import Template
 from ragcompress.proxy.base import Proxy
@@ -56,13 +56,18 @@ def run(
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     settings = replace(settings, n_layers=settings.n_layers or max(1, round(model.info.n_layers * 0.8)))
     sources, held_out = ([_read(name) for name in names] for names in (files, dev))
-    train = _readings(sources, model, settings, store, partial(progress, "reading training questions"))
+    train = _readings(
+        [*_evidenced(sources), *_untitled(_evidenced(sources), settings)],
+        model, settings, store, partial(progress, "reading training questions"),
+    )  # fmt: skip
     if not train:
         raise InputError("no question of the training files has evidence: there is nothing to learn from")
     progress("fitting", 0, 1)
     arrays = fitting.fit(train, settings)
     progress("fitting", 1, 1)
-    unseen = _readings(held_out, model, settings, store, partial(progress, "reading dev questions"))
+    unseen = _readings(
+        _evidenced(held_out), model, settings, store, partial(progress, "reading dev questions")
+    )
     card = _card(model, settings)
     card["trained_on"] = [_source(f) for f in sources]
     card["dev"] = _dev_metrics(unseen, arrays)
@@ -71,15 +76,28 @@ def run(
     return card
 
 
+def _evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
+    return [e for f in files for e in f.examples if e.gold]
+
+
+def _untitled(examples: Sequence[data.Example], settings: fitting.Settings) -> list[data.Example]:
+    """Copies of some of the examples, without titles."""
+    return [
+        replace(e, segmentation=Segmentation(tuple(replace(d, title=None) for d in s.documents), s.sentences))
+        for e in (examples[:: settings.untitled_every] if settings.untitled_every else ())
+        for s in (e.segmentation,)
+    ]
+
+
 def _readings(
-    files: Sequence[data.DataFile],
+    examples: Sequence[data.Example],
     proxy: Proxy,
     settings: fitting.Settings,
     store: Path | None,
     advance: Callable[[int, int], None],
 ) -> list[Reading]:
     return extract(
-        [e for f in files for e in f.examples if e.gold],
+        examples,
         proxy,
         n_layers=settings.n_layers or proxy.info.n_layers,
         passage_tokens=settings.passage_tokens,

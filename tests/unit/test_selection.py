@@ -13,7 +13,7 @@ from ragcompress.errors import BudgetTooSmall, InputError
 from ragcompress.ordering import ORDERS, order
 from ragcompress.rendering import render
 from ragcompress.segmentation import given, segment
-from ragcompress.selection import greedy, select
+from ragcompress.selection import enough, greedy, select
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -218,3 +218,26 @@ def test_large_inputs_are_filled_in_few_renderings(order_name: str, share: float
     selection = select(segmentation, scores, limit=limit, count=_pairs, render=counted)
     assert 0.97 * limit <= _pairs(write(selection.kept)) <= limit
     assert sum(n > 1 for n in rendered) <= 24
+
+
+@PROPERTY
+@for_all(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.floats(0.01, 1))
+def test_the_fewest_sentences_that_hold_the_recall_asked_for_are_kept(
+    probabilities: list[float], recall: float
+) -> None:
+    segmentation = given([["A sentence."] * len(probabilities)])
+    scores = Scores(np.array(probabilities), "test", calibrated=True)
+    selection = select(
+        segmentation, scores, limit=10_000, count=len, render=renderer(segmentation, scores), recall=recall
+    )
+    best = sorted(probabilities, reverse=True)
+    n_kept = len(selection.kept)
+    assert sorted((probabilities[i] for i in selection.kept), reverse=True) == best[:n_kept]
+    assert sum(best[:n_kept]) >= recall * sum(best) - 1e-9
+    assert n_kept == 1 or sum(best[: n_kept - 1]) <= recall * sum(best) + 1e-9
+    assert set(selection.dropped.values()) <= {"enough"}
+
+
+def test_a_recall_needs_probabilities() -> None:
+    with pytest.raises(InputError, match="no probabilities"):
+        enough(Scores(np.array([1.0, 2.0]), "bm25"), 0.9)
