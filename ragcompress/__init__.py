@@ -5,10 +5,10 @@
 >>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
 """
 
+from .context import CompressedContext
 from .data import (
     Attention,
     Budget,
-    CompressedContext,
     Document,
     Piece,
     Scores,

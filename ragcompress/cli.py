@@ -32,7 +32,7 @@ from .cli_options import (
 from .proxy.loading import DEFAULT_PROXY
 
 if TYPE_CHECKING:
-    from .data import CompressedContext
+    from .context import CompressedContext
 
 
 class _Group(TyperGroup):

@@ -10,7 +10,8 @@ from rich.text import Text
 from . import samples
 from .cli_console import count_bar, one_line, out
 from .cli_options import Setup
-from .data import Budget, CompressedContext, Document, Sentence
+from .context import CompressedContext
+from .data import Budget, Document, Sentence
 
 _KEPT, _DROPPED = "bold green", "dim"
 

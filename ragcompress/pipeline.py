@@ -6,14 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from . import models, ordering, rendering, scorers, segmentation, selection
-from .data import Budget, CompressedContext, Document, Piece, Scores, Segmentation, Selection, Sentence
-from .errors import InputError, UnknownName
+from . import models, scorers, segmentation
+from .context import CompressedContext
+from .data import Budget, Document, Scores, Segmentation, Selection, Sentence
+from .errors import InputError
+from .layout import Layout
 from .proxy.base import Progress, Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
 from .stopping import OnError, Stop, check_on_error
@@ -49,13 +51,9 @@ class Compressor:
         mark_gaps: bool = False,
         splitter: Splitter = segmentation.segment,
     ) -> None:
-        if order not in ordering.ORDERS:
-            raise UnknownName("order", order, list(ordering.ORDERS))
-        if format not in rendering.FORMATS:
-            raise UnknownName("format", format, list(rendering.FORMATS))
+        self.layout = Layout(as_counter(counter), order, format, mark_gaps)
         self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
         self._counter_name = type(counter).__name__
-        self._count = as_counter(counter)
         self._split = splitter
 
     @classmethod
@@ -155,7 +153,7 @@ class Compressor:
 
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""
-        return self._count(text)
+        return self.layout.count(text)
 
     def _guarded(
         self,
@@ -191,38 +189,28 @@ class Compressor:
         stop: Stop,
         watch: _Watch,
     ) -> CompressedContext:
-        count = stop.before(self._count)
+        layout = replace(self.layout, count=stop.before(self.layout.count))
         parts = documents if isinstance(documents, Segmentation) else self._split(documents)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
-        everything = rendering.render(parts, range(len(parts.sentences)), format=self.format)
-        before = count(everything.text)
+        before = layout.tokens_before(parts)
         limit = budget.limit(before)
         # Another order may need more separators than the source: the output is still never longer (R4).
         allowed = min(limit, before)
-        selection.check_fits(
-            parts, limit=allowed, count=count, render=lambda chosen: self._plain(parts, chosen)
-        )
+        layout.check_fits(parts, allowed)
         watch.lap("segment")
         scores = scores or self.scorer.score(question, parts, progress=stop.after(progress))
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
-        kept = selection.select(
-            parts,
-            scores,
-            limit=allowed,
-            count=count,
-            render=lambda chosen: self._render(parts, chosen, scores)[0],
-            recall=budget.recall,
-        )
+        kept = layout.select(parts, scores, allowed, budget.recall)
         watch.lap("select")
-        text, pieces = self._render(parts, kept.kept, scores)
-        after = self._count(text)
+        made = layout.render(parts, kept.kept, scores)
+        after = layout.count(made.text)
         watch.lap("render")
         return CompressedContext(
-            text, question, parts, scores, kept, pieces, before, after, limit, self.order,
-            self._settings(scores, budget), watch.seconds,
+            made.text, question, parts, scores, kept, made.pieces, before, after, limit, self.order,
+            self._settings(scores, budget), watch.seconds, layout=self.layout,
         )  # fmt: skip
 
     def _passthrough(
@@ -236,24 +224,14 @@ class Compressor:
         """All documents, in source order, each a piece of its own where they were not cut before."""
         parts = documents if isinstance(documents, Segmentation) else _uncut(documents)
         everything = tuple(range(len(parts.sentences)))
-        rendered = rendering.render(parts, everything, format=self.format)
-        tokens = self._count(rendered.text)
+        rendered = self.layout.everything(parts)
+        tokens = self.count(rendered.text)
         scores = Scores(np.zeros(len(everything)), "none")
         watch.lap("passthrough")
         return CompressedContext(
             rendered.text, question, parts, scores, Selection(everything, {}), rendered.pieces, tokens,
             tokens, budget.limit(tokens), "source", self._settings(scores, budget), watch.seconds, reason,
         )  # fmt: skip
-
-    def _plain(self, parts: Segmentation, chosen: Sequence[int]) -> str:
-        return rendering.render(parts, chosen, format=self.format, mark_gaps=self.mark_gaps).text
-
-    def _render(
-        self, parts: Segmentation, chosen: Sequence[int], scores: Scores
-    ) -> tuple[str, tuple[Piece, ...]]:
-        sequence = ordering.order(self.order, chosen, scores)
-        rendered = rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
-        return rendered.text, rendered.pieces
 
     def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:
         return {

@@ -28,6 +28,8 @@ LAYERS = (
     ("scorers", "scorers.*"),
     ("selection", "ordering", "rendering"),
     ("stopping",),
+    ("layout",),
+    ("context",),
     ("pipeline", "testing"),
     ("cli", "cli_*", "__main__"),
 )

@@ -1,0 +1,95 @@
+"""What a compression returns: the context for the main LLM, with everything needed to trace it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .data import Piece, Scores, Segmentation, Selection
+from .errors import InputError
+from .layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedContext:
+    """What goes to the main LLM, with everything needed to trace it back.
+
+    Attributes:
+        text: the rendered context.
+        pieces: one per kept sentence, in the order of the output; ``text[p.start:p.end]`` is its sentence.
+        tokens_before: tokens of all documents, rendered the same way, in source order, nothing dropped.
+        tokens_after: tokens of ``text``; at most ``limit``.
+        limit: the budget in tokens.
+        order: name of the order.
+        settings: everything that decided the result, JSON-able.
+        seconds: wall time per stage.
+        passthrough: why nothing was compressed (``on_error="passthrough"``), else None.
+        layout: what laid it out and counted it, so that another budget can be tried; None: not at hand.
+    """
+
+    text: str
+    question: str
+    segmentation: Segmentation
+    scores: Scores
+    selection: Selection
+    pieces: tuple[Piece, ...]
+    tokens_before: int
+    tokens_after: int
+    limit: int
+    order: str
+    settings: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    passthrough: str | None = None
+    layout: Layout | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if sorted(p.sentence for p in self.pieces) != list(self.selection.kept):
+            raise InputError("the rendered pieces are not the selected sentences")
+        for p in self.pieces:
+            if self.text[p.start : p.end] != self.segmentation.sentences[p.sentence].text:
+                raise InputError(f"sentence {p.sentence} was altered by rendering")
+        if self.passthrough is None and self.tokens_after > self.limit:
+            raise InputError(f"{self.tokens_after} tokens rendered, {self.limit} allowed")
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "seconds", MappingProxyType(dict(self.seconds)))
+
+    @property
+    def ratio(self) -> float:
+        """Kept ÷ original, in tokens of the counter; 1.0 for an empty original."""
+        return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
+        sentences, documents = self.segmentation.sentences, self.segmentation.documents
+        values = self.scores.values
+
+        def place(index: int) -> dict[str, Any]:
+            s = sentences[index]
+            return {
+                "document": s.document,
+                "source": documents[s.document].metadata.get("source", documents[s.document].id),
+                "start_char": s.start_char,
+                "end_char": s.end_char,
+                "score": float(values[index]),
+            }
+
+        result: dict[str, Any] = {
+            "text": self.text,
+            "question": self.question,
+            "tokens_before": self.tokens_before,
+            "tokens_after": self.tokens_after,
+            "limit": self.limit,
+            "ratio": self.ratio,
+            "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
+            "dropped": [
+                {**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())
+            ],
+            "order": self.order,
+            "settings": dict(self.settings),
+            "seconds": dict(self.seconds),
+        }
+        if self.passthrough is not None:
+            result["passthrough"] = self.passthrough
+        return result

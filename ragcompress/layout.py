@@ -1,0 +1,72 @@
+"""How kept sentences become a text of a certain length: what selection needs besides scores and a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import ordering, rendering, selection
+from .data import Scores, Segmentation, Selection
+from .errors import UnknownName
+from .rendering import Rendered
+from .tokenizing import Counter
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Order, format and counter, fixed once for many selections.
+
+    Attributes:
+        count: tokens of a text.
+        order: see ``ordering.order``.
+        format, mark_gaps: see ``rendering.render``.
+
+    Raises:
+        UnknownName: if there is no such order or format.
+    """
+
+    count: Counter
+    order: str = "source"
+    format: str = "text"
+    mark_gaps: bool = False
+
+    def __post_init__(self) -> None:
+        if self.order not in ordering.ORDERS:
+            raise UnknownName("order", self.order, list(ordering.ORDERS))
+        if self.format not in rendering.FORMATS:
+            raise UnknownName("format", self.format, list(rendering.FORMATS))
+
+    def plain(self, parts: Segmentation, chosen: Sequence[int]) -> Rendered:
+        """Lay out sentences in the order given."""
+        return rendering.render(parts, chosen, format=self.format, mark_gaps=self.mark_gaps)
+
+    def render(self, parts: Segmentation, chosen: Sequence[int], scores: Scores) -> Rendered:
+        """Put sentences in order and lay them out."""
+        return self.plain(parts, ordering.order(self.order, chosen, scores))
+
+    def everything(self, parts: Segmentation) -> Rendered:
+        """Lay out all sentences in source order."""
+        return rendering.render(parts, range(len(parts.sentences)), format=self.format)
+
+    def tokens_before(self, parts: Segmentation) -> int:
+        """Tokens of everything in source order."""
+        return self.count(self.everything(parts).text)
+
+    def check_fits(self, parts: Segmentation, limit: int) -> None:
+        """See ``selection.check_fits``."""
+        selection.check_fits(
+            parts, limit=limit, count=self.count, render=lambda chosen: self.plain(parts, chosen).text
+        )
+
+    def select(
+        self, parts: Segmentation, scores: Scores, limit: int, recall: float | None = None
+    ) -> Selection:
+        """See ``selection.select``."""
+        return selection.select(
+            parts,
+            scores,
+            limit=limit,
+            count=self.count,
+            render=lambda chosen: self.render(parts, chosen, scores).text,
+            recall=recall,
+        )
