@@ -1,40 +1,45 @@
-"""Does the evidence survive compression? Scorers against data sets that say which sentences are evidence."""
+"""Does the evidence survive compression? Methods against data sets that say which sentences are evidence."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from ragcompress import Budget, BudgetTooSmall, Compressor, RagCompressError, Scorer, Scores, Tokenizer
+from ragcompress import InputError, RagCompressError
 from ragcompress.proxy.base import Progress
-from ragcompress.tokenizing import Counter
 
 from .bootstrap import Estimate, mean, pooled_auc, resample
-from .data import Example
-from .metrics import BoolArray, holds_answer, normalise, recall
+from .data import Example, OnBad
+from .journal import Journal, fingerprint
+from .methods import Compressed, Context, Method, Target
+from .metrics import BoolArray, FloatArray, holds_answer, normalise, recall, survival, words
 
 METRICS = ("evidence_recall", "evidence_all", "answer_kept", "auc")
+MORE_METRICS = ("evidence_words",)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One question, compressed by one scorer to one ratio.
+    """One question, compressed by one method to one ratio.
 
     Attributes:
-        evidence_recall: share of its gold sentences kept; None where it has none.
+        evidence_recall: share of its gold sentences kept; where the method doesn't keep the data's sentences,
+            of those whose words all stand in the text, in order and with nothing between; None where it has
+            none.
+        evidence_words: mean over its gold sentences of ``metrics.survival``, from the text alone.
         answer_kept: whether an answer occurs in the compressed text; None where no answer has a letter or
             digit. Says nothing for answers such as *yes*.
         ratio_kept: kept ÷ original, in tokens of the rendered text.
         seconds: wall time of scoring, selecting and rendering.
-        fits: False where not one sentence fitted: nothing was kept.
+        fits: False where not one sentence fitted (nothing was kept), or the method kept too much.
     """
 
     evidence_recall: float | None
+    evidence_words: float | None
     answer_kept: bool | None
     ratio_kept: float
     seconds: float
@@ -42,106 +47,176 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One question, compressed by one method to every ratio.
+
+    Attributes:
+        scores: (S,), of the data's sentences; None where the method has none.
+        outcomes: by ratio; empty where it was refused.
+        settings: of the method.
+        refused: why the method could not do it; None where it could.
+    """
+
+    scores: FloatArray | None
+    outcomes: Mapping[float, Outcome]
+    settings: Mapping[str, Any]
+    refused: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; ``from_dict`` gives the same row back."""
+        return {
+            "outcomes": [{"ratio": ratio, **asdict(o)} for ratio, o in self.outcomes.items()],
+            "refused": self.refused,
+            "settings": dict(self.settings),
+            "scores": None if self.scores is None else self.scores.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Row:
+        """The row that ``to_dict`` was made of."""
+        outcomes = {
+            o["ratio"]: Outcome(**{k: v for k, v in o.items() if k != "ratio"}) for o in row["outcomes"]
+        }
+        scores = None if row["scores"] is None else np.array(row["scores"], dtype=np.float64)
+        return cls(scores, outcomes, row["settings"], row["refused"])
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """One scorer on one data set: scores and, for each ratio, outcomes, in the order of the examples."""
+    """One method on one data set: a row for each example, in their order."""
 
     dataset: str
     scorer: str
     examples: tuple[Example, ...]
-    scores: tuple[Scores, ...]
-    outcomes: Mapping[float, tuple[Outcome, ...]]
+    rows: tuple[Row, ...]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the method was set to; empty where it could do nothing."""
+        return next((dict(r.settings) for r in self.rows if r.refused is None), {})
 
 
 def run(
     examples: Sequence[Example],
-    scorers: Mapping[str, Scorer],
+    methods: Mapping[str, Method],
     ratios: Sequence[float],
     *,
-    counter: Tokenizer | Counter,
+    journal: Journal | None = None,
+    on_bad: OnBad = "stop",
     progress: Progress = lambda done, total: None,
 ) -> list[Run]:
-    """Score every question once with every scorer, and compress it to every ratio.
+    """Compress every question with every method to every ratio; what the journal holds is not done again.
 
     Args:
         examples: of one or more data sets.
-        scorers: by name; the first one is what ``summarise`` compares the others with.
-        ratios: shares of the tokens to keep.
-        counter: what counts tokens for the budget (``Compressor``), the same for all scorers.
-        progress: called with (questions done, questions in all), counting each once per scorer.
+        methods: by name; the first one is what ``summarise`` compares the others with.
+        ratios: shares of the tokens to keep; a question is scored once for all of them.
+        journal: takes every row as soon as it is there.
+        on_bad: what a question does that a method can't compress: ``stop`` raises, ``skip`` notes why.
+        progress: called with (questions done, questions in all), counting each once per method.
 
     Returns:
-        One run per data set and scorer, data sets in the order of their first question.
+        One run per data set and method, data sets in the order of their first question.
 
     Raises:
-        RagCompressError: says on which question which scorer failed.
+        RagCompressError: says on which question which method failed.
     """
+    journal = journal or Journal(None, settings={})
     datasets: dict[str, list[Example]] = {}
     for example in examples:
         datasets.setdefault(example.dataset, []).append(example)
-    done, total = count(1), len(examples) * len(scorers)
-    return [
-        _run_one(
-            members,
-            name,
-            Compressor(scorer, counter=counter),
-            ratios,
-            lambda: progress(next(done), total),
-        )
-        for members in datasets.values()
-        for name, scorer in scorers.items()
-    ]
+    done, total = count(1), len(examples) * len(methods)
+    runs = []
+    for dataset, members in datasets.items():
+        for name, method in methods.items():
+            rows: list[Row] = []
+            for example in members:
+                rows.append(_row(example, name, method, ratios, journal, on_bad))
+                _check_settings(name, rows)
+                progress(next(done), total)
+            runs.append(Run(dataset, name, tuple(members), tuple(rows)))
+    return runs
 
 
 def summarise(runs: Sequence[Run], *, seed: int) -> list[dict[str, Any]]:
-    """Turn runs into results: one per data set, scorer and ratio, ready for JSON.
+    """Turn runs into results: one per data set, method and ratio, ready for JSON.
 
     Evidence and AUC are taken over the questions with at least one gold sentence (``n_evidence``), recall
     and all-evidence as means over questions, AUC over all their sentences together; ``answer_kept`` over
     those with an answer (``n_answers``). A metric without questions is None. ``ci`` holds percentile
-    intervals, ``versus`` the paired differences from the data set's first scorer and their intervals.
+    intervals, ``versus`` the paired differences from the data set's first method and their intervals, over
+    the questions that neither of the two refused.
 
     Args:
         runs: of ``run``.
         seed: of the bootstrap.
     """
     results: list[dict[str, Any]] = []
-    first: dict[tuple[str, float], tuple[str, dict[str, Estimate]]] = {}
+    first: dict[str, Run] = {}
     for one in runs:
-        for ratio, outcomes in one.outcomes.items():
+        baseline = first.setdefault(one.dataset, one)
+        for ratio in _ratios(one):
             found = estimates(one, ratio, seed=seed)
-            baseline = first.setdefault((one.dataset, ratio), (one.scorer, found))
+            outcomes = [r.outcomes[ratio] for r in one.rows if r.refused is None]
             result: dict[str, Any] = {"dataset": one.dataset, "scorer": one.scorer, "ratio": ratio}
             result["n"] = len(outcomes)
             result |= {name: found[name].value if name in found else None for name in METRICS}
             result["ratio_kept"] = float(np.mean([o.ratio_kept for o in outcomes]))
             result["seconds"] = float(np.mean([o.seconds for o in outcomes]))
+            result |= {name: found[name].value if name in found else None for name in MORE_METRICS}
             result["n_evidence"] = sum(o.evidence_recall is not None for o in outcomes)
             result["n_answers"] = sum(o.answer_kept is not None for o in outcomes)
-            result["n_nothing_fits"] = sum(not o.fits for o in outcomes)
+            result["n_nothing_fits"] = sum(not o.fits and not o.ratio_kept for o in outcomes)
+            result["n_too_long"] = sum(not o.fits and o.ratio_kept > 0 for o in outcomes)
+            result["n_refused"] = len(one.rows) - len(outcomes)
             result["ci"] = {name: list(e.interval()) for name, e in found.items()}
-            if baseline[0] != one.scorer:
-                result["versus"] = {"scorer": baseline[0], **_differences(found, baseline[1])}
+            if baseline is not one:
+                result["versus"] = {"scorer": baseline.scorer, **_differences(one, baseline, ratio, seed)}
             results.append(result)
     return results
 
 
-def estimates(one: Run, ratio: float, *, seed: int) -> dict[str, Estimate]:
-    """Estimate each of ``METRICS`` that has at least one question."""
-    outcomes, found = one.outcomes[ratio], {}
+def estimates(
+    one: Run, ratio: float, *, seed: int, among: Sequence[bool] | None = None
+) -> dict[str, Estimate]:
+    """Estimate each metric that has at least one question.
+
+    Args:
+        among: which questions to look at; None: all that were not refused.
+    """
+    looked = [r.refused is None for r in one.rows] if among is None else among
+    pairs = [(e, r) for e, r, wanted in zip(one.examples, one.rows, looked, strict=True) if wanted]
+    outcomes, found = [r.outcomes[ratio] for _, r in pairs], {}
     recalls = np.array([o.evidence_recall for o in outcomes if o.evidence_recall is not None])
     if len(recalls):
         counts = resample(len(recalls), seed=seed)
         found["evidence_recall"] = mean(recalls, counts)
         found["evidence_all"] = mean((recalls == 1).astype(np.float64), counts)
+        surviving = np.array([o.evidence_words for o in outcomes if o.evidence_words is not None])
+        found["evidence_words"] = mean(surviving, counts)
     answers = np.array([o.answer_kept for o in outcomes if o.answer_kept is not None], dtype=np.float64)
     if len(answers):
         found["answer_kept"] = mean(answers, resample(len(answers), seed=seed))
-    labelled = [(s.values, _mask(e)) for s, e in zip(one.scores, one.examples, strict=True) if e.gold]
+    labelled = [(r.scores, _mask(e)) for e, r in pairs if e.gold and r.scores is not None]
     # Where every sentence is evidence there is nothing to rank.
     if any((~gold).any() for _, gold in labelled):
         counts = resample(len(labelled), seed=seed)
         found["auc"] = pooled_auc([v for v, _ in labelled], [g for _, g in labelled], counts)
     return found
+
+
+def rows_of(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
+    """All rows, ready for JSON, without the scores of single sentences: those are in the journal."""
+    for one in runs:
+        for example, row in zip(one.examples, one.rows, strict=True):
+            start = {"dataset": one.dataset, "id": example.id, "sha256": fingerprint(example)}
+            shown = row.to_dict()
+            yield {**start, "scorer": one.scorer, **{k: shown[k] for k in ("outcomes", "refused")}}
+
+
+def _ratios(one: Run) -> list[float]:
+    """Ratios in the order asked for; none where every question was refused."""
+    return next((list(r.outcomes) for r in one.rows if r.refused is None), [])
 
 
 def _mask(example: Example) -> BoolArray:
@@ -151,56 +226,56 @@ def _mask(example: Example) -> BoolArray:
     return mask
 
 
-def _differences(found: Mapping[str, Estimate], baseline: Mapping[str, Estimate]) -> dict[str, Any]:
-    pairs = {name: found[name].minus(baseline[name]) for name in found if name in baseline}
+def _differences(one: Run, baseline: Run, ratio: float, seed: int) -> dict[str, Any]:
+    both = [a.refused is None and b.refused is None for a, b in zip(one.rows, baseline.rows, strict=True)]
+    if not any(both):
+        return {}
+    found, other = (estimates(r, ratio, seed=seed, among=both) for r in (one, baseline))
+    pairs = {name: found[name].minus(other[name]) for name in found if name in other}
     return {name: {"difference": e.value, "ci": list(e.interval())} for name, e in pairs.items()}
 
 
-def _run_one(
-    examples: Sequence[Example],
-    name: str,
-    compressor: Compressor,
-    ratios: Sequence[float],
-    advance: Callable[[], None],
-) -> Run:
-    """Run one scorer on one data set; ``advance`` is called after each question."""
-    scores: list[Scores] = []
-    outcomes: dict[float, list[Outcome]] = {ratio: [] for ratio in ratios}
-    for example in examples:
-        try:
-            start = time.perf_counter()
-            scored = compressor.scorer.score(example.question, example.segmentation)
-            seconds = time.perf_counter() - start
-            for ratio in ratios:
-                outcomes[ratio].append(_compress(example, scored, ratio, compressor, seconds))
-        except RagCompressError as error:
-            raise RagCompressError(f"scorer {name!r}, question {example.id!r}: {error}") from error
-        scores.append(scored)
-        advance()
-    fixed = {ratio: tuple(found) for ratio, found in outcomes.items()}
-    return Run(examples[0].dataset, name, tuple(examples), tuple(scores), fixed)
-
-
-def _compress(
-    example: Example, scores: Scores, ratio: float, compressor: Compressor, seconds: float
-) -> Outcome:
-    """Compress one question; ``seconds`` is what scoring took."""
-    start = time.perf_counter()
-    text, ratio_kept, fits = "", 0.0, False
-    kept: tuple[int, ...] = ()
-    try:
-        context = compressor(
-            example.question, example.segmentation, budget=Budget(ratio=ratio), scores=scores
+def _check_settings(name: str, rows: Sequence[Row]) -> None:
+    """See that the newest row goes with the others: they may come from an earlier session."""
+    done = [r.settings for r in rows if r.refused is None]
+    if done and done[-1] != done[0]:
+        raise InputError(
+            f"scorer {name!r}: rows made with {dict(done[0])} and with {dict(done[-1])} don't go together; "
+            "start anew with another --json"
         )
-        text, kept, ratio_kept, fits = context.text, context.selection.kept, context.ratio, True
-    except BudgetTooSmall:
-        pass  # Nothing kept is this question's result, not the end of the run.
-    seconds += time.perf_counter() - start
+
+
+def _row(
+    example: Example, name: str, method: Method, ratios: Sequence[float], journal: Journal, on_bad: OnBad
+) -> Row:
+    """The journal's row, or else a new one."""
+    key = (name, example.id, fingerprint(example))
+    if key in journal.rows:
+        return Row.from_dict(journal.rows[key])
+    try:
+        found = method.compress(example, [Target(ratio) for ratio in ratios])
+        row = Row(found.scores, _outcomes(example, found, ratios), found.settings)
+    except RagCompressError as error:
+        if on_bad == "stop":
+            raise RagCompressError(f"scorer {name!r}, question {example.id!r}: {error}") from error
+        row = Row(None, {}, {}, refused=str(error))
+    journal.add(key, {"dataset": example.dataset, **row.to_dict()})
+    return row
+
+
+def _outcomes(example: Example, found: Compressed, ratios: Sequence[float]) -> dict[float, Outcome]:
+    return {ratio: _outcome(example, c) for ratio, c in zip(ratios, found.contexts, strict=True)}
+
+
+def _outcome(example: Example, context: Context) -> Outcome:
+    """Look for the evidence and the answers."""
     answers = [n for n in map(normalise, example.answers) if n]
-    return Outcome(
-        recall(example.gold, kept) if example.gold else None,
-        holds_answer(normalise(text), answers) if answers else None,
-        ratio_kept,
-        seconds,
-        fits,
-    )
+    kept = holds_answer(normalise(context.text), answers) if answers else None
+    share = surviving = None
+    if example.gold:
+        inside = words(context.text)
+        found = [survival(words(example.segmentation.sentences[i].text), inside) for i in example.gold]
+        surviving = float(np.mean(found))
+        whole = [i for i, s in zip(example.gold, found, strict=True) if s == 1]
+        share = recall(example.gold, whole if context.kept is None else context.kept)
+    return Outcome(share, surviving, kept, context.ratio, context.seconds, context.fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import InputError
+
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -27,6 +30,42 @@ def normalise(text: str) -> str:
 def holds_answer(text: str, answers: Iterable[str]) -> bool:
     """Whether an answer occurs in the text, both normalised; anywhere, also within a longer word."""
     return any(answer in text for answer in answers if answer)
+
+
+def words(text: str) -> list[str]:
+    """The text's words, normalised; every Chinese or Japanese character is one."""
+    return _CJK.sub(r" \g<0> ", normalise(text)).split()
+
+
+def survival(sentence: Sequence[str], text: Sequence[str]) -> float:
+    """How much of a sentence stands in a compressed text, in [0, 1]; 1 where it stands there unbroken.
+
+    What a compressor that drops tokens leaves of a sentence is a stretch of its output that is no longer
+    than the sentence. So this is the longest common subsequence of the sentence and such a stretch, the best
+    one, ÷ the sentence's words: dropped words count against it, words found elsewhere in the output don't
+    count for it.
+
+    Args:
+        sentence: its words (``words``).
+        text: those of the compressed text.
+    """
+    size = len(sentence)
+    if not size:
+        return 1.0
+    where: dict[str, int] = {}
+    for position, word in enumerate(sentence):
+        where[word] = where.get(word, 0) | 1 << position
+    best, everything = 0, (1 << size) - 1
+    for start, word in enumerate(text):
+        if word not in where or best == size:
+            continue
+        # Bit-parallel (Hyyrö, "Bit-parallel LCS-length computation revisited", 2004): a 0 is a match.
+        row = everything
+        for other in text[start : start + size]:
+            hit = row & where.get(other, 0)
+            row = (row + hit | row - hit) & everything
+        best = max(best, size - row.bit_count())
+    return best / size
 
 
 def recall(gold: Collection[int], kept: Collection[int]) -> float:

@@ -32,7 +32,12 @@ _PACKAGES = (
 
 
 def provenance(
-    files: Sequence[DataFile], *, limit: int | None, seed: int, settings: Mapping[str, Any]
+    files: Sequence[DataFile],
+    *,
+    limit: int | None,
+    seed: int,
+    settings: Mapping[str, Any],
+    sessions: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Gather it, ready for JSON.
 
@@ -41,10 +46,12 @@ def provenance(
         limit: records asked for per file; None for all.
         seed: of the bootstrap.
         settings: what else decided the results, JSON-able.
+        sessions: those of a run that was resumed (``session``); where there are several, they are told.
     """
+    several = {"sessions": [dict(s) for s in sessions]} if len(sessions) > 1 else {}
     return {
-        "code": _code(),
-        "versions": versions(),
+        **session(),
+        **several,
         "files": [
             {
                 "name": f.name,
@@ -62,8 +69,12 @@ def provenance(
     }
 
 
+def session() -> dict[str, Any]:
+    """What runs now: the code's commit, and versions."""
+    return {"code": _code(), "versions": versions()}
+
+
 def versions() -> dict[str, str]:
-    """Versions of this package and of those that results depend on, as installed."""
     """Versions of ragcompress, Python and whatever else is installed that results can depend on."""
     found = {"ragcompress": ragcompress.__version__, "python": platform.python_version()}
     for package in _PACKAGES:

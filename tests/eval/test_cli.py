@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from ragcompress_eval import cli, evidence, provenance
+from ragcompress_eval import cli, data, evidence, methods, provenance
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
@@ -184,7 +184,7 @@ def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(
     out.write_text("before", encoding="utf-8")
     assert evaluate(SAMPLE, "--scorer", "lead", "--proxy", proxy, "--json", out) == 1
     assert "out.json can't be written: No space left on device" in capsys.readouterr().err
-    assert [p.name for p in out.parent.iterdir()] == ["out.json"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["out.json", "out.rows.jsonl"]
     assert out.read_text(encoding="utf-8") == "before"
 
 
@@ -215,6 +215,56 @@ def test_provenance_without_git_has_no_commit(monkeypatch: pytest.MonkeyPatch) -
     assert about["platform"]["cpu"]
 
 
-def test_a_proxy_given_as_a_path_goes_by_its_name() -> None:
-    settings = {"proxy": "/some/folder/model", "k1": 1.2}
-    assert cli._nameless(settings, "/some/folder/model", "model") == {"proxy": "model", "k1": 1.2}
+def test_an_interrupted_run_goes_on_where_it_was(
+    tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, whole = tmp_path / "out.json", tmp_path / "whole.json"
+    command = (SAMPLE, *FREE, "--ratio", 0.3, "--ratio", 0.6, "--proxy", proxy, "--json")
+    assert evaluate(*command, whole) == 0
+    compress = methods.ScorerMethod.compress
+    asked: list[str] = []
+
+    def until_the_twelfth(self: methods.ScorerMethod, example: data.Example, targets: Any) -> Any:
+        asked.append(example.id)
+        if len(asked) == 12:
+            raise KeyboardInterrupt
+        return compress(self, example, targets)
+
+    monkeypatch.setattr(methods.ScorerMethod, "compress", until_the_twelfth)
+    assert evaluate(*command, out) == 130
+    assert not out.exists()
+    rows = out.with_name("out.rows.jsonl")
+    with rows.open("ab") as file:
+        file.write(b'{"key":["lead","torn')  # what a killed process leaves
+    capsys.readouterr()
+    assert evaluate(*command, out) == 1
+    assert "out.rows.jsonl holds the rows of a run that was not finished" in capsys.readouterr().err
+    assert evaluate(*command, out, "--ratio", 0.7, "--resume") == 1
+    assert "was begun with ratios = [0.3, 0.6]" in capsys.readouterr().err
+    assert evaluate(*command, out, "--resume") == 0
+    assert len(asked) == 12 + 30 - 11
+
+    def timeless(path: Path) -> Any:
+        content = written(path)
+        results = [{**r, "seconds": 0} for r in content["results"]]
+        return results, [[{**o, "seconds": 0} for o in r["outcomes"]] for r in content["rows"]]
+
+    assert timeless(out) == timeless(whole)
+    assert len(written(out)["provenance"]["sessions"]) == 2
+    assert evaluate(*command, out) == 0, "a finished run may be done anew"
+    assert len(asked) == 12 + 19 + 30
+
+
+def test_scorers_take_settings(tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    specs = ("--scorer", "bm25", "--scorer", "bm25:k1=2.5,b=0")
+    assert evaluate(SAMPLE, *specs, "--proxy", proxy, "--json", out) == 0
+    assert written(out)["provenance"]["settings"]["scorers"] == {
+        "bm25": {"k1": 1.2, "b": 0.75},
+        "bm25:k1=2.5,b=0": {"k1": 2.5, "b": 0},
+    }
+    capsys.readouterr()
+    assert evaluate(SAMPLE, "--scorer", "bm25:k9=1", "--proxy", proxy) == 1
+    assert "'k9'" in capsys.readouterr().err
+    assert evaluate(SAMPLE, "--scorer", "bm25:k1", "--proxy", proxy) == 2
+    assert evaluate(SAMPLE, "--resume") == 2

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from ragcompress import RagCompressError, Scores, Segmentation
+from ragcompress import InputError, RagCompressError, Scores, Segmentation
 from ragcompress.errors import ModelError
 from ragcompress.proxy.base import Progress
 from ragcompress.scorers import make
 from ragcompress_eval.data import Example, read
-from ragcompress_eval.evidence import Run, estimates, run, summarise
+from ragcompress_eval.evidence import Row, Run, estimates, rows_of, run, summarise
+from ragcompress_eval.journal import Journal
+from ragcompress_eval.methods import ours
 from ragcompress_eval.metrics import auc
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
@@ -57,7 +60,7 @@ def examples() -> tuple[Example, ...]:
 
 def test_an_oracle_keeps_everything_and_its_opposite_nothing(examples: tuple[Example, ...]) -> None:
     oracle, liar = Oracle(examples), Oracle(examples, -1.0)
-    runs = run(examples, {"oracle": oracle, "liar": liar}, [0.3, 0.5], counter=words)
+    runs = run(examples, ours({"oracle": oracle, "liar": liar}, counter=words), [0.3, 0.5])
     results = {(r["dataset"], r["scorer"], r["ratio"]): r for r in summarise(runs, seed=0)}
     assert len(results) == 3 * 2 * 2
     for dataset in ("fable", "open"):
@@ -72,22 +75,27 @@ def test_an_oracle_keeps_everything_and_its_opposite_nothing(examples: tuple[Exa
 def test_each_question_is_scored_once_whatever_the_ratios(examples: tuple[Example, ...]) -> None:
     oracle = Oracle(examples)
     seen: list[tuple[int, int]] = []
-    run(examples, {"oracle": oracle}, [0.2, 0.5, 1.0], counter=words, progress=lambda *now: seen.append(now))
+    run(
+        examples,
+        ours({"oracle": oracle}, counter=words),
+        [0.2, 0.5, 1.0],
+        progress=lambda *now: seen.append(now),
+    )
     assert oracle.calls == [e.question for e in examples]
     assert seen == [(n, 10) for n in range(1, 11)]
 
 
 def test_questions_without_evidence_count_for_the_answer_only(examples: tuple[Example, ...]) -> None:
-    (result,) = summarise(run(examples[4:6], {"lead": make("lead")}, [0.5], counter=words), seed=0)
+    (result,) = summarise(run(examples[4:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert (result["n"], result["n_evidence"], result["n_answers"]) == (2, 1, 2)
-    (nothing,) = summarise(run(examples[5:6], {"lead": make("lead")}, [0.5], counter=words), seed=0)
+    (nothing,) = summarise(run(examples[5:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert [nothing[m] for m in ("evidence_recall", "evidence_all", "auc")] == [None, None, None]
     assert nothing["answer_kept"] == 0.0
     assert set(nothing["ci"]) == {"answer_kept"}
 
 
 def test_the_ratio_is_the_one_really_kept(examples: tuple[Example, ...]) -> None:
-    results = summarise(run(examples, {"bm25": make("bm25")}, [0.25, 1.0], counter=words), seed=0)
+    results = summarise(run(examples, ours({"bm25": make("bm25")}, counter=words), [0.25, 1.0]), seed=0)
     for result in results:
         assert result["ratio_kept"] <= result["ratio"]
         assert result["seconds"] > 0
@@ -97,18 +105,18 @@ def test_the_ratio_is_the_one_really_kept(examples: tuple[Example, ...]) -> None
 
 
 def test_a_question_of_which_nothing_fits_keeps_nothing(examples: tuple[Example, ...]) -> None:
-    (result,) = summarise(run(examples[:1], {"bm25": make("bm25")}, [0.01], counter=words), seed=0)
+    (result,) = summarise(run(examples[:1], ours({"bm25": make("bm25")}, counter=words), [0.01]), seed=0)
     assert (result["n_nothing_fits"], result["evidence_recall"], result["ratio_kept"]) == (1, 0.0, 0.0)
 
 
 def test_auc_is_pooled_over_the_questions_with_evidence(examples: tuple[Example, ...]) -> None:
     fables = examples[:6]
-    (one,) = run(fables, {"bm25": make("bm25")}, [0.5], counter=words)
+    (one,) = run(fables, ours({"bm25": make("bm25")}, counter=words), [0.5])
     values, gold = [], []
-    for example, scores in zip(one.examples, one.scores, strict=True):
-        if example.gold:
-            values.append(scores.values)
-            gold.append(np.isin(np.arange(len(scores.values)), example.gold))
+    for example, row in zip(one.examples, one.rows, strict=True):
+        if example.gold and row.scores is not None:
+            values.append(row.scores)
+            gold.append(np.isin(np.arange(len(row.scores)), example.gold))
     expected = auc(np.concatenate(values), np.concatenate(gold))
     assert estimates(one, 0.5, seed=0)["auc"].value == pytest.approx(expected)
 
@@ -117,14 +125,14 @@ def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, .
     first = examples[0]
     every = tuple(range(len(first.segmentation.sentences)))
     all_gold = Example("x", "x", first.question, first.answers, first.segmentation, every)
-    (result,) = summarise(run([all_gold], {"lead": make("lead")}, [0.5], counter=words), seed=0)
+    (result,) = summarise(run([all_gold], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert result["auc"] is None
     assert 0 < result["evidence_recall"] < 1
 
 
 def test_same_seed_same_summary(examples: tuple[Example, ...]) -> None:
     def summary(seed: int) -> list[dict[str, object]]:
-        runs = run(examples, {"bm25": make("bm25"), "lead": make("lead")}, [0.4], counter=words)
+        runs = run(examples, ours({"bm25": make("bm25"), "lead": make("lead")}, counter=words), [0.4])
         return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(runs, seed=seed)]
 
     assert summary(1) == summary(1)
@@ -134,10 +142,80 @@ def test_same_seed_same_summary(examples: tuple[Example, ...]) -> None:
 
 def test_a_failure_says_where(examples: tuple[Example, ...]) -> None:
     with pytest.raises(RagCompressError, match="scorer 'failing', question 'fable-1': out of ideas"):
-        run(examples, {"failing": Failing()}, [0.5], counter=words)
+        run(examples, ours({"failing": Failing()}, counter=words), [0.5])
 
 
 def test_nothing_in_nothing_out() -> None:
-    runs: list[Run] = run([], {"lead": make("lead")}, [0.5], counter=words)
+    runs: list[Run] = run([], ours({"lead": make("lead")}, counter=words), [0.5])
     assert runs == []
     assert summarise(runs, seed=0) == []
+
+
+def test_rows_survive_json(examples: tuple[Example, ...]) -> None:
+    runs = run(examples, ours({"bm25": make("bm25")}, counter=words), [0.1, 0.5])
+    for one in runs:
+        for row in one.rows:
+            again = Row.from_dict(json.loads(json.dumps(row.to_dict(), allow_nan=False)))
+            assert again.to_dict() == row.to_dict()
+    assert [r["id"] for r in rows_of(runs)] == [e.id for e in examples]
+
+
+def test_what_the_journal_holds_is_not_done_again(examples: tuple[Example, ...], tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    whole = run(examples, ours({"oracle": Oracle(examples)}, counter=words), [0.3, 0.5])
+    with Journal(path, settings={}) as journal:
+        run(examples[:4], ours({"oracle": Oracle(examples)}, counter=words), [0.3, 0.5], journal=journal)
+    rest = Oracle(examples)
+    with Journal(path, settings={}, resume=True) as journal:
+        resumed = run(examples, ours({"oracle": rest}, counter=words), [0.3, 0.5], journal=journal)
+    assert rest.calls == [e.question for e in examples[4:]]
+
+    def timeless(runs: list[Run]) -> list[dict[str, object]]:
+        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(runs, seed=0)]
+
+    assert timeless(resumed) == timeless(whole)
+
+
+def test_a_question_that_changed_is_done_again(examples: tuple[Example, ...]) -> None:
+    journal, oracle = Journal(None, settings={}), Oracle(examples)
+    run(examples[:1], ours({"oracle": oracle}, counter=words), [0.5], journal=journal)
+    run(
+        [replace(examples[0], answers=("new",))],
+        ours({"oracle": oracle}, counter=words),
+        [0.5],
+        journal=journal,
+    )
+    assert len(oracle.calls) == 2
+
+
+def test_rows_of_other_settings_do_not_mix(examples: tuple[Example, ...]) -> None:
+    journal = Journal(None, settings={})
+    one, other = make("bm25"), make("bm25", k1=2.0)
+    run(examples[:2], ours({"bm25": one}, counter=words), [0.5], journal=journal)
+    with pytest.raises(InputError, match=r"'k1': 1.2.* and .*'k1': 2.0"):
+        run(examples[:3], ours({"bm25": other}, counter=words), [0.5], journal=journal)
+
+
+class Picky(Oracle):
+    """Refuses one question."""
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        if question.startswith("When did"):
+            raise ModelError("too late")
+        return super().score(question, segmentation, progress=progress)
+
+
+def test_what_one_method_refuses_is_left_out_of_the_pairs(examples: tuple[Example, ...]) -> None:
+    methods = ours({"lead": make("lead"), "picky": Picky(examples)}, counter=words)
+    lead, picky = summarise(run(examples[:4], methods, [0.5], on_bad="skip"), seed=0)
+    assert (lead["n"], lead["n_refused"], picky["n"], picky["n_refused"]) == (4, 0, 3, 1)
+    without = [examples[0], *examples[2:4]]
+    alone, other = summarise(run(without, methods, [0.5]), seed=0)
+    assert picky["versus"] == other["versus"]
+    assert alone["evidence_recall"] != lead["evidence_recall"]
+
+
+def test_a_method_that_refuses_everything_has_no_result(examples: tuple[Example, ...]) -> None:
+    runs = run(examples[:2], ours({"failing": Failing()}, counter=words), [0.5], on_bad="skip")
+    assert summarise(runs, seed=0) == []
+    assert [r["refused"] for r in rows_of(runs)] == ["out of ideas"] * 2

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import InputError
-from ragcompress_eval.metrics import auc, holds_answer, normalise, pair_wins, recall
+from ragcompress_eval.metrics import auc, holds_answer, normalise, pair_wins, recall, survival, words
 
 # Few distinct values, so that ties are common.
 RANKED = st.lists(st.tuples(st.integers(-2, 2), st.booleans()), min_size=1, max_size=12)
@@ -105,3 +105,33 @@ def test_pair_wins_add_up_to_the_pooled_auc(questions: list[list[tuple[int, bool
 
 def test_pair_wins_of_no_questions() -> None:
     assert pair_wins([], []).shape == (0, 0)
+
+
+def slow_survival(sentence: list[str], text: list[str]) -> float:
+    """The definition, word for word."""
+
+    def common(a: list[str], b: list[str]) -> int:
+        table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+        for i, x in enumerate(a):
+            for j, y in enumerate(b):
+                table[i + 1][j + 1] = table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+        return table[-1][-1]
+
+    stretches = [text[i : i + len(sentence)] for i in range(len(text))]
+    return max((common(sentence, s) for s in stretches), default=0) / len(sentence) if sentence else 1.0
+
+
+TOKENS = st.lists(st.sampled_from("abcde"), max_size=12)
+
+
+@given(sentence=TOKENS, text=TOKENS)
+def test_survival_is_what_it_says(sentence: list[str], text: list[str]) -> None:
+    assert survival(sentence, text) == slow_survival(sentence, text)
+
+
+def test_survival_of_whole_dropped_and_scattered_sentences() -> None:
+    sentence = words("The lamp, was lit at dusk.")
+    assert survival(sentence, words("before. the LAMP was lit at dusk, after")) == 1.0
+    assert survival(sentence, words("before lamp lit dusk after all of it")) == 0.5
+    assert survival(sentence, words("lamp one two three four five six lit")) == pytest.approx(1 / 6)
+    assert words("灯亮了。ok") == ["灯", "亮", "了", "ok"]

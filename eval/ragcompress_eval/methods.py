@@ -1,0 +1,130 @@
+"""Ways to compress, seen alike: our scorers here, other people's packages in ``rival_methods``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ragcompress import Budget, BudgetTooSmall, Compressor, Scorer, Tokenizer
+from ragcompress.rendering import render
+from ragcompress.tokenizing import Counter, as_counter
+
+from .data import Example
+from .metrics import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to compress to: kept ÷ original in tokens of rendered text, and the order of what is kept."""
+
+    ratio: float
+    order: str = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One question's documents after compression.
+
+    Attributes:
+        text: what the reader gets; empty where not one sentence fitted.
+        kept: indices of the sentences kept, ascending; None where the method doesn't keep the data's
+            sentences whole, so that only the text tells.
+        ratio: kept ÷ original, both rendered, in tokens of one counter.
+        seconds: wall time, scoring included.
+        fits: False where nothing fitted, or the method kept more than it was allowed.
+    """
+
+    text: str
+    kept: tuple[int, ...] | None
+    ratio: float
+    seconds: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """One question, compressed by one method.
+
+    Attributes:
+        contexts: one per target, in their order.
+        scores: (S,), of the data's sentences, higher is better; None where the method has none.
+        settings: what the method was set to, JSON-able.
+    """
+
+    contexts: tuple[Context, ...]
+    scores: FloatArray | None
+    settings: Mapping[str, Any]
+
+
+class Method(Protocol):
+    """Compresses the documents of a question."""
+
+    def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
+        """Compress to every target.
+
+        Raises:
+            RagCompressError: if it can't; says why.
+        """
+        ...
+
+
+class ScorerMethod:
+    """A scorer of ours, asked once per question whatever the targets.
+
+    Args:
+        counter: what counts tokens for the budget, the same for all methods.
+        names: what stands in the settings instead of a text: results hold no paths.
+    """
+
+    def __init__(
+        self, scorer: Scorer, *, counter: Tokenizer | Counter, names: Mapping[str, str] | None = None
+    ) -> None:
+        self._scorer, self._counter, self._names = scorer, counter, dict(names or {})
+
+    def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
+        """Score, and then select and render for every target."""
+        start = time.perf_counter()
+        scores = self._scorer.score(example.question, example.segmentation)
+        seconds = time.perf_counter() - start
+        contexts = []
+        for target in targets:
+            compressor = Compressor(self._scorer, counter=self._counter, order=target.order)
+            start = time.perf_counter()
+            try:
+                found = compressor(
+                    example.question, example.segmentation, budget=Budget(ratio=target.ratio), scores=scores
+                )
+                text, kept, ratio, fits = found.text, found.selection.kept, found.ratio, True
+            except BudgetTooSmall:
+                # Nothing kept is this question's result, not the end of the run.
+                text, kept, ratio, fits = "", (), 0.0, False
+            took = time.perf_counter() - start
+            contexts.append(Context(text, kept, ratio, seconds + took, fits))
+        settings = {k: self._names.get(v, v) if isinstance(v, str) else v for k, v in scores.settings.items()}
+        return Compressed(tuple(contexts), scores.values, settings)
+
+
+def ours(
+    scorers: Mapping[str, Scorer], *, counter: Tokenizer | Counter, names: Mapping[str, str] | None = None
+) -> dict[str, Method]:
+    """Scorers as methods, by the same names."""
+    return {name: ScorerMethod(scorer, counter=counter, names=names) for name, scorer in scorers.items()}
+
+
+def full_text(example: Example) -> str:
+    """All documents of a question, rendered as compressed ones are."""
+    return render(example.segmentation, range(len(example.segmentation.sentences))).text
+
+
+def head(text: str, n_tokens: int, counter: Tokenizer | Counter) -> str:
+    """The longest beginning of a text that has at most so many tokens: what plain truncation leaves."""
+    count = as_counter(counter)
+    low, high = 0, len(text)
+    if count(text) <= n_tokens:
+        return text
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(text[:middle]) <= n_tokens else (low, middle)
+    return text[:low]
