@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 
 Kind = Literal["prose", "code", "table", "list item", "heading"]
-Reason = Literal["over_budget", "did_not_fit", "too_long", "enough"]
+Reason = Literal["over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents"]
 FloatArray = NDArray[np.float64]
 
 
@@ -172,18 +172,25 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much may be kept: exactly one of the three.
+    """How much may be kept: exactly one of the first three, shared by all documents.
 
     Attributes:
         max_tokens: ceiling on the rendered text, in tokens of the counter; at least 1.
         ratio: ceiling as a share of the rendered original, 0 < ratio ≤ 1.
         recall: keep the best sentences until they hold this share of the evidence that the scores expect,
             0 < recall ≤ 1; needs a scorer whose scores are probabilities. The original is the ceiling.
+        max_documents: most documents that keep anything: those with the best sentences.
+        min_per_document: sentences that each of these documents keeps, whatever their scores are (all that
+            it has, if they are fewer; one too long for the budget alone doesn't count).
+        max_per_document: most sentences that one document keeps.
     """
 
     max_tokens: int | None = None
     ratio: float | None = None
     recall: float | None = None
+    max_documents: int | None = None
+    min_per_document: int = 0
+    max_per_document: int | None = None
 
     def __post_init__(self) -> None:
         if [self.max_tokens, self.ratio, self.recall].count(None) != 2:
@@ -196,6 +203,11 @@ class Budget:
         for name, share in (("ratio", self.ratio), ("recall", self.recall)):
             if share is not None and not 0 < share <= 1:
                 raise InputError(f"{name} must lie in (0, 1], got {share!r}")
+        _check_at_least("min_per_document", self.min_per_document, 0)
+        if self.max_documents is not None:
+            _check_at_least("max_documents", self.max_documents, 1)
+        if self.max_per_document is not None:
+            _check_at_least("max_per_document", self.max_per_document, max(1, self.min_per_document))
 
     def limit(self, tokens_before: int) -> int:
         """Return the ceiling in tokens for an original of ``tokens_before`` tokens, rounded down."""
@@ -207,6 +219,11 @@ class Budget:
         return int(tokens_before * self.ratio + 1e-9)
 
 
+def _check_at_least(name: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which sentences stay, and why the others go.
@@ -215,7 +232,9 @@ class Selection:
         kept: sentence indices, ascending.
         dropped: reason code for every other sentence: ``over_budget`` (ranks below all that were kept),
             ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
-            ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it).
+            ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it),
+            ``document_cap`` (its document keeps as many as it may), ``other_documents`` (its document is not
+            among the best, which alone may keep something).
     """
 
     kept: tuple[int, ...]

@@ -24,18 +24,18 @@ class InputError(RagCompressError, ValueError):
 
 
 class BudgetTooSmall(InputError):
-    """Not one sentence fits into the budget.
+    """Not one sentence fits into the budget, or not all that must be kept.
 
     Attributes:
         limit: the budget that was asked for, in tokens of the caller's counter.
-        smallest: the smallest budget, in tokens, at which one sentence fits.
+        smallest: the smallest budget, in tokens, that works.
     """
 
-    def __init__(self, limit: int, smallest: int) -> None:
+    def __init__(self, limit: int, smallest: int, what: str = "no sentence fits") -> None:
         self.limit = limit
         self.smallest = smallest
         super().__init__(
-            f"no sentence fits into {limit} tokens; the smallest budget that works here is {smallest} tokens"
+            f"{what} into {limit} tokens; the smallest budget that works here is {smallest} tokens"
         )
 
 

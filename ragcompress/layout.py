@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import ordering, rendering, selection
-from .data import Scores, Segmentation, Selection
+from .data import Budget, Scores, Segmentation, Selection
 from .errors import UnknownName
 from .rendering import Rendered
 from .tokenizing import Counter
@@ -20,6 +20,7 @@ class Layout:
         count: tokens of a text.
         order: see ``ordering.order``.
         format, mark_gaps: see ``rendering.render``.
+        keep_together: put whole documents in order (``ordering.order_documents``).
 
     Raises:
         UnknownName: if there is no such order or format.
@@ -29,6 +30,7 @@ class Layout:
     order: str = "source"
     format: str = "text"
     mark_gaps: bool = False
+    keep_together: bool = False
 
     def __post_init__(self) -> None:
         if self.order not in ordering.ORDERS:
@@ -42,6 +44,8 @@ class Layout:
 
     def render(self, parts: Segmentation, chosen: Sequence[int], scores: Scores) -> Rendered:
         """Put sentences in order and lay them out."""
+        if self.keep_together:
+            return self.plain(parts, ordering.order_documents(self.order, chosen, scores, parts))
         return self.plain(parts, ordering.order(self.order, chosen, scores))
 
     def everything(self, parts: Segmentation) -> Rendered:
@@ -59,7 +63,12 @@ class Layout:
         )
 
     def select(
-        self, parts: Segmentation, scores: Scores, limit: int, recall: float | None = None
+        self,
+        parts: Segmentation,
+        scores: Scores,
+        limit: int,
+        recall: float | None = None,
+        shares: Budget | None = None,
     ) -> Selection:
         """See ``selection.select``."""
         return selection.select(
@@ -69,4 +78,5 @@ class Layout:
             count=self.count,
             render=lambda chosen: self.render(parts, chosen, scores).text,
             recall=recall,
+            shares=shares,
         )

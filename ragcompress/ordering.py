@@ -1,15 +1,17 @@
 """In which order the kept sentences reach the reader.
 
-Sentences are ordered one by one, not document by document: what is kept is sparse, a document seldom gives
-more than two sentences, and every run of sentences carries its document's title. Sentences of one document
-that come out next to each other in source order still read as one run.
+Sentences are ordered one by one, unless documents are to stay together: what is kept is sparse, a document
+seldom gives more than two sentences, and every run of sentences carries its document's title. Sentences of
+one document that come out next to each other in source order still read as one run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .data import Scores
+import numpy as np
+
+from .data import Scores, Segmentation
 from .errors import InputError, UnknownName
 
 ORDERS = ("source", "best-first", "best-last", "edges")
@@ -41,3 +43,20 @@ def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:
         return tuple(sorted(kept, key=lambda i: (values[i], i)))
     ranked = sorted(kept, key=lambda i: (-values[i], i))
     return tuple(ranked if name == "best-first" else ranked[0::2] + ranked[1::2][::-1])
+
+
+def order_documents(
+    name: str, kept: Sequence[int], scores: Scores, segmentation: Segmentation
+) -> tuple[int, ...]:
+    """Put whole documents in order, each as good as its best kept sentence; inside, source order.
+
+    Arguments and errors as those of ``order``.
+    """
+    best = np.full(len(segmentation.documents), scores.values.min(initial=0.0))
+    members: dict[int, list[int]] = {}
+    for i in sorted(kept):
+        document = segmentation.sentences[i].document
+        members.setdefault(document, []).append(i)
+        best[document] = max(best[document], scores.values[i])
+    sequence = order(name, tuple(members), Scores(best, scores.scorer))
+    return tuple(i for document in sequence for i in members[document])

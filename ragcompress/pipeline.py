@@ -33,8 +33,9 @@ class Compressor:
         scorer: gives every sentence a number (``ragcompress.scorers``).
         counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
         order: ``source``, ``best-first``, ``best-last`` or ``edges``.
-        format: ``text`` or ``md``.
+        format: ``text``, ``md`` or ``plain`` (without titles).
         mark_gaps: write ``[…]`` where sentences were left out.
+        keep_together: put whole documents in order, each as good as its best sentence, not single sentences.
         splitter: cuts documents into sentences.
 
     Raises:
@@ -49,10 +50,12 @@ class Compressor:
         order: str = "source",
         format: str = "text",
         mark_gaps: bool = False,
+        keep_together: bool = False,
         splitter: Splitter = segmentation.segment,
     ) -> None:
-        self.layout = Layout(as_counter(counter), order, format, mark_gaps)
+        self.layout = Layout(as_counter(counter), order, format, mark_gaps, keep_together)
         self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
+        self.keep_together = keep_together
         self._counter_name = type(counter).__name__
         self._split = splitter
 
@@ -203,7 +206,7 @@ class Compressor:
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
-        kept = layout.select(parts, scores, allowed, budget.recall)
+        kept = layout.select(parts, scores, allowed, budget.recall, budget)
         watch.lap("select")
         made = layout.render(parts, kept.kept, scores)
         after = layout.count(made.text)
@@ -240,6 +243,7 @@ class Compressor:
             "budget": asdict(budget),
             "format": self.format,
             "mark_gaps": self.mark_gaps,
+            "keep_together": self.keep_together,
             "counter": self._counter_name,
         }
 

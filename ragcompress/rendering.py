@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .data import Document, Piece, Segmentation
 from .errors import InputError, UnknownName
 
-FORMATS = ("text", "md")
+FORMATS = ("text", "md", "plain")
 GAP_MARK = "[…]"
 
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -42,9 +42,9 @@ def render(
     Args:
         segmentation: the documents and all their sentences.
         sequence: indices of different sentences.
-        format: ``text`` (a run of a document with a title starts with a line holding the title) or ``md``
+        format: ``text`` (a run of a document with a title starts with a line holding the title), ``md``
             (every run starts with ``### [n] title``, n counting documents from 1; without a title its
-            ``metadata["source"]``, or nothing, stands there).
+            ``metadata["source"]``, or nothing, stands there) or ``plain`` (no titles).
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
 
     Raises:
@@ -111,6 +111,8 @@ def _strength(separator: str) -> int:
 
 
 def _header(document: Document, position: int, format: str) -> str:
+    if format == "plain":
+        return ""
     title = _one_line(document.title or "")
     if format == "text":
         return title and title + "\n"

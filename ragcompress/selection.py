@@ -16,7 +16,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from .data import Reason, Scores, Segmentation, Selection
+from .data import Budget, Reason, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
 from .tokenizing import Counter
 
@@ -37,6 +37,7 @@ def select(
     count: Counter,
     render: Render,
     recall: float | None = None,
+    shares: Budget | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
 
@@ -50,12 +51,14 @@ def select(
         count: tokens of a text. It need not be additive, or even monotone.
         render: the final text for kept sentences (ascending indices), headers and separators included.
         recall: stop at this share of the expected evidence (``enough``).
+        shares: what single documents must and may keep (``share_out``); None: there is no rule.
 
     Returns:
         At least one sentence if there is any; ``count(render(kept)) <= limit``.
 
     Raises:
-        BudgetTooSmall: if not one sentence fits alone; at the budget that it names one does.
+        BudgetTooSmall: if not one sentence fits alone, or not all that documents must keep; at the budget
+            that it names they do.
         InputError: if scores and sentences differ in number, the limit is below 1, or a recall is asked of
             scores that are no probabilities.
     """
@@ -69,7 +72,9 @@ def select(
         return Selection((), {})
     ranking = scores.ranking()
     wanted = ranking if recall is None else ranking[: enough(scores, recall)]
-    if len(wanted) == n_sentences and limit >= 1 and count(render(everything)) <= limit:
+    shares = shares or Budget(ratio=1)
+    complete = len(wanted) == n_sentences and not share_out(segmentation, ranking, shares)[1]
+    if complete and limit >= 1 and count(render(everything)) <= limit:
         return Selection(everything, {})
     alone = [count(render((i,))) for i in everything]
     if limit < max(1, min(alone)):
@@ -78,10 +83,50 @@ def select(
     def measure(kept: tuple[int, ...]) -> int:
         return count(render(tuple(sorted(kept))))
 
-    plan = _plan(segmentation, [i for i in wanted if alone[i] <= limit], alone, count)
-    kept = _pack(plan, limit, measure)
-    reasons = _reasons(wanted, kept, alone, limit) | dict.fromkeys(ranking[len(wanted) :], "enough")
-    return Selection(tuple(sorted(kept)), reasons)
+    fitting = [i for i in ranking if alone[i] <= limit]
+    first, dropped = share_out(segmentation, fitting, shares)
+    least = limit
+    # In a larger budget a better sentence may fit, which then is the one to be kept.
+    while first and (n := measure(first)) > least:
+        least = n
+        first = share_out(segmentation, [i for i in ranking if alone[i] <= least], shares)[0]
+    if least > limit:
+        raise BudgetTooSmall(limit, least, "what every document must keep does not fit")
+    for i in set(ranking[len(wanted) :]).difference(first, dropped):
+        dropped[i] = "enough"
+    plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
+    kept = _pack(plan, limit, measure, first)
+    reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
+    return Selection(tuple(sorted(kept)), reasons | dropped)
+
+
+def share_out(
+    segmentation: Segmentation, ranking: Sequence[int], shares: Budget
+) -> tuple[tuple[int, ...], dict[int, Reason]]:
+    """What single documents must keep, and what they may not.
+
+    Args:
+        segmentation: the documents and their sentences.
+        ranking: sentences that could be kept, best first.
+        shares: ``max_documents``, ``min_per_document`` and ``max_per_document`` are looked at.
+
+    Returns:
+        The sentences that must be kept, best first, and a reason for each that may not.
+    """
+    first: list[int] = []
+    others: dict[int, Reason] = {}
+    n_seen: dict[int, int] = {}
+    for i in ranking:
+        document = segmentation.sentences[i].document
+        if document not in n_seen and len(n_seen) == shares.max_documents:
+            others[i] = "other_documents"
+            continue
+        n_seen[document] = n_seen.get(document, 0) + 1
+        if shares.max_per_document and n_seen[document] > shares.max_per_document:
+            others[i] = "document_cap"
+        elif n_seen[document] <= shares.min_per_document:
+            first.append(i)
+    return tuple(first), others
 
 
 def enough(scores: Scores, recall: float) -> int:
@@ -194,10 +239,13 @@ def _plan(segmentation: Segmentation, fitting: Sequence[int], alone: Sequence[in
     return _Plan(tuple(fitting), costs, tuple(headers), documents)
 
 
-def _pack(plan: _Plan, limit: int, measure: Measure) -> tuple[int, ...]:
-    """Plan generously, keep the longest beginning of the plan that fits, refuse what came next, again."""
-    kept = plan.ranking[:1]
-    n = plan.sums(kept)[0]
+def _pack(plan: _Plan, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
+    """Plan generously, keep the longest beginning of the plan that fits, refuse what came next, again.
+
+    What must be kept, ``first``, begins every plan; it is known to fit.
+    """
+    kept = first or plan.ranking[:1]
+    n = measure(first) if first else plan.sums(kept)[0]
     seen = set(kept)
     for _ in range(_ROUNDS):
         left = limit - n

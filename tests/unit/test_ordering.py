@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ragcompress.data import Scores
 from ragcompress.errors import InputError, UnknownName
-from ragcompress.ordering import ORDERS, order
+from ragcompress.ordering import ORDERS, order, order_documents
+from ragcompress.segmentation import given as segmented
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -72,3 +73,13 @@ def test_unknown_orders_are_refused_with_the_known_ones() -> None:
 def test_sentences_without_a_score_are_refused(index: int) -> None:
     with pytest.raises(InputError, match="not among the 2"):
         order("source", (index,), scored([1.0, 2.0]))
+
+
+def test_documents_stay_together_as_good_as_their_best_kept_sentence() -> None:
+    parts = segmented([["a.", "b."], ["c.", "d."], ["e."]])
+    scores = scored([0.1, 0.5, 0.9, 0.3, 0.4])
+    assert order_documents("source", (4, 3, 1, 0), scores, parts) == (0, 1, 3, 4)
+    assert order_documents("best-first", (0, 1, 3, 4), scores, parts) == (0, 1, 4, 3)
+    assert order_documents("best-last", (0, 1, 2, 3, 4), scores, parts) == (4, 0, 1, 2, 3)
+    assert order_documents("edges", (0, 1, 2, 4), scores, parts) == (2, 4, 0, 1)
+    assert order_documents("edges", (), scores, parts) == ()

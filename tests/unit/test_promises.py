@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -35,11 +36,23 @@ def by_threes(text: str) -> int:
     order=st.sampled_from(ORDERS),
     format=st.sampled_from(FORMATS),
     mark_gaps=st.booleans(),
+    keep_together=st.booleans(),
     counter=st.sampled_from([by_threes, PROXY.tokenizer.count, lambda text: len(text.split())]),
 )
 @settings(deadline=None, derandomize=True, max_examples=250)
-def test_every_promise_holds(question, documents, budget, order, format, mark_gaps, counter) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    compressor = Compressor(SCORER, counter=counter, order=order, format=format, mark_gaps=mark_gaps)
+def test_every_promise_holds(
+    question: str,
+    documents: list[Document],
+    budget: Budget,
+    order: str,
+    format: str,
+    mark_gaps: bool,
+    keep_together: bool,
+    counter: Callable[[str], int],
+) -> None:
+    compressor = Compressor(
+        SCORER, counter=counter, order=order, format=format, mark_gaps=mark_gaps, keep_together=keep_together
+    )
     first = promises.check(compressor, counter, question, documents, budget)
     if first is not None:  # R10: the same input gives the same output
         again = compressor(question, documents, budget=budget)

@@ -142,7 +142,12 @@ def test_markdown_names_the_source_of_untitled_documents() -> None:
     assert render(segment(documents), (0, 1), format="md").text == "### [1] dir/a.txt\n\nA.\n\n### [2]\n\nB."
 
 
-@pytest.mark.parametrize("format", FORMATS)
+def test_plain_leaves_titles_out() -> None:
+    documents = [Document("One. Two.", title="T"), Document("Three.", title="U")]
+    assert render(segment(documents), (0, 1, 2), format="plain").text == "One. Two.\n\nThree."
+
+
+@pytest.mark.parametrize("format", ["text", "md"])
 def test_a_hostile_title_stays_on_one_line(format: str) -> None:
     title = "A\r\n\n### [2] B\u2028c\x85d\x0be\x0cf\x1cg\x00h\x1b[31m\u2029 "
     text = render(segment([Document("S.", title=title)]), (0,), format=format).text

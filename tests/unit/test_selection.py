@@ -8,7 +8,7 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Document, Scores, Segmentation, Selection
+from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
 from ragcompress.ordering import ORDERS, order
 from ragcompress.rendering import render
@@ -241,3 +241,81 @@ def test_the_fewest_sentences_that_hold_the_recall_asked_for_are_kept(
 def test_a_recall_needs_probabilities() -> None:
     with pytest.raises(InputError, match="no probabilities"):
         enough(Scores(np.array([1.0, 2.0]), "bm25"), 0.9)
+
+
+def shared(documents: list[list[str]], values: Sequence[float], limit: int, **rules: int) -> Selection:
+    segmentation = given(documents)
+    scores = scored(segmentation, values)
+    shares = Budget(max_tokens=limit, **rules)
+    return select(
+        segmentation, scores, limit=limit, count=COUNTERS["words"], render=renderer(segmentation, scores),
+        shares=shares,
+    )  # fmt: skip
+
+
+THREE = [["a b.", "c d.", "e f."], ["g h.", "i j."], ["k l."]]
+
+
+def test_a_document_keeps_no_more_than_its_cap() -> None:
+    found = shared(THREE, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 8, max_per_document=1)
+    assert found.kept == (0, 3, 5)
+    assert found.dropped == {1: "document_cap", 2: "document_cap", 4: "document_cap"}
+    assert shared(THREE, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 8).kept == (0, 1, 2, 3)
+
+
+def test_every_document_keeps_its_floor_before_others_keep_more() -> None:
+    found = shared(THREE, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 8, min_per_document=1)
+    assert found.kept == (0, 1, 3, 5)
+    with pytest.raises(BudgetTooSmall, match="what every document must keep does not fit into 5 tokens") as e:
+        shared(THREE, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 5, min_per_document=1)
+    assert shared(THREE, [0.9, 0.8, 0.7, 0.6, 0.5, 0.4], e.value.smallest, min_per_document=1).kept == (
+        0,
+        3,
+        5,
+    )
+
+
+def test_only_the_best_documents_keep_anything() -> None:
+    found = shared(THREE, [0.1, 0.2, 0.3, 0.6, 0.5, 0.4], 12, max_documents=2)
+    assert found.kept == (3, 4, 5)
+    assert set(found.dropped.values()) == {"other_documents"}
+
+
+@PROPERTY
+@for_all(SENTENCES, SCORES, st.integers(1, 60), st.integers(0, 2), st.integers(0, 2), st.integers(1, 4))
+def test_shares_of_documents_hold(
+    documents: list[list[str]], values: list[float], limit: int, floor: int, more: int, most: int
+) -> None:
+    segmentation, count = given(documents), COUNTERS["pairs"]
+    rules = {"min_per_document": floor, "max_per_document": max(1, floor + more), "max_documents": most}
+    try:
+        found = select(
+            segmentation, scores := scored(segmentation, values), limit=limit, count=count,
+            render=renderer(segmentation, scores), shares=Budget(ratio=1, **rules),
+        )  # fmt: skip
+    except BudgetTooSmall as error:
+        assert error.smallest > limit
+        select(
+            segmentation, scores, limit=error.smallest, count=count,
+            render=renderer(segmentation, scores), shares=Budget(ratio=1, **rules),
+        )  # fmt: skip
+        return
+    write = renderer(segmentation, scores)
+    assert not found.kept or count(write(found.kept)) <= limit
+    assert sorted([*found.kept, *found.dropped]) == list(range(len(segmentation.sentences)))
+    kept = [segmentation.sentences[i].document for i in found.kept]
+    assert len(set(kept)) <= most
+    fitting = [i for i in range(len(segmentation.sentences)) if count(write((i,))) <= limit]
+    for d in set(kept):
+        able = sum(segmentation.sentences[i].document == d for i in fitting)
+        assert min(floor, able) <= kept.count(d) <= max(1, floor + more)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{"max_documents": 0}, {"min_per_document": -1}, {"min_per_document": 2, "max_per_document": 1},
+     {"max_per_document": True}],
+)  # fmt: skip
+def test_shares_that_make_no_sense_are_refused(rules: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="must be a whole number of at least"):
+        Budget(ratio=0.5, **rules)
