@@ -148,6 +148,15 @@ def batch(
     backend: Backend = None,
     probe: ProbePath = None,
     mark_gaps: MarkGaps = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", metavar="N", min=1, help="Processes, each with the model and its share of the cores."
+        ),
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was cut short, if there is one.")
+    ] = False,
 ) -> None:
     """Compress documents for many questions.
 
@@ -155,6 +164,9 @@ def batch(
     text must be there. A result is what `compress --format json` writes, with the request's id, in the
     order of the requests. What fails goes to OUT.errors.jsonl with line number and reason; the exit status
     is then 1, and the other results are there all the same.
+
+    Until the end the results stand in OUT.jsonl.partial. A run that was cut short, however it ended, goes on
+    with --resume and the same input and settings; the number of workers may differ.
     """
     from .cli_batch import Batch
 
@@ -162,11 +174,11 @@ def batch(
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")
     if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
         raise typer.BadParameter("input and output are the same file")
+    if resume and source == "-":
+        raise typer.BadParameter("standard input can't be read again: --resume needs a file")
     limits = make_budget(budget, ratio, recall)
-    run = Batch(output, Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps).load(), limits)
-    run.run(source)
-    note(f"{run.n_done} done, {run.n_failed} failed" + (f": see {run.errors}" if run.n_failed else ""))
-    if run.n_failed:
+    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps)
+    if not Batch(source, output, setup, limits, workers, resume).run():
         raise typer.Exit(1)
 
 

@@ -2,95 +2,166 @@
 
 from __future__ import annotations
 
-import json
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Any
 
-from .cli_console import byte_bar, explain
+from . import __version__
+from .batch import Outcome
+from .cli_console import byte_bar, err, note
+from .cli_journal import Checkpoint, Journal, errors_path, state_path
+from .cli_options import Setup
+from .cli_workers import Line, run_lines
 from .data import Budget
-from .errors import ModelError
-from .pipeline import Compressor
-from .reading import STDIN, parse_request
-from .writing import to_bytes
+from .errors import InputError
+from .reading import STDIN
+
+_SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One run over a file of requests; memory does not grow with their number.
 
-    Results go to ``OUT.partial``, renamed at the end; it stays if the run is cut short. A request that fails
-    goes to ``errors`` with its line number and the reason, and the others go on.
+    Results come in the order of the requests. A request that fails goes to ``OUT.errors.jsonl`` with its
+    line number and the reason, and the others go on.
+
+    Attributes:
+        source: file of requests, or ``-``.
+        output: OUT.
+        n_workers: processes on this machine.
+        resume: whether to go on with a run that was cut short.
     """
 
+    source: str
     output: Path
-    compressor: Compressor
+    setup: Setup
     budget: Budget
-    n_done: int = 0
-    n_failed: int = 0
-    partial: Path = field(init=False)
-    errors: Path = field(init=False)
+    n_workers: int = 1
+    resume: bool = False
 
-    def __post_init__(self) -> None:
-        self.partial = self.output.with_name(f"{self.output.name}.partial")
-        self.errors = errors_path(self.output)
+    def run(self) -> bool:
+        """Compress every request; says at the end how it went.
 
-    def run(self, source: str) -> None:
-        """Compress every request of a file, or of standard input (``-``).
+        Returns:
+            Whether all of them have a result.
 
         Raises:
-            OSError, ModelError: what concerns all requests; what concerns one is written down.
+            DataError, ModelError: what concerns all requests; what concerns one is written down.
         """
-        with ExitStack() as stack:
-            lines = stack.enter_context(_open(source))
-            progress = stack.enter_context(byte_bar("compressing", "compressing"))
-            self.errors.unlink(missing_ok=True)  # of an earlier run
-            results = stack.enter_context(self.partial.open("wb"))
-            for number, line in _lines(lines, progress):
-                self._one(number, line, results)
-        os.replace(self.partial, self.output)
+        errors = errors_path(self.output)
+        if self.resume and self.output.exists() and not state_path(self.output).exists():
+            note(f"{self.output} is there and whole: nothing to go on with")
+            return not errors.exists()
+        started = time.monotonic()
+        with _open(self.source) as file:
+            size = _size(file)
+            with Journal(self.output, self._about(file, size), resume=self.resume) as journal:
+                if journal.at.lines:
+                    note(f"going on after {journal.at.n_done + journal.at.n_failed} requests")
+                if size is not None:
+                    file.seek(journal.at.offset)
+                for line, outcome in _shown(self._outcomes(file, journal.at), journal, size):
+                    journal.add(outcome, offset=line.end, lines=line.number)
+                journal.finish()
+        _tell(journal.at, errors, time.monotonic() - started)
+        return not journal.at.n_failed
 
-    def _one(self, number: int, line: bytes, results: IO[bytes]) -> None:
-        found: dict[str, Any] = {"line": number}
-        try:
-            request = parse_request(line)
-            found["id"] = request.id
-            context = self.compressor(request.question, request.documents, budget=self.budget)
-        except ModelError:
-            raise  # a broken model fails every request alike
-        except Exception as error:
-            self.n_failed += 1
-            with self.errors.open("ab") as errors:
-                errors.write(_json_line({**found, "reason": explain(error)}))
-            return
-        self.n_done += 1
-        results.write(_json_line({"id": request.id, **context.to_dict()}))
+    def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
+        return run_lines(_lines(file, at), self.setup, self.budget, self.n_workers)
 
-
-def errors_path(output: Path) -> Path:
-    """``OUT.errors.jsonl``, for ``OUT.jsonl`` as for ``OUT``."""
-    return output.with_name(f"{output.name.removesuffix('.jsonl')}.errors.jsonl")
-
-
-def _json_line(value: dict[str, Any]) -> bytes:
-    return to_bytes(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-def _open(source: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if source == STDIN else open(source, "rb")
+    def _about(self, file: IO[bytes], size: int | None) -> dict[str, Any] | None:
+        """What makes two runs the same; None if the input can be read only once."""
+        if size is None:
+            if self.resume:
+                raise InputError("a run over standard input or a pipe can't be gone on with")
+            return None
+        digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        file.seek(0)
+        settings = {
+            key: None if value is None else str(value)
+            for key, value in (asdict(self.setup) | asdict(self.budget)).items()
+        }
+        return {"version": __version__, "input": digest, **settings}
 
 
-def _lines(file: IO[bytes], progress: Callable[[int, int], None]) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers from 1."""
-    size = os.fstat(file.fileno()).st_size if file is not getattr(sys.stdin, "buffer", None) else 0
-    n_read = 0
-    for number, line in enumerate(file, 1):
+@contextmanager
+def _open(source: str) -> Iterator[IO[bytes]]:
+    if source == STDIN:
+        yield sys.stdin.buffer
+        return
+    with open(source, "rb") as file:
+        yield file
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """Bytes of a regular file, or None: what is no file can't be read twice."""
+    if file is sys.stdin.buffer:
+        return None
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _lines(file: Iterable[bytes], at: Checkpoint) -> Iterator[Line]:
+    """Lines that are not blank, from the checkpoint on."""
+    end = at.offset
+    for number, line in enumerate(file, at.lines + 1):
+        end += len(line)
         if line.strip():
-            yield number, line
-        n_read += len(line)
-        if size:
-            progress(n_read, size)
+            yield Line(number, line, end)
+
+
+def _shown(
+    outcomes: Iterator[tuple[Line, Outcome]], journal: Journal, size: int | None
+) -> Iterator[tuple[Line, Outcome]]:
+    """Pass outcomes on and show the progress: as a bar or, without a terminal, as a line now and then."""
+    say = _sayer(journal.at, size)
+    with byte_bar("compressing", "compressing") as bar:
+        for line, outcome in outcomes:
+            yield line, outcome
+            if size:
+                bar(line.end, size)
+                say(journal.at)
+
+
+def _sayer(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
+    if err().is_terminal or not size:
+        return lambda at: None
+    began = said = time.monotonic()
+
+    def say(at: Checkpoint) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < _SAY_EVERY:
+            return
+        said = now
+        left = (size - at.offset) * (now - began) / max(1, at.offset - first.offset)
+        note(
+            f"{at.n_done + at.n_failed} requests, {at.offset / size:.0%} of the input, {at.n_failed} failed, "
+            f"about {_clock(left)} left"
+        )
+
+    return say
+
+
+def _tell(at: Checkpoint, errors: Path, seconds: float) -> None:
+    note(f"{at.n_done} done, {at.n_failed} failed" + (f": see {errors}" if at.n_failed else ""))
+    if at.n_done:
+        whole = f" ({_clock(at.seconds)} in all)" if at.seconds > seconds + 1 else ""
+        note(
+            f"kept {at.tokens_after:,} of {at.tokens_before:,} tokens "
+            f"({at.tokens_after / max(1, at.tokens_before):.0%}), {at.tokens_before - at.tokens_after:,} "
+            f"saved, in {_clock(seconds)}{whole}"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

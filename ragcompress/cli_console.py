@@ -25,10 +25,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .errors import DataError, RagCompressError
+from .errors import DEBUG, DataError, explain
 from .writing import to_bytes, write_whole
 
-DEBUG = "RAGCOMPRESS_DEBUG"
 _WIDE = 10_000
 _INTERRUPTED = 130
 
@@ -79,18 +78,6 @@ def emit(text: str, path: Path | None = None) -> None:
         raise
     except OSError as error:
         raise DataError(f"the result can't be written: {error.strerror or error}") from None
-
-
-def explain(error: BaseException) -> str:
-    """One line about an error that a user can act on."""
-    if isinstance(error, RagCompressError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "out of memory; give fewer or shorter documents at a time"
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}"
-    return f"{type(error).__name__}: {error} (a bug in ragcompress; set {DEBUG}=1 to see where)"
 
 
 def exit_code(error: BaseException) -> int:

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__, models, probes, samples, scorers
-from .cli_console import explain, out
+from .cli_console import out
+from .errors import explain
 from .proxy.base import Proxy
 from .proxy.loading import BACKENDS, load_proxy
 from .segmentation import segment

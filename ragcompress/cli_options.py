@@ -17,6 +17,7 @@ from .proxy.loading import BACKENDS, DEFAULT_PROXY
 
 if TYPE_CHECKING:
     from .pipeline import Compressor
+    from .proxy.reuse import KeyValueStore
 
 DEFAULT_RATIO = 0.2
 CONVERTING = "unpacking and converting it (once)"
@@ -130,7 +131,7 @@ class Setup:
     format: Format = Format.text
     mark_gaps: bool = False
 
-    def load(self) -> Compressor:
+    def load(self, *, threads: int | None = None, store: KeyValueStore | None = None) -> Compressor:
         """Build the compressor; a model that is not on this machine is fetched, with a bar."""
         from .pipeline import Compressor
 
@@ -144,6 +145,8 @@ class Setup:
                 order=self.order,
                 format="md" if self.format is Format.md else "text",
                 mark_gaps=self.mark_gaps,
+                threads=threads,
+                store=store,
             )
 
 

@@ -86,3 +86,19 @@ class CompressionTimeout(RagCompressError, TimeoutError):
 
 class DataError(RagCompressError, OSError):
     """A file that can't be read or written."""
+
+
+DEBUG = "RAGCOMPRESS_DEBUG"
+"""Environment variable: set to 1, the command line shows where an error comes from."""
+
+
+def explain(error: BaseException) -> str:
+    """One line about an error that a user can act on."""
+    if isinstance(error, RagCompressError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer or shorter documents at a time"
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}"
+    return f"{type(error).__name__}: {error} (a bug in ragcompress; set {DEBUG}=1 to see where)"

@@ -18,6 +18,7 @@ from .errors import InputError
 from .layout import Layout
 from .proxy.base import Progress, Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
+from .proxy.reuse import KeyValueStore
 from .stopping import OnError, Stop, check_on_error
 from .tokenizing import Tokenizer, as_counter
 
@@ -70,6 +71,8 @@ class Compressor:
         download: bool = True,
         progress: Progress | None = None,
         counter: Any = None,
+        threads: int | None = None,
+        store: KeyValueStore | None = None,
         **options: Any,
     ) -> Compressor:
         """Load a proxy (only if the scorer needs one) and build a compressor.
@@ -81,6 +84,8 @@ class Compressor:
             backend: ``onnx`` (default) or ``torch``.
             download: fetch the model when it is not cached (a log message says so first).
             progress: called with (bytes done, bytes in all) while downloading.
+            threads: threads of one run of the onnx backend; None: one per core.
+            store: where passages' keys and values are kept for later questions; None: a part of the memory.
             options: keyword arguments of the constructor.
 
         Raises:
@@ -88,7 +93,9 @@ class Compressor:
         """
 
         def loaded() -> Proxy:
-            return load_proxy(proxy, backend=backend, download=download, progress=progress)
+            return load_proxy(
+                proxy, backend=backend, download=download, progress=progress, threads=threads, store=store
+            )
 
         made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))
         if counter is None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import IO
 
 from .errors import DataError
 
@@ -41,3 +42,19 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def lock(file: IO[bytes], reason: str) -> None:
+    """Keep an open file for this process until it is closed; where the platform has no such locks, go on.
+
+    Raises:
+        DataError: with the reason, if another process has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(reason) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import models
 from ..errors import MissingExtra, UnknownName
 from .base import Progress, Proxy
-from .reuse import MemoryStore
+from .reuse import KeyValueStore, MemoryStore
 
 DEFAULT_PROXY = "smollm2-135m"
 BACKENDS = ("onnx", "torch")
@@ -20,6 +20,7 @@ def load_proxy(
     progress: Progress | None = None,
     threads: int | None = None,
     reuse_bytes: int = REUSE_BYTES,
+    store: KeyValueStore | None = None,
 ) -> Proxy:
     """Load a proxy.
 
@@ -32,6 +33,7 @@ def load_proxy(
         threads: threads of one run of the onnx backend; None: one per core.
         reuse_bytes: memory in which a proxy on the CPU keeps keys and values of the passages read last, so
             that another question about them reads only the question; 0 keeps none.
+        store: where they are kept instead, for instance on disk.
 
     Raises:
         ModelNotFound, ModelError, UnknownName, MissingExtra: each says what to do.
@@ -39,7 +41,8 @@ def load_proxy(
     if backend not in (None, *BACKENDS):
         raise UnknownName("backend", str(backend), list(BACKENDS))
     folder = models.resolve(name, download=download, progress=progress)
-    store = MemoryStore(reuse_bytes) if reuse_bytes else None
+    if store is None and reuse_bytes:
+        store = MemoryStore(reuse_bytes)
     if backend == "torch":
         try:
             from .hf import TorchProxy, choose_device

@@ -31,6 +31,7 @@ LAYERS = (
     ("layout",),
     ("context",),
     ("pipeline", "testing"),
+    ("batch",),
     ("cli", "cli_*", "__main__"),
 )
 # Where each of these packages may be imported, within ragcompress.
