@@ -9,10 +9,11 @@ import typer
 
 from ragcompress import Tokenizer, __version__, models, scorers
 from ragcompress.cli_console import byte_bar, exit_code, out
-from ragcompress.cli_options import CONVERTING, Backend, ProxyName
+from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
+from .answers_cli import answers_command
 from .journal import Journal, beside
 from .methods import ours
 from .progress import counted
@@ -35,7 +36,8 @@ def evaluate() -> None:
 def evidence_command(
     files: options.Files,
     scorer: options.ScorerNames = list(DEFAULT_SCORERS),  # noqa: B006 - typer copies it
-    ratio: options.Ratios = [0.2],  # noqa: B006
+    ratio: options.Ratios = [],  # noqa: B006
+    recall: options.Recalls = [],  # noqa: B006
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
     resume: options.Resume = False,
@@ -46,12 +48,14 @@ def evidence_command(
 ) -> None:
     """Does the evidence survive? Compress every question with every scorer, and look."""
     options.check_json(json_file, files, resume=resume)
+    ratio = ratio or ([] if recall else [DEFAULT_RATIO])
     read, examples = options.read_examples(files, limit=limit, on_bad=on_bad)
     with byte_bar(f"downloading {proxy}", CONVERTING) as progress:
         folder = models.resolve(proxy, progress=progress)
     counter, built = Tokenizer.from_folder(folder.path), options.build_scorers(scorer, proxy, backend, seed)
     settings: dict[str, Any] = {
         "ratios": ratio,
+        "recalls": recall,
         "order": "source",
         "on_bad": on_bad.value,
         "proxy": folder.name,
@@ -68,6 +72,7 @@ def evidence_command(
             examples,
             ours(built, counter=counter, names={proxy: folder.name}),
             ratio,
+            recalls=recall,
             journal=journal,
             on_bad=on_bad.value,
             progress=progress,
@@ -82,6 +87,7 @@ def evidence_command(
     out().print(report.table(results, seed=seed))
 
 
+app.command("answers")(answers_command)
 app.command("speed")(speed_command)
 
 

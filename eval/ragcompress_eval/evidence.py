@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ragcompress import InputError, RagCompressError
+from ragcompress import Budget, InputError, RagCompressError
 from ragcompress.proxy.base import Progress
 
 from .bootstrap import Estimate, mean, pooled_auc, resample
@@ -48,24 +48,26 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One question, compressed by one method to every ratio.
+    """One question, compressed by one method to every budget.
 
     Attributes:
         scores: (S,), of the data's sentences; None where the method has none.
-        outcomes: by ratio; empty where it was refused.
+        outcomes: by budget; without those the method can't aim at, empty where it was refused.
         settings: of the method.
         refused: why the method could not do it; None where it could.
     """
 
     scores: FloatArray | None
-    outcomes: Mapping[float, Outcome]
+    outcomes: Mapping[Budget, Outcome]
     settings: Mapping[str, Any]
     refused: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` gives the same row back."""
         return {
-            "outcomes": [{"ratio": ratio, **asdict(o)} for ratio, o in self.outcomes.items()],
+            "outcomes": [
+                {"ratio": b.ratio, "recall": b.recall, **asdict(o)} for b, o in self.outcomes.items()
+            ],
             "refused": self.refused,
             "settings": dict(self.settings),
             "scores": None if self.scores is None else self.scores.tolist(),
@@ -75,7 +77,8 @@ class Row:
     def from_dict(cls, row: Mapping[str, Any]) -> Row:
         """The row that ``to_dict`` was made of."""
         outcomes = {
-            o["ratio"]: Outcome(**{k: v for k, v in o.items() if k != "ratio"}) for o in row["outcomes"]
+            Budget(None, o["ratio"], o["recall"]): Outcome(**{k: o[k] for k in Outcome.__slots__})
+            for o in row["outcomes"]
         }
         scores = None if row["scores"] is None else np.array(row["scores"], dtype=np.float64)
         return cls(scores, outcomes, row["settings"], row["refused"])
@@ -101,16 +104,18 @@ def run(
     methods: Mapping[str, Method],
     ratios: Sequence[float],
     *,
+    recalls: Sequence[float] = (),
     journal: Journal | None = None,
     on_bad: OnBad = "stop",
     progress: Progress = lambda done, total: None,
 ) -> list[Run]:
-    """Compress every question with every method to every ratio; what the journal holds is not done again.
+    """Compress every question with every method to every budget; what the journal holds is not done again.
 
     Args:
         examples: of one or more data sets.
         methods: by name; the first one is what ``summarise`` compares the others with.
-        ratios: shares of the tokens to keep; a question is scored once for all of them.
+        ratios: shares of the tokens to keep; a question is scored once for all budgets.
+        recalls: recalls to aim at, for methods whose scores are probabilities.
         journal: takes every row as soon as it is there.
         on_bad: what a question does that a method can't compress: ``stop`` raises, ``skip`` notes why.
         progress: called with (questions done, questions in all), counting each once per method.
@@ -122,6 +127,7 @@ def run(
         RagCompressError: says on which question which method failed.
     """
     journal = journal or Journal(None, settings={})
+    budgets = [*(Budget(ratio=r) for r in ratios), *(Budget(recall=r) for r in recalls)]
     datasets: dict[str, list[Example]] = {}
     for example in examples:
         datasets.setdefault(example.dataset, []).append(example)
@@ -131,7 +137,7 @@ def run(
         for name, method in methods.items():
             rows: list[Row] = []
             for example in members:
-                rows.append(_row(example, name, method, ratios, journal, on_bad))
+                rows.append(_row(example, name, method, budgets, journal, on_bad))
                 _check_settings(name, rows)
                 progress(next(done), total)
             runs.append(Run(dataset, name, tuple(members), tuple(rows)))
@@ -139,7 +145,7 @@ def run(
 
 
 def summarise(runs: Sequence[Run], *, seed: int) -> list[dict[str, Any]]:
-    """Turn runs into results: one per data set, method and ratio, ready for JSON.
+    """Turn runs into results: one per data set, method and budget, ready for JSON.
 
     Evidence and AUC are taken over the questions with at least one gold sentence (``n_evidence``), recall
     and all-evidence as means over questions, AUC over all their sentences together; ``answer_kept`` over
@@ -155,29 +161,30 @@ def summarise(runs: Sequence[Run], *, seed: int) -> list[dict[str, Any]]:
     first: dict[str, Run] = {}
     for one in runs:
         baseline = first.setdefault(one.dataset, one)
-        for ratio in _ratios(one):
-            found = estimates(one, ratio, seed=seed)
-            outcomes = [r.outcomes[ratio] for r in one.rows if r.refused is None]
-            result: dict[str, Any] = {"dataset": one.dataset, "scorer": one.scorer, "ratio": ratio}
+        for budget in _budgets(one):
+            found = estimates(one, budget, seed=seed)
+            outcomes = [r.outcomes[budget] for r in one.rows if r.refused is None]
+            result: dict[str, Any] = {"dataset": one.dataset, "scorer": one.scorer, "ratio": budget.ratio}
             result["n"] = len(outcomes)
             result |= {name: found[name].value if name in found else None for name in METRICS}
             result["ratio_kept"] = float(np.mean([o.ratio_kept for o in outcomes]))
             result["seconds"] = float(np.mean([o.seconds for o in outcomes]))
             result |= {name: found[name].value if name in found else None for name in MORE_METRICS}
+            result["recall"] = budget.recall
             result["n_evidence"] = sum(o.evidence_recall is not None for o in outcomes)
             result["n_answers"] = sum(o.answer_kept is not None for o in outcomes)
             result["n_nothing_fits"] = sum(not o.fits and not o.ratio_kept for o in outcomes)
             result["n_too_long"] = sum(not o.fits and o.ratio_kept > 0 for o in outcomes)
             result["n_refused"] = len(one.rows) - len(outcomes)
             result["ci"] = {name: list(e.interval()) for name, e in found.items()}
-            if baseline is not one:
-                result["versus"] = {"scorer": baseline.scorer, **_differences(one, baseline, ratio, seed)}
+            if baseline is not one and budget in _budgets(baseline):
+                result["versus"] = {"scorer": baseline.scorer, **_differences(one, baseline, budget, seed)}
             results.append(result)
     return results
 
 
 def estimates(
-    one: Run, ratio: float, *, seed: int, among: Sequence[bool] | None = None
+    one: Run, budget: Budget, *, seed: int, among: Sequence[bool] | None = None
 ) -> dict[str, Estimate]:
     """Estimate each metric that has at least one question.
 
@@ -186,7 +193,7 @@ def estimates(
     """
     looked = [r.refused is None for r in one.rows] if among is None else among
     pairs = [(e, r) for e, r, wanted in zip(one.examples, one.rows, looked, strict=True) if wanted]
-    outcomes, found = [r.outcomes[ratio] for _, r in pairs], {}
+    outcomes, found = [r.outcomes[budget] for _, r in pairs], {}
     recalls = np.array([o.evidence_recall for o in outcomes if o.evidence_recall is not None])
     if len(recalls):
         counts = resample(len(recalls), seed=seed)
@@ -214,8 +221,8 @@ def rows_of(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
             yield {**start, "scorer": one.scorer, **{k: shown[k] for k in ("outcomes", "refused")}}
 
 
-def _ratios(one: Run) -> list[float]:
-    """Ratios in the order asked for; none where every question was refused."""
+def _budgets(one: Run) -> list[Budget]:
+    """Those it could aim at, in the order asked for; none where every question was refused."""
     return next((list(r.outcomes) for r in one.rows if r.refused is None), [])
 
 
@@ -226,11 +233,11 @@ def _mask(example: Example) -> BoolArray:
     return mask
 
 
-def _differences(one: Run, baseline: Run, ratio: float, seed: int) -> dict[str, Any]:
+def _differences(one: Run, baseline: Run, budget: Budget, seed: int) -> dict[str, Any]:
     both = [a.refused is None and b.refused is None for a, b in zip(one.rows, baseline.rows, strict=True)]
     if not any(both):
         return {}
-    found, other = (estimates(r, ratio, seed=seed, among=both) for r in (one, baseline))
+    found, other = (estimates(r, budget, seed=seed, among=both) for r in (one, baseline))
     pairs = {name: found[name].minus(other[name]) for name in found if name in other}
     return {name: {"difference": e.value, "ci": list(e.interval())} for name, e in pairs.items()}
 
@@ -246,15 +253,15 @@ def _check_settings(name: str, rows: Sequence[Row]) -> None:
 
 
 def _row(
-    example: Example, name: str, method: Method, ratios: Sequence[float], journal: Journal, on_bad: OnBad
+    example: Example, name: str, method: Method, budgets: Sequence[Budget], journal: Journal, on_bad: OnBad
 ) -> Row:
     """The journal's row, or else a new one."""
     key = (name, example.id, fingerprint(example))
     if key in journal.rows:
         return Row.from_dict(journal.rows[key])
     try:
-        found = method.compress(example, [Target(ratio) for ratio in ratios])
-        row = Row(found.scores, _outcomes(example, found, ratios), found.settings)
+        found = method.compress(example, [Target(budget) for budget in budgets])
+        row = Row(found.scores, _outcomes(example, found, budgets), found.settings)
     except RagCompressError as error:
         if on_bad == "stop":
             raise RagCompressError(f"scorer {name!r}, question {example.id!r}: {error}") from error
@@ -263,8 +270,9 @@ def _row(
     return row
 
 
-def _outcomes(example: Example, found: Compressed, ratios: Sequence[float]) -> dict[float, Outcome]:
-    return {ratio: _outcome(example, c) for ratio, c in zip(ratios, found.contexts, strict=True)}
+def _outcomes(example: Example, found: Compressed, budgets: Sequence[Budget]) -> dict[Budget, Outcome]:
+    pairs = zip(budgets, found.contexts, strict=True)
+    return {budget: _outcome(example, context) for budget, context in pairs if context is not None}
 
 
 def _outcome(example: Example, context: Context) -> Outcome:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ragcompress import Budget, BudgetTooSmall, Compressor, Scorer, Tokenizer
+from ragcompress import Budget, BudgetTooSmall, Compressor, Scorer, Scores, Tokenizer
 from ragcompress.rendering import render
 from ragcompress.tokenizing import Counter, as_counter
 
@@ -17,9 +17,9 @@ from .metrics import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to compress to: kept ÷ original in tokens of rendered text, and the order of what is kept."""
+    """What to compress to, in tokens of rendered text, and the order of what is kept."""
 
-    ratio: float
+    budget: Budget
     order: str = "source"
 
 
@@ -48,12 +48,13 @@ class Compressed:
     """One question, compressed by one method.
 
     Attributes:
-        contexts: one per target, in their order.
+        contexts: one per target, in their order; None where the method can't aim at such a budget: a recall
+            needs probabilities.
         scores: (S,), of the data's sentences, higher is better; None where the method has none.
         settings: what the method was set to, JSON-able.
     """
 
-    contexts: tuple[Context, ...]
+    contexts: tuple[Context | None, ...]
     scores: FloatArray | None
     settings: Mapping[str, Any]
 
@@ -88,22 +89,26 @@ class ScorerMethod:
         start = time.perf_counter()
         scores = self._scorer.score(example.question, example.segmentation)
         seconds = time.perf_counter() - start
-        contexts = []
-        for target in targets:
-            compressor = Compressor(self._scorer, counter=self._counter, order=target.order)
-            start = time.perf_counter()
-            try:
-                found = compressor(
-                    example.question, example.segmentation, budget=Budget(ratio=target.ratio), scores=scores
-                )
-                text, kept, ratio, fits = found.text, found.selection.kept, found.ratio, True
-            except BudgetTooSmall:
-                # Nothing kept is this question's result, not the end of the run.
-                text, kept, ratio, fits = "", (), 0.0, False
-            took = time.perf_counter() - start
-            contexts.append(Context(text, kept, ratio, seconds + took, fits))
+        contexts = tuple(
+            None
+            if target.budget.recall is not None and not scores.calibrated
+            else self._context(example, target, scores, seconds)
+            for target in targets
+        )
         settings = {k: self._names.get(v, v) if isinstance(v, str) else v for k, v in scores.settings.items()}
-        return Compressed(tuple(contexts), scores.values, settings)
+        return Compressed(contexts, scores.values, settings)
+
+    def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
+        """Select and render; ``seconds`` is what scoring took."""
+        compressor = Compressor(self._scorer, counter=self._counter, order=target.order)
+        start = time.perf_counter()
+        try:
+            found = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)
+        except BudgetTooSmall:
+            # Nothing kept is this question's result, not the end of the run.
+            return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
+        seconds += time.perf_counter() - start
+        return Context(found.text, found.selection.kept, found.ratio, seconds, fits=True)
 
 
 def ours(

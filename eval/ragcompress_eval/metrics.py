@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -30,6 +31,41 @@ def normalise(text: str) -> str:
 def holds_answer(text: str, answers: Iterable[str]) -> bool:
     """Whether an answer occurs in the text, both normalised; anywhere, also within a longer word."""
     return any(answer in text for answer in answers if answer)
+
+
+def normalise_answer(text: str) -> str:
+    """As ``normalise``, without the articles *a*, *an* and *the*: what SQuAD's script compares.
+
+    Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (arXiv 1606.05250). Its
+    script knows ASCII's punctuation alone.
+    """
+    return " ".join(w for w in normalise(text).split() if w not in {"a", "an", "the"})
+
+
+def exact_match(prediction: str, answers: Iterable[str]) -> bool:
+    """Whether the prediction is one of the answers, both normalised as SQuAD does."""
+    return normalise_answer(prediction) in {normalise_answer(a) for a in answers}
+
+
+def f1(prediction: str, answers: Iterable[str]) -> float:
+    """Best overlap of words with an answer, in [0, 1]: SQuAD's F1, a Chinese or Japanese character a word."""
+    return max((_overlap(_answer_words(prediction), _answer_words(a)) for a in answers), default=0.0)
+
+
+def answer_in_output(prediction: str, answers: Iterable[str]) -> bool:
+    """Whether one of the answers occurs in the prediction, both normalised as SQuAD does."""
+    return holds_answer(normalise_answer(prediction), map(normalise_answer, answers))
+
+
+def _answer_words(text: str) -> Counter[str]:
+    return Counter(_CJK.sub(r" \g<0> ", normalise_answer(text)).split())
+
+
+def _overlap(found: Counter[str], wanted: Counter[str]) -> float:
+    if not found or not wanted:
+        return float(found == wanted)
+    common = (found & wanted).total()
+    return 2 * common / (found.total() + wanted.total())
 
 
 def words(text: str) -> list[str]:

@@ -70,7 +70,19 @@ ScorerNames = Annotated[
 Ratios = Annotated[
     list[float],
     typer.Option(
-        "--ratio", callback=check_ratios, metavar="R", help="Share of the tokens to keep, in (0, 1]."
+        "--ratio",
+        callback=check_ratios,
+        metavar="R",
+        help="Share of the tokens to keep, in (0, 1] (without --recall: 0.2).",
+    ),
+]
+Recalls = Annotated[
+    list[float],
+    typer.Option(
+        "--recall",
+        callback=check_ratios,
+        metavar="P",
+        help="Recall to aim at, in (0, 1]; for scorers whose scores are probabilities.",
     ),
 ]
 Limit = Annotated[

@@ -41,18 +41,52 @@ def table(results: Sequence[Mapping[str, Any]], *, seed: int) -> Table:
         if previous not in (None, r["dataset"]):
             result.add_section()
         previous = r["dataset"]
-        start = [r["dataset"], r["scorer"], f"{r['ratio']:g}", f"{r['ratio_kept']:.3f}"]
-        cells = [_cell(r, name) for name in METRICS]
+        start = [r["dataset"], r["scorer"], _budget(r), f"{r['ratio_kept']:.3f}"]
+        cells = [_cell(r, name, r.get("versus", {})) for name in METRICS]
         result.add_row(*start, str(r["n"]), *cells, f"{r['seconds']:.3f}")
     return result
 
 
-def _cell(result: Mapping[str, Any], metric: str) -> str:
+def answers_table(results: Sequence[Mapping[str, Any]], *, seed: int) -> Table:
+    """Lay out results of ``answers.summarise``; a star marks a difference from the full context."""
+    caption = (
+        f"[low, high]: {LEVEL:.0%} interval, bootstrap over questions ({N_RESAMPLES} resamples, seed {seed})"
+        "\n*: the interval of the paired difference from the full context leaves out 0"
+    )
+    result = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    grouped = "position" in results[0] if results else False
+    for heading in ("dataset", *(["position"] if grouped else []), "context"):
+        result.add_column(heading, overflow="fold")
+    for heading in ("ratio", "kept", "n", "refused", "F1", "EM", "answer in output", "evidence"):
+        result.add_column(heading, justify="right", overflow="fold")
+    previous = None
+    for r in results:
+        if previous not in (None, r["dataset"]):
+            result.add_section()
+        previous = r["dataset"]
+        position = [f"{r['position']:.2f}"] if grouped else []
+        ratio = "–" if r["ratio"] is None else f"{r['ratio']:g}"
+        label = f"{r['scorer']}, {r['order']}" if r["context"] == "compressed" else r["context"]
+        numbers = [_number(r["ratio_kept"]), str(r["n"]), str(r["n_refused"])]
+        cells = [_cell(r, name, r["versus"].get("full", {})) for name in ("f1", "em", "answer_in_output")]
+        result.add_row(r["dataset"], *position, label, ratio, *numbers, *cells, _number(r["evidence"]))
+    return result
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _budget(result: Mapping[str, Any]) -> str:
+    return f"recall {result['recall']:g}" if result["ratio"] is None else f"{result['ratio']:g}"
+
+
+def _cell(result: Mapping[str, Any], metric: str, versus: Mapping[str, Any]) -> str:
     value = result[metric]
     if value is None:
         return "–"
     low, high = result["ci"][metric]
-    difference = result.get("versus", {}).get(metric)
+    difference = versus.get(metric)
     star = "*" if difference and not difference["ci"][0] <= 0 <= difference["ci"][1] else " "
     return f"{value:.3f}{star} [{low:.2f}, {high:.2f}]"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from ragcompress_eval import cli, data, evidence, methods, provenance
 
@@ -21,20 +20,6 @@ CONTRACT = (
     "seconds",
 )  # fmt: skip
 FREE = ("--scorer", "bm25", "--scorer", "lead", "--scorer", "random")
-
-
-@pytest.fixture
-def proxy(tmp_path: Path) -> str:
-    """A model folder of which only the tokenizer is real: enough for scorers that need no proxy."""
-    folder = tmp_path / "tiny-model"
-    folder.mkdir()
-    alphabet = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(alphabet, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text("{}", encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"no weights")
-    return str(folder)
 
 
 def evaluate(*arguments: object) -> int:

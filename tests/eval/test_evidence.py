@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from ragcompress import InputError, RagCompressError, Scores, Segmentation
+from ragcompress import Budget, InputError, RagCompressError, Scores, Segmentation
 from ragcompress.errors import ModelError
 from ragcompress.proxy.base import Progress
 from ragcompress.scorers import make
@@ -118,7 +118,7 @@ def test_auc_is_pooled_over_the_questions_with_evidence(examples: tuple[Example,
             values.append(row.scores)
             gold.append(np.isin(np.arange(len(row.scores)), example.gold))
     expected = auc(np.concatenate(values), np.concatenate(gold))
-    assert estimates(one, 0.5, seed=0)["auc"].value == pytest.approx(expected)
+    assert estimates(one, Budget(ratio=0.5), seed=0)["auc"].value == pytest.approx(expected)
 
 
 def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, ...]) -> None:
@@ -219,3 +219,23 @@ def test_a_method_that_refuses_everything_has_no_result(examples: tuple[Example,
     runs = run(examples[:2], ours({"failing": Failing()}, counter=words), [0.5], on_bad="skip")
     assert summarise(runs, seed=0) == []
     assert [r["refused"] for r in rows_of(runs)] == ["out of ideas"] * 2
+
+
+class Certain(Oracle):
+    """Gives probabilities."""
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        found = super().score(question, segmentation)
+        return Scores(np.clip(found.values, 0.01, 0.9), "certain", calibrated=True)
+
+
+def test_a_recall_is_aimed_at_where_there_are_probabilities(examples: tuple[Example, ...]) -> None:
+    methods = ours({"certain": Certain(examples), "bm25": make("bm25")}, counter=words)
+    results = summarise(run(examples[:4], methods, [0.5], recalls=[0.9]), seed=0)
+    assert [(r["scorer"], r["ratio"], r["recall"]) for r in results] == [
+        ("certain", 0.5, None),
+        ("certain", None, 0.9),
+        ("bm25", 0.5, None),
+    ]
+    assert results[1]["evidence_all"] == 1.0
+    assert results[1]["ratio_kept"] < 0.5

@@ -1,0 +1,139 @@
+"""Readers: what answers a question from a context, seen alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ragcompress import InputError, MissingExtra, ModelError, Tokenizer
+from ragcompress.quiet import no_transformers_bar
+
+MAX_ANSWER_TOKENS = 32
+_INSTRUCTION = "Answer the question from the documents, in as few words as possible, without explanation."
+_CONTENT = "content goes here"
+
+
+class Reader(Protocol):
+    """Answers questions, the same way every time.
+
+    Attributes:
+        settings: what its answers rest on, JSON-able, without paths and addresses.
+    """
+
+    settings: Mapping[str, Any]
+
+    def answer(self, question: str, context: str) -> str:
+        """Answer from a context.
+
+        Raises:
+            InputError: if question and context are longer than the reader's window.
+            RagCompressError: if it can't be asked.
+        """
+        ...
+
+
+def prompt(question: str, context: str) -> str:
+    """What every reader is asked: instruction, documents, question."""
+    return f"{_INSTRUCTION}\n\nDocuments:\n\n{context}\n\nQuestion: {question}"
+
+
+def first_line(text: str) -> str:
+    """The answer within what was generated: its first line that is not blank."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+class TransformersReader:
+    """A causal language model on disk, decoded greedily in float32, on a GPU where there is one.
+
+    The model's chat template is used where it has one, else the prompt with ``Answer:`` behind it. Questions
+    and documents are plain text to it: a special token's name in them is no special token.
+
+    Args:
+        folder: of the model; nothing is fetched, and no code of its own is run.
+        name, fingerprint: of the model, for the results.
+
+    Raises:
+        MissingExtra: without torch and transformers.
+        ModelError: if it can't be loaded.
+    """
+
+    def __init__(
+        self, folder: Path, *, name: str, fingerprint: str, max_answer_tokens: int = MAX_ANSWER_TOKENS
+    ) -> None:
+        try:
+            import torch
+            import transformers
+        except ImportError as error:
+            raise MissingExtra("a reader on this machine", "torch") from error
+        self._torch, self._max_new = torch, max_answer_tokens
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            with no_transformers_bar():
+                tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+                model = transformers.AutoModelForCausalLM.from_pretrained(
+                    folder, dtype=torch.float32, local_files_only=True
+                )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ModelError(f"{folder} can't be loaded as a reader: {error}") from error
+        self._model = model.to(device).eval()
+        self._window = int(getattr(model.config, "max_position_embeddings", 0) or tokenizer.model_max_length)
+        ends = _end_ids(tokenizer, model)
+        # Of our own, so that what the folder says about sampling doesn't count.
+        self._model.generation_config = transformers.GenerationConfig(
+            do_sample=False, max_new_tokens=max_answer_tokens, eos_token_id=ends, pad_token_id=ends[0]
+        )
+        self._plain, self._tokenizer = Tokenizer.from_folder(folder), tokenizer
+        self._before, self._after = _frame(tokenizer)
+        self.settings: Mapping[str, Any] = {
+            "kind": "transformers",
+            "model": name,
+            "fingerprint": fingerprint,
+            "window": self._window,
+            "precision": "float32",
+            "device": device,
+            "max_answer_tokens": max_answer_tokens,
+            "chat_template": bool(tokenizer.chat_template),
+        }
+
+    def answer(self, question: str, context: str) -> str:
+        """Answer greedily; the answer ends with its first line."""
+        ids = [*self._before, *self._plain.encode([prompt(question, context)])[0], *self._after]
+        if len(ids) + self._max_new > self._window:
+            raise InputError(
+                f"question and context are {len(ids)} tokens with the instruction; the reader reads "
+                f"{self._window}, {self._max_new} of them its answer"
+            )
+        tensor = self._torch.tensor([ids], device=self._model.device)
+        with self._torch.inference_mode():
+            out = self._model.generate(tensor, attention_mask=self._torch.ones_like(tensor))
+        return first_line(str(self._tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)))
+
+
+def _end_ids(tokenizer: Any, model: Any) -> list[int]:
+    """All ids that end an answer, as the model's folder says."""
+    found: list[int] = []
+    for value in (tokenizer.eos_token_id, model.generation_config.eos_token_id, model.config.eos_token_id):
+        found += value if isinstance(value, list) else [value]
+    ends = list(dict.fromkeys(i for i in found if isinstance(i, int)))
+    if not ends:
+        raise ModelError("the model's folder doesn't say which token ends a text")
+    return ends
+
+
+def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Token ids before and behind the prompt."""
+
+    def encode(text: str) -> list[int]:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    if not tokenizer.chat_template:
+        begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        return begin, encode("\nAnswer:")
+    messages = [{"role": "user", "content": _CONTENT}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    before, found, after = str(text).partition(_CONTENT)
+    if not found:
+        raise ModelError("the model's chat template leaves out what the user says")
+    return encode(before), encode(after)

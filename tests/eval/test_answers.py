@@ -1,0 +1,187 @@
+"""``answers``: what the reader gets, what its answers are worth, and that nothing asked is asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from http_server import said, serving
+
+from ragcompress import InputError, RagCompressError, Scores, Segmentation
+from ragcompress_eval import cli, metrics
+from ragcompress_eval.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
+from ragcompress_eval.data import Example, read
+from ragcompress_eval.journal import Journal
+from ragcompress_eval.methods import full_text, head, ours
+
+SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
+
+
+def count(text: str) -> int:
+    return len(text.split())
+
+
+class Finder:
+    """Says the answer if the context holds it; refuses contexts longer than its window."""
+
+    settings: ClassVar[Mapping[str, Any]] = {"kind": "finder"}
+
+    def __init__(self, examples: tuple[Example, ...], window: int = 10_000, breaks_at: int = -1) -> None:
+        self.answers = {e.question: e.answers[0] for e in examples}
+        self.window, self.breaks_at = window, breaks_at
+        self.asked: list[tuple[str, str]] = []
+
+    def answer(self, question: str, context: str) -> str:
+        if len(self.asked) == self.breaks_at:
+            raise RagCompressError("the line is dead")
+        if count(context) > self.window:
+            raise InputError("too long")
+        self.asked.append((question, context))
+        return self.answers[question] if self.answers[question] in context else "no idea"
+
+
+class Knowing:
+    name: ClassVar[str] = "knowing"
+    needs_proxy: ClassVar[bool] = False
+
+    def __init__(self, examples: tuple[Example, ...]) -> None:
+        self.gold = {e.question: e.gold for e in examples}
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Any = None) -> Scores:
+        values = np.linspace(0.1, 0, len(segmentation.sentences))
+        values[list(self.gold[question])] += 1
+        return Scores(values, self.name)
+
+
+@pytest.fixture
+def examples() -> tuple[Example, ...]:
+    return tuple(e for e in read([SAMPLE])[0].examples if e.gold and e.dataset == "fable")
+
+
+def setup(examples: tuple[Example, ...], reader: Finder, *orders: str) -> Setup:
+    methods = ours({"knowing": Knowing(examples)}, counter=count)
+    return Setup(methods, reader, count, conditions(list(methods), [0.4], orders or ("source",)))
+
+
+def test_every_context_is_what_it_says(examples: tuple[Example, ...]) -> None:
+    reader = Finder(examples)
+    rows = run(examples, setup(examples, reader, "source", "best-last"))
+    contexts = [[c for q, c in reader.asked if q == e.question] for e in examples]
+    for example, (full, truncated, source, best_last) in zip(examples, contexts, strict=True):
+        limit = int(0.4 * count(full))
+        assert full == full_text(example)
+        assert full.startswith(truncated)
+        assert count(truncated) <= limit < count(full)
+        assert count(source) <= limit
+        assert sorted(source.split()) == sorted(best_last.split()) or count(best_last) <= limit
+    for found in rows.values():
+        assert all(r.prediction for r in found)
+    full_rows = rows[Condition("full")]
+    assert all(r.evidence == r.ratio_kept == 1 for r in full_rows)
+    assert all(r.f1 == r.em == r.answer_in_output for r in full_rows)
+
+
+def test_results_pair_with_full_and_truncated(examples: tuple[Example, ...]) -> None:
+    rows = run(examples, setup(examples, Finder(examples)))
+    full, truncated, compressed = summarise(examples, rows, seed=0)
+    assert full["versus"] == {}
+    assert list(truncated["versus"]) == ["full"]
+    assert list(compressed["versus"]) == ["full", "truncated"]
+    assert compressed["f1"] > truncated["f1"]
+    for metric in ("f1", "em", "answer_in_output"):
+        difference = compressed["versus"]["truncated"][metric]["difference"]
+        assert difference == pytest.approx(compressed[metric] - truncated[metric])
+    json.dumps([full, truncated, compressed, *rows_of(examples, rows)], allow_nan=False)
+
+
+def test_what_is_longer_than_the_window_is_refused(examples: tuple[Example, ...]) -> None:
+    window = max(count(full_text(e)) for e in examples) - 1
+    with pytest.raises(RagCompressError, match=r"question 'fable-\d': too long"):
+        run(examples, setup(examples, Finder(examples, window)))
+    rows = run(examples, setup(examples, Finder(examples, window)), on_bad="skip")
+    full, _, compressed = summarise(examples, rows, seed=0)
+    assert 0 < full["n_refused"] < len(examples)
+    assert full["n"] + full["n_refused"] == compressed["n"] == len(examples)
+    assert compressed["versus"]["full"]["n"] == full["n"]
+
+
+def test_a_dead_reader_ends_the_run_and_the_rest_is_asked_later(
+    examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+
+    def timeless(rows: Rows) -> object:
+        return [[replace(r, seconds=0.0) for r in found] for found in rows.values()]
+
+    whole = run(examples, setup(examples, Finder(examples)))
+    first, second = Finder(examples, breaks_at=4), Finder(examples)
+    with (
+        Journal(path, settings={}) as journal,
+        pytest.raises(RagCompressError, match="the line is dead"),
+    ):
+        run(examples, setup(examples, first), journal=journal, on_bad="skip")
+    with Journal(path, settings={}, resume=True) as journal:
+        resumed = run(examples, setup(examples, second), journal=journal, on_bad="skip")
+    assert len(first.asked) + len(second.asked) == 3 * len(examples)
+    assert timeless(resumed) == timeless(whole)
+
+
+def test_the_head_is_the_longest_that_fits() -> None:
+    assert head("one two three", 2, count) == "one two "
+    assert head("one two", 2, count) == "one two"
+    assert head("one", 0, count) == ""
+
+
+def test_scores_of_answers() -> None:
+    answers = ("the Corvo Prize", "Corvo")
+    assert metrics.exact_match("Corvo prize!", answers)
+    assert not metrics.exact_match("Corvo prizes", answers)
+    assert metrics.f1("a big Corvo Prize", answers) == pytest.approx(2 * 2 / (3 + 2))
+    assert metrics.f1("nothing", answers) == 0
+    assert metrics.f1("", answers) == metrics.f1("", ()) == 0
+    assert metrics.f1("林白", ("林白露",)) == pytest.approx(4 / 5)
+    assert metrics.answer_in_output("It was the corvo-less one", answers)
+    assert not metrics.answer_in_output("", answers)
+    assert metrics.f1("The", ("a",)) == 1  # as SQuAD's script has it: both are empty
+
+
+def test_the_command_line_asks_a_server_and_goes_on(
+    tmp_path: Path,
+    proxy: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out.json"
+    broken = (401, {}, b'{"error": "no more"}')
+    common = [
+        "answers",
+        str(SAMPLE),
+        "--limit",
+        "2",
+        "--scorer",
+        "bm25",
+        "--proxy",
+        proxy,
+        "--json",
+        str(out),
+    ]
+    with serving(*[said("1931")] * 4, broken, said("1931"), said("1931")) as server:
+        command = [*common, "--reader", server.url, "--model", "m", "--order", "edges", "--ratio", "0.5"]
+        assert cli.main(command) == 1
+        assert "the reader can't be asked, status 401: no more" in capsys.readouterr().err
+        assert cli.main([*command, "--resume"]) == 0
+        assert len(server.requests) == 7
+    content = json.loads(out.read_text(encoding="utf-8"))
+    assert [(r["context"], r["n"]) for r in content["results"]] == [
+        ("full", 2), ("truncated", 2), ("compressed", 2),
+    ]  # fmt: skip
+    assert content["results"][0]["em"] == 0.5
+    assert content["provenance"]["settings"]["reader"]["model"] == "m"
+    assert len(content["rows"]) == 6
+    assert str(server.port) not in out.read_text(encoding="utf-8")
+    for wrong in (["--reader", server.url], ["--model", "m"], ["--order", "backwards"]):
+        assert cli.main([*common, *wrong]) == 2
