@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from .data import Piece, Scores, Segmentation, Selection
+from .data import Document, Piece, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
 from .layout import Layout
 
@@ -67,11 +67,13 @@ class CompressedContext:
 
         def place(index: int) -> dict[str, Any]:
             s = sentences[index]
+            document = documents[s.document]
             return {
                 "document": s.document,
-                "source": documents[s.document].metadata.get("source", documents[s.document].id),
+                "source": document.metadata.get("source", document.id),
                 "start_char": s.start_char,
                 "end_char": s.end_char,
+                "location": _location(document, s),
                 "score": float(values[index]),
             }
 
@@ -93,3 +95,9 @@ class CompressedContext:
         if self.passthrough is not None:
             result["passthrough"] = self.passthrough
         return result
+
+
+def _location(document: Document, sentence: Sentence) -> dict[str, Any] | None:
+    """The sentence's place in its file, as JSON; None where there is no file or the way back is not known."""
+    place = document.place(sentence.start_char, sentence.end_char)
+    return None if place is None else {"cite": place.cite(document.source or ""), **asdict(place)}

@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .places import Place, Places
 
-Kind = Literal["prose", "code", "table", "list item", "heading"]
+Kind = Literal["prose", "code", "table", "table header", "table row", "list item", "heading"]
+Syntax = Literal["markdown", "code", "csv"]
 Reason = Literal["over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents"]
 FloatArray = NDArray[np.float64]
 
@@ -30,12 +32,18 @@ class Document:
 
     ``id`` may repeat or be missing: everything in ragcompress maps by position. ``metadata`` is carried
     along untouched (and held read-only; the caller's mapping is never written to).
+
+    Attributes:
+        syntax: what its blocks are found by: ``markdown`` (plain text too), source ``code``, or ``csv``.
+        places: the way back to pages or lines of its file, where it was read from one.
     """
 
     text: str
     title: str | None = None
     id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    syntax: Syntax = "markdown"
+    places: Places | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("text", self.text), ("title", self.title), ("id", self.id)):
@@ -50,7 +58,23 @@ class Document:
             ) from None
         if not isinstance(self.metadata, Mapping):
             raise InputError(f"Document.metadata must be a mapping, got {type(self.metadata).__name__}")
+        if self.syntax not in get_args(Syntax):
+            raise InputError(
+                f"Document.syntax must be one of {', '.join(get_args(Syntax))}, not {self.syntax!r}"
+            )
+        if not (self.places is None or isinstance(self.places, Places)):
+            raise InputError(f"Document.places must be Places, got {type(self.places).__name__}")
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @property
+    def source(self) -> str | None:
+        """What results call it: ``metadata["source"]``, else its id."""
+        source = self.metadata.get("source", self.id)
+        return None if source is None else str(source)
+
+    def place(self, start: int, end: int) -> Place | None:
+        """Where ``text[start:end]`` stands in its file, if that is known."""
+        return None if self.places is None else self.places.at(start, end)
 
 
 @dataclass(frozen=True, slots=True)

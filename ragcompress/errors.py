@@ -10,6 +10,7 @@ RagCompressError
 ├── ProbeMismatch         (ValueError)    a probe that was trained on another proxy or template
 ├── CompressionTimeout    (TimeoutError)  a call took longer than it was given
 └── DataError             (OSError)       a file that can't be read or written
+    └── UnreadableFile                    one that is there, but holds no text that can be had; says why
 """
 
 from __future__ import annotations
@@ -86,6 +87,18 @@ class CompressionTimeout(RagCompressError, TimeoutError):
 
 class DataError(RagCompressError, OSError):
     """A file that can't be read or written."""
+
+
+class UnreadableFile(DataError):
+    """A file that is there, but from which no text can be had.
+
+    Attributes:
+        reason: two or three words for a summary: ``encrypted``, ``broken``, ``without text``, ``too large`` …
+    """
+
+    def __init__(self, name: str, reason: str, details: str) -> None:
+        self.reason = reason
+        super().__init__(f"{name} {details}")
 
 
 DEBUG = "RAGCOMPRESS_DEBUG"
