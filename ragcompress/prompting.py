@@ -113,7 +113,7 @@ def cut_passages(
     if max_tokens < 1:
         raise InputError(f"passages of {max_tokens} tokens are not possible")
     sentences = segmentation.sentences
-    encoded = tokenizer.encode([_piece(segmentation, i) for i in range(len(sentences))])
+    encoded = tokenizer.encode([sentence_piece(segmentation, i) for i in range(len(sentences))])
     titles = [template.title.format(title=d.title) if d.title else "" for d in segmentation.documents]
     heads = [
         list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])
@@ -125,7 +125,7 @@ def cut_passages(
         stop = first
         while stop < len(sentences) and sentences[stop].document == document:
             stop += 1
-        parts = [p for i in range(first, stop) for p in _parts(i, encoded[i], max_tokens)]
+        parts = [p for i in range(first, stop) for p in cut_parts(i, encoded[i], max_tokens)]
         passages += [_passage(document, heads[document], group) for group in _groups(parts, max_tokens)]
         first = stop
     return tuple(passages)
@@ -136,14 +136,15 @@ def join(passage: Passage, tail: Tail) -> Prompt:
     return Prompt(passage.prefix, tail.ids, passage.spans, passage.sentences, tail.rows, tail.row_names)
 
 
-def _piece(segmentation: Segmentation, index: int) -> str:
+def sentence_piece(segmentation: Segmentation, index: int) -> str:
     """A sentence with the white space before it, so that pieces tile the passage; none at the very start."""
     gap = segmentation.gap_before(index)
     first = not index or segmentation.sentences[index - 1].document != segmentation.sentences[index].document
     return ("" if first else gap) + segmentation.sentences[index].text
 
 
-def _parts(index: int, ids: list[int], max_tokens: int) -> list[tuple[int, list[int]]]:
+def cut_parts(index: int, ids: list[int], max_tokens: int) -> list[tuple[int, list[int]]]:
+    """The sentence's ids with its index; cut evenly where they are more than ``max_tokens``."""
     if len(ids) <= max_tokens:
         return [(index, ids)]
     size = ceil(len(ids) / ceil(len(ids) / max_tokens))

@@ -52,6 +52,10 @@ class Tokenizer:
         batch = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in batch]
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of token ids."""
+        return self._backend.decode(list(ids), skip_special_tokens=False)
+
     def count(self, text: str) -> int:
         """Return the number of tokens of one text."""
         return len(self._backend.encode(text, add_special_tokens=False).ids)

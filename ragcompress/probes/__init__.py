@@ -2,7 +2,7 @@
 
 A probe is two files, ``NAME.safetensors`` (the numbers) and ``NAME.json`` (its card: format version, proxy
 and its weight hash, template, layers, rows, features, training data, metrics). The probes in this folder
-ship with the package.
+ship with the package. A card names the scorer that reads the numbers; without one it is the default scorer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,19 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ..errors import DataError, ProbeMismatch
-from ..prompting import Template
 from ..proxy.base import ProxyInfo
 
 FORMAT = 1
+DEFAULT_SCORER = "passage-probe"
 _FOLDER = Path(__file__).parent
+
+
+class Wording(Protocol):
+    """A template, as far as a probe knows it."""
+
+    def fingerprint(self) -> str:
+        """Return hex digits that change with any wording."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,8 @@ class ProbeWeights:
     Attributes:
         arrays: the head's numbers by name, float32; what they mean is the scorer's business.
         card: everything else, JSON-able; the keys read here are ``format``, ``proxy`` (``name``,
-            ``fingerprint``), ``template``, ``n_layers``, ``n_heads``, ``rows``, ``passage_tokens``.
+            ``fingerprint``), ``template``, ``n_layers``, ``n_heads``, ``rows``, ``passage_tokens``,
+            ``scorer``.
     """
 
     arrays: Mapping[str, NDArray[np.float32]]
@@ -49,18 +58,25 @@ class ProbeWeights:
         """Longest passage in tokens, as trained."""
         return int(self.card["passage_tokens"])
 
-    def check(self, proxy: ProxyInfo, template: Template) -> None:
-        """Refuse to be used with another proxy or template than it was trained with.
+    @property
+    def scorer(self) -> str:
+        """Name of the scorer that it was trained for."""
+        return str(self.card.get("scorer", DEFAULT_SCORER))
+
+    def check(self, proxy: ProxyInfo, template: Wording, scorer: str = DEFAULT_SCORER) -> None:
+        """Refuse to be used with another scorer, proxy or template than it was trained for.
 
         Raises:
-            ProbeMismatch: says which of the two differs.
+            ProbeMismatch: says which of them differs.
         """
+        if self.scorer != scorer:
+            raise ProbeMismatch(f"the probe was trained for the scorer {self.scorer!r}, not for {scorer!r}")
         trained = self.card["proxy"]
         if trained["fingerprint"] != proxy.fingerprint:
             raise ProbeMismatch(
                 f"the probe was trained for {trained['name']!r} (weights {trained['fingerprint'][:12]}…), "
                 f"not for {proxy.name!r} ({proxy.fingerprint[:12]}…); train one with: "
-                f"ragcompress train --proxy {proxy.name}"
+                f"ragcompress train --proxy {proxy.name} --scorer {scorer}"
             )
         if self.card["template"] != template.fingerprint():
             raise ProbeMismatch(
@@ -98,18 +114,18 @@ def load(path: Path) -> ProbeWeights:
     return ProbeWeights(arrays, card)
 
 
-def shipped_for(proxy: ProxyInfo) -> ProbeWeights:
-    """Return the shipped probe that was trained on this proxy's weights.
+def shipped_for(proxy: ProxyInfo, scorer: str = DEFAULT_SCORER) -> ProbeWeights:
+    """Return the shipped probe that was trained for a scorer on this proxy's weights.
 
     Raises:
         ProbeMismatch: if there is none; says how to train one.
     """
     for path in sorted(_FOLDER.glob("*.json")):
         probe = load(path)
-        if probe.card["proxy"]["fingerprint"] == proxy.fingerprint:
+        if (probe.card["proxy"]["fingerprint"], probe.scorer) == (proxy.fingerprint, scorer):
             return probe
     raise ProbeMismatch(
-        f"no probe ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…); train one with "
-        f"`ragcompress train FILE… --proxy {proxy.name} -o PROBE` and pass it as --probe, "
-        "or choose a scorer that needs no training: raw-attention, bm25"
+        f"no probe for {scorer!r} ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…); train one "
+        f"with `ragcompress train FILE… --scorer {scorer} --proxy {proxy.name} -o PROBE` and pass it as "
+        "--probe, or choose a scorer that needs no training: raw-attention, bm25"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..data import Attention
 from ..prompting import Prompt
@@ -35,6 +35,10 @@ class ProxyInfo:
     backend: str
     precision: str
 
+    def settings(self) -> dict[str, str]:
+        """Return what a result should say of the proxy."""
+        return {"proxy": self.name, "backend": self.backend, "precision": self.precision}
+
 
 class Proxy(Protocol):
     """A frozen causal language model whose query rows can be read. Safe to use from several threads."""
@@ -56,5 +60,18 @@ class Proxy(Protocol):
 
         Raises:
             InputError: if a prompt is longer than ``info.max_tokens``, or ``n_layers`` is not in 1 … L.
+        """
+        ...
+
+
+@runtime_checkable
+class NextToken(Protocol):
+    """What a proxy may do besides: say how a prompt goes on. Scorers that need it say so."""
+
+    def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
+        """Return the id that the whole model, with its language-model head, finds most probable next.
+
+        Raises:
+            InputError: if a prompt is longer than the proxy reads.
         """
         ...

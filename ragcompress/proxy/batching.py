@@ -34,9 +34,7 @@ def probe_in_batches(
     """
     if not 1 <= n_layers <= info.n_layers:
         raise InputError(f"n_layers must be 1 … {info.n_layers}, got {n_layers}")
-    for p in prompts:
-        if len(p) > info.max_tokens:
-            raise InputError(f"a prompt of {len(p)} tokens; {info.name} reads at most {info.max_tokens}")
+    check_lengths(prompts, info)
     found: dict[int, Attention] = {}
     for batch in batches(prompts, batch_tokens):
         chosen = [prompts[i] for i in batch]
@@ -47,6 +45,17 @@ def probe_in_batches(
         if progress:
             progress(len(found), len(prompts))
     return [found[i] for i in range(len(prompts))]
+
+
+def check_lengths(prompts: Sequence[Prompt], info: ProxyInfo) -> None:
+    """Refuse a prompt that is longer than the proxy reads.
+
+    Raises:
+        InputError: says how long it is.
+    """
+    for p in prompts:
+        if len(p) > info.max_tokens:
+            raise InputError(f"a prompt of {len(p)} tokens; {info.name} reads at most {info.max_tokens}")
 
 
 def batches(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[int]]:

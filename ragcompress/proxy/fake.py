@@ -9,13 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer as Backend
-from tokenizers import models, processors
+from tokenizers import decoders, models, processors
 
 from ..data import Attention
 from ..errors import InputError
 from ..prompting import Prompt, Span
 from ..tokenizing import Tokenizer
 from .base import Progress, ProxyInfo
+from .batching import check_lengths
 
 _BEGIN = 256  # ids below are bytes
 _PER_TOKEN = 1e-3
@@ -34,21 +35,27 @@ class FakeProxy:
     The weights divided by their sum are the attention. Gains rise evenly over layers and heads up to 1, so no
     two heads agree. Words are runs of word characters, lower-cased. Safe to share between threads.
 
+    Every prompt goes on with ``says``, byte by byte, and then with line breaks.
+
     Args:
         n_layers, n_heads: L and H.
         max_tokens: longest prompt.
+        says: what the model would write.
 
     Raises:
         InputError: if one of them is less than 1.
     """
 
-    def __init__(self, *, n_layers: int = 2, n_heads: int = 2, max_tokens: int = 2048) -> None:
+    def __init__(
+        self, *, n_layers: int = 2, n_heads: int = 2, max_tokens: int = 2048, says: str = " yes"
+    ) -> None:
         if min(n_layers, n_heads, max_tokens) < 1:
             raise InputError("n_layers, n_heads and max_tokens must be at least 1")
         shape = f"{n_layers}x{n_heads}"
         self._info = ProxyInfo("fake", f"fake-{shape}", n_layers, n_heads, max_tokens, "fake", "float32")
         self._tokenizer = Tokenizer(_byte_tokenizer())
         self._gains = np.arange(1, n_layers * n_heads + 1).reshape(n_layers, n_heads) / (n_layers * n_heads)
+        self._says = says.encode()
         self._prompts: list[Prompt] = []
         self._lock = threading.Lock()
 
@@ -74,9 +81,7 @@ class FakeProxy:
         """See ``Proxy.probe``."""
         if not 1 <= n_layers <= self.info.n_layers:
             raise InputError(f"n_layers must be 1 … {self.info.n_layers}, got {n_layers}")
-        for p in prompts:
-            if len(p) > self.info.max_tokens:
-                raise InputError(f"a prompt of {len(p)} tokens; the fake reads {self.info.max_tokens}")
+        check_lengths(prompts, self.info)
         with self._lock:
             self._prompts.extend(prompts)
         read = []
@@ -85,6 +90,17 @@ class FakeProxy:
             if progress:
                 progress(len(read), len(prompts))
         return read
+
+    def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
+        """See ``NextToken.next_tokens``."""
+        check_lengths(prompts, self.info)
+        return [self._next(bytes(i % _BEGIN for i in p.prefix + p.tail)) for p in prompts]
+
+    def _next(self, text: bytes) -> int:
+        for done in range(len(self._says), 0, -1):
+            if text.endswith(self._says[:done]):
+                return (self._says + b"\n")[done]
+        return (self._says + b"\n")[0]
 
     def _read(self, prompt: Prompt, n_layers: int) -> Attention:
         n_tokens = np.array([end - start for start, end in prompt.spans], dtype=np.int64)
@@ -114,6 +130,7 @@ def _words(ids: tuple[int, ...], span: Span) -> frozenset[str]:
 def _byte_tokenizer() -> Backend:
     """BPE without merges: every character falls back to its bytes, and the id of a byte is its value."""
     backend = Backend(models.BPE({f"<0x{b:02X}>": b for b in range(_BEGIN)}, [], byte_fallback=True))
+    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     backend.add_special_tokens(["<|begin|>"])
     backend.post_processor = processors.TemplateProcessing(
         single="<|begin|> $A", special_tokens=[("<|begin|>", _BEGIN)]

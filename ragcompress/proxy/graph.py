@@ -108,9 +108,13 @@ def _llama3(inverse: NDArray[np.float64], rope: Mapping[str, Any]) -> NDArray[np
 class GraphBuilder:
     """Collects nodes; one method per part of a layer. Weights are named, and stored outside the graph."""
 
-    def __init__(self, shape: Shape, n_layers: int, biased: bool) -> None:
-        """Prepare for the first ``n_layers`` layers; ``biased`` models have q, k and v biases."""
-        self.shape, self.n_layers, self.biased = shape, n_layers, biased
+    def __init__(self, shape: Shape, n_layers: int, biased: bool, whole: bool = False) -> None:
+        """Prepare for the first ``n_layers`` layers; ``biased`` models have q, k and v biases.
+
+        With ``whole`` the last layer is finished too; its output is ``hidden`` (B, T, hidden), and it has
+        inputs and outputs for its values like the others.
+        """
+        self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.weights: list[str] = []
@@ -179,7 +183,7 @@ class GraphBuilder:
         flat = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(-1), axis=0)
         rows = self.op("MatMul", "row_weights", self.op("Reshape", weights, flat))  # (B, H, R, P+T)
         self.op_named("MatMul", f"mass_{layer}", rows, "pool")
-        if layer == self.n_layers - 1:
+        if layer == self.n_layers - 1 and not self.whole:
             return None
         value = self.project(x, layer, "v", s.n_key_heads)
         self.op_named("Identity", f"value_{layer}", value)
@@ -212,6 +216,7 @@ class GraphBuilder:
                 return
             h = self.op("Add", h, self.op("MatMul", out, self.weight(f"{layer}.o")))
             h = self.op("Add", h, self.feed_forward(self.norm(h, f"{layer}.norm2"), layer))
+        self.op_named("Identity", "hidden", h)
 
     def model(self, locations: Mapping[str, onnx.TensorProto]) -> onnx.ModelProto:
         """Return the finished model; ``locations`` gives each weight's tensor (stored outside)."""
@@ -241,7 +246,7 @@ class GraphBuilder:
         for layer in range(self.n_layers):
             past = ["B", s.n_key_heads, "P", s.head_size]
             inputs.append(info(f"past_key_{layer}", f, past))
-            if layer < self.n_layers - 1:
+            if layer < self.n_layers - 1 or self.whole:
                 inputs.append(info(f"past_value_{layer}", f, past))
         return inputs
 
@@ -251,4 +256,5 @@ class GraphBuilder:
         outputs = [info(f"mass_{n}", f, ["B", s.n_heads, "R", "S"]) for n in range(self.n_layers)]
         new = ["B", s.n_key_heads, "T", s.head_size]
         outputs += [info(f"key_{n}", f, new) for n in range(self.n_layers)]
-        return outputs + [info(f"value_{n}", f, new) for n in range(self.n_layers - 1)]
+        outputs += [info(f"value_{n}", f, new) for n in range(self.n_layers - (not self.whole))]
+        return outputs + ([info("hidden", f, ["B", "T", s.hidden])] if self.whole else [])

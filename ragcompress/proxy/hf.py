@@ -8,6 +8,7 @@ calls from several threads don't meet, and an exception leaves nothing behind.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from ..quiet import no_transformers_bar
 from ..tokenizing import Tokenizer
 from . import batching
 from .base import Progress, ProxyInfo
+from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _NAME = "ragcompress_probe"
@@ -138,6 +140,15 @@ AttentionInterface.register(_NAME, _attend)
 AttentionMaskInterface.register(_NAME, sdpa_mask)
 
 
+def _padded_ids(rows: Sequence[Prefix]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids (B, T) and positions of rows; padding stands on the right, where no real token looks."""
+    longest = max(map(len, rows))
+    ids = torch.zeros((len(rows), longest), dtype=torch.long)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row)
+    return ids, torch.arange(longest).expand(len(rows), -1)
+
+
 def choose_device() -> str:
     """CUDA where there is one, else the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -190,6 +201,8 @@ class TorchProxy:
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self._model = model.to(device).eval()
         self._device, self._batch_tokens, self._store = device, batch_tokens, store
+        self._folder, self._lock = folder, threading.Lock()
+        self._head: LanguageHead | None = None
         self.tokenizer = Tokenizer.from_folder(folder)
         c = self._model.config
         self.info = ProxyInfo(
@@ -212,6 +225,22 @@ class TorchProxy:
             return self._whole(batch, n_layers) if self._store is None else self._split(batch, n_layers)
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+
+    @torch.inference_mode()
+    def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
+        """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
+        batching.check_lengths(prompts, self.info)
+        with self._lock:
+            self._head = self._head or LanguageHead(self._folder)
+        found: dict[int, int] = {}
+        for batch in batching.batches(prompts, self._batch_tokens):
+            ids, positions = _padded_ids([prompts[i].prefix + prompts[i].tail for i in batch])
+            hidden = self._model(
+                ids.to(self._device), position_ids=positions.to(self._device), use_cache=False
+            ).last_hidden_state
+            last = hidden[range(len(batch)), [len(prompts[i]) - 1 for i in batch]].float().cpu().numpy()
+            found |= zip(batch, self._head.best(last), strict=True)
+        return [found[i] for i in range(len(prompts))]
 
     def _whole(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
         """Read prompts in one pass each."""
@@ -253,12 +282,7 @@ class TorchProxy:
         self, rows: Sequence[Prefix], call: _Reader | _Recorder, starts: torch.Tensor | None = None
     ) -> None:
         """Run rows of token ids, from position 0 or ``starts`` on, as far as the call wants."""
-        longest = max(map(len, rows))
-        # Padding stands on the right, where no real token looks: the causal mask alone is enough.
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        for number, row in enumerate(rows):
-            ids[number, : len(row)] = torch.tensor(row)
-        positions = torch.arange(longest).expand(len(rows), -1)
+        ids, positions = _padded_ids(rows)
         if starts is not None:
             positions = positions + starts[:, None]
         try:

@@ -25,6 +25,7 @@ from ..writing import write_whole
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
+from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _FLOAT = NDArray[np.float32]
@@ -62,11 +63,12 @@ class OnnxProxy:
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
-        self._cache = cache
+        self._folder, self._cache = folder, cache
         self._index = weights.ensure(folder, cache, self._shape.n_layers)
         self._threads, self._batch_tokens = threads, batch_tokens
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
+        self._writer: tuple[ort.InferenceSession, LanguageHead] | None = None
         self._lock = threading.Lock()
         self.tokenizer = Tokenizer.from_folder(folder)
         longest = min(self._shape.max_tokens, self._shape.window or self._shape.max_tokens)
@@ -96,6 +98,22 @@ class OnnxProxy:
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
 
+    def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
+        """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
+        batching.check_lengths(prompts, self.info)
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._load(self._shape.n_layers, whole=True), LanguageHead(self._folder)
+            session, head = self._writer
+        past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
+        found: dict[int, int] = {}
+        for batch in batching.batches(prompts, self._batch_tokens):
+            rows = [prompts[i].prefix + prompts[i].tail for i in batch]
+            (hidden,) = session.run(["hidden"], self._fresh(rows, past))
+            last = hidden[np.arange(len(rows)), [len(r) - 1 for r in rows]]
+            found |= zip(batch, head.best(head.normed(last, self._shape.eps)), strict=True)
+        return [found[i] for i in range(len(prompts))]
+
     def _apart(
         self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int
     ) -> list[_FLOAT]:
@@ -109,13 +127,13 @@ class OnnxProxy:
                 self._sessions[n_layers] = self._load(n_layers)
             return self._sessions[n_layers]
 
-    def _load(self, n_layers: int) -> ort.InferenceSession:
-        builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"])
+    def _load(self, n_layers: int, whole: bool = False) -> ort.InferenceSession:
+        builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole)
         builder.build()
         # The graph is small and made anew each time: a stale or damaged file can't be picked up, and a cache
         # that may not be written to does as long as its file is the right one.
         graph = builder.model(weights.external(self._index)).SerializeToString(deterministic=True)
-        path = self._cache / f"probe-{n_layers}.onnx"
+        path = self._cache / f"{'whole' if whole else 'probe'}-{n_layers}.onnx"
         if not path.exists() or path.read_bytes() != graph:
             write_whole(path, graph)
         options = ort.SessionOptions()
@@ -130,14 +148,19 @@ class OnnxProxy:
         self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int
     ) -> dict[str, _FLOAT]:
         """Keys and values (B, KV, P, D) of each layer, right-padded."""
-        n, longest = len(prefixes), max(map(len, prefixes))
-        ids = np.zeros((n, longest), dtype=np.int64)
-        for row, prefix in enumerate(prefixes):
-            ids[row, : len(prefix)] = prefix
-        empty = np.zeros((n, self._shape.n_key_heads, 0, self._shape.head_size), dtype=np.float32)
         past = _past_names(n_layers)
+        outputs = session.run([name.removeprefix("past_") for name in past], self._fresh(prefixes, past))
+        return dict(zip(past, outputs, strict=True))
+
+    def _fresh(self, rows: Sequence[Prefix], past: Sequence[str]) -> dict[str, Any]:
+        """Inputs for rows of token ids that nothing stands before, right-padded; no attention is read."""
+        n, longest = len(rows), max(map(len, rows))
+        ids = np.zeros((n, longest), dtype=np.int64)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+        empty = np.zeros((n, self._shape.n_key_heads, 0, self._shape.head_size), dtype=np.float32)
         feed: dict[str, Any] = dict.fromkeys(past, empty)
-        feed |= {
+        return feed | {
             "input_ids": ids,
             "positions": np.broadcast_to(np.arange(longest), ids.shape),
             # Padding stands on the right, where no real token looks: the causal mask alone is enough.
@@ -145,8 +168,6 @@ class OnnxProxy:
             "row_weights": np.zeros((0, longest), dtype=np.float32),
             "pool": np.zeros((n, 1, longest, 0), dtype=np.float32),
         }
-        outputs = session.run([name.removeprefix("past_") for name in past], feed)
-        return dict(zip(past, outputs, strict=True))
 
     def _read(
         self, prompts: list[Prompt], past: dict[str, _FLOAT], session: ort.InferenceSession, n_layers: int

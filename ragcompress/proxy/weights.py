@@ -51,7 +51,7 @@ def tensors(folder: Path, n_layers: int) -> Iterator[tuple[str, NDArray[np.float
     Raises:
         ModelError: if a file is broken or a matrix is missing.
     """
-    where, read = _open(folder)
+    where, read = open_tensors(folder)
     prefix = "model." if "model.embed_tokens.weight" in where else ""
     try:
         yield "embedding", read(f"{prefix}embed_tokens.weight")
@@ -66,7 +66,7 @@ def tensors(folder: Path, n_layers: int) -> Iterator[tuple[str, NDArray[np.float
         raise ModelError(f"{folder} lacks the tensor {error}") from None
 
 
-def _open(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDArray[np.float32]]]:
+def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDArray[np.float32]]]:
     """Return where each tensor is, and a function that reads one as float32."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:

@@ -14,6 +14,7 @@ from ..errors import MissingExtra, ModelError, ModelNotFound
 from ..proxy.base import Progress
 from ..quiet import no_transformers_bar
 from ..tokenizing import Tokenizer
+from ._halves import halves
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -65,13 +66,7 @@ class Scorer:
         return Scores(values, self.name, settings={"model": self.model and Path(self.model).name})
 
     def _parts(self, text: str) -> list[str]:
-        """The text, or as many halves of halves as it takes for each to be read whole."""
-        if len(text) < 2 or self._tokenizer.count(text) <= self._longest:
-            return [text]
-        middle = len(text) // 2
-        blank = text.rfind(" ", 1, middle)
-        cut = blank if blank > len(text) // 4 else middle
-        return self._parts(text[:cut]) + self._parts(text[cut:])
+        return halves(text, lambda part: self._tokenizer.count(part) <= self._longest)
 
     def _embed(self, texts: list[str]) -> FloatArray:
         with self._lock:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from fake_probe import fake_probe
+from fake_probe import FAKE_PROBES
+from tiny_cross_encoder import tiny_cross_encoder
 
 from ragcompress import scorers
 from ragcompress.data import Scores, Segmentation
@@ -18,19 +20,22 @@ from ragcompress.segmentation import given
 from ragcompress.testing import FakeProxy, check_scorer
 
 
-def make(name: str) -> Scorer:
+def make(name: str, folder: Path) -> Scorer:
     """The scorer, with the fake proxy and a probe for it where it takes them; skips what can't be built."""
     try:
         takes_probe = "probe" in inspect.signature(scorers.load(name)).parameters
-        return scorers.make(name, proxy=FakeProxy, **({"probe": fake_probe()} if takes_probe else {}))
+        settings = {"probe": FAKE_PROBES[name]()} if takes_probe else {}
+        if name == "cross-encoder":
+            settings["model"] = str(tiny_cross_encoder(folder))
+        return scorers.make(name, proxy=FakeProxy, **settings)
     except MissingExtra as error:
         pytest.skip(str(error))
 
 
 @pytest.mark.filterwarnings("default")  # what third-party model libraries warn of is not ours to mend
 @pytest.mark.parametrize("name", scorers.available())
-def test_holds_the_contract(name: str) -> None:
-    check_scorer(make(name))
+def test_holds_the_contract(name: str, tmp_path: Path) -> None:
+    check_scorer(make(name, tmp_path))
 
 
 @pytest.mark.parametrize("name", scorers.available())

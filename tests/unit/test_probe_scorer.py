@@ -139,7 +139,7 @@ def test_a_probe_for_another_proxy_or_template_is_refused() -> None:
     other = ProbeWeights(fake_probe().arrays, dict(fake_probe().card) | {"template": "0" * 16})
     with pytest.raises(ProbeMismatch, match="template"):
         Scorer(proxy=FakeProxy(), probe=other)
-    with pytest.raises(ProbeMismatch, match="no probe ships for 'fake'"):
+    with pytest.raises(ProbeMismatch, match="no probe for 'passage-probe' ships for 'fake'"):
         Scorer(proxy=FakeProxy())
 
 

@@ -1,0 +1,278 @@
+"""The papers' scorers against their definitions, written out in plain loops over full attention matrices.
+
+The oracle knows nothing of windows, prompts or spans: it writes the prompt as a text of ASCII characters, of
+which the tiny models' tokenizer makes one token each, and remembers where each sentence stands.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import tiny_models as tiny
+import torch
+import transformers
+
+from ragcompress import given
+from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.prompting import Prompt
+from ragcompress.proxy.base import Proxy
+from ragcompress.proxy.hf import TorchProxy
+from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.reuse import MemoryStore
+from ragcompress.scorers import (
+    _icr,
+    attentionrag,
+    calibrated,
+    in_context_reranking,
+    retrieval_heads,
+    sentinel,
+)
+
+QUESTION = "who built it?"
+DOCUMENTS = [["It is old.", "Ann Lund built it."], ["Boats go.", "Often.", "At noon."], ["Red."]]
+TITLES = ["Bridge", None, "Colour"]
+SEGMENTATION = given(DOCUMENTS, titles=TITLES)
+SIZES = [len(d) for d in DOCUMENTS]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save_model("llama", tmp_path_factory.mktemp("models") / "llama")
+
+
+@pytest.fixture(params=["onnx", "torch", "onnx with a store"])
+def proxy(request: pytest.FixtureRequest, folder: Path) -> Proxy:
+    if request.param == "torch":
+        return TorchProxy(folder, name="tiny", fingerprint="f", device="cpu", precision="float32")
+    store = MemoryStore() if "store" in request.param else None
+    return OnnxProxy(folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, store=store)
+
+
+def ids(text: str) -> list[int]:
+    found: list[int] = tiny.byte_tokenizer().encode(text).ids
+    assert len(found) == len(text)
+    return found
+
+
+@cache
+def eager(folder: Path) -> Any:
+    return transformers.AutoModel.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+@cache
+@torch.inference_mode()
+def attention(folder: Path, text: str, *more: int) -> NDArray[np.float64]:
+    """(L, H, T, T) of a text, and ids behind it, by transformers alone."""
+    maps = eager(folder)(torch.tensor([[*ids(text), *more]]), output_attentions=True).attentions
+    return np.stack([m[0].double().numpy() for m in maps])
+
+
+@torch.inference_mode()
+def next_id(folder: Path, text: str) -> int:
+    hidden = eager(folder)(torch.tensor([ids(text)])).last_hidden_state[0, -1]
+    return int((eager(folder).embed_tokens.weight @ hidden).argmax())
+
+
+@dataclass
+class Page:
+    """A prompt that is being written: its text, and where documents and sentences stand."""
+
+    text: str = ""
+    sentences: list[range] = field(default_factory=list)
+    documents: list[range] = field(default_factory=list)
+
+    def write(self, documents: list[int], mark: str = "") -> None:
+        for number, d in enumerate(documents):
+            self.text += ("\n\n" if number else "") + mark.format(d + 1)
+            start = len(self.text)
+            self.text += f"{TITLES[d]}\n" if TITLES[d] else ""
+            for s, sentence in enumerate(DOCUMENTS[d]):
+                self.sentences.append(range(len(self.text), len(self.text) + len(sentence) + bool(s)))
+                self.text += (" " if s else "") + sentence
+            self.documents.append(range(start, len(self.text)))
+
+
+def weights(scorer: str, template: str, **arrays: NDArray[np.float32]) -> ProbeWeights:
+    card = {"format": FORMAT, "scorer": scorer, "template": template}
+    return ProbeWeights(arrays, card | {"proxy": {"name": "tiny", "fingerprint": "f"}})
+
+
+@pytest.mark.parametrize("length_invariant", [False, True])
+def test_sentinel(proxy: Proxy, folder: Path, length_invariant: bool) -> None:
+    page = Page("Given the following information: ")
+    page.write([0, 1, 2])
+    page.text += (
+        "\nAnswer the following question based on the given information with one or few words:"
+        f" {QUESTION}\nAnswer:"
+    )
+    last = attention(folder, page.text)[:, :, -1]  # (L, H, T)
+    draw = np.random.default_rng(0)
+    arrays = {
+        name: draw.normal(size=n).astype(np.float32)
+        for name, n in (
+            ("plain.weight", 24),
+            ("plain.bias", 1),
+            ("invariant.weight", 24),
+            ("invariant.bias", 1),
+        )
+    }
+    kind = "invariant" if length_invariant else "plain"
+    n_context = sum(map(len, page.sentences))
+    expected = []
+    for sentence in page.sentences:
+        logit = float(arrays[f"{kind}.bias"][0])
+        for layer in range(4):
+            for head in range(6):
+                row = last[layer, head]
+                context = sum(row[t] for s in page.sentences for t in s)
+                share = sum(row[t] / context for t in sentence) / len(sentence)
+                scale = n_context if length_invariant else 1
+                logit += arrays[f"{kind}.weight"][layer * 6 + head] * share * scale
+        expected.append(1 / (1 + math.exp(-logit)))
+    probe = weights("sentinel", sentinel.TEMPLATE.fingerprint(), **arrays)
+    scorer = sentinel.Scorer(proxy=proxy, probe=probe, length_invariant=length_invariant)
+    assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("dummies", ["each", "all"])
+@pytest.mark.parametrize("level", ["sentence", "document"])
+def test_calibrated(proxy: Proxy, folder: Path, level: str, dummies: str) -> None:
+    page = Page(f"Question: {QUESTION}\n\n")
+    page.write([0, 1, 2], "[{}] ")
+    page.text += f"\n\nQuestion: {QUESTION}\nAnswer:"
+
+    def looked_at(text: str, place: range) -> float:
+        last = attention(folder, text)[:, :, -1].mean((0, 1))
+        return float(np.mean([last[t] for t in place]))
+
+    def without(documents: list[int]) -> str:
+        letters = list(page.text)
+        for d in documents:
+            for number, t in enumerate(page.documents[d]):
+                letters[t] = " N/A"[number % 4]
+        return "".join(letters)
+
+    expected = []
+    for sentence, d in zip(page.sentences, np.repeat([0, 1, 2], SIZES), strict=True):
+        place = sentence if level == "sentence" else page.documents[d]
+        dummy = without([d] if dummies == "each" else [0, 1, 2])
+        expected.append(looked_at(page.text, place) - looked_at(dummy, place))
+    scorer = calibrated.Scorer(proxy=proxy, level=level, dummies=dummies)  # type: ignore[arg-type]
+    assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-6)
+
+
+def re_ranked(folder: Path, heads: NDArray[np.float32], pool: str) -> list[float]:
+    """In-Context Re-ranking, token by token."""
+    seen = []
+    for query in (QUESTION, "N/A"):
+        page = Page("Here are some paragraphs:\n\n")
+        page.write([0, 1, 2], "[{}] ")
+        start = len(page.text)
+        page.text += (
+            "\n\nPlease answer the following question with the information in the paragraphs above."
+            f"\n\nQuestion: {query}\nAnswer:"
+        )
+        full = attention(folder, page.text)
+        rows = full[:, :, start:].mean(2)  # (L, H, T)
+        seen.append([sum(rows[layer, head, t] for layer, head in np.argwhere(heads)) for t in range(start)])
+    difference = np.array(seen[0]) - np.array(seen[1])
+    expected = []
+    for sentence, d in zip(page.sentences, np.repeat([0, 1, 2], SIZES), strict=True):
+        own = [difference[t] for s in sentences_of(page, d) for t in s]
+        kept = [difference[t] for t in sentence if difference[t] >= np.mean(own) - 2 * np.std(own)]
+        expected.append(sum(kept) / (len(kept) if pool == "mean" else 1))
+    return expected
+
+
+def sentences_of(page: Page, document: int) -> list[range]:
+    first = sum(SIZES[:document])
+    return page.sentences[first : first + SIZES[document]]
+
+
+@pytest.mark.parametrize("pool", ["mean", "sum"])
+def test_in_context_reranking(proxy: Proxy, folder: Path, pool: str) -> None:
+    expected = re_ranked(folder, np.ones((4, 6), dtype=np.float32), pool)
+    scorer = in_context_reranking.Scorer(proxy=proxy, pool=pool)  # type: ignore[arg-type]
+    assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-5)
+
+
+def test_retrieval_heads(proxy: Proxy, folder: Path) -> None:
+    heads = np.zeros((4, 6), dtype=np.float32)
+    heads[[0, 2, 2], [5, 1, 3]] = 1
+    probe = weights("retrieval-heads", _icr.TEMPLATE.fingerprint(), heads=heads)
+    scores = retrieval_heads.Scorer(proxy=proxy, probe=probe).score(QUESTION, SEGMENTATION)
+    assert scores.values == pytest.approx(re_ranked(folder, heads, "mean"), abs=1e-5)
+    assert (scores.settings["n_heads"], scores.settings["n_layers"]) == (3, 3)
+
+
+def test_attentionrag(proxy: Proxy, folder: Path) -> None:
+    hint = "The person is"
+    scorer = attentionrag.Scorer(proxy=proxy, chunk_tokens=40, top_k=5)
+    expected, chosen = [], set()
+    for chunk, first in (([0], 0), ([1, 2], 2)):  # 36 characters, and 25 + 2 + 7 + 4
+        page = Page("Read the context, then answer the question.\nContext: ")
+        page.write(chunk)
+        page.text += (
+            f'\nHint: begin the answer with "{hint}"; if the context says nothing about the question and you '
+            f'do not know, answer "{hint} none".\nQuestion: {QUESTION}\nAnswer: {hint}'
+        )
+        anchor = next_id(folder, page.text)
+        row = attention(folder, page.text, anchor)[:, :, -1].mean(1).sum(0)  # Eq. 2, heads averaged
+        tokens = [t for s in page.sentences for t in s]
+        top = sorted(tokens, key=lambda t: -row[t])[:5]
+        for number, sentence in enumerate(page.sentences):
+            holds = any(t in sentence for t in top)  # Eq. 3
+            if holds:
+                chosen.add(first + number)
+            expected.append(1 + holds + max(row[t] for t in sentence) / 4)
+    assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-5)
+    assert scorer.kept(QUESTION, SEGMENTATION) == tuple(sorted(chosen))
+    assert 0 < len(chosen) < 6
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_next_tokens_are_those_of_the_whole_model(tmp_path: Path, architecture: str, tied: bool) -> None:
+    config = transformers.AutoConfig.for_model(
+        **(tiny.CONFIGS[architecture].to_dict() | {"tie_word_embeddings": tied})
+    )
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.15 + (parameter.ndim == 1))
+    model.save_pretrained(tmp_path)
+    tiny.byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    draw = np.random.default_rng(0)
+    rows = [tuple(draw.integers(0, 256, size=n).tolist()) for n in (5, 40, 40, 17)]
+    with torch.inference_mode():
+        expected = [int(model(torch.tensor([row])).logits[0, -1].argmax()) for row in rows]
+    assert len(set(expected)) > 1
+    prompts = [Prompt(row[:3], row[3:], (), (), (), ()) for row in rows]
+    onnx = OnnxProxy(tmp_path, tmp_path / "onnx", name="t", fingerprint="f", threads=1)
+    torch_proxy = TorchProxy(tmp_path, name="t", fingerprint="f", device="cpu", precision="float32")
+    for proxy in (onnx, torch_proxy):
+        assert proxy.next_tokens(prompts) == expected
+    assert onnx.next_tokens([]) == []
+
+
+def test_the_graph_that_probes_has_no_head(folder: Path) -> None:
+    proxy = OnnxProxy(folder, folder / "apart", name="tiny", fingerprint="f", threads=1)
+    prompt = Prompt((1, 2, 3), (4,), ((1, 3),), (0,), ((0, 1),), ("last",))
+    proxy.probe([prompt], n_layers=4)
+    assert [p.name for p in (folder / "apart").glob("*.onnx")] == ["probe-4.onnx"]
+    proxy.next_tokens([prompt])
+    assert (folder / "apart" / "whole-4.onnx").exists()
