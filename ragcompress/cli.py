@@ -16,7 +16,9 @@ from .cli_options import (
     CONVERTING,
     Backend,
     BudgetTokens,
+    Compare,
     Format,
+    Html,
     MarkGaps,
     Order,
     Output,
@@ -108,6 +110,8 @@ def compress(
     ] = Format.text,
     output: Output = None,
     mark_gaps: MarkGaps = False,
+    html: Html = None,
+    compare: Compare = None,
 ) -> None:
     """Compress documents for one question.
 
@@ -119,10 +123,19 @@ def compress(
 
     check_question(question)
     limits = make_budget(budget, ratio, recall)
+    if compare is not None and html is None:
+        raise typer.BadParameter("--compare is for the report: give --html too")
     documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
     compressor = Setup(scorer, proxy, backend, probe, order, format, mark_gaps).load()
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, budget=limits, progress=progress)
+    if html is not None:
+        other = None
+        if compare is not None:
+            second = Setup(compare, proxy, backend, None, order, format, mark_gaps).load()
+            with count_bar("reading passages") as progress:
+                other = second(question, context.segmentation, budget=limits, progress=progress)
+        emit(context.to_html(compare=other), html)
     emit(_written(context, format), output)
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
 

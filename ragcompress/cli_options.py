@@ -41,6 +41,10 @@ def _check_scorer(value: str) -> str | None:
     return _one_of(value, tuple(scorers.available()))
 
 
+def _check_compare(value: str | None) -> str | None:
+    return _one_of(value, tuple(scorers.available()))
+
+
 def _check_order(value: str) -> str | None:
     return _one_of(value, ordering.ORDERS)
 
@@ -115,6 +119,18 @@ ProbePath = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", callback=_check_output, help="Write here, not to stdout."),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", callback=_check_output, help="Write a report too: what was kept, and why."
+    ),
+]
+Compare = Annotated[
+    str | None,
+    typer.Option(
+        "--compare", metavar="NAME", callback=_check_compare, help="Scorer to show beside in --html."
+    ),
 ]
 MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
 

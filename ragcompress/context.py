@@ -96,6 +96,28 @@ class CompressedContext:
             result["passthrough"] = self.passthrough
         return result
 
+    def to_html(self, *, compare: CompressedContext | None = None) -> str:
+        """Return a report as one self-contained page: what was kept, why, and what more would cost.
+
+        The page holds the selections that the library makes for other budgets; they are made here, which
+        takes a second or a few for long documents. Without ``layout`` the page has no slider.
+
+        Args:
+            compare: what another scorer made of the same sentences, to be shown beside.
+
+        Raises:
+            InputError: if ``compare`` is about other sentences or another question.
+        """
+        from . import report
+
+        return report.page(self, compare)
+
+    def _repr_html_(self) -> str:
+        """Show the report in a notebook, in a frame of its own."""
+        from . import report
+
+        return report.notebook(self)
+
 
 def _location(document: Document, sentence: Sentence) -> dict[str, Any] | None:
     """The sentence's place in its file, as JSON; None where there is no file or the way back is not known."""

@@ -30,7 +30,7 @@ LAYERS = (
     ("selection", "ordering", "rendering"),
     ("stopping",),
     ("layout",),
-    ("context",),
+    ("context", "report", "report.*"),
     ("pipeline", "testing"),
     ("batch",),
     ("cli", "cli_*", "__main__"),

@@ -1,0 +1,287 @@
+"""What the page shows of the run itself, as static HTML: complete without scripts, which start from it."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..context import CompressedContext
+from ..data import Scores
+
+_LEVELS = 7
+# Probabilities crowd near 0: steps that grow tell them apart.
+_PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LINE_END = re.compile(r"\r\n?")
+_HELP = (
+    "Every sentence is shaded by its score. Kept ones are clear and underlined, dropped ones dim. Point at a "
+    "sentence, or go through them with the arrow keys, to see its score, its rank and the reason; Enter or a "
+    "click leads from a kept sentence to its place in the context and back."
+)
+
+
+def scale(scores: Scores) -> tuple[list[int], list[float]]:
+    """Shade of every sentence, 0 (least) to 6, and the scores at which the shades 1 to 6 begin."""
+    low, high = (float(f(scores.values)) if len(scores.values) else 0.0 for f in (min, max))
+    if scores.calibrated:
+        edges = list(_PROBABILITIES)
+    else:
+        edges = [low + (high - low) * k / _LEVELS for k in range(1, _LEVELS)] if high > low else []
+    return [bisect_right(edges, float(v)) for v in scores.values], edges
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One scorer's side of the page.
+
+    Attributes:
+        number: its place on the page, 0 or 1.
+        levels, edges: see ``scale``.
+        kept: sentence indices.
+        members: sentence indices of each document.
+    """
+
+    context: CompressedContext
+    number: int
+    levels: list[int]
+    edges: list[float]
+    kept: frozenset[int]
+    members: list[list[int]]
+
+    @classmethod
+    def of(cls, context: CompressedContext, number: int) -> View:
+        """Work out what the parts of the page share."""
+        members: list[list[int]] = [[] for _ in context.segmentation.documents]
+        for i, s in enumerate(context.segmentation.sentences):
+            members[s.document].append(i)
+        return cls(context, number, *scale(context.scores), frozenset(context.selection.kept), members)
+
+    @property
+    def name(self) -> str:
+        """Name of the scorer, escaped."""
+        return _text(self.context.scores.scorer)
+
+    def classes(self, index: int) -> str:
+        """Shade and state of a sentence, as class names."""
+        return f"l{self.levels[index]}{' kept' if index in self.kept else ''}"
+
+
+def place(context: CompressedContext, index: int) -> str:
+    """Where a sentence stands: its source, if it has a name, and its code points."""
+    s = context.segmentation.sentences[index]
+    name = source(context, s.document) or f"document {s.document + 1}"
+    return f"{name} [{s.start_char}:{s.end_char}]"
+
+
+def source(context: CompressedContext, document: int) -> str:
+    """Name of a document's source, or nothing."""
+    d = context.segmentation.documents[document]
+    named = d.metadata.get("source")
+    return _line(str(d.id or "") if named is None else str(named))
+
+
+def summary(context: CompressedContext) -> str:
+    """One line about a context."""
+    kept, n = len(context.selection.kept), len(context.segmentation.sentences)
+    return (
+        f"{context.scores.scorer}: kept {context.tokens_after:,} of {context.tokens_before:,} tokens "
+        f"({context.ratio:.0%}), {kept:,} of {n:,} sentences"
+    )
+
+
+def body(contexts: Sequence[CompressedContext]) -> str:
+    """Everything between the page's body tags but its scripts."""
+    views = [View.of(c, n) for n, c in enumerate(contexts)]
+    columns = f'<div class="columns n{len(views)}">'
+    parts = [
+        '<a class="skip" href="#documents">Skip to the documents</a>',
+        f'<header><p class="brand">ragcompress report</p><h1 dir="auto">{_text(contexts[0].question)}</h1>',
+        *_notes(contexts),
+        f"{columns}{''.join(map(_head, views))}</div>",
+        f'<div class="legends">{"".join(map(_legend, views))}</div>',
+        '<p id="agreement"></p>' if len(views) > 1 else "",
+        "</header>",
+        _bar(views),
+        f'<main class="n{len(views)}"><section id="reader"><h2>What the reader gets</h2>',
+        f"{columns}{''.join(map(_reader, views))}</div>",
+        f'</section><section id="documents"><h2>The documents</h2><p class="help">{_HELP}</p>',
+        *(_document(views, d) for d in range(len(contexts[0].segmentation.documents))),
+        f"</section></main><footer>{''.join(map(_settings, views))}</footer>",
+        '<div id="tip" role="tooltip" hidden></div><p id="said" class="unseen" aria-live="polite"></p>',
+    ]
+    return "\n".join(filter(None, parts))
+
+
+def _notes(contexts: Sequence[CompressedContext]) -> list[str]:
+    why = [f"Nothing was compressed: {c.passthrough}" for c in contexts if c.passthrough]
+    if not why and any(c.layout is None for c in contexts):
+        why = ["This context came without its counter: other budgets can't be shown."]
+    return [f'<p class="note">{_text(words)}</p>' for words in why]
+
+
+def _head(view: View) -> str:
+    """Name of the scorer and the figures that sum the view up; scripts fill in those of other budgets."""
+    context = view.context
+    n_documents = len({context.segmentation.sentences[i].document for i in view.kept})
+    before, after = context.tokens_before, context.tokens_after
+    tiles = [
+        ("tokens", "Tokens", f"{after:,}", f"of {before:,}"),
+        ("saved", "Saved", f"{1 - context.ratio:.0%}", f"{before - after:,} tokens"),
+        ("sentences", "Sentences", f"{len(view.kept):,}", f"of {len(view.levels):,}"),
+        ("documents", "Documents", f"{n_documents:,}", f"of {len(view.members):,}"),
+    ]
+    if context.scores.calibrated:
+        tiles.append(("evidence", "Evidence", f"{_held(view):.0%}", "expected to be kept"))
+    shown = "".join(
+        f'<div><dt>{name}</dt><dd><b data-tile="{key}">{value}</b> '
+        f'<span data-more="{key}">{more}</span></dd></div>'
+        for key, name, value, more in tiles
+    )
+    return (
+        f'<section class="head view{view.number}" data-view="{view.number}" aria-label="{view.name}">'
+        f'<h2><span class="key"></span>{view.name}</h2><dl>{shown}</dl>{_ladder(view)}</section>'
+    )
+
+
+def _held(view: View) -> float:
+    """Share of the evidence that is expected to be among the kept."""
+    values = view.context.scores.values
+    total = float(values.sum())
+    return float(values[sorted(view.kept)].sum()) / total if total else 1.0
+
+
+def _ladder(view: View) -> str:
+    """All scores, best first, as bars: where the budget cuts shows at a glance."""
+    values, ranking = view.context.scores.values, view.context.scores.ranking()
+    low, high = min(0.0, *values.tolist()), max(0.0, *values.tolist())
+    bars = []
+    for rank, i in enumerate(ranking):
+        height = max(2.0, 100 * (float(values[i]) - low) / ((high - low) or 1.0))
+        bars.append(
+            f'<rect class="bar{" kept" if i in view.kept else ""}" data-s="{i}" x="{rank + 0.08:.2f}" '
+            f'width="0.84" y="{100 - height:.1f}" height="{height:.1f}"/>'
+        )
+    return (
+        f'<figure><svg class="ladder" data-view="{view.number}" viewBox="0 0 {max(12, len(ranking))} 100" '
+        'preserveAspectRatio="none" role="img" aria-label="Scores of all sentences, best first">'
+        f"{''.join(bars)}</svg><figcaption>All sentences, best first (best score {high:.3g}); filled: kept"
+        "</figcaption></figure>"
+    )
+
+
+def _bar(views: Sequence[View]) -> str:
+    """The slider, which scripts bring to life, and what the shades mean."""
+    limit = views[0].context.limit
+    return (
+        '<section class="budget" aria-label="Budget"><div id="control" hidden>'
+        '<label for="slider">Budget</label>'
+        '<div class="track"><svg id="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" '
+        'aria-hidden="true"></svg>'
+        '<input type="range" id="slider" aria-describedby="next"></div>'
+        '<span class="typed"><input type="number" id="limit" aria-label="Budget in tokens"> tokens, '
+        '<span id="share"></span></span><button type="button" id="reset">As run</button></div>'
+        f'<p id="next">Budget: {limit:,} tokens.</p></section>'
+    )
+
+
+def _legend(view: View) -> str:
+    names = [f"{e:.2g}" for e in view.edges]
+    steps = [f"below {names[0]}", *names] if names else ["all equal"]
+    cells = "".join(f'<span class="l{k}">{name}</span>' for k, name in enumerate(steps))
+    meaning = "probability" if view.context.scores.calibrated else "score"
+    return (
+        f'<p class="legend view{view.number}">{view.name}, {meaning} from: {cells}, '
+        '<span class="kept l3">kept</span>, <span class="dim">dropped</span></p>'
+    )
+
+
+def _reader(view: View) -> str:
+    context, shown, end = view.context, [], 0
+    for p in context.pieces:
+        document = context.segmentation.sentences[p.sentence].document
+        shown.append(
+            f'<span class="between">{_text(context.text[end : p.start])}</span>'
+            f'<a class="piece l{view.levels[p.sentence]}" id="p{view.number}-{p.sentence}" '
+            f'href="#s{view.number}-{p.sentence}" data-s="{p.sentence}" data-n="{document + 1}">'
+            f"{_text(context.text[p.start : p.end])}</a>"
+        )
+        end = p.end
+    return (
+        f'<article class="view{view.number}" data-view="{view.number}" aria-label="{view.name}">'
+        '<div class="places" aria-hidden="true"></div><p class="best"></p>'
+        f'<div class="context" dir="auto">{"".join(shown)}</div>'
+        '<p><button type="button" class="copy" hidden>Copy this text</button></p></article>'
+    )
+
+
+def _document(views: Sequence[View], index: int) -> str:
+    context = views[0].context
+    title = _line(context.segmentation.documents[index].title or "") or f"Document {index + 1}"
+    name = source(context, index)
+    where = f'<p class="source">{_text(name)}</p>' if name and name != title else ""
+    cells = "".join(_cell(v, index, title) for v in views)
+    return (
+        f'<article class="document"><h3 dir="auto"><span class="number">{index + 1}</span> {_text(title)}'
+        f'</h3>{where}<div class="columns n{len(views)}">{cells}</div></article>'
+    )
+
+
+def _cell(view: View, index: int, title: str) -> str:
+    """One document as one scorer sees it: a bar of its sentences, and the sentences."""
+    own = view.members[index]
+    if not own:
+        return f'<div class="view{view.number}"><p class="source">no text</p></div>'
+    length = len(view.context.segmentation.documents[index].text)
+    label = f"{_text(title)}, {view.name}"
+    return (
+        f'<div class="view{view.number}" data-view="{view.number}"><p class="counts"><svg class="strip" '
+        f'viewBox="0 0 {length} 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'{"".join(_segment(view, i) for i in own)}</svg> <span data-document="{index}">'
+        f"{len(view.kept.intersection(own))} of {len(own)} kept</span></p>"
+        f'<div class="text" dir="auto" role="listbox" aria-multiselectable="true" aria-readonly="true" '
+        f'aria-label="{label}">{"".join(_span(view, i, i == own[0]) for i in own)}</div></div>'
+    )
+
+
+def _segment(view: View, index: int) -> str:
+    s = view.context.segmentation.sentences[index]
+    return (
+        f'<rect class="{view.classes(index)}" data-s="{index}" x="{s.start_char}" '
+        f'width="{s.end_char - s.start_char}" y="0" height="10"/>'
+    )
+
+
+def _span(view: View, index: int, first: bool) -> str:
+    s = view.context.segmentation.sentences[index]
+    gap = "" if first else _text(view.context.segmentation.gap_before(index))
+    return (
+        f'{gap}<span class="s {view.classes(index)}" id="s{view.number}-{index}" data-s="{index}" '
+        f'role="option" tabindex="-1" data-kind="{s.kind}" aria-selected="{str(index in view.kept).lower()}">'
+        f"{_text(s.text)}</span>"
+    )
+
+
+def _settings(view: View) -> str:
+    context = view.context
+    budget = {k: v for k, v in context.settings.get("budget", {}).items() if v is not None}
+    known = {"order": context.order, "limit": f"{context.limit} tokens", **budget, **context.settings}
+    known |= dict(context.settings.get("scorer_settings", {}))
+    known["seconds"] = ", ".join(f"{stage} {s:.2f}" for stage, s in context.seconds.items())
+    cells = "".join(
+        f"<div><dt>{_text(str(k))}</dt><dd>{_text(str(v))}</dd></div>"
+        for k, v in known.items()
+        if k not in ("budget", "scorer_settings")
+    )
+    return f"<details><summary>Settings of {view.name}</summary><dl>{cells}</dl></details>"
+
+
+def _text(text: str) -> str:
+    """Escaped; control characters, which HTML can't hold, become a sign for one."""
+    return html.escape(_CONTROL.sub("\ufffd", _LINE_END.sub("\n", text)))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

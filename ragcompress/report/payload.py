@@ -1,0 +1,92 @@
+"""The data of the page: JSON in ASCII that can't end the script element it stands in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from ..context import CompressedContext
+from ..data import Piece, Reason, Selection
+from .markup import place, scale
+from .sweep import Stop
+
+# One letter for each state of a sentence; what a person reads stands beside it.
+STATES: dict[str, tuple[str, str]] = {
+    "kept": ("k", "Kept."),
+    "over_budget": ("o", "Dropped: the budget was full; it ranks below all that were kept."),
+    "did_not_fit": (
+        "d",
+        "Dropped: better ones left too little room for it; a shorter one further down fitted.",
+    ),
+    "too_long": ("t", "Dropped: it alone is longer than the budget."),
+    "enough": ("e", "Dropped: the recall asked for is expected to be reached without it."),
+}
+assert set(STATES) == {"kept", *get_args(Reason)}
+
+
+def payload(views: Sequence[CompressedContext], stops: Sequence[tuple[Stop, ...]]) -> str:
+    """Return the JSON.
+
+    ``views[].stops`` holds ``[limit, tokens, states, pieces]`` wherever something differs from the budget
+    before: a letter per sentence, and the sentences in output order, each behind the number of the text
+    before it (``views[].between``). ``limits`` are all budgets tried.
+    """
+    context = views[0]
+    data = {
+        "states": {letter: text for letter, text in STATES.values()},
+        "before": context.tokens_before,
+        "limits": [s.limit for s in stops[0]],
+        "sentences": [
+            {"d": s.document, "t": s.text, "at": place(context, i)}
+            for i, s in enumerate(context.segmentation.sentences)
+        ],
+        "views": [_view(v, own) for v, own in zip(views, stops, strict=True)],
+    }
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _view(context: CompressedContext, stops: Sequence[Stop]) -> dict[str, Any]:
+    between: dict[str, int] = {}
+    n = len(context.segmentation.sentences)
+
+    def record(limit: int, tokens: int, chosen: Selection, text: str, pieces: Sequence[Piece]) -> list[Any]:
+        sequence, end = [], 0
+        for p in pieces:
+            sequence += [between.setdefault(text[end : p.start], len(between)), p.sentence]
+            end = p.end
+        return [limit, tokens, _states(chosen, n), sequence]
+
+    run = record(context.limit, context.tokens_after, context.selection, context.text, context.pieces)
+    changes: list[list[Any]] = []
+    for s in stops:
+        found = record(s.limit, s.tokens, s.selection, s.rendered.text, s.rendered.pieces)
+        if not changes or changes[-1][1:] != found[1:]:
+            changes.append(found)
+    levels, _ = scale(context.scores)
+    return {
+        "scorer": context.scores.scorer,
+        "calibrated": context.scores.calibrated,
+        "scores": context.scores.values.tolist(),
+        "levels": levels,
+        "order": context.order,
+        "run": run,
+        "start": _start(context, stops),
+        "stops": changes,
+        "between": list(between),
+    }
+
+
+def _states(chosen: Selection, n: int) -> str:
+    letters = ["k"] * n
+    for i, reason in chosen.dropped.items():
+        letters[i] = STATES[reason][0]
+    return "".join(letters)
+
+
+def _start(context: CompressedContext, stops: Sequence[Stop]) -> int:
+    """The budget at which the slider stands for the run itself: a recall aimed at has none of its own."""
+    by_recall = "enough" in context.selection.dropped.values()
+    limit = context.tokens_after if by_recall else min(context.limit, context.tokens_before)
+    return max((s.limit for s in stops if s.limit <= limit), default=limit)

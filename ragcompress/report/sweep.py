@@ -1,0 +1,94 @@
+"""What the library keeps at other budgets: the page looks up what is made here and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .. import selection
+from ..context import CompressedContext
+from ..data import Selection
+from ..layout import Layout
+from ..rendering import Rendered
+
+# Every budget up to 200 tokens, then a hundredth more each time; for long originals the steps are larger, so
+# that about so many tokens are counted in all.
+_GROWTH = 1.01
+_WORK = 3_000_000
+_COUNTS_PER_BUDGET = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One budget and what comes of it.
+
+    Attributes:
+        limit: the budget in tokens.
+        tokens: of the rendered text.
+    """
+
+    limit: int
+    tokens: int
+    selection: Selection
+    rendered: Rendered
+
+
+def sweep(views: Sequence[CompressedContext]) -> list[tuple[Stop, ...]]:
+    """Select for the same budgets, rising, for every view; nothing where a view can't be made again."""
+    if any(v.layout is None or v.passthrough is not None for v in views):
+        return [() for _ in views]
+    tried = [_Again(v, v.layout) for v in views if v.layout is not None]
+    own = {min(v.limit, v.tokens_before) for v in views}
+    smallest = max(t.smallest() for t in tried)
+    limits = budgets(smallest, views[0].tokens_before, own)
+    return [t.stops(limits) for t in tried]
+
+
+def budgets(smallest: int, largest: int, own: Iterable[int]) -> list[int]:
+    """Budgets to try, rising, from ``smallest`` to ``largest``, with those of ``own`` that lie between."""
+    growth = max(_GROWTH, 1 + _COUNTS_PER_BUDGET * largest / _WORK)
+    found, limit = {b for b in own if smallest <= b <= largest} | {largest}, smallest
+    while limit < largest:
+        found.add(limit)
+        limit = max(limit + 1, int(limit * growth))
+    return sorted(found)
+
+
+class _Again:
+    """Selections of one context at many limits; each text is made and counted once."""
+
+    def __init__(self, context: CompressedContext, layout: Layout) -> None:
+        self._context, self._layout = context, layout
+        self._made: dict[tuple[int, ...], Rendered] = {}
+        self._counted: dict[str, int] = {}
+
+    def smallest(self) -> int:
+        """The smallest limit at which something is kept."""
+        n = len(self._context.segmentation.sentences)
+        return max(1, min(self._count(self._render((i,)).text) for i in range(n)))
+
+    def stops(self, limits: Sequence[int]) -> tuple[Stop, ...]:
+        """Select at each limit."""
+        found = []
+        for limit in limits:
+            chosen = selection.select(
+                self._context.segmentation,
+                self._context.scores,
+                limit=limit,
+                count=self._count,
+                render=lambda kept: self._render(kept).text,
+            )
+            made = self._render(chosen.kept)
+            found.append(Stop(limit, self._count(made.text), chosen, made))
+        return tuple(found)
+
+    def _render(self, kept: tuple[int, ...]) -> Rendered:
+        if kept not in self._made:
+            context = self._context
+            self._made[kept] = self._layout.render(context.segmentation, kept, context.scores)
+        return self._made[kept]
+
+    def _count(self, text: str) -> int:
+        if text not in self._counted:
+            self._counted[text] = self._layout.count(text)
+        return self._counted[text]
