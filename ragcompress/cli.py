@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,18 +127,25 @@ def compress(
     if compare is not None and html is None:
         raise typer.BadParameter("--compare is for the report: give --html too")
     documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
-    compressor = Setup(scorer, proxy, backend, probe, order, format, mark_gaps).load()
+    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps)
+    compressor = setup.load()
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, budget=limits, progress=progress)
     if html is not None:
-        other = None
-        if compare is not None:
-            second = Setup(compare, proxy, backend, None, order, format, mark_gaps).load()
-            with count_bar("reading passages") as progress:
-                other = second(question, context.segmentation, budget=limits, progress=progress)
-        emit(context.to_html(compare=other), html)
+        emit(context.to_html(compare=None if compare is None else _beside(context, setup, compare)), html)
     emit(_written(context, format), output)
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
+
+
+def _beside(context: CompressedContext, setup: Setup, scorer: str) -> CompressedContext:
+    """The same sentences at the same budget with another scorer; a recall is no aim for all of them."""
+    from .data import Budget
+
+    compressor = replace(setup, scorer=scorer, probe=None).load()
+    known = Budget(**context.settings["budget"])
+    budget = known if known.recall is None else Budget(max_tokens=context.tokens_after)
+    with count_bar("reading passages") as progress:
+        return compressor(context.question, context.segmentation, budget=budget, progress=progress)
 
 
 def _written(context: CompressedContext, format: Format) -> str:

@@ -109,8 +109,8 @@ def body(contexts: Sequence[CompressedContext]) -> str:
         f"{columns}{''.join(map(_reader, views))}</div>",
         f'</section><section id="documents"><h2>The documents</h2><p class="help">{_HELP}</p>',
         *(_document(views, d) for d in range(len(contexts[0].segmentation.documents))),
-        f"</section></main><footer>{''.join(map(_settings, views))}</footer>",
         '<div id="tip" role="tooltip" hidden></div><p id="said" class="unseen" aria-live="polite"></p>',
+        f"</section></main><footer>{''.join(map(_settings, views))}</footer>",
     ]
     return "\n".join(filter(None, parts))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from ..context import CompressedContext
-from ..data import Piece, Reason, Selection
+from ..data import Piece, Selection
 from .markup import place, scale
 from .sweep import Stop
 
@@ -21,8 +21,9 @@ STATES: dict[str, tuple[str, str]] = {
     ),
     "too_long": ("t", "Dropped: it alone is longer than the budget."),
     "enough": ("e", "Dropped: the recall asked for is expected to be reached without it."),
+    "document_cap": ("c", "Dropped: its document keeps as many sentences as it may."),
+    "other_documents": ("x", "Dropped: its document is not among the best, which alone may keep something."),
 }
-assert set(STATES) == {"kept", *get_args(Reason)}
 
 
 def payload(views: Sequence[CompressedContext], stops: Sequence[tuple[Stop, ...]]) -> str:

@@ -160,7 +160,8 @@
         make("a", "\u201c" + data.sentences[fresh[0]].t.replace(/\s+/g, " ").slice(0, 160) + "\u201d", { href: `#s${view.v}-${fresh[0]}`, "data-s": fresh[0] }),
         fresh.length > 1 ? ` and ${fresh.length - 1} more` : "", gone ? ` instead of ${gone}` : "", ". ");
     }
-    $("#next").replaceChildren(...(parts.length ? parts : ["Everything is kept."]));
+    const whole = views.every((view) => !/[^k]/.test(view.now[STATES]));
+    $("#next").replaceChildren(...(parts.length ? parts : [whole ? "Everything is kept." : "No larger budget brings in more."]));
   };
 
   let said = 0;
@@ -252,7 +253,11 @@
     return element.matches(".s") ? document.getElementById(`p${view.v}-${i}`) : view.spans[i];
   };
 
+  // Scrolling moves sentences under a pointer that rests: that is no pointing.
+  let rests = "";
+  const where = (event) => `${Math.trunc(event.screenX)},${Math.trunc(event.screenY)}`;
   document.addEventListener("pointerover", (event) => {
+    if (where(event) === rests) return;
     const element = event.target.closest("[data-s]");
     if (element) describe(element); else if (!tip.contains(event.target)) hide();
   });
@@ -266,6 +271,7 @@
     const target = element && other(element);
     if (!target) return;
     event.preventDefault();
+    rests = where(event);
     reach(target);
     describe(target);
   });

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from .. import selection
 from ..context import CompressedContext
-from ..data import Selection
+from ..data import Budget, Selection
+from ..errors import BudgetTooSmall
 from ..layout import Layout
 from ..rendering import Rendered
 
@@ -41,7 +42,8 @@ def sweep(views: Sequence[CompressedContext]) -> list[tuple[Stop, ...]]:
     own = {min(v.limit, v.tokens_before) for v in views}
     smallest = max(t.smallest() for t in tried)
     limits = budgets(smallest, views[0].tokens_before, own)
-    return [t.stops(limits) for t in tried]
+    found = [made for limit in limits if None not in (made := [t.stop(limit) for t in tried])]
+    return [tuple(s for s in side if s is not None) for side in zip(*found, strict=True)]
 
 
 def budgets(smallest: int, largest: int, own: Iterable[int]) -> list[int]:
@@ -59,28 +61,39 @@ class _Again:
 
     def __init__(self, context: CompressedContext, layout: Layout) -> None:
         self._context, self._layout = context, layout
+        self._shares = Budget(**context.settings["budget"])
         self._made: dict[tuple[int, ...], Rendered] = {}
         self._counted: dict[str, int] = {}
 
     def smallest(self) -> int:
-        """The smallest limit at which something is kept."""
-        n = len(self._context.segmentation.sentences)
-        return max(1, min(self._count(self._render((i,)).text) for i in range(n)))
+        """A limit at which something is kept, and below which the library says that nothing can be."""
+        limit = 1
+        while True:
+            try:
+                self._select(limit)
+            except BudgetTooSmall as error:
+                limit = error.smallest
+            else:
+                return limit
 
-    def stops(self, limits: Sequence[int]) -> tuple[Stop, ...]:
-        """Select at each limit."""
-        found = []
-        for limit in limits:
-            chosen = selection.select(
-                self._context.segmentation,
-                self._context.scores,
-                limit=limit,
-                count=self._count,
-                render=lambda kept: self._render(kept).text,
-            )
-            made = self._render(chosen.kept)
-            found.append(Stop(limit, self._count(made.text), chosen, made))
-        return tuple(found)
+    def stop(self, limit: int) -> Stop | None:
+        """What is kept at a limit; None if it is too small."""
+        try:
+            chosen = self._select(limit)
+        except BudgetTooSmall:
+            return None
+        made = self._render(chosen.kept)
+        return Stop(limit, self._count(made.text), chosen, made)
+
+    def _select(self, limit: int) -> Selection:
+        return selection.select(
+            self._context.segmentation,
+            self._context.scores,
+            limit=limit,
+            count=self._count,
+            render=lambda kept: self._render(kept).text,
+            shares=self._shares,
+        )
 
     def _render(self, kept: tuple[int, ...]) -> Rendered:
         if kept not in self._made:
