@@ -70,17 +70,12 @@ class View:
 
 
 def place(context: CompressedContext, index: int) -> str:
-    """Where a sentence stands: its source, if it has a name, and its code points."""
+    """Where a sentence stands: its source, with page or lines where they are known, and its code points."""
     s = context.segmentation.sentences[index]
-    name = source(context, s.document) or f"document {s.document + 1}"
-    return f"{name} [{s.start_char}:{s.end_char}]"
-
-
-def source(context: CompressedContext, document: int) -> str:
-    """Name of a document's source, or nothing."""
-    d = context.segmentation.documents[document]
-    named = d.metadata.get("source")
-    return _line(str(d.id or "") if named is None else str(named))
+    document = context.segmentation.documents[s.document]
+    found = document.place(s.start_char, s.end_char)
+    name = document.source or f"document {s.document + 1}"
+    return f"{_line(name if found is None else found.cite(name))} [{s.start_char}:{s.end_char}]"
 
 
 def summary(context: CompressedContext) -> str:
@@ -220,7 +215,7 @@ def _reader(view: View) -> str:
 def _document(views: Sequence[View], index: int) -> str:
     context = views[0].context
     title = _line(context.segmentation.documents[index].title or "") or f"Document {index + 1}"
-    name = source(context, index)
+    name = _line(context.segmentation.documents[index].source or "")
     where = f'<p class="source">{_text(name)}</p>' if name and name != title else ""
     cells = "".join(_cell(v, index, title) for v in views)
     return (
