@@ -34,6 +34,7 @@ def fake_probe() -> ProbeWeights:
         "n_layers": info.n_layers,
         "n_heads": info.n_heads,
         "rows": ["last", "question"],
+        "context_features": list(NAMES),
         "passage_tokens": 512,
     }
     return ProbeWeights(arrays, card)

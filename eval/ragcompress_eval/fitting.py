@@ -44,7 +44,7 @@ class Settings:
     hidden: int = 8
     networks: int = 8
     penalty: float = 30.0
-    untitled_every: int = 5
+    untitled_every: int = 7
     folds: int = 5
     seed: int = 0
 

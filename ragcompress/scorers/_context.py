@@ -1,13 +1,16 @@
 """What surrounds a sentence: features of the second stage, made from the first stage's logits and the text.
 
-A sentence is seldom evidence by itself: its neighbours, its passage, the best sentences elsewhere and the
-titles that link passages (a sentence that names another document's title points to it) all say something.
+A sentence is seldom evidence by itself: its neighbours, its passage, the best sentences elsewhere, the titles
+that link passages (a sentence that names another document's title points to it) and the rare words that it
+shares with good sentences of other documents all say something.
 None of this runs the proxy again.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,7 +37,12 @@ NAMES = (
     "has_link",
     "words_in_question",
     "title_in_question",
+    "shared_with_a_best",
+    "rarest_shared_with_a_best",
+    "shared_with_the_best",
 )
+# So many of the best sentences are looked at for shared words.
+_BEST = 5
 # Where a sentence has no neighbour, no link and so on: a logit that says "no evidence".
 _NONE = -6.0
 _WORD = re.compile(r"\w+")
@@ -78,6 +86,7 @@ def context_features(
         (into > _NONE).astype(np.float64),
         (out > _NONE).astype(np.float64),
         *_overlap(sentence, segmentation, question),
+        *_shared(logits, sentence, document, segmentation, question).T,
     ]
     return np.stack(columns, axis=1)
 
@@ -158,6 +167,39 @@ def _named(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> 
             if words[start : start + len(title)] == title:
                 found.add(document)
     return found
+
+
+def _shared(
+    logits: NDArray[np.float64],
+    sentence: NDArray[np.int64],
+    document: NDArray[np.int64],
+    segmentation: Segmentation,
+    question: str,
+) -> NDArray[np.float64]:
+    """What each part shares with the best parts of other documents, (N, 3).
+
+    Words, titles included and the question's left out, weigh log((N + 1) / (n + 1/2)) with n the parts that
+    hold them; what is shared with a best part counts as much as that part is probable. Columns: the largest
+    sum of weights, the largest single weight, and all sums together.
+    """
+    asked = set(_words(question))
+    titles = [set(_words(d.title or "")) - asked for d in segmentation.documents]
+    own = [set(_words(segmentation.sentences[i].text)) - asked for i in sentence]
+    held = Counter(word for words in own for word in words)
+    weight = {word: math.log((len(own) + 1) / (n + 0.5)) for word, n in held.items()}
+    unseen = math.log(len(own) + 1)
+    best = [(part, 1 / (1 + math.exp(-logits[part]))) for part in np.argsort(-logits, kind="stable")[:_BEST]]
+    around = [words | titles[d] for words, d in zip(own, document, strict=True)]
+    result = np.zeros((len(own), 3))
+    for part, words in enumerate(around):
+        for other, probability in best:
+            if document[other] != document[part]:
+                # Sorted: a sum of floats depends on its order, and that of a set on the run.
+                shared = sorted(weight.get(word, unseen) for word in words & around[other])
+                found = probability * sum(shared), probability * max(shared, default=0.0)
+                result[part, :2] = np.maximum(result[part, :2], found)
+                result[part, 2] += found[0]
+    return result
 
 
 def _overlap(

@@ -16,10 +16,11 @@ import numpy as np
 
 from .. import probes
 from ..data import Attention, Scores, Segmentation
-from ..errors import InputError
+from ..errors import InputError, ProbeMismatch
 from ..probes import ProbeWeights
 from ..prompting import Passage, Template, cut_passages, join, make_tail
 from ..proxy.base import Progress, Proxy
+from ._context import NAMES
 from ._features import attention_features
 from ._heads import apply_head
 
@@ -32,7 +33,7 @@ class Scorer:
         probe: weights, or a path to them; None: the shipped probe for this proxy.
 
     Raises:
-        ProbeMismatch: if the probe was trained on another proxy or template.
+        ProbeMismatch: if the probe was trained on another proxy, template or features.
     """
 
     name: ClassVar[str] = "passage-probe"
@@ -45,6 +46,11 @@ class Scorer:
             probe = probes.load(Path(probe))
         self.proxy, self.probe, self.template = proxy, probe, Template()
         probe.check(proxy.info, self.template)
+        if (trained := probe.card.get("context_features")) != list(NAMES):
+            raise ProbeMismatch(
+                f"the probe reads the context features {trained}, this version makes {list(NAMES)}; "
+                "train it anew with: ragcompress train"
+            )
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences with one first look at every passage."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from math import log
+from math import exp, log
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,14 @@ def test_words_of_the_question_count_in_sentence_and_title() -> None:
     held, named = column("words_in_question"), column("title_in_question")
     assert held[0] > 0 and held[1] == 0
     assert named[0] == named[1] > 0 and named[2] == named[5] == 0
+
+
+def test_rare_words_shared_with_a_good_sentence_of_another_document_count() -> None:
+    # "bea" and "low" stand in the first sentence and in the title above the third, and nowhere else.
+    weight, first, third = log(7 / 1.5), 1 / (1 + exp(-1.0)), 1 / (1 + exp(-0.5))
+    sums = [third * 2 * weight, 0, first * 2 * weight, 0, 0, 0]  # "here" is shared within one document only
+    assert column("shared_with_a_best") == column("shared_with_the_best") == [round(x, 4) for x in sums]
+    assert column("rarest_shared_with_a_best") == [round(x / 2, 4) for x in sums]
 
 
 def test_scores_are_probabilities_and_a_long_sentence_has_its_best_parts() -> None:
