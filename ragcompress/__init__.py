@@ -28,6 +28,7 @@ from .errors import (
     RagCompressError,
     UnknownName,
 )
+from .ordering import reorder
 from .pipeline import Compressor
 from .proxy.base import Proxy, ProxyInfo
 from .proxy.loading import load_proxy
@@ -65,5 +66,6 @@ __all__ = [
     "__version__",
     "given",
     "load_proxy",
+    "reorder",
     "segment",
 ]

@@ -8,12 +8,14 @@ one document that come out next to each other in source order still read as one 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from .data import Scores, Segmentation
 from .errors import InputError, UnknownName
 
+_T = TypeVar("_T")
 ORDERS = ("source", "best-first", "best-last", "edges")
 
 
@@ -60,3 +62,24 @@ def order_documents(
         best[document] = max(best[document], scores.values[i])
     sequence = order(name, tuple(members), Scores(best, scores.scorer))
     return tuple(i for document in sequence for i in members[document])
+
+
+def reorder(items: Sequence[_T], values: Sequence[float], *, order: str = "edges") -> list[_T]:
+    """Put anything that has scores in an order.
+
+    Args:
+        items: in source order.
+        values: their scores, higher is better; ties by position.
+        order: see ``order``.
+
+    Raises:
+        UnknownName: if there is no such order.
+        InputError: if the scores are not one finite number per item.
+    """
+    scores = Scores(np.array(values, dtype=np.float64), "given")
+    if len(scores.values) != len(items):
+        raise InputError(f"{len(scores.values)} scores for {len(items)} items")
+    return [items[i] for i in _in_order(order, range(len(items)), scores)]
+
+
+_in_order = order

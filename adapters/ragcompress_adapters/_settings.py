@@ -1,0 +1,212 @@
+"""What the adapters share: settings that can be written down, and a compressor that is loaded when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
+
+from ragcompress import (
+    Budget,
+    CompressedContext,
+    Compressor,
+    Document,
+    RagCompressError,
+    Scorer,
+    Scores,
+    Segmentation,
+)
+
+DEFAULT_RATIO = 0.2
+_LOG = logging.getLogger("ragcompress")
+
+
+@dataclass(frozen=True, slots=True)
+class Passthrough:
+    """Nothing was compressed."""
+
+    reason: str
+
+
+Outcome = CompressedContext | Passthrough
+
+
+class Settings(BaseModel):
+    """How to compress. The model is loaded at the first use, or by ``warm_up``.
+
+    Everything but a ``counter``, and a ``scorer`` that is an object, can be written as JSON and read back.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    max_tokens: int | None = None
+    """Ceiling in tokens of ``counter`` on all that is returned, joined with blank lines."""
+
+    ratio: float | None = None
+    """Ceiling as a share of the original, in (0, 1]; 0.2 where no ceiling is given."""
+
+    recall: float | None = None
+    """Instead of a ceiling: keep the sentences expected to hold this share of the evidence, in (0, 1]."""
+
+    top_n: int | None = None
+    """Most documents that keep anything: those with the best sentences."""
+
+    min_per_document: int = 0
+    """Sentences that each of them keeps at least."""
+
+    max_per_document: int | None = None
+    """Sentences that one document keeps at most."""
+
+    order: str = "source"
+    """``source`` (as retrieved), ``best-first``, ``best-last`` or ``edges`` (the best at both ends)."""
+
+    mark_gaps: bool = False
+    """Write ``[…]`` where sentences were left out."""
+
+    title_key: str | None = "title"
+    """Key of the metadata that holds a document's title, which helps to judge its sentences."""
+
+    scorer: Annotated[str | Scorer, SkipValidation] = "passage-probe"
+    """Name of what ranks the sentences, or a scorer made elsewhere, to share a loaded model."""
+
+    scorer_settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings, where it is a name."""
+
+    proxy: str = "smollm2-135m"
+    """Small language model that is probed: a known name, a local folder, a GGUF file, or a hub id."""
+
+    backend: str | None = None
+    """``onnx`` (the default) or ``torch``."""
+
+    download: bool = True
+    """Whether a proxy that is not on this machine may be fetched."""
+
+    counter: Any = Field(default=None, exclude=True, repr=False)
+    """Counts tokens: a tokenizer, or ``str -> int`` such as ``llm.get_num_tokens``; None: the proxy's."""
+
+    timeout: float | None = None
+    """Time limit of a call in seconds; loading the model does not count."""
+
+    on_error: Literal["raise", "passthrough"] = "raise"
+    """``passthrough``: when compression fails or takes too long, the documents are returned as they came,
+    with a mark in their metadata and a warning in the log. A model that can't be loaded always raises."""
+
+    _loaded: _Loaded = PrivateAttr(default_factory=lambda: _Loaded())
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not isinstance(self.scorer, str) and not hasattr(self.scorer, "score"):
+            raise ValueError(f"scorer must be a name or a scorer, got {type(self.scorer).__name__}")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, got {self.timeout!r}")
+        try:
+            self._budget()
+            Compressor(_Nothing(), counter=len, **self._layout())
+        except RagCompressError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def warm_up(self) -> None:
+        """Load the model now; it is fetched first if it is not on this machine.
+
+        Raises:
+            RagCompressError: says what is missing and what to do.
+        """
+        self._compressor()
+
+    def _compress(self, question: str, documents: Callable[[], list[Document]]) -> Outcome:
+        budget, compressor = self._budget(), self._compressor()
+        try:
+            return compressor(question, documents(), budget=budget, timeout=self.timeout)
+        except Exception as error:
+            if self.on_error == "raise":
+                raise
+            return _passed_on(error)
+
+    async def _acompress(self, question: str, documents: Callable[[], list[Document]]) -> Outcome:
+        budget, compressor = self._budget(), await asyncio.to_thread(self._compressor)
+        try:
+            return await compressor.acompress(question, documents(), budget=budget, timeout=self.timeout)
+        except Exception as error:
+            if self.on_error == "raise":
+                raise
+            return _passed_on(error)
+
+    def _budget(self) -> Budget:
+        ratio = self.ratio
+        if self.max_tokens is None and self.recall is None and ratio is None:
+            ratio = DEFAULT_RATIO
+        return Budget(
+            self.max_tokens, ratio, self.recall, self.top_n, self.min_per_document, self.max_per_document
+        )
+
+    def _layout(self) -> dict[str, Any]:
+        """Each document's text stands together; joined with blank lines, they are the whole."""
+        return {"order": self.order, "mark_gaps": self.mark_gaps, "format": "plain", "keep_together": True}
+
+    def _compressor(self) -> Compressor:
+        loaded = self._loaded.get(
+            (self.scorer, self.scorer_settings, self.proxy, self.backend, self.counter), self._load
+        )
+        return Compressor(loaded.scorer, counter=loaded.count, **self._layout())
+
+    def _load(self) -> Compressor:
+        if isinstance(self.scorer, str):
+            return Compressor.from_pretrained(
+                self.proxy,
+                scorer=self.scorer,
+                scorer_settings=self.scorer_settings,
+                backend=self.backend,
+                download=self.download,
+                counter=self.counter,
+            )
+        own = getattr(self.scorer, "proxy", None)
+        return Compressor(self.scorer, counter=self.counter or (own and own.tokenizer))
+
+
+class _Loaded:
+    """Compressors by what they were loaded from, each loaded once, whichever thread asks first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: list[tuple[tuple[Any, ...], Compressor]] = []
+
+    def get(self, key: tuple[Any, ...], load: Callable[[], Compressor]) -> Compressor:
+        with self._lock:
+            for known, compressor in self._found:
+                if known == key:
+                    return compressor
+            self._found.append((key, compressor := load()))
+            return compressor
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Loaded)  # settings are equal whatever is loaded yet
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Loaded:
+        return self  # copies of the settings share the models
+
+    def __reduce__(self) -> tuple[type[_Loaded], tuple[()]]:
+        return _Loaded, ()  # another process loads its own
+
+
+class _Nothing:
+    """Stands for a scorer while settings are checked."""
+
+    name: ClassVar[str] = "nothing"
+    needs_proxy: ClassVar[bool] = False
+
+    def score(self, question: str, segmentation: Segmentation, **_: Any) -> Scores:
+        raise NotImplementedError
+
+
+def _passed_on(error: Exception) -> Passthrough:
+    reason = f"{type(error).__name__}: {error}"
+    _LOG.warning("the documents are passed on uncompressed: %s", reason)
+    return Passthrough(reason)

@@ -1,0 +1,277 @@
+"""LangChain: a retriever that compresses, the compressor by itself, a reorderer. Needs ``langchain-core``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, Literal
+
+from ragcompress import CompressedContext, InputError, MissingExtra, reorder
+from ragcompress import Document as Source
+
+try:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForRetrieverRun,
+        CallbackManagerForRetrieverRun,
+        Callbacks,
+    )
+    from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
+    from langchain_core.retrievers import BaseRetriever, RetrieverLike
+    from langchain_core.runnables import RunnableLambda
+except ImportError as error:
+    raise MissingExtra("the LangChain adapter", "langchain") from error
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ._kept import KEY, Kept, kept_of, source_of, spans_of, title_of
+from ._settings import Outcome, Passthrough, Settings
+
+__all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
+
+_SCORE = "relevance_score"
+
+
+class RagCompressor(Settings, BaseDocumentCompressor):
+    """Keeps the sentences of documents that a query needs, word for word, under one budget for all.
+
+    Returns a document for each one that keeps something: its ``id``, its metadata (a deep copy), and besides
+    ``relevance_score``, and under ``ragcompress``:
+
+    - ``index``: the document's place in the input,
+    - ``spans``: for every kept sentence ``start``, ``end`` in the new ``page_content``; ``start_char``,
+      ``end_char`` in the original, or in its file where a text splitter left ``start_index``; ``score``,
+    - ``tokens_before``, ``tokens_after``: of this document, and ``scorer``.
+
+    The budget holds for the documents' texts joined with blank lines. All documents are read in one call.
+    Safe to use from several threads.
+
+    Example:
+        ```python
+        compressor = RagCompressor(max_tokens=800)
+        compressor.compress_documents(documents, "Who built the bridge?")
+        ```
+    """
+
+    merge: Literal["text", "md"] | None = None
+    """Return one document that holds the whole context, with titles as lines (``text``) or as numbered
+    Markdown headings (``md``). Single sentences are put in order then."""
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        """Compress.
+
+        Args:
+            documents: as retrieved; never changed. Those without text keep nothing.
+            query: what the reader will be asked.
+            callbacks: as LangChain passes them; there are no runs within.
+
+        Raises:
+            RagCompressError: unless ``on_error`` is ``passthrough``.
+        """
+        if not any(d.page_content.strip() for d in documents):
+            return []
+        return self._result(documents, self._compress(query, lambda: self._sources(documents)))
+
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        """Compress without blocking the event loop; cancelling it ends the work."""
+        if not any(d.page_content.strip() for d in documents):
+            return []
+        return self._result(documents, await self._acompress(query, lambda: self._sources(documents)))
+
+    def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
+        """A runnable from ``{"documents": …, "query": …}`` to documents."""
+
+        def compress(inputs: dict[str, Any]) -> list[Document]:
+            return list(self.compress_documents(inputs["documents"], inputs["query"]))
+
+        async def acompress(inputs: dict[str, Any]) -> list[Document]:
+            return list(await self.acompress_documents(inputs["documents"], inputs["query"]))
+
+        return RunnableLambda(compress, afunc=acompress, name=type(self).__name__)
+
+    def _layout(self) -> dict[str, Any]:
+        if self.merge is None:
+            return super()._layout()
+        return {"order": self.order, "mark_gaps": self.mark_gaps, "format": self.merge}
+
+    def _sources(self, documents: Sequence[Document]) -> list[Source]:
+        return [
+            Source(d.page_content, title_of(d.metadata, self.title_key), d.id, d.metadata) for d in documents
+        ]
+
+    def _result(self, documents: Sequence[Document], outcome: Outcome) -> list[Document]:
+        if isinstance(outcome, Passthrough):
+            return [_with(d, d.page_content, {KEY: {"passthrough": outcome.reason}}) for d in documents]
+        if self.merge:
+            return [_merged(documents, outcome)]
+        sources = [source_of(d.metadata, d.metadata.get("start_index")) for d in documents]
+        return [_kept(documents[kept.index], kept) for kept in kept_of(outcome, sources)]
+
+
+class RagCompressRetriever(BaseRetriever):
+    """Retrieves with another retriever and compresses what it finds.
+
+    Takes the place of ``ContextualCompressionRetriever``: the same fields, the same callbacks (the inner
+    retriever's run is a child of this one's), keyword arguments of ``invoke`` go to the inner retriever, and
+    nothing is compressed where nothing was found.
+
+    Example:
+        ```python
+        retriever = RagCompressRetriever(base_retriever=store.as_retriever(), max_tokens=800)
+        retriever.invoke("Who built the bridge?")
+        ```
+    """
+
+    base_retriever: RetrieverLike
+    """Where documents come from."""
+
+    base_compressor: BaseDocumentCompressor = Field(default_factory=RagCompressor)
+    """What compresses them."""
+
+    k: int | None = None
+    """Most documents to return, the best ones; also an argument of ``invoke``."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    def __init__(
+        self,
+        *,
+        base_retriever: RetrieverLike,
+        base_compressor: BaseDocumentCompressor | None = None,
+        k: int | None = None,
+        **settings: Any,
+    ) -> None:
+        """Build one.
+
+        Args:
+            base_retriever: where documents come from.
+            base_compressor: what compresses them, any LangChain compressor.
+            k: most documents to return.
+            settings: in place of ``base_compressor``, the fields of ``RagCompressor``; and those of every
+                LangChain retriever (``tags``, ``metadata``, ``name``).
+        """
+        own = {name: settings.pop(name) for name in set(settings) & set(RagCompressor.model_fields)}
+        if base_compressor is not None and own:
+            raise InputError(f"give base_compressor or its settings ({', '.join(sorted(own))}), not both")
+        compressor = RagCompressor(**own) if base_compressor is None else base_compressor
+        settings |= {"base_retriever": base_retriever, "base_compressor": compressor, "k": k}
+        super().__init__(**settings)
+
+    @field_validator("k")
+    @classmethod
+    def _check_k(cls, k: int | None) -> int | None:
+        if k is not None and k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        return k
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        callbacks = run_manager.get_child()
+        found = self.base_retriever.invoke(query, config={"callbacks": callbacks}, **kwargs)
+        if not found:
+            return []
+        k = self.k if k is None else k
+        compressed = self._best(k).compress_documents(found, query, callbacks=run_manager.get_child())
+        return list(compressed)[:k]
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        callbacks = run_manager.get_child()
+        found = await self.base_retriever.ainvoke(query, config={"callbacks": callbacks}, **kwargs)
+        if not found:
+            return []
+        k = self.k if k is None else k
+        compressed = await self._best(k).acompress_documents(found, query, callbacks=run_manager.get_child())
+        return list(compressed)[:k]
+
+    def _best(self, k: int | None) -> BaseDocumentCompressor:
+        """The compressor, told to keep the best k documents, so that these share the whole budget."""
+        if k is None or not isinstance(self.base_compressor, RagCompressor):
+            return self.base_compressor
+        return self.base_compressor.model_copy(update={"top_n": k})
+
+
+class AttentionReorder(BaseModel, BaseDocumentTransformer):
+    """Puts documents in an order that readers read well: they use the middle of a long context least.
+
+    The order is deterministic: with ``edges`` the best document always comes first and the second best last,
+    whatever their number (Liu et al. 2023, arXiv 2307.03172).
+
+    Example:
+        ```python
+        AttentionReorder().transform_documents(documents)
+        ```
+    """
+
+    order: Literal["source", "best-first", "best-last", "edges"] = "edges"
+    """``edges``, ``best-first``, ``best-last``, or ``source`` (as they come)."""
+
+    score_key: str = _SCORE
+    """Key of the metadata that holds a document's score, higher is better. Where no document has one, they
+    are taken to come best first, as retrievers return them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def transform_documents(self, documents: Sequence[Document], **kwargs: Any) -> Sequence[Document]:
+        """Reorder; the documents themselves are not touched.
+
+        Raises:
+            InputError: if some documents have a score and others don't, or one is not a number.
+        """
+        scores = [d.metadata.get(self.score_key) for d in documents]
+        if all(score is None for score in scores):
+            scores = [-rank for rank in range(len(documents))]
+        for position, score in enumerate(scores):
+            if isinstance(score, bool) or not isinstance(score, int | float):
+                raise InputError(
+                    f"document {position} has no number under {self.score_key!r} but {score!r}, and others "
+                    "have: score all documents or none"
+                )
+        return reorder(documents, [float(score) for score in scores if score is not None], order=self.order)
+
+    async def atransform_documents(self, documents: Sequence[Document], **kwargs: Any) -> Sequence[Document]:
+        """Reorder, at once: there is nothing to wait for."""
+        return self.transform_documents(documents, **kwargs)
+
+
+def _kept(document: Document, kept: Kept) -> Document:
+    return _with(document, kept.text, {_SCORE: kept.score, KEY: kept.details})
+
+
+def _with(document: Document, text: str, metadata: dict[str, Any]) -> Document:
+    """A copy, of the same class, with its id, another text and more metadata."""
+    return document.model_copy(
+        update={"page_content": text, "metadata": deepcopy(document.metadata) | metadata}
+    )
+
+
+def _merged(documents: Sequence[Document], context: CompressedContext) -> Document:
+    spans = []
+    for piece in context.pieces:
+        index = context.segmentation.sentences[piece.sentence].document
+        metadata = documents[index].metadata
+        source = source_of(metadata, metadata.get("start_index"))
+        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, source)]
+    details = {
+        "ids": [d.id for d in documents],
+        "spans": spans,
+        "tokens_before": context.tokens_before,
+        "tokens_after": context.tokens_after,
+        "scorer": context.scores.scorer,
+    }
+    best = max(span["score"] for span in spans)
+    return Document(page_content=context.text, metadata={_SCORE: best, KEY: details})
