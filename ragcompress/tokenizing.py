@@ -27,7 +27,11 @@ class Tokenizer:
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
-        self._backend = tokenizers.Tokenizer.from_str(backend.to_str())
+        self._own(tokenizers.Tokenizer.from_str(backend.to_str()))
+
+    def _own(self, backend: tokenizers.Tokenizer) -> None:
+        """Set up a backend that nobody else holds."""
+        self._backend = backend
         # What the model's own post-processor puts before a text: [bos] for Llama, nothing for SmolLM2.
         self.prefix_ids: tuple[int, ...] = tuple(self._backend.encode("").ids[:1])
         self._backend.encode_special_tokens = True
@@ -43,7 +47,10 @@ class Tokenizer:
         """
         path = folder / "tokenizer.json"
         try:
-            return cls(tokenizers.Tokenizer.from_file(str(path)))
+            result = cls.__new__(cls)
+            # Not by the constructor: to copy a vocabulary takes as long as reading it.
+            result._own(tokenizers.Tokenizer.from_file(str(path)))
+            return result
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"{path} can't be read as a tokenizer: {error}") from error
 

@@ -10,6 +10,11 @@ the last layer nothing beyond its attention weights. It continues a prefix whose
 
 B prompts, T new tokens, P tokens of the prefix, KV key heads, D head size. ``mass`` is the softmaxed
 attention of the rows, averaged by ``row_weights`` and summed over each sentence's tokens by ``pool``.
+
+In ``int8`` the products with weights are of whole numbers, 8 bits of activation by 7 of weight, and exact in
+int32. A weight has one scale per output channel, an activation one per token: a few tokens' are a thousand
+times as large as all others' (Massive Activations, arXiv 2402.17762), and one scale for all would leave
+nothing of the rest. All else, the attention above all, stays in float32.
 """
 
 from __future__ import annotations
@@ -24,9 +29,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
+from .int8 import group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 _MS = "com.microsoft"
+# An activation is divided by its row's largest value, so that it fills uint8 around its middle.
+_MIDDLE, _REACH = 128, 127
+_TINY = 1e-30  # a row of zeros is not divided by zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Shape:
     n_key_heads: int
     head_size: int
     hidden: int
+    inner: int
     eps: float
     rope: Mapping[str, Any]
     max_tokens: int
@@ -76,6 +86,7 @@ class Shape:
                 int(config.get("num_key_value_heads") or heads),
                 int(config.get("head_dim") or hidden // heads),
                 hidden,
+                int(config["intermediate_size"]),
                 float(config.get("rms_norm_eps", 1e-6)),
                 rope,
                 int(config.get("max_position_embeddings", 2048)),
@@ -108,13 +119,17 @@ def _llama3(inverse: NDArray[np.float64], rope: Mapping[str, Any]) -> NDArray[np
 class GraphBuilder:
     """Collects nodes; one method per part of a layer. Weights are named, and stored outside the graph."""
 
-    def __init__(self, shape: Shape, n_layers: int, biased: bool, whole: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, n_layers: int, biased: bool, whole: bool = False, precision: str = "float32"
+    ) -> None:
         """Prepare for the first ``n_layers`` layers; ``biased`` models have q, k and v biases.
 
         With ``whole`` the last layer is finished too; its output is ``hidden`` (B, T, hidden), and it has
         inputs and outputs for its values like the others.
         """
         self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
+        self.precision = precision
+        self.quantised: dict[str, tuple[str, str]] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.weights: list[str] = []
@@ -148,6 +163,26 @@ class GraphBuilder:
             stash_type=1,
         )
 
+    def product(self, x: str, weight: str) -> str:
+        """X (B, T, n) times a stored matrix, in the precision asked for; float32 in and out."""
+        if self.precision == "float32":
+            return self.op("MatMul", x, self.weight(weight))
+        whole, largest = self.whole_numbers(x)
+        scales = self.weight(f"{weight}_scale")
+        y = self.op("MatMulIntegerToFloat", whole, self.weight(weight), "step", scales, "middle", domain=_MS)
+        return self.op("Mul", y, largest)
+
+    def whole_numbers(self, x: str) -> tuple[str, str]:
+        """X as uint8 around ``middle``, and the largest magnitude (B, T, 1) of each row; once for each x."""
+        if x not in self.quantised:
+            largest = self.op("ReduceMax", self.op("Abs", x), axes=[-1], keepdims=1)
+            largest = self.op("Max", largest, "tiny")
+            self.quantised[x] = (
+                self.op("QuantizeLinear", self.op("Div", x, largest), "step", "middle"),
+                largest,
+            )
+        return self.quantised[x]
+
     def heads(self, x: str, n: int) -> str:
         """(B, T, n·D) → (B, n, T, D)."""
         return self.op(
@@ -156,7 +191,7 @@ class GraphBuilder:
 
     def project(self, x: str, layer: int, part: str, n: int) -> str:
         """One of q, k, v with its bias and (Qwen3) its norm per head, as (B, n, T, D)."""
-        y = self.op("MatMul", x, self.weight(f"{layer}.{part}"))
+        y = self.product(x, f"{layer}.{part}")
         if self.biased:
             y = self.op("Add", y, self.weight(f"{layer}.{part}_bias"))
         y = self.heads(y, n)
@@ -202,10 +237,15 @@ class GraphBuilder:
 
     def feed_forward(self, x: str, layer: int) -> str:
         """SwiGLU."""
-        gate = self.op("MatMul", x, self.weight(f"{layer}.gate"))
-        up = self.op("MatMul", x, self.weight(f"{layer}.up"))
+        gate = self.product(x, f"{layer}.gate")
+        up = self.product(x, f"{layer}.up")
         gate = self.op("Mul", gate, self.op("Sigmoid", gate))
-        return self.op("MatMul", self.op("Mul", gate, up), self.weight(f"{layer}.down"))
+        y = self.op("Mul", gate, up)
+        if self.precision == "int8":
+            groups = self.op("Reshape", y, self.ints(0, 0, -1, group_size(self.shape.inner)))
+            y = self.op("MatMul", groups, self.weight("turn"))
+            y = self.op("Reshape", y, self.ints(0, 0, self.shape.inner))
+        return self.product(y, f"{layer}.down")
 
     def build(self) -> None:
         """Add all layers."""
@@ -214,7 +254,7 @@ class GraphBuilder:
             out = self.attention(self.norm(h, f"{layer}.norm"), layer)
             if out is None:
                 return
-            h = self.op("Add", h, self.op("MatMul", out, self.weight(f"{layer}.o")))
+            h = self.op("Add", h, self.product(out, f"{layer}.o"))
             h = self.op("Add", h, self.feed_forward(self.norm(h, f"{layer}.norm2"), layer))
         self.op_named("Identity", "hidden", h)
 
@@ -227,6 +267,12 @@ class GraphBuilder:
             numpy_helper.from_array(np.float32(self.shape.head_size**-0.5), "scale"),
             *self.constants.values(),
         ]
+        if self.precision == "int8":
+            small += [
+                numpy_helper.from_array(np.float32(1 / _REACH), "step"),
+                numpy_helper.from_array(np.uint8(_MIDDLE), "middle"),
+                numpy_helper.from_array(np.float32(_TINY), "tiny"),
+            ]
         graph = helper.make_graph(
             self.nodes, "probe", self._inputs(), self._outputs(), small + [locations[w] for w in self.weights]
         )

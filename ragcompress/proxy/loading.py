@@ -19,6 +19,7 @@ def load_proxy(
     download: bool = True,
     progress: Progress | None = None,
     threads: int | None = None,
+    precision: str | None = None,
     reuse_bytes: int = REUSE_BYTES,
     store: KeyValueStore | None = None,
 ) -> Proxy:
@@ -31,6 +32,8 @@ def load_proxy(
         download: fetch the model if it is not in the cache; a message says so before it starts.
         progress: called with (bytes done, bytes in all) while downloading.
         threads: threads of one run of the onnx backend; None: one per core.
+        precision: of the products with weights: ``float32`` or ``int8`` (onnx), ``float32``, ``bfloat16`` or
+            ``float16`` (torch); None: the backend's default.
         reuse_bytes: memory in which a proxy on the CPU keeps keys and values of the passages read last, so
             that another question about them reads only the question; 0 keeps none.
         store: where they are kept instead, for instance on disk.
@@ -52,11 +55,21 @@ def load_proxy(
         # From a GPU the keys and values would have to be copied to the host's memory after every batch.
         kept = store if device == "cpu" else None
         return TorchProxy(
-            folder.path, name=folder.name, fingerprint=folder.fingerprint, device=device, store=kept
+            folder.path,
+            name=folder.name,
+            fingerprint=folder.fingerprint,
+            device=device,
+            precision=precision,
+            store=kept,
         )
     from .ort import OnnxProxy
 
-    cache = models.cache_folder() / "onnx" / folder.fingerprint[:32]
     return OnnxProxy(
-        folder.path, cache, name=folder.name, fingerprint=folder.fingerprint, threads=threads, store=store
+        folder.path,
+        models.cache_folder() / "onnx" / folder.fingerprint[:32],
+        name=folder.name,
+        fingerprint=folder.fingerprint,
+        precision=precision,
+        threads=threads,
+        store=store,
     )

@@ -25,20 +25,24 @@ from ..writing import write_whole
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
+from .int8 import rotation
 from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _FLOAT = NDArray[np.float32]
 _MASKED = np.float32(-1e30)
+DEFAULT_PRECISION = "float32"
 
 
 class OnnxProxy:
-    """A Llama-shaped model in ONNX Runtime, in float32 on the CPU.
+    """A Llama-shaped model in ONNX Runtime, on the CPU.
 
     Args:
         folder: model folder in Hugging Face layout.
         cache: where the weight file and the graphs are kept.
         name, fingerprint: for ``info``.
+        precision: of the products with weights, ``float32`` or ``int8``; all else is float32. None: the
+            default.
         threads: threads of one run; None leaves it to ONNX Runtime (one per core).
         batch_tokens: most tokens, padding included, of one batch; bounds the memory.
         store: where passages' keys and values are kept for the next question; None keeps nothing.
@@ -54,17 +58,22 @@ class OnnxProxy:
         *,
         name: str,
         fingerprint: str,
+        precision: str | None = None,
         threads: int | None = None,
         batch_tokens: int = 1024,
         store: KeyValueStore | None = None,
     ) -> None:
+        precision = precision or DEFAULT_PRECISION
+        if precision not in weights.PRECISIONS:
+            known = ", ".join(weights.PRECISIONS)
+            raise ModelError(f"unknown precision {precision!r} of the onnx backend; known are: {known}")
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
-        self._index = weights.ensure(folder, cache, self._shape.n_layers)
+        self._index = weights.ensure(folder, cache, self._shape.n_layers, precision)
         self._threads, self._batch_tokens = threads, batch_tokens
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
@@ -73,7 +82,7 @@ class OnnxProxy:
         self.tokenizer = Tokenizer.from_folder(folder)
         longest = min(self._shape.max_tokens, self._shape.window or self._shape.max_tokens)
         self.info = ProxyInfo(
-            name, fingerprint, self._shape.n_layers, self._shape.n_heads, longest, "onnx", "float32"
+            name, fingerprint, self._shape.n_layers, self._shape.n_heads, longest, "onnx", precision
         )
 
     def probe(
@@ -111,6 +120,8 @@ class OnnxProxy:
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
             (hidden,) = session.run(["hidden"], self._fresh(rows, past))
             last = hidden[np.arange(len(rows)), [len(r) - 1 for r in rows]]
+            if self.info.precision == "int8":
+                last = last @ rotation(self._shape.hidden).T
             found |= zip(batch, head.best(head.normed(last, self._shape.eps)), strict=True)
         return [found[i] for i in range(len(prompts))]
 
@@ -128,12 +139,13 @@ class OnnxProxy:
             return self._sessions[n_layers]
 
     def _load(self, n_layers: int, whole: bool = False) -> ort.InferenceSession:
-        builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole)
+        precision = self.info.precision
+        builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole, precision)
         builder.build()
         # The graph is small and made anew each time: a stale or damaged file can't be picked up, and a cache
         # that may not be written to does as long as its file is the right one.
         graph = builder.model(weights.external(self._index)).SerializeToString(deterministic=True)
-        path = self._cache / f"{'whole' if whole else 'probe'}-{n_layers}.onnx"
+        path = self._cache / f"{'whole' if whole else 'probe'}-{n_layers}-{precision}.onnx"
         if not path.exists() or path.read_bytes() != graph:
             write_whole(path, graph)
         options = ort.SessionOptions()

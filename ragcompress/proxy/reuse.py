@@ -11,10 +11,12 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +25,16 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..writing import write_whole
+from . import packing
 from .base import ProxyInfo
 
 _FLOAT = NDArray[np.float32]
 Prefix = tuple[int, ...]
 Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
-_TYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float16": np.dtype(np.float16)}
-_FORMAT = "1"
+_FORMAT = "2"
 _MEBIBYTE = 1 << 20
+_SCRATCH_LIFETIME = 3600.0
 
 
 class KeyValueStore(Protocol):
@@ -89,88 +92,102 @@ class MemoryStore:
 
     Args:
         max_bytes: ceiling on the arrays held. SmolLM2-135M needs 30 kB a token for 20 layers in float32.
-        precision: ``float32`` (exact) or ``float16`` (half the memory; differences around 1e-3).
+        precision: ``float32`` (exact), ``float16``, ``bfloat16`` (half the memory) or ``int8`` (a quarter).
     """
 
     def __init__(self, max_bytes: int = 512 * _MEBIBYTE, precision: str = "float32") -> None:
-        self._type = _checked(max_bytes, precision)
-        self._max_bytes, self._bytes = max_bytes, 0
-        self._entries: OrderedDict[str, NDArray[Any]] = OrderedDict()
+        _check(max_bytes, precision)
+        self._precision, self._max_bytes, self._bytes = precision, max_bytes, 0
+        self._entries: OrderedDict[str, packing.Packed] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> _FLOAT | None:
         """See ``KeyValueStore``."""
         with self._lock:
-            if (array := self._entries.get(key)) is None:
+            if (packed := self._entries.get(key)) is None:
                 return None
             self._entries.move_to_end(key)
-        return array.astype(np.float32, copy=False)
+        return packing.unpack(packed)
 
     def put(self, key: str, array: _FLOAT) -> None:
         """See ``KeyValueStore``; an array larger than the ceiling is not kept."""
-        if array.nbytes // array.itemsize * self._type.itemsize > self._max_bytes:
+        packed = packing.pack(array, self._precision)
+        if packing.n_bytes(packed) > self._max_bytes:
             return
-        kept = array.astype(self._type)
-        kept.flags.writeable = False
+        packed["numbers"].flags.writeable = False
         with self._lock:
             if (old := self._entries.pop(key, None)) is not None:
-                self._bytes -= old.nbytes
-            self._entries[key] = kept
-            self._bytes += kept.nbytes
+                self._bytes -= packing.n_bytes(old)
+            self._entries[key] = packed
+            self._bytes += packing.n_bytes(packed)
             while self._bytes > self._max_bytes:
-                self._bytes -= self._entries.popitem(last=False)[1].nbytes
+                self._bytes -= packing.n_bytes(self._entries.popitem(last=False)[1])
 
 
 class DiskStore:
     """Keeps entries in a folder, one safetensors file each; several processes may share it.
 
-    Files appear whole or not at all (written under another name, then renamed). What can't be read is
-    removed, said once in the log, and computed again. When the folder outgrows its ceiling, the entries that
-    were used longest ago go.
+    Files appear whole or not at all (written under another name, then renamed). What can't be read, or does
+    not have the checksum that it was written with, is removed, said in the log, and computed again. Where
+    nothing can be written, that is said once. When the folder outgrows its ceiling, the entries that were
+    used longest ago go; each process looks at what the others have written every twentieth of the ceiling.
 
     Args:
         folder: made if need be.
         max_bytes: ceiling on the files.
-        precision: ``float32`` or ``float16``.
+        precision: as ``MemoryStore``'s.
     """
 
     def __init__(self, folder: Path, max_bytes: int = 4096 * _MEBIBYTE, precision: str = "float16") -> None:
-        self._type = _checked(max_bytes, precision)
-        self._folder, self._max_bytes = folder, max_bytes
+        _check(max_bytes, precision)
+        self._folder, self._max_bytes, self._precision = folder, max_bytes, precision
         self._lock = threading.Lock()
+        self._writable = True
         folder.mkdir(parents=True, exist_ok=True)
-        self._bytes = sum(size for _, size, _ in self._files())
+        self._sweep()
+        self._bytes, self._unseen = sum(size for _, size, _ in self._files()), 0
 
     def get(self, key: str) -> _FLOAT | None:
         """See ``KeyValueStore``."""
         path = self._path(key)
         try:
             with safe_open(path, framework="numpy") as file:
-                if (file.metadata() or {}).get("format") != _FORMAT:
+                about = file.metadata() or {}
+                if about.get("format") != _FORMAT:
                     raise ValueError("it is of another format version")
-                array = file.get_tensor("keys_values")
+                packed = {name: file.get_tensor(name) for name in file.keys()}
+            if packing.checksum(packed) != about.get("checksum"):
+                raise ValueError("its numbers have changed")
             os.utime(path)
+            return packing.unpack(packed)
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError) as error:
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
             _LOG.warning("the stored keys and values %s are damaged (%s) and are computed again", path, error)
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
             return None
-        return np.asarray(array).astype(np.float32, copy=False)
 
     def put(self, key: str, array: _FLOAT) -> None:
         """See ``KeyValueStore``; where the disk is full, nothing is kept and the log says so."""
         path = self._path(key)
-        content = save({"keys_values": array.astype(self._type)}, {"format": _FORMAT})
+        packed = packing.pack(array, self._precision)
+        content = save(packed, {"format": _FORMAT, "checksum": packing.checksum(packed)})
         try:
             path.parent.mkdir(exist_ok=True)
             write_whole(path, content)
         except OSError as error:
-            _LOG.warning("keys and values can't be stored in %s (%s); going on without", self._folder, error)
+            if self._writable:
+                _LOG.warning(
+                    "keys and values can't be stored in %s (%s); going on without", self._folder, error
+                )
+            self._writable = False
             return
+        self._writable = True
         with self._lock:
             self._bytes += len(content)
-            if self._bytes > self._max_bytes:
+            self._unseen += len(content)
+            if self._bytes > self._max_bytes or self._unseen > self._max_bytes // 20:
                 self._shrink()
 
     def _path(self, key: str) -> Path:
@@ -188,19 +205,27 @@ class DiskStore:
         return found
 
     def _shrink(self) -> None:
-        """Remove the entries used longest ago until a tenth of the room is free."""
+        """Count anew; where there is too much, remove the entries used longest ago until a tenth is free."""
         files = sorted(self._files())
-        self._bytes = sum(size for _, size, _ in files)
+        self._bytes, self._unseen = sum(size for _, size, _ in files), 0
+        if self._bytes <= self._max_bytes:
+            return
         for _, size, path in files:
             if self._bytes <= self._max_bytes * 9 // 10:
                 break
             path.unlink(missing_ok=True)
             self._bytes -= size
 
+    def _sweep(self) -> None:
+        """Remove what processes that were killed while writing left behind."""
+        for path in self._folder.glob("??/.*.tmp"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _SCRATCH_LIFETIME:
+                    path.unlink()
 
-def _checked(max_bytes: int, precision: str) -> np.dtype[Any]:
+
+def _check(max_bytes: int, precision: str) -> None:
     if max_bytes < 0:
         raise InputError(f"max_bytes must not be negative, got {max_bytes}")
-    if precision not in _TYPES:
-        raise InputError(f"keys and values can be kept as {', '.join(_TYPES)}, not {precision!r}")
-    return _TYPES[precision]
+    if precision not in packing.PRECISIONS:
+        raise InputError(f"keys and values can be kept as {', '.join(packing.PRECISIONS)}, not {precision!r}")

@@ -1,13 +1,15 @@
 """The weight file that ONNX graphs of one proxy share: laid out once from a model folder, then mapped.
 
-``weights.bin`` holds the tensors in the layout the graph wants (matrices as input × output), page-aligned;
-``weights.json`` says where each is. Both are written under a temporary name and moved into place, so that a
-reader never sees half a file.
+``weights-float32.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
+page-aligned; ``weights-float32.json`` says where each is. ``weights-int8.bin`` has the layers' matrices as
+whole numbers (``int8``). All are written under a temporary name and moved into place, so that a reader never
+sees half a file.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +24,14 @@ from safetensors import safe_open
 
 from ..errors import ModelError
 from ..writing import write_whole
+from . import int8
 
-FORMAT = 1
+_LOG = logging.getLogger("ragcompress")
+FORMAT = 2
+PRECISIONS = ("float32", "int8")
 _PAGE = 4096
-_MATRICES = {
+_TYPES = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8}
+MATRICES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
     "v": "self_attn.v_proj",
@@ -34,7 +40,7 @@ _MATRICES = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
-_VECTORS = {
+VECTORS = {
     "norm": "input_layernorm.weight",
     "norm2": "post_attention_layernorm.weight",
     "q_bias": "self_attn.q_proj.bias",
@@ -57,11 +63,11 @@ def tensors(folder: Path, n_layers: int) -> Iterator[tuple[str, NDArray[np.float
         yield "embedding", read(f"{prefix}embed_tokens.weight")
         for layer in range(n_layers):
             base = f"{prefix}layers.{layer}."
-            for short, name in _MATRICES.items():
-                yield f"{layer}.{short}", np.ascontiguousarray(read(f"{base}{name}.weight").T)
-            for short, name in _VECTORS.items():
+            for short, name in VECTORS.items():
                 if base + name in where:
                     yield f"{layer}.{short}", read(base + name)
+            for short, name in MATRICES.items():
+                yield f"{layer}.{short}", np.ascontiguousarray(read(f"{base}{name}.weight").T)
     except KeyError as error:
         raise ModelError(f"{folder} lacks the tensor {error}") from None
 
@@ -86,28 +92,34 @@ def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDAr
     return where, read
 
 
-def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
+def ensure(folder: Path, target: Path, n_layers: int, precision: str = "float32") -> Mapping[str, Any]:
     """Write the weight file of ``folder`` into ``target`` unless it is there; return its index.
 
     Raises:
         ModelError: if the model is broken, or the file can't be written.
     """
-    index = target / "weights.json"
-    if found := _read_index(index, target):
+    index, weights = target / f"weights-{precision}.json", target / f"weights-{precision}.bin"
+    if found := _read_index(index, weights):
         return found
     entries: dict[str, Any] = {}
     temporary = ""
+    given = tensors(folder, n_layers)
     try:
         target.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
-            for name, array in tensors(folder, n_layers):
+            for name, array in int8.stored(given) if precision == "int8" else given:
                 out.write(b"\0" * (-out.tell() % _PAGE))
-                entries[name] = {"offset": out.tell(), "length": array.nbytes, "shape": list(array.shape)}
+                entries[name] = {
+                    "type": array.dtype.name,
+                    "offset": out.tell(),
+                    "length": array.nbytes,
+                    "shape": list(array.shape),
+                }
                 array.tofile(out)
             size = out.tell()
-        os.replace(temporary, target / "weights.bin")
-        found = {"format": FORMAT, "size": size, "tensors": entries}
+        os.replace(temporary, weights)
+        found = {"format": FORMAT, "file": weights.name, "size": size, "tensors": entries}
         write_whole(index, json.dumps(found).encode())
         return found
     except OSError as error:
@@ -118,24 +130,28 @@ def ensure(folder: Path, target: Path, n_layers: int) -> Mapping[str, Any]:
 
 
 def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
-    """Return a tensor for each weight that points into ``weights.bin``."""
+    """Return a tensor for each weight that points into the weight file."""
     result = {}
     for name, entry in index["tensors"].items():
-        proto = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=entry["shape"])
+        proto = TensorProto(name=name, data_type=_TYPES[entry["type"]], dims=entry["shape"])
         proto.data_location = TensorProto.EXTERNAL
         for key in ("offset", "length"):
             proto.external_data.add(key=key, value=str(entry[key]))
-        proto.external_data.add(key="location", value="weights.bin")
+        proto.external_data.add(key="location", value=index["file"])
         result[name] = proto
     return result
 
 
-def _read_index(path: Path, target: Path) -> Mapping[str, Any] | None:
+def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
     """The index, if it is whole and of this format and fits its file; else None, and it is written anew."""
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
-        size = (target / "weights.bin").stat().st_size
-    except (OSError, ValueError):
+        size = weights.stat().st_size
+    except FileNotFoundError:
         return None
-    good = isinstance(index, dict) and index.get("format") == FORMAT and index.get("size") == size
-    return index if good else None
+    except (OSError, ValueError):
+        index, size = None, -1
+    if isinstance(index, dict) and index.get("format") == FORMAT and index.get("size") == size:
+        return index
+    _LOG.warning("%s is damaged or of another version, and is written anew", weights)
+    return None

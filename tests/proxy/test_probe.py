@@ -1,6 +1,7 @@
 """Every backend equals the slow oracle, leaves nothing behind, and may be used from several threads."""
 
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +11,7 @@ from random import Random
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -18,6 +20,7 @@ import tiny_models as tiny
 
 from ragcompress import Attention, Document, InputError, ModelError, segment
 from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy import int8, weights
 from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
@@ -39,12 +42,15 @@ def torch_proxy(folder: Path, batch_tokens: int = 512, store: KeyValueStore | No
     )
 
 
-def onnx_proxy(folder: Path, batch_tokens: int = 512, store: KeyValueStore | None = None) -> OnnxProxy:
+def onnx_proxy(
+    folder: Path, batch_tokens: int = 512, store: KeyValueStore | None = None, precision: str = "float32"
+) -> OnnxProxy:
     return OnnxProxy(
         folder,
         folder / "onnx",
         name="tiny",
         fingerprint="f",
+        precision=precision,
         threads=1,
         batch_tokens=batch_tokens,
         store=store,
@@ -101,6 +107,64 @@ def test_backends_equal_the_oracle(make: Make, folders: dict[str, Path], archite
     assert max(float(a.mass.max()) for a in expected) > 0.2, "the random model must look at something"
     found = make(folders[architecture]).probe(asked, n_layers=3)
     assert largest_difference(found, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("architecture", tiny.CONFIGS)
+def test_int8_is_near_the_oracle(folders: dict[str, Path], architecture: str) -> None:
+    asked = prompts(7)
+    expected = EagerProxy(folders[architecture]).probe(asked, n_layers=3)
+    proxy = onnx_proxy(folders[architecture], precision="int8")
+    assert proxy.info.precision == "int8"
+    found = proxy.probe(asked, n_layers=3)
+    distances = [np.abs(a.mass - b.mass).sum(-1) for a, b in zip(found, expected, strict=True)]
+    assert 1e-5 < float(np.mean(np.concatenate(distances))) < 0.02
+
+
+def test_in_int8_batches_and_reuse_change_nothing(folders: dict[str, Path]) -> None:
+    asked = prompts(9, seed=1)
+    alone = onnx_proxy(folders["llama"], 1, precision="int8").probe(asked, n_layers=4)
+    reusing = onnx_proxy(folders["llama"], store=MemoryStore(), precision="int8")
+    for _ in range(2):
+        assert largest_difference(reusing.probe(asked, n_layers=4), alone) <= 1e-3
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])
+def test_a_rotated_model_is_the_same_model(
+    folders: dict[str, Path], tmp_path: Path, architecture: str
+) -> None:
+    folder = folders[architecture]
+    found = dict(int8.rotated(weights.tensors(folder, 4)))
+    state = load_file(folder / "model.safetensors")
+    for key in state:
+        name = weights_name(key)
+        if name in found:
+            array = found[name]
+            if name.endswith(".down"):  # in the graph, its input is rotated
+                size = int8.group_size(len(array))
+                array = (int8.rotation(size) @ array.reshape(-1, size, array.shape[1])).reshape(array.shape)
+            state[key] = np.ascontiguousarray(array.T if array.ndim == 2 and name != "embedding" else array)
+    shutil.copy(folder / "config.json", tmp_path)
+    save_file(state, tmp_path / "model.safetensors")
+    asked = prompts(5)
+    expected = EagerProxy(folder).probe(asked, n_layers=4)
+    assert largest_difference(EagerProxy(tmp_path).probe(asked, n_layers=4), expected) <= 1e-5
+
+
+def weights_name(key: str) -> str:
+    """The short name that a tensor of a model folder has in the weight file; empty if it has none."""
+    key = key.removeprefix("model.")
+    if key == "embed_tokens.weight":
+        return "embedding"
+    _, _, rest = key.partition("layers.")
+    layer, _, part = rest.partition(".")
+    matrices = {f"{long}.weight": short for short, long in weights.MATRICES.items()}
+    names = {long: short for short, long in weights.VECTORS.items()} | matrices
+    return f"{layer}.{names[part]}" if part in names else ""
+
+
+def test_an_unknown_precision_is_refused(folders: dict[str, Path]) -> None:
+    with pytest.raises(ModelError, match="known are: float32, int8"):
+        onnx_proxy(folders["llama"], precision="int3")
 
 
 def test_batching_changes_nothing(make: Make, folders: dict[str, Path]) -> None:
@@ -190,10 +254,17 @@ def test_unsupported_shapes_and_broken_files_are_named(tmp_path: Path, folders: 
         torch_proxy(tmp_path)
 
 
-def test_a_damaged_weight_file_is_made_anew(folders: dict[str, Path]) -> None:
+def test_a_damaged_weight_file_is_made_anew(
+    folders: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
     expected = onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2)
-    file = folders["qwen3"] / "onnx" / "weights.bin"
+    assert caplog.messages == []
+    file = folders["qwen3"] / "onnx" / "weights-float32.bin"
     file.write_bytes(file.read_bytes()[:1000])
+    onnx_proxy(folders["qwen3"])
+    assert [m.partition(" is ")[2] for m in caplog.messages] == [
+        "damaged or of another version, and is written anew"
+    ]
     assert largest_difference(onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2), expected) == 0
 
 

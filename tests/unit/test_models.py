@@ -20,7 +20,7 @@ import pytest
 import tiny_gguf
 from safetensors.numpy import save_file
 
-from ragcompress import model_cache, models, pip_download
+from ragcompress import gguf_folder, model_cache, models, pip_download
 from ragcompress.errors import ModelError, ModelNotFound, UnknownName
 from ragcompress.models import ModelSpec, resolve
 
@@ -269,7 +269,7 @@ def test_interrupted_conversion_leaves_nothing(
         (folder / "model.safetensors").write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(models, "convert", interrupt)
+    monkeypatch.setattr(gguf_folder, "convert", interrupt)
     with pytest.raises(KeyboardInterrupt):
         resolve("tiny")
     assert left_behind(cache) == []

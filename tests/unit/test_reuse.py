@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from ragcompress import InputError, ProxyInfo
+from ragcompress.proxy import packing
 from ragcompress.proxy.reuse import DiskStore, KeyValueStore, MemoryStore, entry_key
 
 INFO = ProxyInfo("m", "f", 4, 2, 100, "onnx", "float32")
@@ -39,12 +43,75 @@ def test_threads_share_a_store(store: KeyValueStore) -> None:
         assert all(pool.map(use, range(64)))
 
 
-def test_half_precision_halves_the_memory_and_stays_close(tmp_path: Path) -> None:
-    for half in (MemoryStore(precision="float16"), DiskStore(tmp_path, precision="float16")):
-        half.put("k", ARRAY)
-        found = half.get("k")
+@pytest.mark.parametrize(
+    ("precision", "share", "error"), [("float16", 0.5, 2**-11), ("bfloat16", 0.5, 2**-8), ("int8", 0.375, 0)]
+)
+def test_fewer_bytes_stay_close(tmp_path: Path, precision: str, share: float, error: float) -> None:
+    packed = packing.pack(ARRAY, precision)
+    assert packing.n_bytes(packed) == share * ARRAY.nbytes
+    allowed = np.abs(ARRAY) * error if error else np.abs(ARRAY).max(-1, keepdims=True) / 253
+    for store in (MemoryStore(precision=precision), DiskStore(tmp_path, precision=precision)):
+        store.put("k", ARRAY)
+        found = store.get("k")
         assert found is not None and found.dtype == np.float32
-        assert np.abs(found - ARRAY).max() < 2e-3
+        assert (np.abs(found - ARRAY) <= allowed).all()
+
+
+def test_rows_of_zeros_are_kept() -> None:
+    zeros = np.zeros((1, 1, 2, 4), dtype=np.float32)
+    for precision in packing.PRECISIONS:
+        assert np.array_equal(packing.unpack(packing.pack(zeros, precision)), zeros)
+
+
+def test_a_changed_bit_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = DiskStore(tmp_path, precision="float32")
+    store.put("ab12", ARRAY)
+    path = tmp_path / "ab" / "ab12.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    assert store.get("ab12") is None
+    assert "its numbers have changed" in caplog.text
+
+
+def test_two_stores_of_one_folder_stay_below_its_ceiling_together(tmp_path: Path) -> None:
+    stores = [DiskStore(tmp_path, max_bytes=30 * ARRAY.nbytes, precision="float32") for _ in range(2)]
+    for number in range(60):
+        stores[number % 2].put(f"{number:04d}", ARRAY)
+    sizes = [p.stat().st_size for p in tmp_path.glob("??/*.safetensors")]
+    assert 0 < sum(sizes) <= 1.1 * 30 * ARRAY.nbytes
+
+
+FILL = """
+import sys
+import numpy as np
+from pathlib import Path
+from ragcompress.proxy import packing
+from ragcompress.proxy.reuse import DiskStore
+store = DiskStore(Path(sys.argv[1]), precision="float32")
+for number in range(30):
+    store.put(f"{number:04d}", np.full((3, 2, 4, 8), number, np.float32))
+    found = store.get(f"{number:04d}")
+    assert found is not None and (found == number).all()
+"""
+
+
+def test_two_processes_fill_one_store(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FILL, str(tmp_path)]
+    running = [subprocess.Popen(command, cwd=Path(__file__).parents[2]) for _ in range(2)]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert len(list(tmp_path.glob("??/*.safetensors"))) == 30
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_what_killed_processes_left_is_removed_later(tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    for name, age in (("old", 2 * 3600), ("now", 60)):
+        path = tmp_path / "ab" / f".{name}.safetensors.1.1.tmp"
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    DiskStore(tmp_path)
+    assert [p.name for p in (tmp_path / "ab").iterdir()] == [".now.safetensors.1.1.tmp"]
 
 
 def test_memory_forgets_what_was_used_longest_ago() -> None:
@@ -105,6 +172,8 @@ def test_a_full_disk_stops_nothing(
     monkeypatch.setattr(os, "replace", full)
     with caplog.at_level(logging.WARNING, logger="ragcompress"):
         store.put("ab12", ARRAY)
+        store.put("ab13", ARRAY)
+    assert len(caplog.messages) == 1
     assert "No space left" in caplog.text and store.get("ab12") is None
     assert not list(tmp_path.rglob("*.tmp"))
 
@@ -124,7 +193,7 @@ def test_keys_cover_all_that_keys_and_values_depend_on() -> None:
 
 
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="float32, float16"):
+    with pytest.raises(InputError, match="float32, float16, bfloat16, int8"):
         MemoryStore(precision="int4")
     with pytest.raises(InputError, match="negative"):
         DiskStore(tmp_path, max_bytes=-1)

@@ -1,0 +1,91 @@
+"""Weights for products of whole numbers: rotated so that no channel sticks out, then rounded.
+
+Rounding to 8 bits is as coarse as the largest value of a row demands, and language models have a few
+channels that are many times larger than the rest. An orthogonal matrix spreads them over all channels, and
+nothing else changes, because RMSNorm does not see it (QuaRot, arXiv 2404.00456, section 4): the residual
+stream is rotated by what writes to it (embedding, ``o``, ``down``) and rotated back by what reads it (``q``,
+``k``, ``v``, ``gate``, ``up``), all within the stored weights, at no cost. What ``down`` reads, the product
+of two outputs, can't be rotated in advance; the graph does it, in groups of channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FLOAT = NDArray[np.float32]
+Named = tuple[str, NDArray[Any]]
+_LARGEST_GROUP = 128
+# 7 bits with the sign. CPUs before VNNI add two products in int16, which 8 bits overflow: uint8 255 times
+# twice 127 is above 32767, times twice 63 is not. One bit is worth the same result on every machine.
+_LARGEST = 63
+_NORM_OF = {"q": "norm", "k": "norm", "v": "norm", "gate": "norm2", "up": "norm2"}
+_WRITES = ("o", "down")
+
+
+def rotation(n: int) -> _FLOAT:
+    """An orthogonal matrix (n, n) without large entries: the cosine transform (DCT-II), signs drawn once."""
+    k, j = np.arange(n)[:, None], np.arange(n)
+    basis = np.cos(np.pi * (2 * j + 1) * k / (2 * n)) * np.sqrt(np.where(k == 0, 1, 2) / n)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], n)
+    return np.asarray((basis * signs).T, dtype=np.float32)
+
+
+def group_size(n: int) -> int:
+    """Channels of ``down``'s input that are rotated together: the most, up to 128, that divide ``n``."""
+    return max(size for size in range(1, _LARGEST_GROUP + 1) if n % size == 0)
+
+
+def quantise(matrix: _FLOAT) -> tuple[NDArray[np.int8], _FLOAT]:
+    """Return whole numbers (input, output) and scales (output,) whose product is near the matrix."""
+    scales = np.maximum(np.abs(matrix).max(0) / _LARGEST, np.finfo(np.float32).tiny).astype(np.float32)
+    return np.rint(matrix / scales).astype(np.int8), scales
+
+
+def rotated(tensors: Iterable[Named]) -> Iterator[Named]:
+    """Yield the weights of a model that computes the same, its norms' weights moved into what reads them.
+
+    Args:
+        tensors: as ``weights.tensors`` yields them, a layer's vectors before its matrices.
+    """
+    turn, norms = np.zeros((0, 0), np.float32), {}
+    for name, array in tensors:
+        layer, _, part = name.rpartition(".")
+        if name == "embedding":
+            turn = rotation(array.shape[1])
+            yield name, array @ turn
+        elif part in ("norm", "norm2"):
+            norms[name] = array
+            yield name, np.ones_like(array)
+        elif part in _NORM_OF:
+            yield name, turn.T @ (norms[f"{layer}.{_NORM_OF[part]}"][:, None] * array)
+        elif part in _WRITES:
+            yield name, (_group_turned(array) if part == "down" else array) @ turn
+        else:
+            yield name, array
+
+
+def stored(tensors: Iterable[Named]) -> Iterator[Named]:
+    """Yield what the graph in int8 reads: rotated, its matrices as whole numbers with their scales."""
+    turned: NDArray[np.float32] | None = None
+    for name, array in rotated(tensors):
+        part = name.rpartition(".")[2]
+        if part not in (*_NORM_OF, *_WRITES):
+            yield name, array
+            continue
+        whole, scales = quantise(array)
+        yield name, whole
+        yield f"{name}_scale", scales
+        if part == "down" and turned is None:
+            turned = rotation(group_size(len(array)))
+            yield "turn", turned
+
+
+def _group_turned(down: _FLOAT) -> _FLOAT:
+    """``down`` (input, output) for an input whose groups of channels were rotated."""
+    size = group_size(len(down))
+    groups = rotation(size).T @ down.reshape(-1, size, down.shape[1])
+    return np.asarray(groups.reshape(down.shape))

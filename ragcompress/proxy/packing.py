@@ -1,0 +1,64 @@
+"""How keys and values are kept: in as many bytes as one chooses to spend, with a sum that tells damage.
+
+==========  =======================  ==================================================================
+precision   bytes of a number        what is kept
+==========  =======================  ==================================================================
+float32     4                        all
+float16     2                        11 bits of the fraction
+bfloat16    2                        8 bits of the fraction
+int8        1 + 4 for each row       the row's largest magnitude, and each number in 127ths of it
+==========  =======================  ==================================================================
+
+A row is one token's key, or value, in one head of one layer.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FLOAT = NDArray[np.float32]
+Packed = dict[str, NDArray[Any]]
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+
+
+def pack(array: _FLOAT, precision: str) -> Packed:
+    """Return ``numbers`` and, for int8, ``scales``; a copy, never the array itself.
+
+    Args:
+        array: finite, rows along the last axis.
+        precision: one of ``PRECISIONS``.
+    """
+    if precision == "int8":
+        scales = np.maximum(np.abs(array).max(-1, keepdims=True) / 127, np.finfo(np.float32).tiny)
+        return {"numbers": np.rint(array / scales).astype(np.int8), "scales": scales.astype(np.float32)}
+    if precision == "bfloat16":  # numpy has no such type: the upper half of a float32, rounded to even
+        bits = np.ascontiguousarray(array).view(np.uint32)
+        return {"numbers": ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype(np.uint16)}
+    return {"numbers": np.array(array, dtype=precision, order="C")}
+
+
+def unpack(packed: Packed) -> _FLOAT:
+    """Return float32 numbers; where float32 was packed, the packed array itself."""
+    numbers = packed["numbers"]
+    if "scales" in packed:
+        return np.multiply(numbers, packed["scales"], dtype=np.float32)
+    if numbers.dtype == np.uint16:
+        return (numbers.astype(np.uint32) << 16).view(np.float32)
+    return numbers.astype(np.float32, copy=False)
+
+
+def n_bytes(packed: Packed) -> int:
+    """Bytes of the arrays."""
+    return sum(array.nbytes for array in packed.values())
+
+
+def checksum(packed: Packed) -> str:
+    """8 hex digits that change with any bit of the arrays."""
+    found = 0
+    for name in sorted(packed):
+        found = zlib.crc32(np.ascontiguousarray(packed[name]).data, found)
+    return f"{found:08x}"
