@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -140,6 +140,19 @@ class Places:
             "numbers": list(self.numbers),
             "parts": list(self.parts),
         }
+
+    def cut(self, start: int, end: int) -> Places:
+        """The places of ``text[start:end]`` on its own."""
+        first, last = (
+            max(0, bisect_right(self.starts, start) - 1),
+            bisect_left(self.starts, max(end, start + 1)),
+        )
+        return Places(
+            self.unit,
+            tuple(max(0, s - start) for s in self.starts[first:last]),
+            self.numbers[first:last],
+            self.parts[first:last],
+        )
 
     def at(self, start: int, end: int) -> Place:
         """Find the place of ``text[start:end]``; in two parts of a file, the place where it begins."""

@@ -98,8 +98,19 @@ def suffix_of(path: str | Path) -> str:
     return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
-def find_files(folder: str | Path, *, note: Note) -> list[Path]:
-    """Visible files below a folder, sorted by path; links to folders are not followed, pipes are left out."""
+def find_files(folder: str | Path, note: Note) -> list[Path]:
+    """Files below a folder that can be read by their ending (or have none), sorted by path.
+
+    Hidden ones and pipes are left out, links to folders are not followed. A note counts those of other types.
+    """
+    left_out = _LeftOut()
+    found = [path for path in _visible(folder, note) if left_out.is_readable(path)]
+    if left_out.others:
+        note(left_out.summary(folder, len(found)))
+    return found
+
+
+def _visible(folder: str | Path, note: Note) -> list[Path]:
 
     def unreadable(error: OSError) -> None:
         note(f"left out: {_name(str(error.filename))} can't be read: {error.strerror}")
@@ -174,7 +185,15 @@ class _LeftOut:
     reasons: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
 
-    def summary(self, folder: str, n_read: int) -> str:
+    def is_readable(self, path: Path) -> bool:
+        """Whether its ending is known, or there is none; others are counted."""
+        suffix = suffix_of(path)
+        if suffix and suffix not in SUFFIXES:
+            self.others[suffix] += 1
+            return False
+        return True
+
+    def summary(self, folder: str | Path, n_read: int) -> str:
         parts = [f"{n} {reason}" for reason, n in sorted(self.reasons.items())]
         if self.others:
             parts.append(f"{self.others.total()} of other types ({', '.join(sorted(self.others))})")
@@ -190,11 +209,8 @@ def _from_folder(folder: str, note: Note, limit: int) -> list[Document]:
     documents: list[Document] = []
     left_out = _LeftOut()
     n_read = 0
-    for path in find_files(folder, note=note):
+    for path in filter(left_out.is_readable, _visible(folder, note)):
         suffix = suffix_of(path)
-        if suffix and suffix not in SUFFIXES:
-            left_out.others[suffix] += 1
-            continue
         try:
             found = read_file(path, note=note, max_file_size=limit)
         except MissingExtra as error:
