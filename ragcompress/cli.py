@@ -19,8 +19,10 @@ from .cli_options import (
     BudgetTokens,
     Compare,
     Format,
+    Headings,
     Html,
     MarkGaps,
+    MaxFileSize,
     Order,
     Output,
     ProbePath,
@@ -92,7 +94,8 @@ def compress(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Text files, folders, .json or .jsonl files of documents, or - for standard input.",
+            help="Text, Markdown, HTML, PDF, Office, CSV or source files, folders, .json or .jsonl files of "
+            "documents, or - for standard input.",
         ),
     ],
     budget: BudgetTokens = None,
@@ -111,14 +114,16 @@ def compress(
     ] = Format.text,
     output: Output = None,
     mark_gaps: MarkGaps = False,
+    headings: Headings = False,
+    max_file_size: MaxFileSize = 100,
     html: Html = None,
     compare: Compare = None,
 ) -> None:
     """Compress documents for one question.
 
     Sentences are kept word for word, best first until the budget is full. A folder is searched to the
-    bottom for .txt, .md, .json and .jsonl files; hidden files are left out. JSON documents have the fields
-    text, and if you like title, id and metadata.
+    bottom; hidden files are left out, and what can't be read is, with a note. JSON documents have the
+    fields text, and if you like title, id and metadata. HTML, PDF and Office files need the extra `docs`.
     """
     from .reading import read_documents
 
@@ -126,8 +131,8 @@ def compress(
     limits = make_budget(budget, ratio, recall)
     if compare is not None and html is None:
         raise typer.BadParameter("--compare is for the report: give --html too")
-    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
-    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps)
+    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note, max_file_size=max_file_size << 20)
+    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings)
     compressor = setup.load()
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, budget=limits, progress=progress)

@@ -133,6 +133,11 @@ Compare = Annotated[
     ),
 ]
 MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
+Headings = Annotated[bool, typer.Option("--headings", help="Keep the heading above a kept sentence, too.")]
+MaxFileSize = Annotated[
+    int,
+    typer.Option("--max-file-size", metavar="MB", min=1, help="Leave larger files out, packed or unpacked."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,7 @@ class Setup:
     order: str = "source"
     format: Format = Format.text
     mark_gaps: bool = False
+    headings: bool = False
 
     def load(self, *, threads: int | None = None, store: KeyValueStore | None = None) -> Compressor:
         """Build the compressor; a model that is not on this machine is fetched, with a bar."""
@@ -161,6 +167,7 @@ class Setup:
                 order=self.order,
                 format="md" if self.format is Format.md else "text",
                 mark_gaps=self.mark_gaps,
+                headings=self.headings,
                 threads=threads,
                 store=store,
             )

@@ -140,11 +140,11 @@ def cut_windows(
             f"the question with its wording, and the longest title, leave no room for a sentence "
             f"({1 - longest} tokens too many); shorten them, or let a window have more tokens"
         )
-    pieces = tokenizer.encode([sentence_piece(segmentation, i) for i in sequence])
+    pieces = [sentence_piece(segmentation, i) for i in sequence]
     drafts: list[_Draft] = []
-    for index, ids in zip(sequence, pieces, strict=True):
+    for index, piece, ids in zip(sequence, pieces, tokenizer.encode(pieces), strict=True):
         document = segmentation.sentences[index].document
-        for _, part in cut_parts(index, ids, longest):
+        for part in cut_parts(tokenizer, piece, ids, longest):
             opening = between, *headers[document]
             if not drafts or drafts[-1].documents[-1] == document:
                 opening = [], [], []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import ordering, rendering, selection
+from .companions import Companions, bring, companions, complete
 from .data import Budget, Scores, Segmentation, Selection
 from .errors import UnknownName
 from .rendering import Rendered
@@ -21,6 +22,7 @@ class Layout:
         order: see ``ordering.order``.
         format, mark_gaps: see ``rendering.render``.
         keep_together: put whole documents in order (``ordering.order_documents``).
+        headings: keep the heading above a kept sentence (``companions.companions``).
 
     Raises:
         UnknownName: if there is no such order or format.
@@ -31,6 +33,7 @@ class Layout:
     format: str = "text"
     mark_gaps: bool = False
     keep_together: bool = False
+    headings: bool = False
 
     def __post_init__(self) -> None:
         if self.order not in ordering.ORDERS:
@@ -38,15 +41,24 @@ class Layout:
         if self.format not in rendering.FORMATS:
             raise UnknownName("format", self.format, list(rendering.FORMATS))
 
-    def plain(self, parts: Segmentation, chosen: Sequence[int]) -> Rendered:
-        """Lay out sentences in the order given."""
-        return rendering.render(parts, chosen, format=self.format, mark_gaps=self.mark_gaps)
-
     def render(self, parts: Segmentation, chosen: Sequence[int], scores: Scores) -> Rendered:
-        """Put sentences in order and lay them out."""
+        """Put sentences in order, with their companions, and lay them out."""
+        return self._render(parts, chosen, scores, self._companions(parts))
+
+    def _companions(self, parts: Segmentation) -> Companions:
+        return companions(parts, headings=self.headings)
+
+    def _render(
+        self, parts: Segmentation, chosen: Sequence[int], scores: Scores, found: Companions
+    ) -> Rendered:
         if self.keep_together:
-            return self.plain(parts, ordering.order_documents(self.order, chosen, scores, parts))
-        return self.plain(parts, ordering.order(self.order, chosen, scores))
+            sequence = ordering.order_documents(self.order, chosen, scores, parts)
+        else:
+            sequence = ordering.order(self.order, chosen, scores)
+        return self._plain(parts, bring(sequence, found))
+
+    def _plain(self, parts: Segmentation, sequence: Sequence[int]) -> Rendered:
+        return rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
 
     def everything(self, parts: Segmentation) -> Rendered:
         """Lay out all sentences in source order."""
@@ -58,8 +70,12 @@ class Layout:
 
     def check_fits(self, parts: Segmentation, limit: int) -> None:
         """See ``selection.check_fits``."""
+        found = self._companions(parts)
         selection.check_fits(
-            parts, limit=limit, count=self.count, render=lambda chosen: self.plain(parts, chosen).text
+            parts,
+            limit=limit,
+            count=self.count,
+            render=lambda chosen: self._plain(parts, bring(chosen, found)).text,
         )
 
     def select(
@@ -70,13 +86,15 @@ class Layout:
         recall: float | None = None,
         shares: Budget | None = None,
     ) -> Selection:
-        """See ``selection.select``."""
-        return selection.select(
+        """See ``selection.select``; what is kept brings its companions, which the limit counts."""
+        found = self._companions(parts)
+        selected = selection.select(
             parts,
             scores,
             limit=limit,
             count=self.count,
-            render=lambda chosen: self.render(parts, chosen, scores).text,
+            render=lambda chosen: self._render(parts, chosen, scores, found).text,
             recall=recall,
             shares=shares,
         )
+        return complete(selected, found)

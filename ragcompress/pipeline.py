@@ -37,6 +37,7 @@ class Compressor:
         format: ``text``, ``md`` or ``plain`` (without titles).
         mark_gaps: write ``[…]`` where sentences were left out.
         keep_together: put whole documents in order, each as good as its best sentence, not single sentences.
+        headings: keep the heading above a kept sentence, too.
         splitter: cuts documents into sentences.
 
     Raises:
@@ -52,9 +53,10 @@ class Compressor:
         format: str = "text",
         mark_gaps: bool = False,
         keep_together: bool = False,
+        headings: bool = False,
         splitter: Splitter = segmentation.segment,
     ) -> None:
-        self.layout = Layout(as_counter(counter), order, format, mark_gaps, keep_together)
+        self.layout = Layout(as_counter(counter), order, format, mark_gaps, keep_together, headings)
         self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
         self.keep_together = keep_together
         self._counter_name = type(counter).__name__
@@ -259,6 +261,7 @@ class Compressor:
             "format": self.format,
             "mark_gaps": self.mark_gaps,
             "keep_together": self.keep_together,
+            "headings": self.layout.headings,
             "counter": self._counter_name,
         }
 

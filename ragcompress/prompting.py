@@ -11,10 +11,13 @@ in a causal model its keys and values don't either. The tail holds the question;
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from math import ceil
 
+from .blocks import LINE_END
 from .data import Segmentation
 from .errors import InputError
 from .tokenizing import Tokenizer
@@ -105,7 +108,8 @@ def cut_passages(
 ) -> tuple[Passage, ...]:
     """Cut documents into passages of at most ``max_tokens`` tokens, evenly, at sentence borders.
 
-    A sentence that is longer than that is cut into parts of its own; no token is left out.
+    A sentence or block that is longer than that is cut into parts of its own, before lines where it has some;
+    no token is left out.
 
     Args:
         max_tokens: ceiling on a passage's own tokens, without template and title.
@@ -113,7 +117,8 @@ def cut_passages(
     if max_tokens < 1:
         raise InputError(f"passages of {max_tokens} tokens are not possible")
     sentences = segmentation.sentences
-    encoded = tokenizer.encode([sentence_piece(segmentation, i) for i in range(len(sentences))])
+    pieces = [sentence_piece(segmentation, i) for i in range(len(sentences))]
+    encoded = tokenizer.encode(pieces)
     titles = [template.title.format(title=d.title) if d.title else "" for d in segmentation.documents]
     heads = [
         list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])
@@ -125,7 +130,11 @@ def cut_passages(
         stop = first
         while stop < len(sentences) and sentences[stop].document == document:
             stop += 1
-        parts = [p for i in range(first, stop) for p in cut_parts(i, encoded[i], max_tokens)]
+        parts = [
+            (i, part)
+            for i in range(first, stop)
+            for part in cut_parts(tokenizer, pieces[i], encoded[i], max_tokens)
+        ]
         passages += [_passage(document, heads[document], group) for group in _groups(parts, max_tokens)]
         first = stop
     return tuple(passages)
@@ -143,12 +152,30 @@ def sentence_piece(segmentation: Segmentation, index: int) -> str:
     return ("" if first else gap) + segmentation.sentences[index].text
 
 
-def cut_parts(index: int, ids: list[int], max_tokens: int) -> list[tuple[int, list[int]]]:
-    """The sentence's ids with its index; cut evenly where they are more than ``max_tokens``."""
+def cut_parts(tokenizer: Tokenizer, piece: str, ids: list[int], max_tokens: int) -> list[list[int]]:
+    """Cut what is too long evenly; rows, lines and items stay whole if they are not too long themselves."""
     if len(ids) <= max_tokens:
-        return [(index, ids)]
+        return [ids]
     size = ceil(len(ids) / ceil(len(ids) / max_tokens))
-    return [(index, ids[i : i + size]) for i in range(0, len(ids), size)]
+    borders = _line_borders(tokenizer, piece)
+    cuts = [0]
+    while len(ids) - cuts[-1] > max_tokens:
+        start = cuts[-1]
+        # Before the last line that begins within an even part, else before the first within a full one.
+        k = bisect_right(borders, start + size)
+        if k and borders[k - 1] > start:
+            cuts.append(borders[k - 1])
+        elif k < len(borders) and borders[k] <= start + max_tokens:
+            cuts.append(borders[k])
+        else:
+            cuts.append(start + size)
+    return [ids[a:b] for a, b in pairwise([*cuts, len(ids)])]
+
+
+def _line_borders(tokenizer: Tokenizer, piece: str) -> list[int]:
+    """The first token of every line but the first."""
+    starts = tokenizer.starts(piece)
+    return sorted({bisect_left(starts, m.end()) for m in LINE_END.finditer(piece)} - {0, len(starts)})
 
 
 def _groups(parts: list[tuple[int, list[int]]], max_tokens: int) -> list[list[tuple[int, list[int]]]]:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 from .data import Document, Piece, Segmentation
 from .errors import InputError, UnknownName
+from .places import Place
 
 FORMATS = ("text", "md", "plain")
 GAP_MARK = "[…]"
+# Units of which a new one shows: lines and rows follow each other without a word.
+_TURNED = ("page", "slide")
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -44,7 +47,9 @@ def render(
         sequence: indices of different sentences.
         format: ``text`` (a run of a document with a title starts with a line holding the title), ``md``
             (every run starts with ``### [n] title``, n counting documents from 1; without a title its
-            ``metadata["source"]``, or nothing, stands there) or ``plain`` (no titles).
+            ``metadata["source"]``, or nothing, stands there) or ``plain`` (no titles). In ``md``, of
+            documents that were read from files the header has the source in any case, and marks such as
+            ``[p. 12]`` say where a stretch of sentences stands: where it begins, and on every new page.
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
 
     Raises:
@@ -57,19 +62,43 @@ def render(
     parts: list[str] = []
     pieces: list[Piece] = []
     length, previous = 0, None
+    marks = _Marks()
     for index in sequence:
         sentence = segmentation.sentences[index]
-        if previous is None or not _continues(segmentation, previous, index):
+        new_run = previous is None or not _continues(segmentation, previous, index)
+        if previous is None or new_run:
             header = _header(segmentation.documents[sentence.document], sentence.document, format)
             between = header if previous is None else "\n\n" + header
         else:
             between = _separator(segmentation, previous, index, mark_gaps)
+        if format == "md":
+            between += marks.before(segmentation, index, new_run, after_gap=index - 1 != previous)
         parts += between, sentence.text
         start = length + len(between)
         length = start + len(sentence.text)
         pieces.append(Piece(start, length, index))
         previous = index
     return Rendered("".join(parts), tuple(pieces))
+
+
+@dataclass(slots=True)
+class _Marks:
+    """Writes where in its file a stretch of sentences stands, unless the last mark said so already."""
+
+    last: Place | None = None
+    said: str = ""
+
+    def before(self, segmentation: Segmentation, index: int, new_run: bool, *, after_gap: bool) -> str:
+        sentence = segmentation.sentences[index]
+        place = segmentation.documents[sentence.document].place(sentence.start_char, sentence.end_char)
+        turned = self.last and place and place.unit in _TURNED and place.first != self.last.last
+        self.last = place
+        if place is None or not (new_run or after_gap or turned):
+            return ""
+        if (mark := place.mark()) == self.said and not new_run:
+            return ""
+        self.said = mark
+        return f"[{_one_line(mark)}]" + (" " if sentence.kind == "prose" else "\n")
 
 
 def _check(sequence: Sequence[int], n_sentences: int) -> None:
@@ -116,7 +145,8 @@ def _header(document: Document, position: int, format: str) -> str:
     title = _one_line(document.title or "")
     if format == "text":
         return title and title + "\n"
-    label = title or _one_line(str(document.metadata.get("source") or ""))
+    source = _one_line(str(document.metadata.get("source") or ""))
+    label = f"{title} ({source})" if title and source and document.places else title or source
     return f"### [{position + 1}] {label}".rstrip() + "\n\n"
 
 

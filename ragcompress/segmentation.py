@@ -1,47 +1,24 @@
 """Documents → sentences, with exact code-point offsets.
 
-Prose is cut by sentencex. What loses its meaning when cut stays whole: a fenced code block, a pipe table, a
-list item with everything nested in it, a heading. These are found by the block rules of markdown-it; text
-without a line that starts like one of them never meets that parser, which is slow.
+Prose is cut by sentencex. What loses its meaning when cut stays whole (``blocks``): a fenced code block, a
+table, a list item with everything nested in it, a heading; the blocks of source code; JSON. Of a long table
+and of CSV the rows are the units.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import sentencex
 
-from .data import Document, Kind, Segmentation, Sentence
+from .blocks import LINE_END, blocks
+from .data import Document, Kind, Segmentation, Sentence, Syntax
 from .errors import InputError
 
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-
-Block = tuple[int, int, Kind]
-
-# Only what markdown-it takes for the end of a line; \x0b, \x0c, \x85 and \u2028 are not.
-_LINE_END = re.compile(r"\r\n?|\n")
 # Possessive, so that the two halves of one \r\n are not taken for two line ends.
 _BLANK_LINES = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*+(?:\r\n?+|\n)\s*+")
-_MARKER = re.compile(
-    r"""(?:^|[\r\n]) [ \t>]*
-    (?: \#{1,6} (?:[ \t\r\n]|$)              # heading
-      | ``` | ~~~                            # fence
-      | (?: [-*+] | \d{1,9}[.)] ) (?:[ \t\r\n]|$)   # list item
-      | -- | -?[|:]                          # the second line of a table
-    )""",
-    re.VERBOSE,
-)
-_KINDS: dict[str, Kind] = {
-    "fence": "code",
-    "table_open": "table",
-    "list_item_open": "list item",
-    "heading_open": "heading",
-}
 # sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
 # paragraph is read in windows of this many characters.
 _WINDOW = 2_048
@@ -68,7 +45,9 @@ def segment(documents: Sequence[Document], *, language: str = "en") -> Segmentat
             raise InputError(f"document {position} must be a Document, got {type(document).__name__}")
     if not isinstance(language, str) or not language:
         raise InputError(f"language must be a code such as 'en', got {language!r}")
-    sentences = (s for d, document in enumerate(documents) for s in _units(d, document.text, language))
+    sentences = (
+        s for d, document in enumerate(documents) for s in _units(d, document.text, document.syntax, language)
+    )
     return Segmentation(tuple(documents), tuple(sentences))
 
 
@@ -108,10 +87,10 @@ def given(
     return Segmentation(tuple(joined), tuple(sentences))
 
 
-def _units(document: int, text: str, language: str) -> Iterator[Sentence]:
+def _units(document: int, text: str, syntax: Syntax, language: str) -> Iterator[Sentence]:
     """Blocks, and the sentences of the prose around them, in order."""
     done = 0
-    for start, end, kind in [*_blocks(text), (len(text), len(text), "prose")]:
+    for start, end, kind in [*blocks(text, syntax), (len(text), len(text), "prose")]:
         for cut, next_cut in pairwise(_prose_cuts(text, done, start, language)):
             yield from _stripped(document, text, cut, next_cut, "prose")
         yield from _stripped(document, text, start, end, kind)
@@ -126,37 +105,6 @@ def _stripped(document: int, text: str, start: int, end: int, kind: Kind) -> Ite
         yield Sentence(document, start, start + len(unit), unit, kind)
 
 
-def _blocks(text: str) -> Iterator[Block]:
-    """Code, tables, list items and headings that lie in no other of these, as whole lines."""
-    if not _MARKER.search(text):
-        return
-    starts = [0, *(m.end() for m in _LINE_END.finditer(text)), len(text)]
-    done = 0
-    for token in _parser().parse(text):
-        kind = _KINDS.get(token.type)
-        if kind and token.map and token.map[0] >= done:
-            first, done = token.map
-            yield starts[first], starts[done], kind
-
-
-@cache
-def _parser() -> MarkdownIt:
-    """Block rules only, without those that misread plain text.
-
-    Those are: indented lines as code, a line of dashes making a heading of the paragraph above it, HTML
-    blocks and link definitions. Nesting stays at the preset's 20 levels, ten lists in one another: whatever
-    follows a deeper list belongs to its outermost item, which is what keeps hostile input linear.
-    """
-    # Here, because it takes 0.1 s, and plain text does without it.
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark").enable("table").disable(["code", "lheading", "html_block", "reference"])
-    parser.core.ruler.enableOnly(["normalize", "block"])
-    # The first parse fills the cache of rules in two steps; no other thread may see it half done.
-    parser.parse("warm")
-    return parser
-
-
 def _prose_cuts(text: str, start: int, end: int, language: str) -> Iterator[int]:
     """Ascending offsets from ``start`` to ``end`` between which the units of prose lie."""
     yield start
@@ -165,7 +113,7 @@ def _prose_cuts(text: str, start: int, end: int, language: str) -> Iterator[int]
         for cut, next_cut in pairwise(_sentence_cuts(text[paragraph:blank], language)):
             unit = text[paragraph + cut : paragraph + next_cut]
             if len(unit) > _LONGEST_ACROSS_LINES:
-                yield from (paragraph + cut + m.end() for m in _LINE_END.finditer(unit))
+                yield from (paragraph + cut + m.end() for m in LINE_END.finditer(unit))
             yield paragraph + next_cut
         paragraph = blank
 

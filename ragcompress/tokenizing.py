@@ -63,6 +63,10 @@ class Tokenizer:
         """Return the text of token ids."""
         return self._backend.decode(list(ids), skip_special_tokens=False)
 
+    def starts(self, text: str) -> list[int]:
+        """Return where each token of a text starts, in code points."""
+        return [start for start, _ in self._backend.encode(text, add_special_tokens=False).offsets]
+
     def count(self, text: str) -> int:
         """Return the number of tokens of one text."""
         return len(self._backend.encode(text, add_special_tokens=False).ids)

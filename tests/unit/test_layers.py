@@ -23,11 +23,21 @@ LAYERS = (
     ("errors",),
     ("data", "places"),
     ("loaders", "loaders.*"),
-    ("segmentation", "tokenizing", "prompting", "reading", "records", "writing", "quiet", "samples"),
+    (
+        "blocks",
+        "segmentation",
+        "tokenizing",
+        "prompting",
+        "reading",
+        "records",
+        "writing",
+        "quiet",
+        "samples",
+    ),
     ("pip_download", "gguf_file", "gguf_tokenizer", "gguf_folder", "model_cache", "models"),
     ("proxy", "proxy.*", "probes", "joint"),
     ("scorers", "scorers.*"),
-    ("selection", "ordering", "rendering"),
+    ("selection", "ordering", "rendering", "companions"),
     ("stopping",),
     ("layout",),
     ("context", "report", "report.*"),
@@ -119,9 +129,9 @@ def test_heavy_packages_stay_where_they_belong(module: str) -> None:
         assert package not in tops or any(fnmatch(module, place) for place in places), package
 
 
-@pytest.mark.parametrize("module", ["selection", "ordering", "rendering"])
+@pytest.mark.parametrize("module", ["selection", "ordering", "rendering", "companions"])
 def test_what_comes_after_scoring_sees_no_model(module: str) -> None:
-    allowed = {"errors", "data", "tokenizing", "selection", "ordering", "rendering"}
+    allowed = {"errors", "data", "places", "tokenizing", "companions", "selection", "ordering", "rendering"}
     assert own_modules(imported("ragcompress", module, CORE[module]), CORE) <= allowed
 
 

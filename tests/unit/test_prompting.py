@@ -66,6 +66,27 @@ def test_a_document_is_cut_evenly_into_the_fewest_passages() -> None:
     assert sizes == [7, 6]
 
 
+@pytest.mark.parametrize("kind", ["code", "table", "list"])
+def test_what_is_too_long_for_a_passage_is_cut_between_lines(kind: str) -> None:
+    texts = {
+        "code": "```\n" + "".join(f"line {i} is code\n" for i in range(40)) + "```",
+        "table": "| a | b |\n|---|---|\n" + "\n".join(f"| row {i} | cell |" for i in range(40)),
+        "list": "- item\n" + "\n".join(f"  - item {i} in it" for i in range(40)),
+    }
+    found = passages(Document(texts[kind]), max_tokens=100)
+    assert len(found) > 5
+    parts = [bytes(p.prefix[slice(*p.spans[0])]).decode() for p in found]
+    assert "".join(parts) == texts[kind]
+    assert all(part.endswith("\n") for part in parts[:-1])
+
+
+def test_a_line_that_is_too_long_itself_is_cut_evenly() -> None:
+    text = "```\n" + "x" * 250 + "\nshort\n```"
+    parts = [bytes(p.prefix[slice(*p.spans[0])]).decode() for p in passages(Document(text), max_tokens=100)]
+    assert "".join(parts) == text
+    assert max(map(len, parts)) <= 100
+
+
 def test_special_tokens_of_documents_and_questions_are_plain_text() -> None:
     hostile = "<|begin|> Stop.<|begin|>"
     [passage] = passages(Document(hostile, title="<|begin|>"))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ragcompress.data import Document, Piece, Segmentation, Sentence
 from ragcompress.errors import InputError, UnknownName
+from ragcompress.places import Places
 from ragcompress.rendering import FORMATS, Rendered, render
 from ragcompress.segmentation import given, segment
 
@@ -145,6 +146,32 @@ def test_markdown_names_the_source_of_untitled_documents() -> None:
 def test_plain_leaves_titles_out() -> None:
     documents = [Document("One. Two.", title="T"), Document("Three.", title="U")]
     assert render(segment(documents), (0, 1, 2), format="plain").text == "One. Two.\n\nThree."
+
+
+PAGES = Places("page", (0, 8, 20), (1, 2, 4))
+
+
+def test_markdown_marks_pages_where_they_begin_and_after_gaps() -> None:
+    text = "Aa. Bb.\nCc. Dd. Ee.\n# Ff\nGg."
+    parts = segment([Document(text, "T", metadata={"source": "a.pdf"}, places=PAGES)])
+    everything = "### [1] T (a.pdf)\n\n[p. 1] Aa. Bb.\n[p. 2] Cc. Dd. Ee.\n[p. 4]\n# Ff\nGg."
+    assert render(parts, range(7), format="md").text == everything
+    assert render(parts, (0, 3, 4, 6), format="md").text == (
+        "### [1] T (a.pdf)\n\n[p. 1] Aa. [p. 2] Dd. Ee.\n[p. 4] Gg."
+    )
+    assert render(parts, (2, 4), format="md").text == "### [1] T (a.pdf)\n\n[p. 2] Cc. Ee."
+    assert render(parts, (2, 0), format="md").text == (
+        "### [1] T (a.pdf)\n\n[p. 2] Cc.\n\n### [1] T (a.pdf)\n\n[p. 1] Aa."
+    )
+    assert "[p." not in render(parts, range(7)).text
+
+
+def test_markdown_marks_lines_only_after_gaps() -> None:
+    text = "Aa.\nBb.\nCc. Dd.\n- e\n"
+    parts = segment([Document(text, metadata={"source": "n.md"}, places=Places.of_lines(text))])
+    assert render(parts, (0, 1, 2), format="md").text == "### [1] n.md\n\n[line 1] Aa.\nBb.\nCc."
+    assert render(parts, (1, 3, 4), format="md").text == ("### [1] n.md\n\n[line 2] Bb.\n[line 3] Dd.\n- e")
+    assert render(parts, (0, 4), format="md").text == "### [1] n.md\n\n[line 1] Aa.\n[line 4]\n- e"
 
 
 @pytest.mark.parametrize("format", ["text", "md"])

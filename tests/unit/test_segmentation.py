@@ -9,9 +9,10 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from ragcompress.blocks import _parser
 from ragcompress.data import Document, Segmentation
 from ragcompress.errors import InputError
-from ragcompress.segmentation import _WINDOW, _parser, given, segment
+from ragcompress.segmentation import _WINDOW, given, segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 
