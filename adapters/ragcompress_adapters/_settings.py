@@ -119,6 +119,10 @@ class Settings(BaseModel):
         """
         self._compressor()
 
+    def count(self, text: str) -> int:
+        """Tokens of a text, counted as for the budget."""
+        return self._compressor().count(text)
+
     def _compress(self, question: str, documents: Callable[[], list[Document]]) -> Outcome:
         budget, compressor = self._budget(), self._compressor()
         try:

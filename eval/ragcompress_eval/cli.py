@@ -15,6 +15,7 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from . import evidence, options, report
 from .answers_cli import answers_command
 from .journal import Journal, beside
+from .langchain_app import langchain_command
 from .methods import ours
 from .progress import counted
 from .provenance import provenance, session
@@ -89,6 +90,7 @@ def evidence_command(
 
 app.command("answers")(answers_command)
 app.command("speed")(speed_command)
+app.command("langchain")(langchain_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,11 +12,12 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnablePassthrough
-from langchain_parts import Bm25Retriever, FaissRetriever, LocalChat, MiniLM
+from langchain_parts import Bm25Retriever, LocalChat
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from ragcompress import load_proxy, models
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
+from ragcompress_eval.langchain_parts import FaissRetriever, MiniLM
 
 pytestmark = pytest.mark.model
 QUESTION = "Where did Tobias Renn grow up?"
@@ -54,7 +55,7 @@ def test_the_evidence_reaches_the_reader_in_fewer_tokens(
     base: BaseRetriever = kind(documents=archive, k=10, **more)
     found = RagCompressRetriever(base_retriever=base, base_compressor=compressor).invoke(QUESTION)
     text = "\n\n".join(d.page_content for d in found)
-    count = compressor._compressor().count
+    count = compressor.count
     assert count(text) <= 260 < count("\n\n".join(d.page_content for d in base.invoke(QUESTION))) / 3
     assert EVIDENCE in text
     for d in found:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_parts import FaissRetriever, MiniLM
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.langchain import RagCompressor, RagCompressRetriever
+from ragcompress_eval.langchain_parts import FaissRetriever, MiniLM
 
 EMBEDDINGS = MiniLM()
 TEXTS = [

@@ -1,0 +1,168 @@
+"""Haystack: a component that compresses documents for a query. Needs ``haystack-ai``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from ragcompress import Document as Source
+from ragcompress import InputError, MissingExtra
+
+try:
+    from haystack import Document, component, default_from_dict, default_to_dict
+    from haystack.utils import deserialize_callable, serialize_callable
+except ImportError as error:
+    raise MissingExtra("the Haystack adapter", "haystack") from error
+
+from ._kept import KEY, kept_of, source_of, title_of
+from ._settings import Outcome, Passthrough, Settings
+
+__all__ = ["RagCompressor"]
+
+
+@component
+class RagCompressor:
+    """Keeps the sentences of documents that a query needs, word for word, under one budget for all.
+
+    Returns copies of the documents that keep something, with their ids, scores and meta. Under
+    ``ragcompress`` in the meta: ``index`` (the place in the input), ``relevance_score``, ``spans``
+    (``start``, ``end`` in the new content; ``start_char``, ``end_char`` in the original, or in its source
+    where a splitter left ``split_idx_start``; ``score``), ``tokens_before``, ``tokens_after``, ``scorer``.
+
+    Example:
+        ```python
+        pipeline.add_component("compressor", RagCompressor(max_tokens=800))
+        pipeline.connect("retriever.documents", "compressor.documents")
+        ```
+
+    Args:
+        top_k: most documents that keep anything: those with the best sentences.
+        counter: counts tokens, a function ``str -> int``; None: the proxy's tokenizer.
+        others: as in ``ragcompress_adapters.langchain.RagCompressor``.
+
+    Raises:
+        ValueError: if the settings make no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_tokens: int | None = None,
+        ratio: float | None = None,
+        recall: float | None = None,
+        top_k: int | None = None,
+        min_per_document: int = 0,
+        max_per_document: int | None = None,
+        order: str = "source",
+        mark_gaps: bool = False,
+        title_key: str | None = "title",
+        scorer: str = "passage-probe",
+        scorer_settings: dict[str, Any] | None = None,
+        proxy: str = "smollm2-135m",
+        backend: str | None = None,
+        download: bool = True,
+        counter: Callable[[str], int] | None = None,
+        timeout: float | None = None,
+        on_error: str = "raise",
+    ) -> None:
+        self._settings = Settings(
+            max_tokens=max_tokens,
+            ratio=ratio,
+            recall=recall,
+            top_n=top_k,
+            min_per_document=min_per_document,
+            max_per_document=max_per_document,
+            order=order,
+            mark_gaps=mark_gaps,
+            title_key=title_key,
+            scorer=scorer,
+            scorer_settings=scorer_settings or {},
+            proxy=proxy,
+            backend=backend,
+            download=download,
+            counter=counter,
+            timeout=timeout,
+            on_error=on_error,  # type: ignore[arg-type]  # checked there
+        )
+
+    def warm_up(self) -> None:
+        """Load the model; it is fetched first if it is not on this machine."""
+        self._settings.warm_up()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Settings as JSON-able values; a counter by its import path.
+
+        Raises:
+            haystack.core.errors.SerializationError: if the counter has none (a lambda, say).
+        """
+        settings = self._settings.model_dump()
+        counter = self._settings.counter
+        settings["top_k"] = settings.pop("top_n")
+        return default_to_dict(self, **settings, counter=counter and serialize_callable(counter))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RagCompressor:
+        """Build the component that ``to_dict`` wrote down."""
+        parameters = dict(data.get("init_parameters", {}))
+        if parameters.get("counter"):
+            parameters["counter"] = deserialize_callable(parameters["counter"])
+        made: RagCompressor = default_from_dict(cls, {**data, "init_parameters": parameters})
+        return made
+
+    @component.output_types(documents=list[Document])
+    def run(self, query: str, documents: list[Document], top_k: int | None = None) -> dict[str, Any]:
+        """Compress.
+
+        Args:
+            query: what the reader will be asked.
+            documents: as retrieved; never changed. Those with an empty content keep nothing.
+            top_k: most documents to keep, in place of the component's own.
+
+        Raises:
+            ValueError: if a document has no text (``content`` None), unless errors pass the documents on.
+        """
+        if not _hold_text(documents):
+            return {"documents": []}
+        settings = self._for(top_k)
+        return _result(documents, settings._compress(query, lambda: _sources(documents, settings)))
+
+    @component.output_types(documents=list[Document])
+    async def run_async(
+        self, query: str, documents: list[Document], top_k: int | None = None
+    ) -> dict[str, Any]:
+        """Compress without blocking the event loop; arguments as those of ``run``."""
+        if not _hold_text(documents):
+            return {"documents": []}
+        settings = self._for(top_k)
+        return _result(documents, await settings._acompress(query, lambda: _sources(documents, settings)))
+
+    def _for(self, top_k: int | None) -> Settings:
+        return self._settings if top_k is None else self._settings.model_copy(update={"top_n": top_k})
+
+
+def _hold_text(documents: list[Document]) -> bool:
+    """Whether there is anything to do; a document without content is for compression to refuse."""
+    return any(d.content is None or d.content.strip() for d in documents)
+
+
+def _sources(documents: list[Document], settings: Settings) -> list[Source]:
+    sources = []
+    for position, d in enumerate(documents):
+        if d.content is None:
+            raise InputError(f"document {position} ({d.id}) holds no text; only text can be compressed")
+        sources.append(Source(d.content, title_of(d.meta, settings.title_key), d.id, d.meta))
+    return sources
+
+
+def _result(documents: list[Document], outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome, Passthrough):
+        mark = {KEY: {"passthrough": outcome.reason}}
+        return {"documents": [replace(d, meta=deepcopy(d.meta) | mark) for d in documents]}
+    found = []
+    for kept in kept_of(outcome, [source_of(d.meta, d.meta.get("split_idx_start")) for d in documents]):
+        original = documents[kept.index]
+        details = {KEY: {**kept.details, "relevance_score": kept.score}}
+        found.append(replace(original, content=kept.text, meta=deepcopy(original.meta) | details))
+    return {"documents": found}

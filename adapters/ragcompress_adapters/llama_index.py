@@ -1,0 +1,128 @@
+"""LlamaIndex: a node postprocessor that compresses what a retriever found. Needs ``llama-index-core``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ragcompress import Document, InputError, MissingExtra
+
+try:
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+    from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
+except ImportError as error:
+    raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
+
+from ._kept import KEY, Kept, kept_of, source_of, title_of
+from ._settings import Outcome, Passthrough, Settings
+
+__all__ = ["RagCompressPostprocessor"]
+
+
+class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
+    """Keeps the sentences of nodes that a query needs, word for word, under one budget for all.
+
+    Returns copies of the nodes that keep something: with their ids, relationships and metadata, and the
+    retriever's score; ``start_char_idx`` and ``end_char_idx`` are those of the new text where it is an
+    unbroken part of the old one, and None where sentences are missing inside. Nodes that hold no text, such
+    as images, are passed on as they are.
+
+    Under ``ragcompress`` in the metadata, which neither the LLM nor the embedding gets to see: ``index`` (the
+    place in the input), ``relevance_score``, ``spans`` (``start``, ``end`` in the new text; ``start_char``,
+    ``end_char`` in the source document where the node knows its place in it, else in the node; ``score``),
+    ``tokens_before``, ``tokens_after`` and ``scorer``. The budget holds for the texts joined with blank
+    lines; metadata that LlamaIndex writes before a text is not counted.
+
+    Example:
+        ```python
+        engine = index.as_query_engine(
+            similarity_top_k=20, node_postprocessors=[RagCompressPostprocessor(max_tokens=800)]
+        )
+        ```
+    """
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name in LlamaIndex's serialised settings."""
+        return "RagCompressPostprocessor"
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        query, held = _query(query_bundle), _with_text(nodes)
+        if not held:
+            return self._result(nodes, held, None)
+        return self._result(nodes, held, self._compress(query, lambda: self._sources(held)))
+
+    async def _apostprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        query, held = _query(query_bundle), _with_text(nodes)
+        if not held:
+            return self._result(nodes, held, None)
+        return self._result(nodes, held, await self._acompress(query, lambda: self._sources(held)))
+
+    def _sources(self, held: dict[int, NodeWithScore]) -> list[Document]:
+        return [
+            Document(_text(n), title_of(n.node.metadata, self.title_key), n.node.node_id, n.node.metadata)
+            for n in held.values()
+        ]
+
+    def _result(
+        self, nodes: list[NodeWithScore], held: dict[int, NodeWithScore], outcome: Outcome | None
+    ) -> list[NodeWithScore]:
+        if isinstance(outcome, Passthrough):
+            return [_marked(n, {"passthrough": outcome.reason}) for n in nodes]
+        found: list[tuple[int, NodeWithScore]] = []
+        if outcome is not None:
+            places = list(held)
+            sources = [source_of(n.node.metadata, _start(n.node)) for n in held.values()]
+            for kept in kept_of(outcome, sources):
+                place = places[kept.index]
+                found.append((place, _shortened(nodes[place], kept, place)))
+        others = [(i, n) for i, n in enumerate(nodes) if i not in held and not _is_blank_text(n.node)]
+        if self.order == "source":
+            return [n for _, n in sorted(found + others, key=lambda pair: pair[0])]
+        return [n for _, n in found + others]
+
+
+def _query(bundle: QueryBundle | None) -> str:
+    if bundle is None:
+        raise InputError("compression needs a query: give query_bundle or query_str")
+    return bundle.query_str
+
+
+def _text(node: NodeWithScore) -> str:
+    return node.node.get_content(MetadataMode.NONE)
+
+
+def _with_text(nodes: list[NodeWithScore]) -> dict[int, NodeWithScore]:
+    """Nodes that hold text, by their place."""
+    return {i: n for i, n in enumerate(nodes) if _text(n).strip()}
+
+
+def _is_blank_text(node: BaseNode) -> bool:
+    return node.class_name() == "TextNode"
+
+
+def _start(node: BaseNode) -> int | None:
+    return getattr(node, "start_char_idx", None)
+
+
+def _marked(node: NodeWithScore, details: dict[str, Any]) -> NodeWithScore:
+    """A deep copy with details that only programs see."""
+    copied = node.node.model_copy(deep=True)
+    copied.metadata[KEY] = details
+    for hidden in (copied.excluded_llm_metadata_keys, copied.excluded_embed_metadata_keys):
+        if KEY not in hidden:
+            hidden.append(KEY)
+    return NodeWithScore(node=copied, score=node.score)
+
+
+def _shortened(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
+    marked = _marked(node, {**kept.details, "index": place, "relevance_score": kept.score})
+    marked.node.set_content(kept.text)
+    if hasattr(marked.node, "start_char_idx") and hasattr(marked.node, "end_char_idx"):
+        start, end, offset = kept.start, kept.end, _start(node.node)
+        marked.node.start_char_idx = None if start is None or offset is None else offset + start
+        marked.node.end_char_idx = None if end is None or offset is None else offset + end
+    return marked

@@ -1,0 +1,88 @@
+"""Message lists of the OpenAI and Anthropic clients: messages in, messages out. Needs no client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ragcompress import Budget, Compressor, Document, InputError
+
+__all__ = ["awith_context", "with_context"]
+
+Message = Mapping[str, Any]
+
+
+def with_context(
+    messages: Sequence[Message],
+    documents: Sequence[Document | str],
+    *,
+    compressor: Compressor,
+    budget: Budget,
+    **options: Any,
+) -> list[Message]:
+    """Put what the last question needs of freshly retrieved documents before that question.
+
+    Only the documents are compressed. All messages but the last are handed on untouched, as the same
+    objects: providers reuse what they have read of a conversation as long as it begins with the same
+    messages, and compressing earlier turns anew would undo that. To keep the prefix stable, go on with the
+    messages that come out, not with those that went in.
+
+    Args:
+        messages: a conversation that ends with the user's question; ``content`` is a text or a list of
+            parts, of which those of type ``text`` are the question.
+        documents: what was retrieved for this question; none: the messages come back as they are.
+        compressor: see ``ragcompress.Compressor``.
+        budget: for the context, in tokens of the compressor's counter.
+        options: ``timeout`` and ``on_error`` of the compressor's call.
+
+    Raises:
+        InputError: if the last message is not a question of the user.
+        RagCompressError: from compressing.
+    """
+    question = _question(messages)
+    if not documents:
+        return list(messages)
+    context = compressor(question, _as_documents(documents), budget=budget, **options)
+    return _placed(messages, context.text)
+
+
+async def awith_context(
+    messages: Sequence[Message],
+    documents: Sequence[Document | str],
+    *,
+    compressor: Compressor,
+    budget: Budget,
+    **options: Any,
+) -> list[Message]:
+    """The same without blocking the event loop."""
+    question = _question(messages)
+    if not documents:
+        return list(messages)
+    context = await compressor.acompress(question, _as_documents(documents), budget=budget, **options)
+    return _placed(messages, context.text)
+
+
+def _as_documents(documents: Sequence[Document | str]) -> list[Document]:
+    return [Document(d) if isinstance(d, str) else d for d in documents]
+
+
+def _question(messages: Sequence[Message]) -> str:
+    if not messages or messages[-1].get("role") != "user":
+        raise InputError("the last message must be the user's question")
+    content = messages[-1].get("content")
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
+    question = "\n".join(p["text"] for p in parts if p.get("type") == "text")
+    if not question.strip():
+        raise InputError("the last message holds no text to take for the question")
+    return question
+
+
+def _placed(messages: Sequence[Message], context: str) -> list[Message]:
+    """The context before the question's text, behind whatever stands before it (a tool's result, say)."""
+    *prefix, last = messages
+    content = last["content"]
+    if isinstance(content, str):
+        return [*prefix, {**last, "content": f"{context}\n\n{content}"}]
+    first = next(i for i, part in enumerate(content) if part.get("type") == "text")
+    block = {"type": "text", "text": context}
+    return [*prefix, {**last, "content": [*content[:first], block, *content[first:]]}]

@@ -1,0 +1,187 @@
+"""The same LangChain application with and without compression: what reaches the reader, and what it costs.
+
+All documents of the questions go into one FAISS index; each question retrieves from all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich import box
+from rich.table import Table
+
+from ragcompress import MissingExtra, RagCompressError
+from ragcompress.cli_console import count_bar, out
+from ragcompress.cli_options import ProxyName
+from ragcompress.proxy.base import Progress
+from ragcompress.proxy.loading import DEFAULT_PROXY
+
+from . import data, report
+from .bootstrap import mean, resample
+from .metrics import holds_answer, normalise
+from .options import check_output
+from .provenance import provenance
+
+Answer = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What one way of retrieving hands to the reader for one question.
+
+    Attributes:
+        evidence: share of the gold sentences that stand in the text, in [0, 1]; None where there are none.
+        answer: whether an answer stands in it.
+        seconds: wall time of the retriever.
+    """
+
+    n_tokens: int
+    evidence: float | None
+    answer: bool
+    seconds: float
+
+
+def run(
+    examples: Sequence[data.Example],
+    retrievers: dict[str, Answer],
+    count: Callable[[str], int],
+    progress: Progress = lambda done, total: None,
+) -> dict[str, list[Reached]]:
+    """Ask every question of every retriever, in turns; the first question once more before, untimed.
+
+    Args:
+        examples: questions.
+        retrievers: by name; each gives the text for the reader.
+        count: tokens of it.
+        progress: called with (questions done, questions in all).
+    """
+    found: dict[str, list[Reached]] = {name: [] for name in retrievers}
+    for number, example in enumerate((examples[0], *examples)):
+        for name, retrieve in retrievers.items():
+            start = time.perf_counter()
+            text = retrieve(example.question)
+            seconds = time.perf_counter() - start
+            if number:
+                found[name].append(_reached(example, text, count(text), seconds))
+        progress(number, len(examples))
+    return found
+
+
+def _reached(example: data.Example, text: str, n_tokens: int, seconds: float) -> Reached:
+    gold = [example.segmentation.sentences[i].text for i in example.gold]
+    evidence = sum(g in text for g in gold) / len(gold) if gold else None
+    answers = [n for n in map(normalise, example.answers) if n]
+    return Reached(n_tokens, evidence, holds_answer(normalise(text), answers), seconds)
+
+
+def summarise(found: dict[str, list[Reached]], *, seed: int) -> list[dict[str, Any]]:
+    """Means per retriever, with bootstrap intervals; seconds as medians."""
+    results = []
+    for name, reached in found.items():
+        result: dict[str, Any] = {"retriever": name, "n": len(reached)}
+        result["tokens"] = float(np.mean([r.n_tokens for r in reached]))
+        result["seconds"] = float(np.median([r.seconds for r in reached]))
+        for metric, values in (
+            ("evidence_recall", [r.evidence for r in reached if r.evidence is not None]),
+            ("answer_kept", [float(r.answer) for r in reached]),
+        ):
+            if values:
+                estimate = mean(np.array(values), resample(len(values), seed=seed))
+                result[metric], result[f"{metric}_ci"] = estimate.value, list(estimate.interval())
+        results.append(result)
+    return results
+
+
+def application(
+    examples: Sequence[data.Example], *, top_k: int, ratio: float, proxy: str
+) -> tuple[dict[str, Answer], Callable[[str], int], int]:
+    """Both applications, the counter of tokens, and the number of documents in the index.
+
+    Raises:
+        MissingExtra: if LangChain, FAISS or the embedding model is not installed.
+    """
+    try:
+        from langchain_core.documents import Document
+
+        from ragcompress_adapters.langchain import RagCompressor, RagCompressRetriever
+
+        from .langchain_parts import FaissRetriever, MiniLM
+    except ImportError as error:
+        raise MissingExtra("ragcompress-eval langchain", "dev") from error
+    texts = {(d.text, d.title or ""): None for e in examples for d in e.segmentation.documents if d.text}
+    documents = [Document(text, metadata={"title": title}) for text, title in texts]
+    base = FaissRetriever(documents=documents, embeddings=MiniLM(), k=top_k)
+    compressor = RagCompressor(ratio=ratio, proxy=proxy)
+    compressor.warm_up()
+    ours = RagCompressRetriever(base_retriever=base, base_compressor=compressor)
+
+    def joined(retriever: Any) -> Answer:
+        return lambda question: "\n\n".join(d.page_content for d in retriever.invoke(question))
+
+    return {"FAISS": joined(base), "FAISS + ragcompress": joined(ours)}, compressor.count, len(documents)
+
+
+def table(results: Sequence[dict[str, Any]], n_documents: int) -> Table:
+    """One row per retriever, and what the last adds to the first."""
+    plain, ours = results[0], results[-1]
+    added = ours["seconds"] - plain["seconds"]
+    caption = (
+        f"{n_documents} documents in the index; ms: median of the whole retriever call\n"
+        f"tokens to the reader: 1/{plain['tokens'] / ours['tokens']:.1f}; overhead {1e3 * added:.0f} ms, "
+        f"{added / plain['seconds']:.1f} × the time of the plain retriever"
+    )
+    result = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    result.add_column("retriever")
+    for heading in ("n", "tokens", "evidence recall", "answer in text", "ms"):
+        result.add_column(heading, justify="right")
+    for r in results:
+        cells = [_cell(r, "evidence_recall"), _cell(r, "answer_kept")]
+        result.add_row(r["retriever"], str(r["n"]), f"{r['tokens']:.0f}", *cells, f"{1e3 * r['seconds']:.0f}")
+    return result
+
+
+def _cell(result: dict[str, Any], metric: str) -> str:
+    if metric not in result:
+        return "–"
+    low, high = result[f"{metric}_ci"]
+    return f"{result[metric]:.3f} [{low:.2f}, {high:.2f}]"
+
+
+def langchain_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Read only the first N records.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, metavar="K", help="Documents that are retrieved.")] = 20,
+    ratio: Annotated[
+        float, typer.Option(min=0.001, max=1, metavar="R", help="Share of the tokens to keep.")
+    ] = 0.2,
+    proxy: ProxyName = DEFAULT_PROXY,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", callback=check_output, metavar="OUT", help="Write results and provenance here."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
+) -> None:
+    """The same LangChain application with and without ragcompress, on a FAISS index."""
+    read = data.read([file], limit=limit)
+    examples = read[0].examples
+    if not examples:
+        raise RagCompressError("the file holds no question")
+    retrievers, count, n_documents = application(examples, top_k=top_k, ratio=ratio, proxy=proxy)
+    with count_bar("asking questions") as progress:
+        found = run(examples, retrievers, count, progress)
+    results = summarise(found, seed=seed)
+    if json_file:
+        settings = {"top_k": top_k, "ratio": ratio, "proxy": proxy, "n_documents": n_documents}
+        about = provenance(read, limit=limit, seed=seed, settings=settings)
+        report.write_json(json_file, {"results": results, "provenance": about})
+    out().print(table(results, n_documents))

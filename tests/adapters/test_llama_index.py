@@ -1,0 +1,139 @@
+"""The LlamaIndex adapter: nodes, offsets, the query engine, and bad input."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import Any
+
+import pytest
+from llama_index.core import Document, QueryBundle, SummaryIndex
+from llama_index.core.llms import MockLLM
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.schema import ImageNode, IndexNode, MetadataMode, NodeWithScore, TextNode
+from pydantic import ValidationError
+
+from ragcompress import InputError
+from ragcompress.scorers.bm25 import Scorer as Bm25
+from ragcompress_adapters.llama_index import RagCompressPostprocessor
+
+QUESTION = "What did Berit Holm build?"
+SOURCE = "Skarn. " * 5 + "The bridge is of larch. Berit Holm built it. It is red. Tolls were lifted."
+NODES = [
+    NodeWithScore(
+        node=TextNode(
+            id_="a",
+            text=SOURCE[35:],
+            start_char_idx=35,
+            end_char_idx=len(SOURCE),
+            metadata={"title": "Bridge"},
+        ),
+        score=0.9,
+    ),
+    NodeWithScore(node=ImageNode(id_="picture", image_path="bridge.png"), score=0.8),
+    NodeWithScore(node=TextNode(id_="blank", text=" \n"), score=0.7),
+    NodeWithScore(
+        node=IndexNode(id_="a", text="Ferries leave. A bridge was built.", index_id="x"), score=None
+    ),
+]
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def postprocessor(**settings: Any) -> RagCompressPostprocessor:
+    return RagCompressPostprocessor(**{"scorer": Bm25(), "counter": words, "ratio": 0.5} | settings)
+
+
+def test_ids_scores_and_offsets_stay_right() -> None:
+    before = copy.deepcopy(NODES)
+    found = postprocessor(max_per_document=1).postprocess_nodes(NODES, query_str=QUESTION)
+    assert before == NODES
+    assert [(n.node.node_id, n.score) for n in found] == [("a", 0.9), ("picture", 0.8), ("a", None)]
+    node = found[0].node
+    assert isinstance(node, TextNode)
+    assert node.text == "Berit Holm built it." == SOURCE[node.start_char_idx : node.end_char_idx]
+    (span,) = node.metadata["ragcompress"]["spans"]
+    assert SOURCE[span["start_char"] : span["end_char"]] == node.text
+    assert found[1].node == NODES[1].node
+    assert isinstance(found[2].node, IndexNode)
+    assert found[2].node.metadata["ragcompress"]["index"] == 3
+    assert found[2].node.index_id == "x"  # type: ignore[attr-defined]
+
+
+def test_a_text_with_a_hole_has_no_single_place() -> None:
+    (node,) = postprocessor(ratio=0.7).postprocess_nodes([NODES[0]], query_str="larch Tolls")
+    assert isinstance(node.node, TextNode)
+    assert (node.node.start_char_idx, node.node.end_char_idx) == (None, None)
+    for s in node.node.metadata["ragcompress"]["spans"]:
+        assert node.node.text[s["start"] : s["end"]] == SOURCE[s["start_char"] : s["end_char"]]
+
+
+def test_what_is_ours_reaches_neither_the_llm_nor_the_embedding() -> None:
+    for found in postprocessor().postprocess_nodes(NODES, query_str=QUESTION):
+        assert "tokens_before" not in found.node.get_content(MetadataMode.LLM)
+        assert "tokens_before" not in found.node.get_content(MetadataMode.EMBED)
+
+
+def test_awaited_and_plain_calls_agree() -> None:
+    bundle = QueryBundle(QUESTION)
+
+    async def together() -> list[list[NodeWithScore]]:
+        return await asyncio.gather(*(postprocessor().apostprocess_nodes(NODES, bundle) for _ in range(16)))
+
+    plain = postprocessor().postprocess_nodes(NODES, bundle)
+    assert asyncio.run(together()) == [plain] * 16
+
+
+def test_orders_put_other_nodes_last() -> None:
+    found = postprocessor(order="best-first", ratio=1).postprocess_nodes(NODES, query_str="Ferries leave")
+    assert [n.node.node_id for n in found] == ["a", "a", "picture"]
+    assert found[0].node.get_content().startswith("Ferries")
+
+
+def test_a_query_engine() -> None:
+    nodes = SentenceSplitter(chunk_size=64, chunk_overlap=0).get_nodes_from_documents(
+        [Document(text="The quay is full. Boats leave at noon. " * 6 + "Berit Holm built the bridge.")]
+    )
+    engine = SummaryIndex(nodes).as_query_engine(
+        llm=MockLLM(), node_postprocessors=[postprocessor(ratio=None, max_tokens=12)]
+    )
+    answers = [engine.query(QUESTION), asyncio.run(engine.aquery(QUESTION))]
+    for answer in answers:
+        assert "Berit Holm built the bridge." in str(answer)
+        assert sum(words(n.node.get_content()) for n in answer.source_nodes) <= 12
+
+
+def fails(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("the model broke")
+
+
+class Broken(Bm25):
+    score = fails
+
+
+def test_a_passthrough_is_marked() -> None:
+    found = postprocessor(scorer=Broken(), on_error="passthrough").postprocess_nodes(
+        NODES, query_str=QUESTION
+    )
+    assert [n.node.get_content() for n in found] == [n.node.get_content() for n in NODES]
+    assert {n.node.metadata["ragcompress"]["passthrough"] for n in found} == {"RuntimeError: the model broke"}
+    with pytest.raises(RuntimeError, match="the model broke"):
+        postprocessor(scorer=Broken()).postprocess_nodes(NODES, query_str=QUESTION)
+
+
+def test_nothing_in_nothing_out() -> None:
+    assert postprocessor().postprocess_nodes([], query_str=QUESTION) == []
+    assert postprocessor().postprocess_nodes(NODES[1:3], query_str=QUESTION) == NODES[1:2]
+    with pytest.raises(InputError, match="needs a query"):
+        postprocessor().postprocess_nodes(NODES)
+
+
+def test_settings_are_written_and_read_back() -> None:
+    made = RagCompressPostprocessor(max_tokens=800, order="edges", timeout=3)
+    assert made.to_dict()["class_name"] == "RagCompressPostprocessor"
+    assert RagCompressPostprocessor.from_dict(made.to_dict()).model_dump() == made.model_dump()
+    assert RagCompressPostprocessor.from_json(made.to_json()).model_dump() == made.model_dump()
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        RagCompressPostprocessor(max_token=3)  # type: ignore[call-arg]

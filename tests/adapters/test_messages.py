@@ -1,0 +1,89 @@
+"""Message lists: only the fresh block is compressed, and what stood before stays as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from typing import Any
+
+import pytest
+
+from ragcompress import Budget, Compressor, Document, InputError
+from ragcompress.scorers.bm25 import Scorer as Bm25
+from ragcompress_adapters.messages import awith_context, with_context
+
+COMPRESSOR = Compressor(Bm25(), counter=lambda text: len(text.split()))
+DOCUMENTS = [
+    "The bridge is of larch. Berit Holm built it. It is red.",
+    Document("A boat. A quay.", title="Boats"),
+]
+HISTORY: list[dict[str, Any]] = [
+    {"role": "system", "content": "Answer briefly."},
+    {"role": "user", "content": "The bridge is of larch.\n\nWhat is it made of?"},
+    {"role": "assistant", "content": "Larch."},
+]
+BUDGET = Budget(max_tokens=5)
+
+
+def placed(messages: list[dict[str, Any]]) -> Any:
+    before = copy.deepcopy(messages)
+    found = with_context(messages, DOCUMENTS, compressor=COMPRESSOR, budget=BUDGET)
+    assert messages == before
+    assert asyncio.run(awith_context(messages, DOCUMENTS, compressor=COMPRESSOR, budget=BUDGET)) == found
+    return found
+
+
+def test_the_context_stands_before_the_question_and_all_else_is_the_same_object() -> None:
+    messages = [*HISTORY, {"role": "user", "content": "What did Berit Holm build?", "name": "ann"}]
+    found = placed(messages)
+    assert all(a is b for a, b in zip(found[:-1], messages[:-1], strict=True))
+    assert found[-1] == {
+        "role": "user", "content": "Berit Holm built it.\n\nWhat did Berit Holm build?", "name": "ann"
+    }  # fmt: skip
+
+
+def test_parts_stay_and_a_tools_result_stays_first() -> None:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": "ok"}
+    question = {"type": "text", "text": "Who built it?", "cache_control": {"type": "ephemeral"}}
+    found = placed([*HISTORY, {"role": "user", "content": [result, question]}])
+    assert found[-1]["content"] == [result, {"type": "text", "text": "Berit Holm built it."}, question]
+
+
+def test_turn_after_turn_the_prefix_is_stable() -> None:
+    first = with_context(
+        [*HISTORY, {"role": "user", "content": "Who built it?"}],
+        DOCUMENTS,
+        compressor=COMPRESSOR,
+        budget=BUDGET,
+    )
+    second = with_context(
+        [*first, {"role": "assistant", "content": "Holm."}, {"role": "user", "content": "A quay?"}],
+        DOCUMENTS,
+        compressor=COMPRESSOR,
+        budget=BUDGET,
+    )
+    assert second[: len(first)] == first
+
+
+def test_without_documents_nothing_changes() -> None:
+    messages = [{"role": "user", "content": "Who?"}]
+    assert with_context(messages, [], compressor=COMPRESSOR, budget=BUDGET) == messages
+    assert asyncio.run(awith_context(messages, [], compressor=COMPRESSOR, budget=BUDGET)) == messages
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[], HISTORY, [{"role": "user", "content": " "}], [{"role": "user", "content": [{"type": "image"}]}],
+     [{"role": "user", "content": None}]],
+)  # fmt: skip
+def test_what_ends_with_no_question_is_refused(messages: list[dict[str, Any]]) -> None:
+    with pytest.raises(InputError, match="last message"):
+        with_context(messages, DOCUMENTS, compressor=COMPRESSOR, budget=BUDGET)
+
+
+def test_options_of_the_call_reach_the_compressor() -> None:
+    messages = [{"role": "user", "content": "Who built it?"}]
+    found = with_context(
+        messages, DOCUMENTS, compressor=COMPRESSOR, budget=Budget(max_tokens=1), on_error="passthrough"
+    )
+    assert "It is red." in found[-1]["content"]
