@@ -13,24 +13,29 @@ from typer.core import TyperGroup
 
 from . import __version__, scorers
 from .cli_console import byte_bar, count_bar, emit, exit_code, note, phase_bar
+from .cli_index import index_app, retrieve
 from .cli_options import (
     CONVERTING,
+    DEFAULT_TOP_K,
     Backend,
     BudgetTokens,
     Compare,
     Format,
     Headings,
     Html,
+    IndexPath,
     MarkGaps,
     MaxFileSize,
     Order,
     Output,
+    OutputFormat,
     ProbePath,
     ProxyName,
     Ratio,
     Recall,
     ScorerName,
     Setup,
+    TopK,
     check_question,
     make_budget,
 )
@@ -62,6 +67,7 @@ _PLAIN: dict[str, Any] = {
 app = typer.Typer(cls=_Group, **_PLAIN)
 models_app = typer.Typer(help="The small language models that are probed.", **_PLAIN)
 app.add_typer(models_app, name="models")
+app.add_typer(index_app, name="index")
 
 
 def main() -> None:
@@ -91,13 +97,13 @@ def ragcompress(
 def compress(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH",
             help="Text, Markdown, HTML, PDF, Office, CSV or source files, folders, .json or .jsonl files of "
             "documents, or - for standard input.",
         ),
-    ],
+    ] = None,
     budget: BudgetTokens = None,
     ratio: Ratio = None,
     recall: Recall = None,
@@ -106,24 +112,22 @@ def compress(
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
     probe: ProbePath = None,
-    format: Annotated[
-        Format,
-        typer.Option(
-            "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
-        ),
-    ] = Format.text,
+    format: OutputFormat = Format.text,
     output: Output = None,
     mark_gaps: MarkGaps = False,
     headings: Headings = False,
     max_file_size: MaxFileSize = 100,
     html: Html = None,
     compare: Compare = None,
+    index: IndexPath = None,
+    top_k: TopK = None,
 ) -> None:
     """Compress documents for one question.
 
     Sentences are kept word for word, best first until the budget is full. A folder is searched to the
     bottom; hidden files are left out, and what can't be read is, with a note. JSON documents have the
     fields text, and if you like title, id and metadata. HTML, PDF and Office files need the extra `docs`.
+    With --index instead of PATH, the passages of an index that the question finds are compressed.
     """
     from .reading import read_documents
 
@@ -131,14 +135,24 @@ def compress(
     limits = make_budget(budget, ratio, recall)
     if compare is not None and html is None:
         raise typer.BadParameter("--compare is for the report: give --html too")
-    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note, max_file_size=max_file_size << 20)
+    if (index is None) == (not paths):
+        raise typer.BadParameter("give PATH or --index: one of them, not both")
+    if index is None and top_k is not None:
+        raise typer.BadParameter("--top-k is about an index: give --index")
     setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings)
-    compressor = setup.load()
+    found = None if index is None else retrieve(index, question, top_k or DEFAULT_TOP_K)
+    documents = (
+        found.segmentation
+        if found
+        else read_documents(paths or [], stdin=sys.stdin.buffer, note=note, max_file_size=max_file_size << 20)
+    )
+    compressor = setup.load(store=found.store if found else None)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, budget=limits, progress=progress)
     if html is not None:
         emit(context.to_html(compare=None if compare is None else _beside(context, setup, compare)), html)
-    emit(_written(context, format), output)
+    result = context.to_dict()
+    emit(_written(context, found.to_sources(result) if found else result, format), output)
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
 
 
@@ -153,9 +167,9 @@ def _beside(context: CompressedContext, setup: Setup, scorer: str) -> Compressed
         return compressor(context.question, context.segmentation, budget=budget, progress=progress)
 
 
-def _written(context: CompressedContext, format: Format) -> str:
+def _written(context: CompressedContext, result: dict[str, Any], format: Format) -> str:
     if format is Format.json:
-        return json.dumps(context.to_dict(), ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(result, ensure_ascii=False, indent=1) + "\n"
     return context.text + "\n"
 
 

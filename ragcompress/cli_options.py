@@ -132,6 +132,23 @@ Compare = Annotated[
         "--compare", metavar="NAME", callback=_check_compare, help="Scorer to show beside in --html."
     ),
 ]
+IndexPath = Annotated[
+    Path | None,
+    typer.Option("--index", metavar="IDX", help="Search this index, made by `index build`, for passages."),
+]
+DEFAULT_TOP_K = 50
+TopK = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k", metavar="K", min=1, help=f"Passages to take from the index (without: {DEFAULT_TOP_K})."
+    ),
+]
+OutputFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
+    ),
+]
 MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
 Headings = Annotated[bool, typer.Option("--headings", help="Keep the heading above a kept sentence, too.")]
 MaxFileSize = Annotated[

@@ -190,6 +190,16 @@ class DiskStore:
             if self._bytes > self._max_bytes or self._unseen > self._max_bytes // 20:
                 self._shrink()
 
+    @property
+    def max_bytes(self) -> int:
+        """Ceiling on the files."""
+        return self._max_bytes
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the files, as far as this process knows."""
+        return self._bytes
+
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.safetensors"
 

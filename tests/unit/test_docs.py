@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = (
     (), ("compress",), ("batch",), ("demo",), ("doctor",),
+    ("index",), ("index", "build"), ("index", "compress"),
     ("models",), ("models", "list"), ("models", "fetch"), ("train",),
 )  # fmt: skip
 # A block of Python and, where the page shows what it prints, the block of text right behind it.
@@ -72,7 +73,7 @@ def test_docs_cli_has_every_help_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_command_is_among_those_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    for group in ((), ("models",)):
+    for group in ((), ("index",), ("models",)):
         listed = re.findall(
             r"^  ([a-z]+)  ", help_text(group, monkeypatch).partition("Commands:")[2], re.MULTILINE
         )

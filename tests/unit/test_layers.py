@@ -43,13 +43,15 @@ LAYERS = (
     ("context", "report", "report.*"),
     ("pipeline", "testing"),
     ("batch",),
+    ("index", "index.*"),
     ("cli", "cli_*", "__main__"),
 )
 # Where each of these packages may be imported, within ragcompress.
 ONLY_IN = {
     "torch": ("proxy.hf", "proxy.eager"),
     "transformers": ("proxy.hf", "proxy.eager", "quiet"),
-    "onnxruntime": ("proxy.ort",),
+    "onnxruntime": ("proxy.ort", "index.embedding"),
+    "faiss": ("index.vectors",),
     "onnx": ("proxy.graph", "proxy.weights", "proxy.ort"),
     "gguf": ("gguf_*",),
     "huggingface_hub": ("models",),

@@ -1,0 +1,165 @@
+"""``ragcompress index``: its commands, and what an index gives for a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import scorers
+from .cli_console import byte_bar, count_bar, note
+from .cli_options import (
+    CONVERTING,
+    DEFAULT_TOP_K,
+    Backend,
+    BudgetTokens,
+    Format,
+    MarkGaps,
+    Order,
+    Output,
+    OutputFormat,
+    ProbePath,
+    ProxyName,
+    Ratio,
+    Recall,
+    ScorerName,
+    Setup,
+    TopK,
+)
+from .data import Segmentation
+from .errors import DataError
+from .proxy.loading import DEFAULT_PROXY
+from .proxy.reuse import KeyValueStore
+
+if TYPE_CHECKING:
+    from .index import Hit, MiniLM
+
+_GIBIBYTE = 1 << 30
+index_app = typer.Typer(
+    help="Search a folder that is larger than a question's budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What an index gave for a question, and its store of keys and values, if it has one."""
+
+    hits: tuple[Hit, ...]
+    segmentation: Segmentation
+    store: KeyValueStore | None
+
+    def to_sources(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """The result with offsets into the files."""
+        from .index import to_sources
+
+        return to_sources(result, self.hits)
+
+
+def retrieve(path: Path, question: str, top_k: int) -> Retrieved:
+    """The passages that an index has for a question."""
+    from .index import Index
+    from .index.keys import open_store
+
+    if not (path / "current").exists():
+        raise DataError(f"{path} is no index; make one with: ragcompress index build DIR -o {path}")
+    index = Index(path, embedder=_embedder())  # an embedder may have to be fetched: after the check
+    hits = index.search(question, top_k)
+    return Retrieved(tuple(hits), index.segmentation(hits), open_store(index.keys))
+
+
+@index_app.command("build")
+def build(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of documents, as for compress.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="IDX", help="Folder of the index.")],
+    passage_tokens: Annotated[
+        int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage.")
+    ] = 128,
+    store_keys: Annotated[
+        float | None,
+        typer.Option(
+            "--store-keys",
+            metavar="GIB",
+            help="Also compute the passages' keys and values, up to so many GiB of them on disk: a question "
+            "then reads only itself.",
+        ),
+    ] = None,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+) -> None:
+    """Make an index of a folder, or bring it up to date.
+
+    Only files that are new, changed or gone cost time. Cut short at any moment, a build goes on where it was;
+    meanwhile the index can be searched as it was before. Needs the extra `index`.
+    """
+    if store_keys is not None and store_keys <= 0:
+        raise typer.BadParameter("--store-keys must be more than 0 GiB")
+    if not Path(folder).is_dir():
+        raise DataError(f"there is no folder {folder}")  # before a model is fetched
+    from .index import build_index
+
+    with byte_bar("indexing", "writing the index") as progress:
+        report = build_index(
+            folder, output, embedder=_embedder(), passage_tokens=passage_tokens, note=note, progress=progress
+        )
+    note(
+        f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} gone, "
+        f"{report.n_failed} left out; {output} has {report.n_passages} passages of {report.n_files} files "
+        f"({report.version})"
+    )
+    if store_keys is not None:
+        _store_keys(output, int(store_keys * _GIBIBYTE), Setup(proxy=proxy, backend=backend, probe=probe))
+
+
+@index_app.command("compress")
+def compress(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
+    index: Annotated[Path, typer.Option("--index", metavar="IDX", help="Folder of the index.")],
+    top_k: TopK = DEFAULT_TOP_K,
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    recall: Recall = None,
+    order: Order = "source",
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    mark_gaps: MarkGaps = False,
+) -> None:
+    """Compress the passages that a question finds: the same as compress --index."""
+    from .cli import compress as compress_command
+
+    compress_command(
+        question, None, budget, ratio, recall, order, scorer, proxy, backend, probe, format, output,
+        mark_gaps=mark_gaps, index=index, top_k=top_k,
+    )  # fmt: skip
+
+
+def _store_keys(path: Path, max_bytes: int, setup: Setup) -> None:
+    from .index import Index
+    from .index.keys import fill, open_store
+
+    index = Index(path, embedder=_embedder())
+    store = open_store(index.keys, max_bytes)
+    assert store is not None  # it was given a ceiling
+    compressor = setup.load(store=store)
+    with count_bar("storing keys and values") as progress:
+        n = fill(index, compressor.scorer, store, progress=progress)
+    full = "" if n == len(index) else "; the store is full, the others are read when they are found"
+    note(f"keys and values of {n} of {len(index)} passages, {store.n_bytes / _GIBIBYTE:.2f} GiB{full}")
+
+
+def _embedder() -> MiniLM:
+    """Load the embedding model; fetched with a bar."""
+    from .index import MiniLM
+
+    with byte_bar("downloading the embedding model", CONVERTING) as progress:
+        return MiniLM(progress=progress)

@@ -1,0 +1,17 @@
+"""An index over a folder: which passages may hold the answer, when the folder is far larger than a budget.
+
+    build_index("docs", "docs.idx")
+    index = Index("docs.idx")
+    hits = index.search("who …?", top_k=50)
+    context = compressor("who …?", index.segmentation(hits), budget=Budget(max_tokens=800))
+    to_sources(context.to_dict(), hits)      # offsets into the files
+
+Needs the extra ``index``.
+"""
+
+from .building import Report, build_index
+from .embedding import Embedder, MiniLM
+from .passages import Passage
+from .searching import Hit, Index, to_sources
+
+__all__ = ["Embedder", "Hit", "Index", "MiniLM", "Passage", "Report", "build_index", "to_sources"]

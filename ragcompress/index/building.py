@@ -1,0 +1,295 @@
+"""Building an index: only what is new, changed or gone, aside, switched to in one step.
+
+    IDX/current     name of the version to read
+    IDX/v3/         passages.sqlite, vectors.faiss; never changed once it is there
+    IDX/building/   the next version; a build that was cut short goes on with it
+    IDX/keys/       keys and values of the passages, if they were asked for
+
+Readers open a version and keep it. The version before the current one stays, for those that are just opening
+it; older ones go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError, InputError, RagCompressError
+from ..reading import SUFFIXES, Note, find_files, read_file, suffix_of
+from ..segmentation import segment
+from ..writing import lock, write_whole
+from . import vectors
+from .database import Database, FileState
+from .embedding import Embedder, MiniLM
+from .passages import Passage, cut
+
+PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
+PASSAGE_TOKENS = 128
+_FORMAT = 1
+_TOGETHER = 64  # passages written in one transaction, of as many files as that takes
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a build did.
+
+    Attributes:
+        version: the one that is current now.
+        n_new, n_changed, n_deleted: files.
+        n_failed: files that could not be read; each was noted.
+        n_files, n_passages: in the index now.
+    """
+
+    version: str
+    n_new: int
+    n_changed: int
+    n_deleted: int
+    n_failed: int
+    n_files: int
+    n_passages: int
+
+
+def build_index(
+    folder: str | Path,
+    path: str | Path,
+    *,
+    embedder: Embedder | None = None,
+    passage_tokens: int = PASSAGE_TOKENS,
+    note: Note = lambda text: None,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring an index up to date with a folder, or make it.
+
+    A file that has the size and time it had, or the same bytes, is not read again. Interrupted at any moment,
+    a build goes on where it was. The index can be searched meanwhile: as it was before.
+
+    Args:
+        folder: searched to the bottom, as ``ragcompress compress`` does.
+        path: folder of the index; an index belongs to one folder.
+        embedder: ``MiniLM()`` by default.
+        passage_tokens: most tokens of a passage, in the embedder's tokens.
+        note: called with a line about each file that is left out.
+        progress: called with (bytes read, bytes in all) of the files that are new or changed.
+
+    Raises:
+        InputError: for a number of tokens that can't be, or an index made with other settings.
+        DataError: if the folder or the index can't be used, or another build is going on.
+    """
+    if passage_tokens < 1:
+        raise InputError(f"passages of {passage_tokens} tokens are not possible")
+    root, target = Path(folder).absolute(), Path(path)
+    if not root.is_dir():
+        raise DataError(f"there is no folder {folder}")
+    vectors.check()
+    with _alone(target):
+        embedder = embedder or MiniLM()
+        about = {
+            "format": _FORMAT,
+            "folder": str(root),
+            "passage_tokens": passage_tokens,
+            "embedder": embedder.name,
+        }
+        before = current(target)
+        database = _begin(target, before, about)
+        try:
+            counts = _update(database, root, target.absolute(), embedder, passage_tokens, note, progress)
+            n = database.n_passages(), len(database.files())
+            if before is None or database.meta().get("changed"):
+                version = _finish(target, before, database)
+            else:
+                version = before
+        finally:
+            database.close()
+        _tidy(target, keep=(version, before))
+    return Report(version, *counts, n_files=n[1], n_passages=n[0])
+
+
+def current(path: Path) -> str | None:
+    """Name of the version to read; None if there is none yet."""
+    try:
+        return (path / "current").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path / 'current'} can't be read: {error}") from error
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Make the folder of the index, if need be, and keep other builds out of it."""
+    if target.is_dir() and any(target.iterdir()) and not (target / "lock").exists():
+        raise DataError(f"{target} is a folder with other things in it; give one that is empty or not there")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        file = (target / "lock").open("ab")
+    except OSError as error:
+        raise DataError(f"{target} can't be used as an index: {error.strerror or error}") from error
+    with file:
+        lock(file, f"another build of {target} is going on")
+        yield
+
+
+def _begin(target: Path, before: str | None, about: dict[str, object]) -> Database:
+    """The next version, to be worked on: as a build that was cut short left it, or as the current one is."""
+    place = target / "building"
+    if place.is_dir():
+        database = Database(place / PASSAGES, writable=True)
+        if database.meta().get("before") == before and _same(database, target, about):
+            return database
+        database.close()
+        shutil.rmtree(place)
+    scratch = target / "copying"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    if before:
+        old = Database(target / before / PASSAGES)
+        _same(old, target, about)
+        old.copy_to(scratch / PASSAGES)
+        old.close()
+    database = Database(scratch / PASSAGES, writable=True)
+    with database.transaction():
+        database.note(**about, before=before, changed=False)
+    database.close()
+    os.rename(scratch, place)
+    return Database(place / PASSAGES, writable=True)
+
+
+def _same(database: Database, target: Path, about: dict[str, object]) -> bool:
+    had = database.meta()
+    for key, value in about.items():
+        if had.get(key) != value:
+            raise InputError(
+                f"the index {target} was made with {key.replace('_', ' ')} {had.get(key)!r}, not {value!r}; "
+                "give the same, or build another index"
+            )
+    return True
+
+
+def _update(
+    database: Database,
+    root: Path,
+    target: Path,
+    embedder: Embedder,
+    passage_tokens: int,
+    note: Note,
+    progress: Progress | None,
+) -> tuple[int, int, int, int]:
+    """Make the passages those of the files. Returns how many were new, changed, gone and left out."""
+    known = database.files()
+    found = {str(p.relative_to(root)): p for p in _readable(root, note) if target not in p.parents}
+    gone = [name for name in known if name not in found]
+    with database.transaction():
+        for name in gone:
+            database.remove_file(name)
+        if gone:
+            database.note(changed=True)
+    stale = {name: p for name, p in found.items() if not _as_it_was(p, known.get(name))}
+    total = sum(p.stat().st_size for p in stale.values() if p.exists())
+    done = n_failed = n_new = n_changed = 0
+    waiting: list[tuple[str, FileState, list[Passage]]] = []
+    for name, p in stale.items():
+        state = _state(p)
+        done += p.stat().st_size if p.exists() else 0
+        if state and name in known and state.sha256 == known[name].sha256:
+            with database.transaction():
+                database.put_file(name, state)  # touched, not changed
+            continue
+        passages = _passages(p, embedder, passage_tokens, note)
+        if state is None or passages is None:
+            n_failed += 1
+            if name in known:
+                with database.transaction():
+                    database.remove_file(name)
+                    database.note(changed=True)
+            continue
+        n_new += name not in known
+        n_changed += name in known
+        waiting.append((name, state, passages))
+        if sum(len(w[2]) for w in waiting) >= _TOGETHER:
+            _write(database, waiting, embedder)
+            waiting = []
+            if progress:
+                progress(done, total)
+    _write(database, waiting, embedder)
+    return n_new, n_changed, len(gone), n_failed
+
+
+def _write(
+    database: Database, waiting: list[tuple[str, FileState, list[Passage]]], embedder: Embedder
+) -> None:
+    """Put files in place of what they were, in one transaction."""
+    embedded = [(embedder.embed([p.titled for p in passages])) for _, _, passages in waiting]
+    with database.transaction():
+        for (name, state, passages), rows in zip(waiting, embedded, strict=True):
+            database.remove_file(name)
+            database.add(name, passages, rows)
+            database.put_file(name, state)
+        if waiting:
+            database.note(changed=True)
+
+
+def _passages(path: Path, embedder: Embedder, passage_tokens: int, note: Note) -> list[Passage] | None:
+    """The passages of one file; None, with a note, if it can't be read."""
+    try:
+        documents = read_file(path, note=note)
+    except RagCompressError as error:
+        note(f"left out: {error}")
+        return None
+    return list(cut(segment(documents), embedder.tokenizer, passage_tokens))
+
+
+def _as_it_was(path: Path, known: FileState | None) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return known is not None and (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
+
+
+def _state(path: Path) -> FileState | None:
+    """What a file is now; None if it can't be read."""
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+    return FileState(status.st_size, status.st_mtime_ns, digest)
+
+
+def _readable(root: Path, note: Note) -> list[Path]:
+    """The files of types that can be read; how many others there are is noted."""
+    found = find_files(root, note=note)
+    known = [p for p in found if suffix_of(p) in (*SUFFIXES, "")]
+    if len(known) < len(found):
+        note(f"{root}: left out {len(found) - len(known)} files of other types")
+    return known
+
+
+def _finish(target: Path, before: str | None, database: Database) -> str:
+    """Write the vectors, give the version its name, and switch to it."""
+    place = target / "building"
+    vectors.write(place / VECTORS, database.vectors(), database.n_passages())
+    with database.transaction():
+        database.note(changed=False)
+    database.settle()
+    database.close()
+    version = f"v{int(before.removeprefix('v')) + 1 if before else 1}"
+    shutil.rmtree(target / version, ignore_errors=True)  # of a build killed before it could switch
+    os.rename(place, target / version)
+    write_whole(target / "current", f"{version}\n".encode("ascii"))
+    return version
+
+
+def _tidy(target: Path, keep: tuple[str | None, str | None]) -> None:
+    """Remove old versions and what is left of a build that found nothing to do."""
+    for path in target.iterdir():
+        old = path.name.startswith("v") and path.name not in keep
+        if path.is_dir() and (old or path.name == "building"):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,232 @@
+"""Files, documents, passages, their vectors and their words in one SQLite file.
+
+SQLite brings what an incremental build needs: a file's passages come and go in one transaction, a build that
+was killed has all the files before it, and FTS5 is an inverted index with BM25.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Document
+from ..errors import DataError
+from ..places import Places
+from ..scorers.bm25 import terms
+from .embedding import Vectors
+from .passages import Passage
+from .vectors import Ids
+
+_CHUNK = 8192
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT);
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, title TEXT, name TEXT, metadata TEXT,
+    syntax TEXT
+);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL, start_char INTEGER, text TEXT,
+    sentences TEXT, places TEXT, vector BLOB
+);
+CREATE INDEX documents_path ON documents (path);
+CREATE INDEX passages_document ON passages (document);
+CREATE VIRTUAL TABLE words USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0");
+"""
+_PASSAGES = """
+SELECT p.id, p.text, d.title, d.name, d.metadata, d.syntax, p.places, p.start_char, p.sentences
+FROM passages p JOIN documents d ON d.id = p.document
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a file was when it was read."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class Database:
+    """One version of an index. Safe to use from several threads.
+
+    Args:
+        path: the SQLite file.
+        writable: for a build; made if need be. Without, the file is taken as one that never changes.
+
+    Raises:
+        DataError: if it can't be read.
+        FileNotFoundError: if it isn't there and not ``writable``.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = False) -> None:
+        if not writable and not path.exists():
+            raise FileNotFoundError(path)
+        mode = "rwc" if writable else "ro&immutable=1"
+        self._path, self._lock = path, threading.RLock()
+        try:
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                check_same_thread=False,
+                isolation_level=None,
+            )
+            if writable:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'words'"):
+                    self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            else:
+                self._db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
+        except sqlite3.Error as error:
+            raise DataError(f"{path} can't be used: {error}") from error
+
+    def close(self) -> None:
+        """Close; what was written stands in the one file."""
+        with self._lock:
+            self._db.close()
+
+    def settle(self) -> None:
+        """After a build: everything in one file that readers never need to write to."""
+        self._db.execute("PRAGMA journal_mode=DELETE")
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole database to a new file."""
+        other = sqlite3.connect(path)
+        with self._lock, other:
+            self._db.backup(other)
+        other.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of what is written within, or nothing."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def meta(self) -> dict[str, Any]:
+        """What was noted about the index."""
+        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+
+    def note(self, **values: Any) -> None:
+        """Note something about the index, JSON-able."""
+        rows = [(key, json.dumps(value)) for key, value in values.items()]
+        self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    def files(self) -> dict[str, FileState]:
+        """Files that are in the index, by path."""
+        return {row[0]: FileState(*row[1:]) for row in self._rows("SELECT * FROM files ORDER BY path")}
+
+    def n_passages(self) -> int:
+        """How many there are."""
+        return int(self._rows("SELECT count(*) FROM passages")[0][0])
+
+    def put_file(self, path: str, state: FileState) -> None:
+        """Note what a file is now."""
+        row = (path, state.size, state.mtime_ns, state.sha256)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+
+    def remove_file(self, path: str) -> None:
+        """Forget a file and all that came from it."""
+        condition = "WHERE document IN (SELECT id FROM documents WHERE path = ?)"
+        gone = list(self._passages(f"{_PASSAGES} WHERE d.path = ?", (path,)))
+        # An FTS table without content of its own must be told the words again.
+        self._db.executemany(
+            "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
+            [(key, _words(passage)) for key, passage in gone],
+        )
+        self._db.execute(f"DELETE FROM passages {condition}", (path,))
+        self._db.execute("DELETE FROM documents WHERE path = ?", (path,))
+        self._db.execute("DELETE FROM files WHERE path = ?", (path,))
+
+    def add(self, path: str, passages: Sequence[Passage], vectors: Vectors) -> None:
+        """Add the passages of a file, in order, with their vectors (N, dimensions)."""
+        document, last = 0, None
+        for passage, vector in zip(passages, vectors, strict=True):
+            own = passage.document
+            about = (path, own.title, own.id, json.dumps(dict(own.metadata)), own.syntax)
+            if about != last:
+                document = self._insert("documents (path, title, name, metadata, syntax)", about)
+                last = about
+            places = own.places and json.dumps(own.places.to_dict())
+            units, packed = json.dumps(passage.sentences), vector.astype("<f4").tobytes()
+            row = (document, passage.start_char, own.text, units, places, packed)
+            key = self._insert("passages (document, start_char, text, sentences, places, vector)", row)
+            self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (key, _words(passage)))
+
+    def vectors(self) -> Iterator[tuple[Ids, Vectors]]:
+        """All vectors, in chunks, by id."""
+        last = -1
+        while rows := self._rows(
+            "SELECT id, vector FROM passages WHERE id > ? ORDER BY id LIMIT ?", (last, _CHUNK)
+        ):
+            last = rows[-1][0]
+            found = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1)
+            yield np.array([row[0] for row in rows], dtype=np.int64), found.astype(np.float32)
+
+    def get(self, keys: Sequence[int]) -> dict[int, Passage]:
+        """Passages by id."""
+        marks = ",".join("?" * len(keys))
+        return dict(self._passages(f"{_PASSAGES} WHERE p.id IN ({marks})", tuple(keys)))
+
+    def all_passages(self) -> Iterator[Passage]:
+        """Every passage, by id."""
+        last = -1
+        while found := list(self._passages(f"{_PASSAGES} WHERE p.id > ? ORDER BY p.id LIMIT 256", (last,))):
+            yield from (passage for _, passage in found)
+            last = found[-1][0]
+
+    def matching(self, question: str, n: int) -> list[int]:
+        """Ids of the passages with the best BM25 (k1 = 1.2, b = 0.75), best first, ties by id.
+
+        Words that stand in more than half of the passages are left out: BM25 as FTS5 has it gives them no
+        weight, and it would look at every passage for them.
+        """
+        wanted = sorted(set(terms(question)))
+        total = self.n_passages()
+        marks = ",".join("?" * len(wanted))
+        counts = dict(self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(wanted)))
+        rare = [w for w in wanted if counts.get(w, 0) * 2 <= total] or wanted
+        if not rare:
+            return []
+        query = " OR ".join(f'"{word}"' for word in rare)
+        found = self._rows(
+            "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", (query, n)
+        )
+        return [row[0] for row in found]
+
+    def _passages(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[int, Passage]]:
+        for key, text, title, name, metadata, syntax, places, start, sentences in self._rows(query, values):
+            units = tuple((int(a), int(b), kind) for a, b, kind in json.loads(sentences))
+            back = Places.from_dict(json.loads(places)) if places else None
+            yield key, Passage(Document(text, title, name, json.loads(metadata), syntax, back), start, units)
+
+    def _insert(self, table: str, row: Iterable[Any]) -> int:
+        values = tuple(row)
+        done = self._db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(values))})", values)
+        return int(done.lastrowid or 0)
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with self._lock:
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise DataError(f"{self._path} can't be read: {error}") from error
+
+
+def _words(passage: Passage) -> str:
+    return " ".join(terms(passage.titled))

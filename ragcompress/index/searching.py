@@ -1,0 +1,134 @@
+"""Searching an index: words and meaning, fused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..data import Segmentation
+from ..errors import DataError, InputError
+from . import vectors
+from .building import KEYS, PASSAGES, VECTORS, current
+from .database import Database
+from .embedding import Embedder, MiniLM
+from .passages import Passage, assemble
+
+_FUSION = 60  # the constant of Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion …", SIGIR 2009
+_DEPTH = 100  # of each ranking, at least
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found.
+
+    Attributes:
+        score: sum over the two rankings of 1 / (60 + rank), ranks from 1.
+        bm25_rank, vector_rank: its ranks; None where it is not in the ranking.
+    """
+
+    passage: Passage
+    score: float
+    bm25_rank: int | None
+    vector_rank: int | None
+
+
+class Index:
+    """An index to search, as it is now: a build that ends later does not change it. Safe to share by threads.
+
+    Args:
+        path: the folder that ``build_index`` made.
+        embedder: the one it was built with; ``MiniLM()`` by default.
+
+    Raises:
+        DataError: if there is no index, or it can't be read.
+        InputError: if it was built with another embedder.
+    """
+
+    def __init__(self, path: str | Path, *, embedder: Embedder | None = None) -> None:
+        self.path = Path(path)
+        try:
+            self._open()
+        except FileNotFoundError:
+            self._open()  # two builds ended between reading the name of the version and opening it
+        self.about: Mapping[str, Any] = self._database.meta()
+        self._embedder = embedder or MiniLM()
+        if self.about["embedder"] != self._embedder.name:
+            raise InputError(
+                f"the index {path} was built with the embedder {self.about['embedder']!r}, "
+                f"not {self._embedder.name!r}"
+            )
+
+    def __len__(self) -> int:
+        """Number of passages."""
+        return self._database.n_passages()
+
+    @property
+    def keys(self) -> Path:
+        """Folder for keys and values of the passages, the same for all versions; it may not be there."""
+        return self.path / KEYS
+
+    def search(self, question: str, top_k: int = 50) -> list[Hit]:
+        """Find the passages that BM25 and the embeddings, together, rank first.
+
+        Args:
+            top_k: how many, at least 1.
+
+        Returns:
+            At most ``top_k``, best first; ties by place in the index.
+        """
+        if top_k < 1:
+            raise InputError(f"top_k must be at least 1, got {top_k}")
+        if not question.strip():
+            raise InputError("the question is empty")
+        depth = max(top_k, _DEPTH)
+        words = _ranks(self._database.matching(question, depth))
+        meaning = _ranks(vectors.nearest(self._vectors, self._embedder.embed([question])[0], depth))
+        fused = {
+            key: sum(1 / (_FUSION + ranks[key]) for ranks in (words, meaning) if key in ranks)
+            for key in words.keys() | meaning.keys()
+        }
+        best = sorted(fused, key=lambda key: (-fused[key], key))[:top_k]
+        passages = self._database.get(best)
+        return [Hit(passages[key], fused[key], words.get(key), meaning.get(key)) for key in best]
+
+    def segmentation(self, hits: Sequence[Hit]) -> Segmentation:
+        """What to compress: each passage a document of its own, best first, cut as it was when indexed."""
+        return assemble([hit.passage for hit in hits])
+
+    def passages(self) -> Iterator[Passage]:
+        """Iterate over every passage."""
+        return self._database.all_passages()
+
+    def _open(self) -> None:
+        version = current(self.path)
+        if version is None:
+            raise DataError(
+                f"{self.path} is no index; make one with: ragcompress index build DIR -o {self.path}"
+            )
+        self._database = Database(self.path / version / PASSAGES)
+        self._vectors = vectors.read(self.path / version / VECTORS)
+
+
+def to_sources(result: Mapping[str, Any], hits: Sequence[Hit]) -> dict[str, Any]:
+    """A result over passages with offsets into their documents.
+
+    Args:
+        result: ``CompressedContext.to_dict()`` for ``Index.segmentation(hits)``.
+
+    Returns:
+        The same, ``start_char`` and ``end_char`` counted from the start of the source's text; ``document``
+        is still the place among the hits.
+    """
+
+    def moved(item: Mapping[str, Any]) -> dict[str, Any]:
+        by = hits[item["document"]].passage.start_char
+        return {**item, "start_char": item["start_char"] + by, "end_char": item["end_char"] + by}
+
+    changed = {key: [moved(item) for item in result[key]] for key in ("pieces", "dropped")}
+    return {**result, **changed}
+
+
+def _ranks(keys: Sequence[int]) -> dict[int, int]:
+    return {key: rank for rank, key in enumerate(keys, 1)}
