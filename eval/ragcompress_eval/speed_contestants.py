@@ -25,7 +25,7 @@ from ragcompress import (
     segment,
 )
 from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
-from ragcompress.proxy.base import Progress
+from ragcompress.proxy.base import Encoder, Progress
 from ragcompress.proxy.batching import batches
 
 from .rivals.run import Contestant
@@ -83,7 +83,7 @@ class Joint(Whole):
     """All passages in one prompt, last row only, all layers (Sentinel, arXiv 2505.23277, section 3)."""
 
     def __init__(self, setting: Setting) -> None:
-        proxy = _proxy(setting, "onnx", reuse=False)
+        proxy = _proxy(setting, "onnx")
         super().__init__(setting, Compressor(_LastRow(proxy), counter=proxy.tokenizer), _about(proxy))
 
     def prepare(self, question: str, passages: list[str]) -> None:
@@ -94,34 +94,30 @@ class Joint(Whole):
 class ForwardOnnx:
     """The limit: the scorer's prompts through the same layers in ONNX Runtime, in its batches, unread."""
 
-    def __init__(self, setting: Setting) -> None:
-        from ragcompress.proxy.ort import OnnxProxy
-
+    def __init__(self, setting: Setting, *, precision: str = "float32") -> None:
         self._setting = setting
-        proxy = _proxy(setting, "onnx", reuse=False)
-        if not isinstance(proxy, OnnxProxy):
-            raise InputError("the onnx backend is not what it was: ForwardOnnx must follow")
-        self._proxy, self.about = proxy, _about(proxy)
+        proxy = _proxy(setting, "onnx", precision=precision)
+        if not isinstance(proxy, Encoder):
+            raise InputError("the onnx backend has no encode")
+        self._proxy, self._encoder, self.about = proxy, proxy, _about(proxy)
 
     def prepare(self, question: str, passages: list[str]) -> None:
-        """Batch the prompts as the proxy does."""
+        """Make the prompts."""
         prompts, self._n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
-        self._batches = _whole_prompts(prompts, self._proxy._batch_tokens)
+        self._rows = [p.prefix + p.tail for p in prompts]
         self.about["n_layers"] = self._n_layers
 
     def run(self) -> None:
         """Run the layers."""
-        # No public way leads here, because nobody but this benchmark wants a pass that reads nothing.
-        session = self._proxy._session(self._n_layers)
-        for batch in self._batches:
-            self._proxy._encode(batch, session, self._n_layers)
+        for _ in self._encoder.encode(self._rows, n_layers=self._n_layers):
+            pass
 
 
 class ForwardTorch:
     """The limit: the scorer's prompts through the same layers in transformers, in its batches, unread."""
 
     def __init__(self, setting: Setting) -> None:
-        proxy = _proxy(setting, "torch", reuse=False)
+        proxy = _proxy(setting, "torch")
         from ragcompress.proxy.hf import TorchProxy
 
         if not isinstance(proxy, TorchProxy):
@@ -131,8 +127,8 @@ class ForwardTorch:
     def prepare(self, question: str, passages: list[str]) -> None:
         """Batch the prompts as the proxy does, and cut off the layers that it does not run."""
         prompts, n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
-        self._batches = _whole_prompts(prompts, self._proxy._batch_tokens)
-        self._model: Any = self._proxy._model
+        self._batches = _whole_prompts(prompts, self._proxy.batch_tokens)
+        self._model: Any = self._proxy.model
         self._model.set_attn_implementation("sdpa")
         self._model.layers = self._model.layers[:n_layers]
         self.about["n_layers"] = n_layers
@@ -150,13 +146,14 @@ class ForwardTorch:
                 found.last_hidden_state.cpu()  # a GPU has finished only when its result is here
 
 
-def whole(setting: Setting, *, backend: str, reuse: bool = False) -> Whole:
+def whole(setting: Setting, *, backend: str, reuse: bool = False, precision: str | None = None) -> Whole:
     """Our own scorer on a backend.
 
     Args:
+        precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
     """
-    proxy = _proxy(setting, backend, reuse)
+    proxy = _proxy(setting, backend, reuse=reuse, precision=precision)
     compressor = Compressor(scorers.make(setting.scorer, proxy=lambda: proxy), counter=proxy.tokenizer)
     other_question = setting.other_question if reuse else None
     return Whole(setting, compressor, _about(proxy), other_question=other_question)
@@ -169,9 +166,12 @@ def without_proxy(setting: Setting, *, scorer: str) -> Whole:
 
 
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
-    "onnx": partial(whole, backend="onnx"),
-    "onnx-reuse": partial(whole, backend="onnx", reuse=True),
+    "onnx": partial(whole, backend="onnx", precision="float32"),
+    "onnx-reuse": partial(whole, backend="onnx", precision="float32", reuse=True),
     "forward-onnx": ForwardOnnx,
+    "onnx-int8": partial(whole, backend="onnx", precision="int8"),
+    "onnx-int8-reuse": partial(whole, backend="onnx", precision="int8", reuse=True),
+    "forward-onnx-int8": partial(ForwardOnnx, precision="int8"),
     "torch": partial(whole, backend="torch"),
     "torch-reuse": partial(whole, backend="torch", reuse=True),
     "forward-torch": ForwardTorch,
@@ -238,8 +238,14 @@ def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tu
     return [[prompts[i].prefix + prompts[i].tail for i in batch] for batch in batches(prompts, batch_tokens)]
 
 
-def _proxy(setting: Setting, backend: str, reuse: bool) -> Proxy:
-    proxy = load_proxy(setting.model, backend=backend, download=False, reuse_bytes=_ENDLESS if reuse else 0)
+def _proxy(setting: Setting, backend: str, *, reuse: bool = False, precision: str | None = None) -> Proxy:
+    proxy = load_proxy(
+        setting.model,
+        backend=backend,
+        download=False,
+        precision=precision,
+        reuse_bytes=_ENDLESS if reuse else 0,
+    )
     if reuse and _about(proxy).get("device", "cpu") != "cpu":
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     return proxy

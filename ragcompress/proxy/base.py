@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..data import Attention
 from ..prompting import Prompt
@@ -60,6 +63,23 @@ class Proxy(Protocol):
 
         Raises:
             InputError: if a prompt is longer than ``info.max_tokens``, or ``n_layers`` is not in 1 … L.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What a proxy may do besides: run its layers over token ids without reading any attention."""
+
+    def encode(
+        self, prefixes: Sequence[tuple[int, ...]], *, n_layers: int
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each prefix's index and its keys and values (2·L - 1, KV, P, D), in the order of the batches.
+
+        They are what stores keep (``reuse.KeyValueStore``), but no store is asked or filled.
+
+        Raises:
+            InputError: if a prefix is longer than the proxy reads, or ``n_layers`` is not in 1 … L.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from ..data import Attention
 from ..errors import InputError
 from ..prompting import Prompt
 from .base import Progress, ProxyInfo
+from .reuse import Encode, Prefix
 
 Run = Callable[[list[Prompt]], list[NDArray[np.float32]]]
 
@@ -32,9 +33,7 @@ def probe_in_batches(
     Raises:
         InputError: if a prompt is longer than the proxy reads, or ``n_layers`` is not in 1 … L.
     """
-    if not 1 <= n_layers <= info.n_layers:
-        raise InputError(f"n_layers must be 1 … {info.n_layers}, got {n_layers}")
-    check_lengths(prompts, info)
+    check(prompts, info, n_layers)
     found: dict[int, Attention] = {}
     for batch in batches(prompts, batch_tokens):
         chosen = [prompts[i] for i in batch]
@@ -45,6 +44,31 @@ def probe_in_batches(
         if progress:
             progress(len(found), len(prompts))
     return [found[i] for i in range(len(prompts))]
+
+
+def encode_in_batches(
+    prefixes: Sequence[Prefix], info: ProxyInfo, n_layers: int, batch_tokens: int, run: Encode
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Run prefixes batch by batch; see ``Encoder.encode``.
+
+    Args:
+        run: gives the keys and values of each prefix of a batch.
+    """
+    prompts = [Prompt(prefix, (), (), (), (), ()) for prefix in prefixes]
+    check(prompts, info, n_layers)
+    for batch in batches(prompts, batch_tokens):
+        yield from zip(batch, run([prefixes[i] for i in batch]), strict=True)
+
+
+def check(prompts: Sequence[Prompt], info: ProxyInfo, n_layers: int) -> None:
+    """Refuse what the proxy can't read.
+
+    Raises:
+        InputError: if a prompt is longer than the proxy reads, or ``n_layers`` is not in 1 … L.
+    """
+    if not 1 <= n_layers <= info.n_layers:
+        raise InputError(f"n_layers must be 1 … {info.n_layers}, got {n_layers}")
+    check_lengths(prompts, info)
 
 
 def check_lengths(prompts: Sequence[Prompt], info: ProxyInfo) -> None:

@@ -9,7 +9,7 @@ calls from several threads don't meet, and an exception leaves nothing behind.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,12 +199,12 @@ class TorchProxy:
                 )
         except Exception as error:  # transformers lets errors of many libraries through
             raise ModelError(f"transformers can't load {folder}: {error}") from error
-        self._model = model.to(device).eval()
-        self._device, self._batch_tokens, self._store = device, batch_tokens, store
+        self.model = model.to(device).eval()
+        self._device, self.batch_tokens, self._store = device, batch_tokens, store
         self._folder, self._lock = folder, threading.Lock()
         self._head: LanguageHead | None = None
         self.tokenizer = Tokenizer.from_folder(folder)
-        c = self._model.config
+        c = self.model.config
         self.info = ProxyInfo(
             name,
             fingerprint,
@@ -224,7 +224,17 @@ class TorchProxy:
         def run(batch: list[Prompt]) -> list[NDArray[np.float32]]:
             return self._whole(batch, n_layers) if self._store is None else self._split(batch, n_layers)
 
-        return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+        return batching.probe_in_batches(prompts, self.info, n_layers, self.batch_tokens, run, progress)
+
+    def encode(
+        self, prefixes: Sequence[Prefix], *, n_layers: int
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """See ``Encoder.encode``."""
+
+        def run(batch: Sequence[Prefix]) -> list[NDArray[np.float32]]:
+            return self._apart(batch, n_layers)
+
+        return batching.encode_in_batches(prefixes, self.info, n_layers, self.batch_tokens, run)
 
     @torch.inference_mode()
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
@@ -233,9 +243,9 @@ class TorchProxy:
         with self._lock:
             self._head = self._head or LanguageHead(self._folder)
         found: dict[int, int] = {}
-        for batch in batching.batches(prompts, self._batch_tokens):
+        for batch in batching.batches(prompts, self.batch_tokens):
             ids, positions = _padded_ids([prompts[i].prefix + prompts[i].tail for i in batch])
-            hidden = self._model(
+            hidden = self.model(
                 ids.to(self._device), position_ids=positions.to(self._device), use_cache=False
             ).last_hidden_state
             last = hidden[range(len(batch)), [len(prompts[i]) - 1 for i in batch]].float().cpu().numpy()
@@ -249,14 +259,18 @@ class TorchProxy:
         self._forward([p.prefix + p.tail for p in prompts], reader)
         return self._masses(reader)
 
+    def _apart(self, prefixes: Sequence[Prefix], n_layers: int) -> list[NDArray[np.float32]]:
+        """Keys and values of each prefix by itself, as stores keep them."""
+        recorder = _Recorder(n_layers)
+        self._forward(prefixes, recorder)
+        past = torch.stack([*recorder.found, *recorder.values]).float().cpu().numpy()
+        return [past[:, row, :, : len(p)] for row, p in enumerate(prefixes)]
+
     def _split(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
         """Read prompts' tails on top of their prefixes' keys and values, kept or computed."""
 
         def encode(prefixes: Sequence[Prefix]) -> list[NDArray[np.float32]]:
-            recorder = _Recorder(n_layers)
-            self._forward(prefixes, recorder)
-            past = torch.stack([*recorder.found, *recorder.values]).float().cpu().numpy()
-            return [past[:, row, :, : len(p)] for row, p in enumerate(prefixes)]
+            return self._apart(prefixes, n_layers)
 
         past = padded(encode_with(self._store, self.info, n_layers, [p.prefix for p in prompts], encode))
         tail, longest = len(prompts[0].tail), past.shape[3]
@@ -286,7 +300,7 @@ class TorchProxy:
         if starts is not None:
             positions = positions + starts[:, None]
         try:
-            self._model(
+            self.model(
                 ids.to(self._device),
                 position_ids=positions.to(self._device),
                 use_cache=False,

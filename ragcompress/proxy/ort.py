@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class OnnxProxy:
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
         self._index = weights.ensure(folder, cache, self._shape.n_layers, precision)
-        self._threads, self._batch_tokens = threads, batch_tokens
+        self._threads, self.batch_tokens = threads, batch_tokens
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
         self._writer: tuple[ort.InferenceSession, LanguageHead] | None = None
@@ -105,7 +105,15 @@ class OnnxProxy:
             past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))
             return self._read(batch, past, session, n_layers)
 
-        return batching.probe_in_batches(prompts, self.info, n_layers, self._batch_tokens, run, progress)
+        return batching.probe_in_batches(prompts, self.info, n_layers, self.batch_tokens, run, progress)
+
+    def encode(self, prefixes: Sequence[Prefix], *, n_layers: int) -> Iterator[tuple[int, _FLOAT]]:
+        """See ``Encoder.encode``."""
+
+        def run(batch: Sequence[Prefix]) -> list[_FLOAT]:
+            return self._apart(batch, self._session(n_layers), n_layers)
+
+        return batching.encode_in_batches(prefixes, self.info, n_layers, self.batch_tokens, run)
 
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
@@ -116,7 +124,7 @@ class OnnxProxy:
             session, head = self._writer
         past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
         found: dict[int, int] = {}
-        for batch in batching.batches(prompts, self._batch_tokens):
+        for batch in batching.batches(prompts, self.batch_tokens):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
             (hidden,) = session.run(["hidden"], self._fresh(rows, past))
             last = hidden[np.arange(len(rows)), [len(r) - 1 for r in rows]]

@@ -21,11 +21,11 @@ import tiny_models as tiny
 from ragcompress import Attention, Document, InputError, ModelError, segment
 from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy import int8, weights
-from ragcompress.proxy.base import Proxy
+from ragcompress.proxy.base import Encoder, Proxy
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.ort import OnnxProxy
-from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
+from ragcompress.proxy.reuse import KeyValueStore, MemoryStore, entry_key
 
 Make = Callable[..., Proxy]
 
@@ -186,6 +186,22 @@ def test_reused_keys_and_values_equal_one_pass(
         expected = plain.probe(question, n_layers=3)
         assert largest_difference(reusing.probe(question, n_layers=3), expected) <= 1e-5
         assert store.hits == hits
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3"])
+def test_what_is_encoded_is_what_stores_keep(make: Make, folders: dict[str, Path], architecture: str) -> None:
+    asked = prompts(6, seed=4)
+    store = CountingStore()
+    proxy = make(folders[architecture], 200, store)
+    assert isinstance(proxy, Encoder)
+    for i, array in proxy.encode([p.prefix for p in asked], n_layers=3):
+        assert array.shape == (5, 2, len(asked[i].prefix), array.shape[3])
+        store.put(entry_key(proxy.info, 3, asked[i].prefix), array)
+    expected = EagerProxy(folders[architecture]).probe(asked, n_layers=3)
+    assert largest_difference(proxy.probe(asked, n_layers=3), expected) <= 1e-5
+    assert store.hits == 6
+    with pytest.raises(InputError, match="n_layers"):
+        list(proxy.encode([(1, 2)], n_layers=9))
 
 
 def test_prompts_with_other_tails_may_be_mixed(make: Make, folders: dict[str, Path]) -> None:
