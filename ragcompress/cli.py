@@ -223,6 +223,57 @@ def batch(
 
 
 @app.command()
+def explain(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="As for compress.")],
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    recall: Recall = None,
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Sentences in the ranking.")] = 10,
+    heads: Annotated[
+        int | None,
+        typer.Option(
+            "--heads",
+            metavar="RANK",
+            min=1,
+            help="Which layers and heads carried the decision about the sentence of this rank.",
+        ),
+    ] = None,
+    format: Annotated[
+        Format, typer.Option("--format", help="text, or json with a reason for every drop (no md).")
+    ] = Format.text,
+    output: Output = None,
+) -> None:
+    """Show why each sentence is kept or dropped.
+
+    The documents, shaded by score; the best sentences with rank, score and what became of them; with
+    --heads, what in the small model's attention decided. For a page to look around in, see compress --html.
+    """
+    from . import cli_explain
+    from .reading import read_documents
+
+    check_question(question)
+    if format is Format.md:
+        raise typer.BadParameter("--format md is for compress; explain writes text or json")
+    if output is not None and format is not Format.json:
+        raise typer.BadParameter("--output is for --format json")
+    limits = make_budget(budget, ratio, recall)
+    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
+    compressor = Setup(scorer, proxy, backend, probe).load()
+    with count_bar("reading passages") as progress:
+        context = compressor(question, documents, budget=limits, progress=progress)
+    found = None if heads is None else cli_explain.attribution(compressor, context, heads)
+    if format is Format.json:
+        emit(cli_explain.record(context, found), output)
+    else:
+        cli_explain.show(context, top, found)
+
+
+@app.command()
 def demo(
     budget: BudgetTokens = None,
     ratio: Ratio = None,

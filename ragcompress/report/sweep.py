@@ -15,7 +15,7 @@ from ..rendering import Rendered
 # Every budget up to 200 tokens, then a hundredth more each time; for long originals the steps are larger, so
 # that about so many tokens are counted in all.
 _GROWTH = 1.01
-_WORK = 3_000_000
+_WORK = 2_000_000
 _COUNTS_PER_BUDGET = 7
 
 

@@ -20,9 +20,10 @@ from ..errors import InputError, ProbeMismatch
 from ..probes import ProbeWeights
 from ..prompting import Passage, Template, cut_passages, join, make_tail
 from ..proxy.base import Progress, Proxy
-from ._context import NAMES
+from ._attribution import Attribution, attribute
+from ._context import NAMES, context_features
 from ._features import attention_features
-from ._heads import apply_head
+from ._heads import apply_head, context_probabilities, look_logits
 
 
 class Scorer:
@@ -54,7 +55,42 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences with one first look at every passage."""
-        passages, attentions = probe_passages(
+        passages, attentions = self._read(question, segmentation, progress)
+        features = attention_features(attentions)
+        parts = apply_head(self.probe.arrays, features, passages, segmentation, question)
+        values = np.zeros(len(segmentation.sentences))
+        # A sentence that was too long for one prompt counts as its best part.
+        np.maximum.at(values, [i for p in passages for i in p.sentences], parts)
+        return Scores(values, self.name, calibrated=True, settings=self._settings())
+
+    def attribute(
+        self,
+        question: str,
+        segmentation: Segmentation,
+        sentence: int,
+        *,
+        progress: Progress | None = None,
+    ) -> Attribution:
+        """Tell what carried the decision about one sentence; the passages are read again.
+
+        Raises:
+            InputError: if there is no such sentence.
+        """
+        if not 0 <= sentence < len(segmentation.sentences):
+            raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
+        passages, attentions = self._read(question, segmentation, progress)
+        features, arrays = attention_features(attentions), self.probe.arrays
+        context = context_features(look_logits(arrays, features), passages, segmentation, question)
+        probabilities = context_probabilities(arrays, context)
+        parts = [k for k, i in enumerate(i for p in passages for i in p.sentences) if i == sentence]
+        best = max(parts, key=lambda k: probabilities[k])
+        shape = (attentions[0].rows, self.probe.n_layers, self.proxy.info.n_heads)
+        return attribute(arrays, features, context, best, sentence, shape)
+
+    def _read(
+        self, question: str, segmentation: Segmentation, progress: Progress | None
+    ) -> tuple[tuple[Passage, ...], list[Attention]]:
+        return probe_passages(
             self.proxy,
             self.template,
             question,
@@ -63,12 +99,6 @@ class Scorer:
             passage_tokens=self.probe.passage_tokens,
             progress=progress,
         )
-        features = attention_features(attentions)
-        parts = apply_head(self.probe.arrays, features, passages, segmentation, question)
-        values = np.zeros(len(segmentation.sentences))
-        # A sentence that was too long for one prompt counts as its best part.
-        np.maximum.at(values, [i for p in passages for i in p.sentences], parts)
-        return Scores(values, self.name, calibrated=True, settings=self._settings())
 
     def _settings(self) -> dict[str, object]:
         info = self.proxy.info

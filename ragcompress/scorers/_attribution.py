@@ -1,0 +1,116 @@
+"""What carried the probe's decision about one sentence: heads exactly, the second stage by leaving out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import FloatArray
+from ._context import NAMES
+from ._features import PER_HEAD
+from ._heads import Arrays, context_probabilities, look_logits
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """How the two stages of the probe came to a sentence's probability.
+
+    The first stage is linear, so its part is exact: each feature's weight times what the sentence's value is
+    above the mean over all sentences of the question, summed up per head. The contributions add up to
+    ``logit - mean_logit``. What a head contributes in the probe is no proof of what it does in the model:
+    heads are correlated, and weight is shared among those that say the same.
+
+    The second stage is a small network and not additive. Its part is told by leaving out: how much the final
+    logit falls when one context feature is set to its mean over the question's sentences. These changes do
+    not add up to anything.
+
+    Attributes:
+        sentence: index of the sentence.
+        probability: the score.
+        final_logit: the same before the logistic function.
+        logit, mean_logit: first stage, of the sentence and on average.
+        rows: names of the R rows that were read.
+        heads: float64 (R, L, H), logits above the average.
+        kinds: the same sum by kind of feature (``_features``).
+        context: by context feature, its value and the change of the final logit.
+    """
+
+    sentence: int
+    probability: float
+    final_logit: float
+    logit: float
+    mean_logit: float
+    rows: tuple[str, ...]
+    heads: FloatArray
+    kinds: Mapping[str, float]
+    context: Mapping[str, tuple[float, float]]
+
+    def strongest(self, n: int) -> list[tuple[str, int, int, float]]:
+        """The ``n`` heads that contributed most, for or against: row, layer, head (from 0), contribution."""
+        order = np.argsort(-np.abs(self.heads), axis=None, kind="stable")[:n]
+        places = zip(*np.unravel_index(order, self.heads.shape), strict=True)
+        return [(self.rows[r], int(la), int(h), float(self.heads[r, la, h])) for r, la, h in places]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: contributions of all heads as nested lists, rows, then layers, then heads."""
+        return {
+            "sentence": self.sentence,
+            "probability": self.probability,
+            "final_logit": self.final_logit,
+            "first_stage": {
+                "logit": self.logit,
+                "mean_logit": self.mean_logit,
+                "rows": list(self.rows),
+                "heads": self.heads.tolist(),
+                "kinds": dict(self.kinds),
+            },
+            "second_stage": {
+                name: {"value": value, "change_when_left_out": change}
+                for name, (value, change) in self.context.items()
+            },
+        }
+
+
+def attribute(
+    arrays: Arrays,
+    features: NDArray[np.float32],
+    context: FloatArray,
+    part: int,
+    sentence: int,
+    shape: tuple[tuple[str, ...], int, int],
+) -> Attribution:
+    """Take one part's probability apart.
+
+    Args:
+        arrays: the probe's.
+        features: (N, F) attention features of all parts.
+        context: (N, K) context features of all parts.
+        part, sentence: which one, as part and as sentence.
+        shape: names of the rows, and numbers of layers and heads.
+    """
+    rows, n_layers, n_heads = shape
+    exact = features.astype(np.float64)
+    above = (exact[part] - exact.mean(0)) * arrays["look.weight"]
+    split = above.reshape(len(PER_HEAD), len(rows), n_layers, n_heads)
+    logits = look_logits(arrays, features)
+    without = np.repeat(context[part : part + 1], len(NAMES) + 1, axis=0)
+    np.fill_diagonal(without, context.mean(0))
+    probabilities = context_probabilities(arrays, without)
+    final = np.log(probabilities) - np.log1p(-probabilities)
+    return Attribution(
+        sentence=sentence,
+        probability=float(probabilities[-1]),
+        final_logit=float(final[-1]),
+        logit=float(logits[part]),
+        mean_logit=float(logits.mean()),
+        rows=rows,
+        heads=split.sum(0),
+        kinds={kind: float(split[k].sum()) for k, kind in enumerate(PER_HEAD)},
+        context={
+            name: (float(context[part, k]), float(final[-1] - final[k])) for k, name in enumerate(NAMES)
+        },
+    )

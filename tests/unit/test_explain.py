@@ -1,0 +1,122 @@
+"""``ragcompress explain``, and that what it says of heads adds up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_probe import fake_probe
+from typer.testing import Result
+
+from ragcompress import Document, InputError, segment
+from ragcompress.scorers._context import context_features
+from ragcompress.scorers._features import attention_features
+from ragcompress.scorers._heads import context_probabilities, look_logits
+from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.testing import FakeProxy
+
+QUESTION = "Who built the bridge at Oslo?"
+PARTS = segment(
+    [
+        Document("The bridge stands in Oslo. Anna built it. Ferries cross at noon.", "Bridge"),
+        Document("Anna was born in Bergen. She built nine bridges.", "Anna"),
+    ]
+)
+
+
+@pytest.mark.parametrize("sentence", range(5))
+def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second(sentence: int) -> None:
+    probe = fake_probe()
+    scorer = Scorer(proxy=FakeProxy(), probe=probe)
+    found = scorer.attribute(QUESTION, PARTS, sentence)
+    scores = scorer.score(QUESTION, PARTS).values
+    assert found.probability == pytest.approx(scores[sentence], abs=1e-12)
+    assert 1 / (1 + np.exp(-found.final_logit)) == pytest.approx(found.probability)
+
+    passages, attentions = scorer._read(QUESTION, PARTS, None)
+    features = attention_features(attentions)
+    logits = look_logits(probe.arrays, features)
+    assert found.logit == pytest.approx(logits[sentence])
+    assert found.heads.sum() == pytest.approx(logits[sentence] - logits.mean(), abs=1e-4)
+    assert sum(found.kinds.values()) == pytest.approx(found.heads.sum())
+    assert found.heads.shape == (2, 2, 2)
+    # One head by hand: its three features, in the order that the features are documented to have.
+    weight, f = probe.arrays["look.weight"], features.astype(np.float64)
+    columns = [kind * 8 + 1 * 4 + 0 * 2 + 1 for kind in range(3)]
+    by_hand = sum((f[sentence, c] - f[:, c].mean()) * weight[c] for c in columns)
+    assert found.heads[1, 0, 1] == pytest.approx(by_hand)
+
+    context = context_features(logits, passages, PARTS, QUESTION)
+    for k, (value, change) in enumerate(found.context.values()):
+        changed = context[sentence].copy()
+        changed[k] = context[:, k].mean()
+        p = context_probabilities(probe.arrays, changed[None])[0]
+        assert value == context[sentence, k]
+        assert change == pytest.approx(found.final_logit - np.log(p / (1 - p)), abs=1e-6)
+
+
+def test_the_strongest_heads_come_first_and_all_is_json() -> None:
+    found = Scorer(proxy=FakeProxy(), probe=fake_probe()).attribute(QUESTION, PARTS, 1)
+    strongest = found.strongest(3)
+    assert abs(strongest[0][3]) == pytest.approx(np.abs(found.heads).max())
+    assert [abs(h[3]) for h in strongest] == sorted((abs(h[3]) for h in strongest), reverse=True)
+    row, layer, head, value = strongest[0]
+    first = json.loads(json.dumps(found.to_dict()))["first_stage"]
+    assert first["heads"][first["rows"].index(row)][layer][head] == value
+
+
+def test_a_sentence_that_is_not_there_has_no_heads() -> None:
+    with pytest.raises(InputError, match="there is no sentence 5: there are 5"):
+        Scorer(proxy=FakeProxy(), probe=fake_probe()).attribute(QUESTION, PARTS, 5)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "a.txt"
+    path.write_text(
+        "The bridge is in Oslo. Anna built the bridge. \x1b[31mFerries [bold]leave[/bold]. It rained."
+    )
+    return path
+
+
+def test_every_sentence_is_signed_and_the_best_are_ranked(invoke: Callable[..., Result], text: Path) -> None:
+    result = invoke("explain", QUESTION, text, "--budget", 45, "--top", 3)
+    assert result.exit_code == 0
+    assert "- 0.000  It rained." in result.stdout
+    assert result.stdout.count("Kept.") == 2
+    assert "Dropped: the budget was full" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert "[bold]leave[/bold]" in result.stdout
+    assert result.stdout.endswith("bm25: kept 45 of 89 tokens (51%), 2 of 4 sentences\n")
+
+
+def test_the_record_has_a_reason_for_every_drop(
+    invoke: Callable[..., Result], text: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "why.json"
+    result = invoke("explain", QUESTION, text, "--budget", 45, "--format", "json", "-o", out)
+    assert (result.exit_code, result.stdout) == (0, "")
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert [r["rank"] for r in found["ranking"]] == [1, 2, 3, 4]
+    assert all(r["kept"] == (r["reason"] is None) for r in found["ranking"])
+    assert len(found["dropped"]) == sum(not r["kept"] for r in found["ranking"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--heads", "1"), "--heads is for the scorer passage-probe, not for bm25"),
+        (("--format", "md"), "explain writes text or json"),
+        (("-o", "x.json"), "--output is for --format json"),
+        (("--top", "0"), "--top"),
+    ],
+)
+def test_wrong_usage_is_told(
+    invoke: Callable[..., Result], text: Path, options: tuple[str, ...], said: str
+) -> None:
+    result = invoke("explain", QUESTION, text, *options)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
