@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from doc_blocks import FRAMEWORKS, blocks_of
 from typer.testing import CliRunner
 
 from ragcompress import models, scorers
@@ -19,8 +20,6 @@ COMMANDS = (
     ("index",), ("index", "build"), ("index", "compress"),
     ("models",), ("models", "list"), ("models", "fetch"), ("train",),
 )  # fmt: skip
-# A block of Python and, where the page shows what it prints, the block of text right behind it.
-PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 HELP = re.compile(
     r"^```console\n\$ ragcompress(?P<command>[ a-z]*) --help\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
 )
@@ -31,7 +30,8 @@ def blocks() -> list[tuple[str, str, str]]:
     return [
         (path.name, code, output)
         for path in DOCUMENTS
-        for code, output in PYTHON.findall(path.read_text(encoding="utf-8"))
+        if path.stem not in FRAMEWORKS  # run in tests/adapters
+        for code, output in blocks_of(path)
     ]
 
 
