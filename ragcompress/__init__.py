@@ -5,6 +5,7 @@
 >>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
 """
 
+from .attention_sort import AttentionSort
 from .context import CompressedContext
 from .data import (
     Attention,
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Attention",
+    "AttentionSort",
     "Budget",
     "BudgetTooSmall",
     "CompressedContext",

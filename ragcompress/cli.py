@@ -44,6 +44,8 @@ from .proxy.loading import DEFAULT_PROXY
 if TYPE_CHECKING:
     from .context import CompressedContext
 
+TRAINED = ("passage-probe", "sentinel", "retrieval-heads")
+
 
 class _Group(TyperGroup):
     """Ends every failure of a command with one line and an exit status, never a traceback."""
@@ -362,6 +364,9 @@ def train(
         Path | None,
         typer.Option("--store", metavar="DIR", help="Where attention is kept, to go on later."),
     ] = None,
+    scorer: Annotated[
+        str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
+    ] = scorers.DEFAULT,
 ) -> None:
     """Train a probe for a proxy.
 
@@ -374,10 +379,12 @@ def train(
         from ragcompress_eval import train as training
     except ImportError as error:
         raise MissingExtra("training", "eval") from error
+    if scorer not in TRAINED:
+        raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:
         settings = fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens)
         card = training.run(
             files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, settings=settings,
-            progress=progress,
+            progress=progress, scorer=scorer,
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

@@ -23,6 +23,7 @@ class Layout:
         format, mark_gaps: see ``rendering.render``.
         keep_together: put whole documents in order (``ordering.order_documents``).
         headings: keep the heading above a kept sentence (``companions.companions``).
+        documents: for ``attention-sort``, positions of documents in order (``ordering.order_as_documents``).
 
     Raises:
         UnknownName: if there is no such order or format.
@@ -34,6 +35,7 @@ class Layout:
     mark_gaps: bool = False
     keep_together: bool = False
     headings: bool = False
+    documents: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.order not in ordering.ORDERS:
@@ -51,7 +53,9 @@ class Layout:
     def _render(
         self, parts: Segmentation, chosen: Sequence[int], scores: Scores, found: Companions
     ) -> Rendered:
-        if self.keep_together:
+        if self.order == ordering.ATTENTION_SORT:
+            sequence = ordering.order_as_documents(self.documents, chosen, parts)
+        elif self.keep_together:
             sequence = ordering.order_documents(self.order, chosen, scores, parts)
         else:
             sequence = ordering.order(self.order, chosen, scores)

@@ -16,7 +16,9 @@ from .data import Scores, Segmentation
 from .errors import InputError, UnknownName
 
 _T = TypeVar("_T")
-ORDERS = ("source", "best-first", "best-last", "edges")
+BY_SCORE = ("source", "best-first", "best-last", "edges")
+ATTENTION_SORT = "attention-sort"
+ORDERS = (*BY_SCORE, ATTENTION_SORT)
 
 
 def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:
@@ -31,11 +33,11 @@ def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:
         scores: of all sentences, kept or not.
 
     Raises:
-        UnknownName: if there is no such order.
+        UnknownName: if there is no such order; ``attention-sort`` goes by more than scores.
         InputError: if an index has no score.
     """
-    if name not in ORDERS:
-        raise UnknownName("order", name, list(ORDERS))
+    if name not in BY_SCORE:
+        raise UnknownName("order", name, list(BY_SCORE))
     values = scores.values
     if any(not 0 <= i < len(values) for i in kept):
         raise InputError(f"a kept sentence is not among the {len(values)} that have scores")
@@ -62,6 +64,20 @@ def order_documents(
         best[document] = max(best[document], scores.values[i])
     sequence = order(name, tuple(members), Scores(best, scores.scorer))
     return tuple(i for document in sequence for i in members[document])
+
+
+def order_as_documents(
+    documents: Sequence[int], kept: Sequence[int], segmentation: Segmentation
+) -> tuple[int, ...]:
+    """Put kept sentences in the order of their documents; inside, source order.
+
+    Args:
+        documents: positions of documents in order; those not among them come before, in source order.
+        kept: indices of different sentences, in any order.
+        segmentation: the documents.
+    """
+    rank = {document: place for place, document in enumerate(documents)}
+    return tuple(sorted(kept, key=lambda i: (rank.get(segmentation.sentences[i].document, -1), i)))
 
 
 def reorder(items: Sequence[_T], values: Sequence[float], *, order: str = "edges") -> list[_T]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import models, scorers, segmentation
+from .attention_sort import AttentionSort
 from .context import CompressedContext
 from .data import Budget, Document, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
@@ -33,12 +34,14 @@ class Compressor:
     Args:
         scorer: gives every sentence a number (``ragcompress.scorers``).
         counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
-        order: ``source``, ``best-first``, ``best-last`` or ``edges``.
+        order: ``source``, ``best-first``, ``best-last``, ``edges`` or ``attention-sort``; or an
+            ``AttentionSort`` with settings of its own.
         format: ``text``, ``md`` or ``plain`` (without titles).
         mark_gaps: write ``[…]`` where sentences were left out.
         keep_together: put whole documents in order, each as good as its best sentence, not single sentences.
         headings: keep the heading above a kept sentence, too.
         splitter: cuts documents into sentences.
+        proxy: what ``attention-sort`` reads; None: the scorer's.
 
     Raises:
         InputError, UnknownName: for a counter, order or format that can't be used.
@@ -49,13 +52,22 @@ class Compressor:
         scorer: scorers.Scorer,
         *,
         counter: Any,
-        order: str = "source",
+        order: str | AttentionSort = "source",
         format: str = "text",
         mark_gaps: bool = False,
         keep_together: bool = False,
         headings: bool = False,
         splitter: Splitter = segmentation.segment,
+        proxy: Proxy | None = None,
     ) -> None:
+        self._sort = AttentionSort() if order == AttentionSort.name else None
+        if isinstance(order, AttentionSort):
+            self._sort, order = order, order.name
+        self._proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
+        if self._sort and self._proxy is None:
+            raise InputError(
+                f"the order {order!r} reads a proxy, and the scorer {scorer.name!r} has none: pass proxy="
+            )
         self.layout = Layout(as_counter(counter), order, format, mark_gaps, keep_together, headings)
         self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
         self.keep_together = keep_together
@@ -108,6 +120,8 @@ class Compressor:
             )
 
         made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))
+        if _reads(options.get("order")) and not hasattr(made, "proxy") and "proxy" not in options:
+            options["proxy"] = loaded()
         if counter is None:
             own = getattr(made, "proxy", None)
             counter = own.tokenizer if own else _tokenizer(proxy, download, progress)
@@ -225,12 +239,19 @@ class Compressor:
         watch.lap("score")
         kept = layout.select(parts, scores, allowed, budget.recall, budget)
         watch.lap("select")
+        if self._sort and self._proxy:
+            ranked = self._sort.documents(self._proxy, question, parts, kept.kept, progress=stop.after(None))
+            # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
+            layout = replace(layout, documents=ranked)
+            kept = layout.select(parts, scores, allowed, budget.recall, budget)
+            watch.lap("order")
         made = layout.render(parts, kept.kept, scores)
         after = layout.count(made.text)
         watch.lap("render")
         return CompressedContext(
             made.text, question, parts, scores, kept, made.pieces, before, after, limit, self.order,
-            self._settings(scores, budget), watch.seconds, layout=self.layout,
+            self._settings(scores, budget), watch.seconds,
+            layout=replace(self.layout, documents=layout.documents),
         )  # fmt: skip
 
     def _passthrough(
@@ -262,8 +283,13 @@ class Compressor:
             "mark_gaps": self.mark_gaps,
             "keep_together": self.keep_together,
             "headings": self.layout.headings,
+            **({"order": self._sort.settings()} if self._sort else {}),
             "counter": self._counter_name,
         }
+
+
+def _reads(order: str | AttentionSort | None) -> bool:
+    return isinstance(order, AttentionSort) or order == AttentionSort.name
 
 
 def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from ragcompress import InputError, Segmentation, load_proxy
-from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
 from ragcompress.prompting import Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
 
-from . import data, fitting
+from . import data, fitting, train_joint
 from .extraction import Reading, extract
 from .metrics import auc
 from .provenance import versions
 
+SCORERS = (DEFAULT_SCORER, *train_joint.KINDS)
 Progress = Callable[[str, int, int], None]
 
 
@@ -35,6 +36,7 @@ def run(
     store: Path | None = None,
     settings: fitting.Settings | None = None,
     progress: Progress = lambda what, done, total: None,
+    scorer: str = DEFAULT_SCORER,
 ) -> dict[str, Any]:
     """Train a probe and write ``output.safetensors`` and ``output.json``.
 
@@ -43,7 +45,9 @@ def run(
             Questions without evidence are left out.
         dev: files, likewise, to report AUC on; nothing is fitted to them.
         store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
+        settings: of the default scorer's probe; those of joint prompts have none.
         progress: called with (what, questions done, questions in all).
+        scorer: which scorer it is for: the default, or one of ``train_joint.KINDS``.
 
     Returns:
         The probe's card.
@@ -52,10 +56,21 @@ def run(
         InputError: if no question has evidence.
         DataError, ModelError, MissingExtra: each says what to do.
     """
+    sources, held_out = ([_read(name) for name in names] for names in (files, dev))
+    if scorer != DEFAULT_SCORER:
+        return train_joint.run(
+            scorer,
+            sources,
+            output,
+            proxy=proxy,
+            backend=backend,
+            dev=held_out,
+            store=store,
+            progress=progress,
+        )
     settings = settings or fitting.Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     settings = replace(settings, n_layers=settings.n_layers or max(1, round(model.info.n_layers * 0.8)))
-    sources, held_out = ([_read(name) for name in names] for names in (files, dev))
     train = _readings(
         [*_evidenced(sources), *_untitled(_evidenced(sources), settings)],
         model, settings, store, partial(progress, "reading training questions"),

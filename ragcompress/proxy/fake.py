@@ -31,7 +31,8 @@ class FakeProxy:
 
         number of distinct words it shares with the row's own text · gain of the head + 0.001 · its tokens
 
-    (the row ``last``, a colon, takes the question's words), and the first token, the sink, the weight 1.
+    (the row ``last``, a colon, takes the question's words, or the tail's where that row is not read), and
+    the first token, the sink, the weight 1.
     The weights divided by their sum are the attention. Gains rise evenly over layers and heads up to 1, so no
     two heads agree. Words are runs of word characters, lower-cased. Safe to share between threads.
 
@@ -108,7 +109,8 @@ class FakeProxy:
         spans = dict(zip(prompt.row_names, prompt.rows, strict=True))
         rows = []
         for name, span in spans.items():
-            wanted = _words(prompt.tail, spans.get("question", span) if name == "last" else span)
+            asked = spans.get("question", (0, len(prompt.tail)))
+            wanted = _words(prompt.tail, asked if name == "last" else span)
             shared = np.array([len(wanted & words) for words in sentences], dtype=np.float64)
             rows.append(self._row(shared, n_tokens, n_layers))
         return Attention(np.stack(rows), n_tokens, prompt.row_names, self.info.fingerprint)

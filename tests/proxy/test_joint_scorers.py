@@ -23,7 +23,7 @@ import tiny_models as tiny
 import torch
 import transformers
 
-from ragcompress import given
+from ragcompress import AttentionSort, given
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompting import Prompt
 from ragcompress.proxy.base import Proxy
@@ -241,6 +241,21 @@ def test_attentionrag(proxy: Proxy, folder: Path) -> None:
     assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-5)
     assert scorer.kept(QUESTION, SEGMENTATION) == tuple(sorted(chosen))
     assert 0 < len(chosen) < 6
+
+
+@pytest.mark.parametrize("pool", ["sum", "mean"])
+@pytest.mark.parametrize("repeats", [1, 4])
+def test_attention_sort(proxy: Proxy, folder: Path, pool: str, repeats: int) -> None:
+    expected = [0, 1, 2]
+    for _ in range(repeats):
+        page = Page("Answer the question with the help of the documents.\n\n")
+        page.write(expected, "DOCUMENT: ")
+        page.text += f"\n\nQuestion: {QUESTION}\nAnswer:"
+        last = attention(folder, page.text)[:, :, -1].mean((0, 1))
+        found = [last[list(place)].sum() / (len(place) if pool == "mean" else 1) for place in page.documents]
+        expected = [d for _, d in sorted(zip(found, expected, strict=True))]
+    sort = AttentionSort(repeats=repeats, pool=pool)  # type: ignore[arg-type]
+    assert sort.documents(proxy, QUESTION, SEGMENTATION, range(6)) == tuple(expected)
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3"])

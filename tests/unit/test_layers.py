@@ -38,7 +38,7 @@ LAYERS = (
     ("proxy", "proxy.*", "probes", "joint"),
     ("scorers", "scorers.*"),
     ("selection", "ordering", "rendering", "companions"),
-    ("stopping",),
+    ("stopping", "attention_sort"),
     ("layout",),
     ("context", "report", "report.*"),
     ("pipeline", "testing"),

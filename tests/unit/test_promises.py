@@ -20,7 +20,7 @@ from ragcompress.rendering import FORMATS
 from ragcompress.scorers.passage_probe import Scorer
 from ragcompress.testing import FakeProxy
 
-PROXY = FakeProxy()
+PROXY = FakeProxy(max_tokens=32_768)  # attention-sort reads all that is kept in one prompt
 SCORER = Scorer(proxy=PROXY, probe=fake_probe())
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
-from ragcompress.ordering import ORDERS, order
+from ragcompress.ordering import BY_SCORE, order
 from ragcompress.rendering import render
 from ragcompress.segmentation import given, segment
 from ragcompress.selection import enough, greedy, select
@@ -61,7 +61,7 @@ def renderer(
     SCORES,
     st.integers(1, 120),
     st.sampled_from(sorted(COUNTERS)),
-    st.sampled_from(ORDERS),
+    st.sampled_from(BY_SCORE),
     st.booleans(),
 )
 def test_whatever_the_counter_the_promises_hold(
@@ -200,7 +200,7 @@ def test_scores_must_match_the_sentences() -> None:
         select(segmentation, scores, limit=9, count=len, render=renderer(segmentation, scores))
 
 
-@pytest.mark.parametrize("order_name", ORDERS)
+@pytest.mark.parametrize("order_name", BY_SCORE)
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
 def test_large_inputs_are_filled_in_few_renderings(order_name: str, share: float) -> None:
     rng = np.random.default_rng(7)
