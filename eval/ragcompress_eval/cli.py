@@ -14,6 +14,7 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
 from .answers_cli import answers_command
+from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
 from .methods import ours
@@ -90,6 +91,7 @@ def evidence_command(
 
 app.command("answers")(answers_command)
 app.command("speed")(speed_command)
+app.command("fidelity")(fidelity_command)
 app.command("langchain")(langchain_command)
 
 
