@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -176,6 +175,8 @@ class Compressor:
         the call, so waiting for a free thread counts. ``progress`` is called in the thread. Arguments and
         errors as in a plain call.
         """
+        import asyncio  # who awaits has it already; others shall not wait for it at every start
+
         check_on_error(on_error)
         stop = Stop(timeout)
         try:

@@ -6,7 +6,6 @@ piece that has begun is finished first.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from typing import Literal
@@ -49,7 +48,9 @@ class Stop:
             asyncio.CancelledError: if the call was cancelled.
         """
         if self._cancelled.is_set():
-            raise asyncio.CancelledError
+            from asyncio import CancelledError  # slow to import, and seldom needed
+
+            raise CancelledError
         if self._timeout is not None and time.monotonic() > self._until:
             raise CompressionTimeout(self._timeout)
 

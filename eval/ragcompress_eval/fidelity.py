@@ -102,9 +102,9 @@ def read_all(
 def summarise(examples: Sequence[Example], readings: Mapping[str, Sequence[Reading]]) -> list[dict[str, Any]]:
     """One result per data set, variant and ratio, ready for JSON.
 
-    ``distance``: how far the attention of the prompt's last token on the sentences is from float32's: L1, mean
-    over passages, layers and heads, in [0, 2]. ``overlap``: share of the sentences kept in float32 that are
-    kept too, mean over questions. ``evidence_recall`` is over the questions with evidence.
+    ``distance``: how far the attention of the prompt's last token on the sentences is from float32's: L1,
+    mean over passages, layers and heads, in [0, 2]. ``overlap``: share of the sentences kept in float32 that
+    are kept too, mean over questions. ``evidence_recall`` is over the questions with evidence.
     """
     results = []
     for dataset in dict.fromkeys(e.dataset for e in examples):
