@@ -102,6 +102,8 @@ class Settings(BaseModel):
     def _check(self) -> Self:
         if not isinstance(self.scorer, str) and not hasattr(self.scorer, "score"):
             raise ValueError(f"scorer must be a name or a scorer, got {type(self.scorer).__name__}")
+        if self.counter is None and not isinstance(self.scorer, str) and not hasattr(self.scorer, "proxy"):
+            raise ValueError("a scorer that has no proxy does not say how to count tokens: give a counter")
         if self.timeout is not None and not self.timeout > 0:
             raise ValueError(f"timeout must be more than 0 seconds, got {self.timeout!r}")
         try:
@@ -169,8 +171,8 @@ class Settings(BaseModel):
                 download=self.download,
                 counter=self.counter,
             )
-        own = getattr(self.scorer, "proxy", None)
-        return Compressor(self.scorer, counter=self.counter or (own and own.tokenizer))
+        counter = self.scorer.proxy.tokenizer if self.counter is None else self.counter  # type: ignore[attr-defined]
+        return Compressor(self.scorer, counter=counter)
 
 
 class _Loaded:

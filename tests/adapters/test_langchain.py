@@ -234,6 +234,7 @@ def test_no_warning_and_nothing_loaded_by_building_one() -> None:
         ({"top_n": 0}, "at least 1"),
         ({"timeout": 0}, "more than 0 seconds"),
         ({"scorer": 3}, "a name or a scorer"),
+        ({"scorer": Bm25()}, "give a counter"),
         ({"max_token": 3}, "Extra inputs"),
     ],
 )
