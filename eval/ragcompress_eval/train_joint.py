@@ -222,7 +222,7 @@ def _fit_sentinel(seen: Sequence[Seen], proxy: Proxy) -> tuple[Arrays, dict[str,
     """The paper's regression: liblinear, L2, balanced classes, C by five folds of questions."""
     try:
         from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import GridSearchCV, GroupKFold
+        from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
     except ImportError as error:
         raise MissingExtra("training a probe", "eval") from error
     gold = np.concatenate([s.gold for s in seen])
@@ -242,7 +242,10 @@ def _fit_sentinel(seen: Sequence[Seen], proxy: Proxy) -> tuple[Arrays, dict[str,
         weight = best.coef_[0] / deviation
         arrays[f"{name}.weight"] = weight.astype(np.float32)
         arrays[f"{name}.bias"] = np.array([best.intercept_[0] - weight @ mean], dtype=np.float32)
-        chosen[name] = {"C": search.best_params_["C"]}
+        unseen = cross_val_predict(
+            best, (x - mean) / deviation, gold, groups=questions, cv=folds, method="decision_function"
+        )
+        chosen[name] = {"C": search.best_params_["C"], "auc_cross_validated": round(auc(unseen, gold), 4)}
     return arrays, {"settings": {**chosen, "sentences_shuffled": True, "seed": SEED}}
 
 

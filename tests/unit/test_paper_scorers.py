@@ -9,8 +9,19 @@ import pytest
 from fake_probe import fake_heads, fake_probe, fake_sentinel
 from tiny_cross_encoder import tiny_cross_encoder
 
-from ragcompress import InputError, ModelError, ModelNotFound, ProbeMismatch, Segmentation, given
+from ragcompress import (
+    InputError,
+    ModelError,
+    ModelNotFound,
+    ProbeMismatch,
+    ProxyInfo,
+    Segmentation,
+    given,
+    models,
+    probes,
+)
 from ragcompress.prompting import Prompt
+from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers import attentionrag, calibrated, cross_encoder, retrieval_heads, sentinel
 from ragcompress.scorers._hints import by_proxy, by_rules
 from ragcompress.testing import FakeProxy
@@ -169,3 +180,14 @@ class TestCrossEncoder:
             cross_encoder.Scorer(model=str(tmp_path / "empty"))
         with pytest.raises(ModelNotFound, match="hf download nobody/nothing"):
             cross_encoder.Scorer(model="nobody/nothing")
+
+
+def test_weights_ship_for_the_default_proxy_and_its_wording() -> None:
+    default = models.KNOWN[DEFAULT_PROXY].gguf_sha256
+    info = ProxyInfo(DEFAULT_PROXY, default, 30, 9, 8192, "onnx", "float32")
+    probe = probes.shipped_for(info, "sentinel")
+    probe.check(info, sentinel.TEMPLATE, "sentinel")
+    assert {name: array.shape for name, array in probe.arrays.items()} == {
+        "plain.weight": (270,), "plain.bias": (1,), "invariant.weight": (270,), "invariant.bias": (1,),
+    }  # fmt: skip
+    assert probes.shipped_for(info).scorer == "passage-probe"
