@@ -35,6 +35,8 @@ _HIDDEN = "//*[@hidden or @role='navigation' or @role='search' or @aria-hidden='
 # A table with one of these in a cell arranges a page; it does not hold data.
 _BLOCKS = "table pre ul ol dl blockquote h1 h2 h3 h4 h5 h6".split()
 _INLINE = "a b strong em i del s sub sup code kbd samp img".split()
+# What a page may hold, but lxml does not take for text.
+_REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # libxml2 counts no further.
 _LAST_LINE = 65_535
 _TOO_LONG = "citations behind line 65,534 name the nearest anchor, or that line"
@@ -115,7 +117,7 @@ def _mark(tree: Any) -> list[tuple[int, str | None]]:
     line, anchor = 1, None
 
     def marked(text: str | None) -> str | None:
-        """The text, with a marker before its first word if that stands in a new place."""
+        """The text with a marker before its first word, if that stands in a new place."""
         nonlocal line
         words = (text or "").lstrip()
         if text and words:
@@ -124,18 +126,19 @@ def _mark(tree: Any) -> list[tuple[int, str | None]]:
             line += text.count("\n")
             if not places or places[-1] != place:
                 places.append(place)
-                return f"{blank}{OPEN}{len(places) - 1}{CLOSE}{words}"
+                return _REFUSED.sub(" ", f"{blank}{OPEN}{len(places) - 1}{CLOSE}{words}")
         elif text:
             line += text.count("\n")
-        return text
+        return None
 
     for event, element in iterwalk(tree, events=("start", "end")):
         if event == "start":
             line = element.sourceline or line
             anchor = element.get("id") or (element.get("name") if element.tag == "a" else None) or anchor
-            element.text = marked(element.text)
-        else:
-            element.tail = marked(element.tail)
+            if text := marked(element.text):
+                element.text = text
+        elif text := marked(element.tail):
+            element.tail = text
     return places
 
 

@@ -11,6 +11,9 @@ from ..places import Places
 from . import Loaded
 from ._markdown import delimiter, row
 
+# Excel's own limit. The reader fills gaps between rows, however large a row's number claims to be.
+_MAX_ROWS = 1_048_576
+
 
 def load(data: bytes, name: str) -> Loaded:
     """Read a workbook; places are rows, counted from 1 within their sheet."""
@@ -42,11 +45,12 @@ def _sheet(sheet: Any) -> list[tuple[int, str]]:
     """Lines of Markdown, each with the row that it stands for."""
     # The size that a sheet declares is often wrong, and costs as much as a sheet that is full.
     sheet.reset_dimensions()
-    rows = [
-        (number, cells)
-        for number, values in enumerate(sheet.iter_rows(values_only=True), 1)
-        if any(cells := [_cell(value) for value in values])
-    ]
+    rows = []
+    for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        if number > _MAX_ROWS:
+            raise ValueError(f"a sheet has at most {_MAX_ROWS:,} rows")
+        if any(cells := [_cell(value) for value in values]):
+            rows.append((number, cells))
     if not rows:
         return []
     used = {i for _, cells in rows for i, cell in enumerate(cells) if cell}

@@ -190,6 +190,15 @@ def lying(data: bytes, size: int) -> bytes:
     return data.replace(real, small)
 
 
+def rezipped(data: bytes, old: bytes, new: bytes) -> bytes:
+    """An office file with something else in its parts."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(buffer, "w") as changed:
+        for name in archive.namelist():
+            changed.writestr(name, archive.read(name).replace(old, new))
+    return buffer.getvalue()
+
+
 def locked_pdf() -> bytes:
     """A PDF that names a standard security handler whose password nobody knows."""
     keys = f"/O <{'41' * 32}> /U <{'42' * 32}>"
@@ -216,6 +225,8 @@ def locked_pdf() -> bytes:
         (bomb(LIMIT * 2), ".docx", "too large", "unpacks to more than 1,048,576 bytes"),
         (lying(bomb(LIMIT * 2), 10), ".docx", "broken", "broken zip archive"),
         (bomb(10), ".docx", "broken", "can't be read as a Word document"),
+        (rezipped(office.slides(), b"<p:sld", b"<p:"), ".pptx", "broken", "can't be read as a presentation"),
+        (rezipped(office.workbook(), b'<row r="4"', b'<row r="99999999999"'), ".xlsx", "broken", "at most"),
         (b"\x89PNG\0", ".md", "binary", "binary data"),
         (b"caf\xe9", ".html", "in another encoding", "is not UTF-8 text"),
         (b"<meta charset=utf-16><p>x", ".html", "in another encoding", "which it does not have"),
