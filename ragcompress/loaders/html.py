@@ -117,19 +117,18 @@ def _mark(tree: Any) -> list[tuple[int, str | None]]:
     line, anchor = 1, None
 
     def marked(text: str | None) -> str | None:
-        """The text with a marker before its first word, if that stands in a new place."""
+        """The text with a marker before the first word of every line that stands in a new place."""
         nonlocal line
-        words = (text or "").lstrip()
-        if text and words:
-            blank = text[: len(text) - len(words)]
-            place = (min(line + blank.count("\n"), _LAST_LINE), anchor)
-            line += text.count("\n")
-            if not places or places[-1] != place:
+        lines = (text or "").split("\n")
+        for i, words in enumerate(lines):
+            line += i > 0
+            place = (min(line, _LAST_LINE), anchor)
+            if words.strip() and (not places or places[-1] != place):
+                blank = len(words) - len(words.lstrip())
+                lines[i] = f"{words[:blank]}{OPEN}{len(places)}{CLOSE}{words[blank:]}"
                 places.append(place)
-                return _REFUSED.sub(" ", f"{blank}{OPEN}{len(places) - 1}{CLOSE}{words}")
-        elif text:
-            line += text.count("\n")
-        return None
+        result = "\n".join(lines)
+        return None if result == text else _REFUSED.sub(" ", result)
 
     for event, element in iterwalk(tree, events=("start", "end")):
         if event == "start":
