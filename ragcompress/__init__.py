@@ -28,11 +28,14 @@ from .errors import (
     ProbeMismatch,
     RagCompressError,
     UnknownName,
+    UnreadableFile,
 )
 from .ordering import reorder
 from .pipeline import Compressor
+from .places import Place, Places
 from .proxy.base import Proxy, ProxyInfo
 from .proxy.loading import load_proxy
+from .reading import read_documents
 from .scorers import Scorer
 from .segmentation import given, segment
 from .tokenizing import Tokenizer
@@ -54,6 +57,8 @@ __all__ = [
     "ModelError",
     "ModelNotFound",
     "Piece",
+    "Place",
+    "Places",
     "ProbeMismatch",
     "Proxy",
     "ProxyInfo",
@@ -65,9 +70,11 @@ __all__ = [
     "Sentence",
     "Tokenizer",
     "UnknownName",
+    "UnreadableFile",
     "__version__",
     "given",
     "load_proxy",
+    "read_documents",
     "reorder",
     "segment",
 ]

@@ -7,6 +7,7 @@ or lines. What can't be read is refused by name, never guessed at.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections import Counter
@@ -28,6 +29,8 @@ __all__ = [
     "parse_request", "read_documents", "read_file",
 ]  # fmt: skip
 
+_LOG = logging.getLogger("ragcompress")
+
 STDIN = "-"
 SUFFIXES = (*loaders.SUFFIXES, ".json", ".jsonl", ".ndjson")
 """Endings of the files that are read from a folder, each also with ``.gz`` behind it."""
@@ -41,7 +44,11 @@ _SHIPPED = (".js", ".mjs", ".css")
 
 
 def read_documents(
-    paths: Sequence[str], *, stdin: BinaryIO, note: Note, max_file_size: int = MAX_FILE_SIZE
+    paths: Sequence[str | Path],
+    *,
+    stdin: BinaryIO | None = None,
+    note: Note = _LOG.warning,
+    max_file_size: int = MAX_FILE_SIZE,
 ) -> list[Document]:
     """Read all documents that the paths name, in the order given.
 
@@ -51,6 +58,8 @@ def read_documents(
             files that can't be read are left out with a note, and a last note says how many of which kind;
             named directly, they are an error.
         stdin: read where a path is ``-``: JSON or JSON Lines of documents if it begins like that, else text.
+            None: ``-`` is a path like any other.
+        note: called with a line about each thing that is left out; the log's warnings by default.
         max_file_size: larger files are refused, also if they are only larger when unpacked; bytes.
 
     Raises:
@@ -59,7 +68,7 @@ def read_documents(
     """
     documents: list[Document] = []
     for path in paths:
-        if path == STDIN:
+        if path == STDIN and stdin is not None:
             documents += _from_stdin(stdin, note)
         elif os.path.isdir(path):
             documents += _from_folder(path, note, max_file_size)
@@ -70,7 +79,9 @@ def read_documents(
     return documents
 
 
-def read_file(path: str | Path, *, note: Note, max_file_size: int = MAX_FILE_SIZE) -> list[Document]:
+def read_file(
+    path: str | Path, *, note: Note = _LOG.warning, max_file_size: int = MAX_FILE_SIZE
+) -> list[Document]:
     """Read the documents of one file: one, but for ``.json`` and ``.jsonl``.
 
     Raises:
@@ -168,7 +179,7 @@ def _from_stdin(stdin: BinaryIO, note: Note) -> list[Document]:
     return [Document(text, None, STDIN, {"source": STDIN}, places=Places.of_lines(text))]
 
 
-def _from_file(path: str, note: Note, limit: int) -> list[Document]:
+def _from_file(path: str | Path, note: Note, limit: int) -> list[Document]:
     try:
         return read_file(path, note=note, max_file_size=limit)
     except UnreadableFile as error:
@@ -205,7 +216,7 @@ def _files(n: int) -> str:
     return f"{n} file" if n == 1 else f"{n} files"
 
 
-def _from_folder(folder: str, note: Note, limit: int) -> list[Document]:
+def _from_folder(folder: str | Path, note: Note, limit: int) -> list[Document]:
     documents: list[Document] = []
     left_out = _LeftOut()
     n_read = 0
