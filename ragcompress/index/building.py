@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ PASSAGE_TOKENS = 128
 _FORMAT = 1
 _TOGETHER = 64  # passages written in one transaction, of as many files as that takes
 Progress = Callable[[int, int], None]
+_File = tuple[str, FileState, list[Passage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ def _update(
     """Make the passages those of the files. Returns how many were new, changed, gone and left out."""
     known = database.files()
     found = {str(p.relative_to(root)): p for p in _readable(root, note) if target not in p.parents}
+    _drop_begun(database, found)
     gone = [name for name in known if name not in found]
     with database.transaction():
         for name in gone:
@@ -192,7 +194,7 @@ def _update(
     stale = {name: p for name, p in found.items() if not _as_it_was(p, known.get(name))}
     total = sum(p.stat().st_size for p in stale.values() if p.exists())
     done = n_failed = n_new = n_changed = 0
-    waiting: list[tuple[str, FileState, list[Passage]]] = []
+    waiting: list[_File] = []
     for name, p in stale.items():
         state = _state(p)
         done += p.stat().st_size if p.exists() else 0
@@ -210,19 +212,20 @@ def _update(
             continue
         n_new += name not in known
         n_changed += name in known
-        waiting.append((name, state, passages))
+        if len(passages) > _TOGETHER:
+            _write_large(database, (name, state, passages), embedder)
+        else:
+            waiting.append((name, state, passages))
+        if progress:
+            progress(done, total)
         if sum(len(w[2]) for w in waiting) >= _TOGETHER:
             _write(database, waiting, embedder)
             waiting = []
-            if progress:
-                progress(done, total)
     _write(database, waiting, embedder)
     return n_new, n_changed, len(gone), n_failed
 
 
-def _write(
-    database: Database, waiting: list[tuple[str, FileState, list[Passage]]], embedder: Embedder
-) -> None:
+def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None:
     """Put files in place of what they were, in one transaction."""
     embedded = [(embedder.embed([p.titled for p in passages])) for _, _, passages in waiting]
     with database.transaction():
@@ -232,6 +235,39 @@ def _write(
             database.put_file(name, state)
         if waiting:
             database.note(changed=True)
+
+
+def _write_large(database: Database, file: _File, embedder: Embedder) -> None:
+    """Put a file in place of what it was, bit by bit: cut short, it goes on where it was."""
+    name, state, passages = file
+    begun = database.meta().get("begun") or {}
+    start = begun["n"] if (begun.get("path"), begun.get("sha256")) == (name, state.sha256) else 0
+    if not start:
+        with database.transaction():
+            database.remove_file(name)
+            database.note(changed=True)
+    for first in range(start, len(passages), _TOGETHER):
+        group = passages[first : first + _TOGETHER]
+        rows = embedder.embed([p.titled for p in group])
+        with database.transaction():
+            database.add(name, group, rows)
+            database.note(begun={"path": name, "sha256": state.sha256, "n": first + len(group)})
+    with database.transaction():
+        database.put_file(name, state)
+        database.note(begun=None)
+
+
+def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
+    """Forget a large file that was half written when a build was cut short, and is no more or has changed."""
+    begun = database.meta().get("begun")
+    if not begun:
+        return
+    path = found.get(begun["path"])
+    state = path and _state(path)
+    if not state or state.sha256 != begun["sha256"]:
+        with database.transaction():
+            database.remove_file(begun["path"])
+            database.note(begun=None)
 
 
 def _passages(path: Path, embedder: Embedder, passage_tokens: int, note: Note) -> list[Passage] | None:

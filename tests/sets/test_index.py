@@ -211,6 +211,8 @@ def test_killed_builds_go_on_and_readers_see_the_old_version_meanwhile(
         here=str(Path(__file__).parent), docs=str(docs), path=str(path), folder=str(counting_folder)
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    lines = [f'{{"text": "Large file, record {i}: lamps of street{i} are lit."}}\n' for i in range(200)]
+    (docs / "large.jsonl").write_text("".join(lines))
     before = contents(Index(path, embedder=embedder))
     rng = random.Random(5)
     n_seen = 0
