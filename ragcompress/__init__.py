@@ -6,6 +6,7 @@
 """
 
 from .attention_sort import AttentionSort
+from .batch import Outcome, run_request
 from .context import CompressedContext
 from .data import (
     Attention,
@@ -56,6 +57,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelNotFound",
+    "Outcome",
     "Piece",
     "Place",
     "Places",
@@ -76,5 +78,6 @@ __all__ = [
     "load_proxy",
     "read_documents",
     "reorder",
+    "run_request",
     "segment",
 ]

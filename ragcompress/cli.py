@@ -20,6 +20,7 @@ from .cli_options import (
     Backend,
     BudgetTokens,
     Compare,
+    Engine,
     Format,
     Headings,
     Html,
@@ -199,6 +200,21 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was cut short, if there is one.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="Workers on this machine, or on a Ray cluster (extra `ray`).")
+    ] = Engine.local,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="ADDRESS", help="Ray: the cluster's (without: one on this machine)."
+        ),
+    ] = None,
+    cpus: Annotated[
+        float, typer.Option("--cpus", metavar="N", min=0.1, help="Ray: cores that each worker takes.")
+    ] = 1,
+    gpus: Annotated[
+        float, typer.Option("--gpus", metavar="N", min=0, help="Ray: GPUs that each worker takes.")
+    ] = 0,
 ) -> None:
     """Compress documents for many questions.
 
@@ -208,19 +224,22 @@ def batch(
     is then 1, and the other results are there all the same.
 
     Until the end the results stand in OUT.jsonl.partial. A run that was cut short, however it ended, goes on
-    with --resume and the same input and settings; the number of workers may differ.
+    with --resume and the same input and settings; workers and engine may differ.
     """
-    from .cli_batch import Batch
+    from .cli_batch import Batch, Cluster
 
     if output.is_dir() or not output.absolute().parent.is_dir():
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")
     if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
         raise typer.BadParameter("input and output are the same file")
-    if resume and source == "-":
-        raise typer.BadParameter("standard input can't be read again: --resume needs a file")
+    if source == "-" and (resume or engine is Engine.ray):
+        raise typer.BadParameter("standard input can't be read again: --resume and --engine ray need a file")
+    if engine is Engine.local and (address, cpus, gpus) != (None, 1, 0):
+        raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
+    cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
     limits = make_budget(budget, ratio, recall)
     setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps)
-    if not Batch(source, output, setup, limits, workers, resume).run():
+    if not Batch(source, output, setup, limits, workers, resume, cluster).run():
         raise typer.Exit(1)
 
 

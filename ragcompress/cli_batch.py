@@ -20,10 +20,34 @@ from .cli_journal import Checkpoint, Journal, errors_path, state_path
 from .cli_options import Setup
 from .cli_workers import Line, run_lines
 from .data import Budget
-from .errors import InputError
+from .errors import InputError, MissingExtra
 from .reading import STDIN
 
 _SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Ray: its address (None: one on this machine), and what each worker takes of a node."""
+
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+    def run(self, batch: Batch, at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
+        """Compress on the cluster, from a checkpoint on; workers read the file themselves."""
+        try:
+            from ragcompress_adapters.ray import compress_file
+        except ModuleNotFoundError as error:
+            raise MissingExtra("--engine ray", "ray") from error
+        batch.setup.load()  # what is wrong is found here, and fetched once where nodes share a cache
+        done = compress_file(
+            Path(batch.source).absolute(), budget=batch.budget, compressor=batch.setup.arguments(),
+            offset=at.offset, lines=at.lines, concurrency=batch.n_workers,
+            num_cpus=self.cpus, num_gpus=self.gpus, address=self.address,
+        )  # fmt: skip
+        for number, end, outcome in done:
+            yield Line(number, b"", end), outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +60,7 @@ class Batch:
     Attributes:
         source: file of requests, or ``-``.
         output: OUT.
-        n_workers: processes on this machine.
+        n_workers: processes on this machine, or actors of the cluster.
         resume: whether to go on with a run that was cut short.
     """
 
@@ -46,6 +70,7 @@ class Batch:
     budget: Budget
     n_workers: int = 1
     resume: bool = False
+    cluster: Cluster | None = None
 
     def run(self) -> bool:
         """Compress every request; says at the end how it went.
@@ -75,7 +100,9 @@ class Batch:
         return not journal.at.n_failed
 
     def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
-        return run_lines(_lines(file, at), self.setup, self.budget, self.n_workers)
+        if self.cluster is None:
+            return run_lines(_lines(file, at), self.setup, self.budget, self.n_workers)
+        return self.cluster.run(self, at)
 
     def _about(self, file: IO[bytes], size: int | None) -> dict[str, Any] | None:
         """What makes two runs the same; None if the input can be read only once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,13 @@ class Format(StrEnum):
     text = "text"
     json = "json"
     md = "md"
+
+
+class Engine(StrEnum):
+    """Where the workers of a batch are."""
+
+    local = "local"
+    ray = "ray"
 
 
 def _one_of(value: str | None, known: tuple[str, ...]) -> str | None:
@@ -176,18 +183,21 @@ class Setup:
 
         with byte_bar(f"downloading {self.proxy}", CONVERTING) as progress:
             return Compressor.from_pretrained(
-                self.proxy,
-                scorer=self.scorer,
-                scorer_settings={} if self.probe is None else {"probe": str(self.probe)},
-                backend=self.backend,
-                progress=progress,
-                order=self.order,
-                format="md" if self.format is Format.md else "text",
-                mark_gaps=self.mark_gaps,
-                headings=self.headings,
-                threads=threads,
-                store=store,
+                **self.arguments(), progress=progress, threads=threads, store=store
             )
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of ``Compressor.from_pretrained``."""
+        return {
+            "proxy": self.proxy,
+            "scorer": self.scorer,
+            "scorer_settings": {} if self.probe is None else {"probe": str(self.probe)},
+            "backend": self.backend,
+            "order": self.order,
+            "format": "md" if self.format is Format.md else "text",
+            "mark_gaps": self.mark_gaps,
+            "headings": self.headings,
+        }
 
 
 def make_budget(max_tokens: int | None, ratio: float | None, recall: float | None = None) -> Budget:

@@ -20,6 +20,7 @@ from .langchain_app import langchain_command
 from .methods import ours
 from .progress import counted
 from .provenance import provenance, session
+from .retrieval import retrieval_command
 from .speed_cli import speed_command
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
@@ -93,6 +94,7 @@ app.command("answers")(answers_command)
 app.command("speed")(speed_command)
 app.command("fidelity")(fidelity_command)
 app.command("langchain")(langchain_command)
+app.command("retrieval")(retrieval_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,8 +58,6 @@ def questions(files: Sequence[DataFile], n: int | None) -> list[Question]:
 
 def document_id(title: str | None, text: str) -> str:
     """The same for the same document, wherever it occurs; 16 hex digits."""
-    import hashlib
-
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
 
 

@@ -67,7 +67,7 @@ ONLY_IN = {
     "typer": ("cli", "cli_*"),
     "rich": ("cli", "cli_*"),
     "ragcompress_eval": ("cli",),
-    "ragcompress_adapters": (),
+    "ragcompress_adapters": ("cli_batch",),
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 BACKENDS = ("proxy.hf", "proxy.ort", "proxy.eager", "proxy.fake", "proxy.loading")
