@@ -41,7 +41,9 @@ _KINDS: dict[str, Kind] = {
     "heading_open": "heading",
 }
 # A pipe table of up to this many characters, some 500 tokens, is kept or dropped whole; of a longer one the
-# rows are, each with the header. A block of source code is cut at inner blocks if it is longer.
+# rows are, each with the header. A block of source code is cut at inner blocks if it is longer, and a longer
+# list item is prose with what is nested in it: without blank lines, as in text from PDFs, an item goes on to
+# the end of the document.
 LONG = 2_000
 # Methods in classes in modules: blocks are not looked for deeper than this.
 _DEPTH = 4
@@ -53,6 +55,8 @@ _CLOSING = re.compile(r"[)\]}]|end\b|</")
 
 def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
     """Blocks that lie in no other, in order; what is between them is prose."""
+    if syntax == "text":
+        return ()
     if syntax == "code":
         return _source_code(text)
     if syntax == "csv":
@@ -77,7 +81,10 @@ def _markdown(text: str) -> Iterator[Block]:
     for token in _parser().parse(text):
         kind = _KINDS.get(token.type)
         if kind and token.map and token.map[0] >= done:
-            first, done = token.map
+            first, last = token.map
+            if kind == "list item" and starts[last] - starts[first] > LONG:
+                continue  # what is nested in it may be a block
+            done = last
             if kind == "table" and starts[done] - starts[first] > LONG:
                 yield starts[first], starts[first + 2], "table header"
                 yield from ((a, b, "table row") for a, b in pairwise(starts[first + 2 : done + 1]))

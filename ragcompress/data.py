@@ -21,7 +21,7 @@ from .errors import InputError
 from .places import Place, Places
 
 Kind = Literal["prose", "code", "table", "table header", "table row", "list item", "heading"]
-Syntax = Literal["markdown", "code", "csv"]
+Syntax = Literal["markdown", "text", "code", "csv"]
 Reason = Literal["over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents"]
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,8 @@ class Document:
     along untouched (and held read-only; the caller's mapping is never written to).
 
     Attributes:
-        syntax: what its blocks are found by: ``markdown`` (plain text too), source ``code``, or ``csv``.
+        syntax: what its blocks are found by: ``markdown`` (most plain text, too), source ``code`` or ``csv``;
+            ``text`` has none, only sentences, as in PDF.
         places: the way back to pages or lines of its file, where it was read from one.
     """
 

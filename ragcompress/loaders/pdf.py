@@ -71,7 +71,8 @@ def _joined(texts: list[str | None], name: str) -> Loaded:
         for numbers, why in ((empty, "without text (scanned?)"), (broken, "broken"))
         if numbers
     ]
-    return Loaded(_BETWEEN.join(parts), Places.of_stretches("page", found), notes=tuple(notes))
+    # A line that begins with a number is no list item here.
+    return Loaded(_BETWEEN.join(parts), Places.of_stretches("page", found), syntax="text", notes=tuple(notes))
 
 
 # One line end: a sentence may go on over the page.

@@ -73,6 +73,22 @@ def test_a_short_table_is_whole_and_of_a_long_one_the_rows_are() -> None:
     ]  # fmt: skip
 
 
+def test_a_list_item_without_an_end_is_prose_with_what_is_nested_in_it() -> None:
+    lines = "".join(f"Sentence {i} of the page. It goes on\nhere. " for i in range(100))
+    kinds = {kind for kind, _ in units(f"7. Appendix\n{lines}")}
+    assert kinds == {"prose"}
+    nested = f"- long\n\n  {lines}\n\n  ```\n  code. Code.\n  ```\n\n  - item. One."
+    assert [u for u in units(nested) if u[0] != "prose"] == [
+        ("code", "```\n  code. Code.\n  ```"), ("list item", "- item. One."),
+    ]  # fmt: skip
+
+
+def test_text_has_no_blocks() -> None:
+    text = "7. Head\n# No. Head\n- item"
+    assert {kind for kind, _ in units(text, "text")} == {"prose"}
+    assert "heading" in {kind for kind, _ in units(text)}
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_records_of_csv_may_span_lines(end: str, delimiter: str) -> None:
