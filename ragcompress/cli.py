@@ -17,11 +17,15 @@ from .cli_index import index_app, retrieve
 from .cli_options import (
     CONVERTING,
     DEFAULT_TOP_K,
+    Address,
     Backend,
     BudgetTokens,
     Compare,
+    Cpus,
     Engine,
+    EngineName,
     Format,
+    Gpus,
     Headings,
     Html,
     IndexPath,
@@ -34,9 +38,11 @@ from .cli_options import (
     ProxyName,
     Ratio,
     Recall,
+    Resume,
     ScorerName,
     Setup,
     TopK,
+    Workers,
     check_question,
     make_budget,
 )
@@ -191,30 +197,12 @@ def batch(
     backend: Backend = None,
     probe: ProbePath = None,
     mark_gaps: MarkGaps = False,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers", metavar="N", min=1, help="Processes, each with the model and its share of the cores."
-        ),
-    ] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was cut short, if there is one.")
-    ] = False,
-    engine: Annotated[
-        Engine, typer.Option("--engine", help="Workers on this machine, or on a Ray cluster (extra `ray`).")
-    ] = Engine.local,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address", metavar="ADDRESS", help="Ray: the cluster's (without: one on this machine)."
-        ),
-    ] = None,
-    cpus: Annotated[
-        float, typer.Option("--cpus", metavar="N", min=0.1, help="Ray: cores that each worker takes.")
-    ] = 1,
-    gpus: Annotated[
-        float, typer.Option("--gpus", metavar="N", min=0, help="Ray: GPUs that each worker takes.")
-    ] = 0,
+    workers: Workers = 1,
+    resume: Resume = False,
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
 ) -> None:
     """Compress documents for many questions.
 

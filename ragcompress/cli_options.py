@@ -156,6 +156,26 @@ OutputFormat = Annotated[
         "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", metavar="N", min=1, help="Processes, each with the model and its share of the cores."
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was cut short, if there is one.")
+]
+EngineName = Annotated[
+    Engine, typer.Option("--engine", help="Workers on this machine, or on a Ray cluster (extra `ray`).")
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="ADDRESS", help="Ray: the cluster's (without: one on this machine)."),
+]
+Cpus = Annotated[
+    float, typer.Option("--cpus", metavar="N", min=0.1, help="Ray: cores that each worker takes.")
+]
+Gpus = Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="Ray: GPUs that each worker takes.")]
 MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
 Headings = Annotated[bool, typer.Option("--headings", help="Keep the heading above a kept sentence, too.")]
 MaxFileSize = Annotated[
