@@ -95,11 +95,12 @@ class Setup:
 
 
 def conditions(
-    scorers: Sequence[str], ratios: Sequence[float], orders: Sequence[str]
+    scorers: Sequence[str], ratios: Sequence[float], orders: Sequence[str], *, truncated: bool = True
 ) -> tuple[Condition, ...]:
-    """Full; truncated to every ratio; compressed by every scorer to every ratio in every order."""
+    """Full; truncated to every ratio, where wanted; compressed by every scorer, ratio and order."""
     compressed = (Condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders))
-    return (Condition("full"), *(Condition("truncated", r) for r in ratios), *compressed)
+    heads = (Condition("truncated", r) for r in ratios if truncated)
+    return (Condition("full"), *heads, *compressed)
 
 
 def run(
@@ -126,9 +127,10 @@ def run(
     """
     journal = journal or Journal(None, settings={})
     rows: Rows = {condition: [] for condition in setup.conditions}
+    reader = _Remembering(setup.reader)
     total = len(examples) * len(setup.conditions)
     for number, example in enumerate(examples):
-        _answer_missing(example, setup, journal, on_bad, lambda n: progress(n, total), number)
+        _answer_missing(example, setup, reader, journal, on_bad, lambda n: progress(n, total), number)
         for condition in setup.conditions:
             found = journal.rows[_key(example, condition)]
             rows[condition].append(Row(**{name: found[name] for name in Row.__slots__}))
@@ -140,27 +142,28 @@ def summarise(
     rows: Rows,
     *,
     seed: int,
-    group: Callable[[Example], tuple[Any, ...]] = lambda e: (e.dataset,),
-    names: Sequence[str] = ("dataset",),
+    positions: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
-    """Turn rows into results: one per group and condition, ready for JSON.
+    """Turn rows into results: one per data set (and position) and condition, ready for JSON.
 
     Metrics are means over the questions that were not refused (``n``; the others are ``n_refused``). ``ci``
     holds percentile intervals, ``versus`` the paired differences from the full context, and from the
     truncated one of the same ratio, over the questions that neither refused.
 
     Args:
-        group: what questions are told apart by, and
-        names: what that is called in the results.
+        seed: of the bootstrap.
+        positions: by id, where the evidence was put; told apart in the results.
     """
-    groups: dict[tuple[Any, ...], list[int]] = {}
+    groups: dict[tuple[str, float | None], list[int]] = {}
     for index, example in enumerate(examples):
-        groups.setdefault(group(example), []).append(index)
+        position = None if positions is None else positions[example.id]
+        groups.setdefault((example.dataset, position), []).append(index)
     results = []
-    for name, members in groups.items():
+    for (dataset, position), members in groups.items():
         own = {c: [found[i] for i in members] for c, found in rows.items()}
         for condition, found in own.items():
-            start = {**dict(zip(names, name, strict=True)), **asdict(condition)}
+            place = {} if positions is None else {"position": position}
+            start = {"dataset": dataset, **place, **asdict(condition)}
             results.append(
                 {**start, **_result(found), **_versus(condition, own, seed)} | _intervals(found, seed)
             )
@@ -183,6 +186,7 @@ def _key(example: Example, condition: Condition) -> tuple[str, ...]:
 def _answer_missing(
     example: Example,
     setup: Setup,
+    reader: _Remembering,
     journal: Journal,
     on_bad: OnBad,
     advance: Callable[[int], None],
@@ -200,30 +204,46 @@ def _answer_missing(
     texts = _contexts(example, missing, setup, full)
     for done, condition in enumerate(setup.conditions, number * len(setup.conditions) + 1):
         if condition in texts:
-            row = _ask(example, texts[condition], setup.reader, on_bad, measure)
+            row = _ask(example, texts[condition], reader, on_bad, measure)
             journal.add(_key(example, condition), {"dataset": example.dataset, **asdict(row)})
         advance(done)
 
 
 def _ask(
-    example: Example, context: str | RagCompressError, reader: Reader, on_bad: OnBad, measure: _Measure
+    example: Example, context: str | RagCompressError, reader: _Remembering, on_bad: OnBad, measure: _Measure
 ) -> Row:
     reason: RagCompressError
     if isinstance(context, RagCompressError):
         reason = context
     else:
-        start = time.perf_counter()
         try:
-            said = reader.answer(example.question, context)
+            said, seconds = reader.answer(example.question, context)
         except InputError as error:
             reason = error  # Any other error is the reader's, not the question's, and ends the run.
         else:
-            seconds, a = time.perf_counter() - start, example.answers
+            a = example.answers
             exact, inside = exact_match(said, a), answer_in_output(said, a)
             return Row(said, f1(said, a), exact, inside, *measure(example, context), seconds)
     if on_bad == "stop":
         raise RagCompressError(f"question {example.id!r}: {reason}") from reason
     return Row(refused=str(reason))
+
+
+class _Remembering:
+    """A reader that is asked once for the same question and context: it answers the same way every time."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._said: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def answer(self, question: str, context: str) -> tuple[str, float]:
+        """The answer, and the seconds that it took when it was asked for."""
+        key = (question, context)
+        if key not in self._said:
+            start = time.perf_counter()
+            said = self._reader.answer(question, context)
+            self._said[key] = said, time.perf_counter() - start
+        return self._said[key]
 
 
 def _evidence(example: Example, context: str) -> tuple[float | None, float | None]:

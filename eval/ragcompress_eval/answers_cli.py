@@ -1,9 +1,10 @@
-"""``ragcompress-eval answers``: its options, and what it writes."""
+"""``ragcompress-eval answers`` and ``positions``: their options, and what they write."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +16,10 @@ from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyNam
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
-from . import answers, endpoint, options, readers, report
+from . import answers, data, endpoint, options, readers, report
 from .journal import Journal, beside
 from .methods import ours
+from .positions import spread
 from .progress import counted
 from .provenance import provenance, session
 
@@ -51,43 +53,12 @@ Orders = Annotated[
 ]
 AnswerTokens = Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")]
 Timeout = Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds for one request to a server.")]
+Positions = Annotated[
+    int, typer.Option(min=2, metavar="N", help="Places of the gold documents, the first and last included.")
+]
 Patience = Annotated[
     float, typer.Option(min=0, metavar="S", help="Seconds to go on asking a server that doesn't answer.")
 ]
-
-
-def make_reader(
-    name: str, model: str | None, *, max_answer_tokens: int, timeout: float, patience: float
-) -> readers.Reader:
-    """The reader that the options name.
-
-    Raises:
-        typer.BadParameter: if they don't go together.
-        ModelError, MissingExtra: if it can't be loaded.
-    """
-    if name.startswith(("http://", "https://")):
-        if not model:
-            raise typer.BadParameter("--reader with an address needs --model")
-        return endpoint.EndpointReader(
-            name,
-            model,
-            key=os.environ.get(KEY),
-            max_answer_tokens=max_answer_tokens,
-            timeout=timeout,
-            patience=patience,
-            tell=note,
-        )
-    if model:
-        raise typer.BadParameter("--model goes with a --reader that is an address")
-    folder = resolve(name)
-    about = {"name": folder.name, "fingerprint": folder.fingerprint}
-    return readers.TransformersReader(folder.path, **about, max_answer_tokens=max_answer_tokens)
-
-
-def resolve(name: str) -> ModelFolder:
-    """Find a model's files, or fetch them with a bar."""
-    with byte_bar(f"downloading {name}", CONVERTING) as progress:
-        return models.resolve(name, progress=progress)
 
 
 def answers_command(
@@ -115,50 +86,169 @@ def answers_command(
         raise InputError(
             f"{len(unanswerable)} questions have no answer to compare with: {unanswerable[0]!r} …"
         )
-    folder = resolve(proxy)
-    asked = make_reader(
-        reader, model, max_answer_tokens=max_answer_tokens, timeout=timeout, patience=patience
+    job = Job(
+        command="answers",
+        reader=reader,
+        model=model,
+        scorers=scorer,
+        ratios=ratio,
+        orders=order,
+        proxy=proxy,
+        backend=backend,
+        seed=seed,
+        on_bad=on_bad,
+        max_answer_tokens=max_answer_tokens,
+        timeout=timeout,
+        patience=patience,
     )
-    counter, built = Tokenizer.from_folder(folder.path), options.build_scorers(scorer, proxy, backend, seed)
-    setup = answers.Setup(
-        ours(built, counter=counter, names={proxy: folder.name}),
-        asked,
-        counter,
-        answers.conditions(list(built), ratio, order),
-    )
-    settings: dict[str, Any] = {
-        "reader": dict(asked.settings),
-        "on_bad": on_bad.value,
-        "proxy": folder.name,
-        "proxy_fingerprint": folder.fingerprint,
-        "backend": backend or BACKENDS[0],
-    }
-    rests_on = {"command": "answers", "version": __version__, "seed": seed, **settings}
-    with (
-        Journal(_rows(json_file), settings=rests_on, session=session(), resume=resume) as journal,
-        counted("asking the reader") as progress,
-    ):
-        rows = answers.run(examples, setup, journal=journal, on_bad=on_bad.value, progress=progress)
-        results = answers.summarise(examples, rows, seed=seed)
-        if json_file:
-            settings |= {"scorers": list(built), "ratios": ratio, "orders": order}
-            about = provenance(read, limit=limit, seed=seed, settings=settings, sessions=journal.sessions)
-            write(json_file, "answers", results, about, list(answers.rows_of(examples, rows)))
-            journal.finish()
+    results = job.run(read, examples, limit=limit, json_file=json_file, resume=resume)
     out().print(report.answers_table(results, seed=seed))
 
 
-def write(
-    json_file: Path,
-    kind: str,
-    results: Sequence[dict[str, Any]],
-    about: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+def positions_command(
+    files: options.Files,
+    positions: Positions = 5,
+    reader: ReaderName = DEFAULT_PROXY,
+    model: ReaderModel = None,
+    scorer: options.ScorerNames = [scorers.DEFAULT],  # noqa: B006
+    ratio: options.Ratios = [DEFAULT_RATIO],  # noqa: B006
+    order: Orders = list(ordering.ORDERS),  # noqa: B006
+    limit: options.Limit = None,
+    json_file: options.JsonFile = None,
+    resume: options.Resume = False,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    seed: options.Seed = 0,
+    on_bad: options.BadRecords = options.OnBad.stop,
+    max_answer_tokens: AnswerTokens = readers.MAX_ANSWER_TOKENS,
+    timeout: Timeout = endpoint.TIMEOUT_SECONDS,
+    patience: Patience = endpoint.PATIENCE_SECONDS,
 ) -> None:
-    """Write a result; ``kind`` is the command that made it."""
-    content = {"kind": kind, "results": results, "provenance": about, "rows": rows}
-    report.write_json(json_file, content)
+    """Lost in the middle? The gold documents moved through the context, before and after every order."""
+    options.check_json(json_file, files, resume=resume)
+    read, examples = options.read_examples(files, limit=limit, on_bad=on_bad)
+    moved = spread([e for e in examples if e.answers], positions)
+    if not moved.examples:
+        raise InputError("no question has marked evidence, an answer, and other documents to move it through")
+    if left_out := len(examples) - len(moved.examples) // positions:
+        note(f"left out: {left_out} questions without evidence, answer, or other documents")
+    job = Job(
+        command="positions",
+        reader=reader,
+        model=model,
+        scorers=scorer,
+        ratios=ratio,
+        orders=order,
+        proxy=proxy,
+        backend=backend,
+        seed=seed,
+        on_bad=on_bad,
+        max_answer_tokens=max_answer_tokens,
+        timeout=timeout,
+        patience=patience,
+        truncated=False,
+    )
+    results = job.run(
+        read, moved.examples, limit=limit, json_file=json_file, resume=resume, positions=moved.positions
+    )
+    out().print(report.answers_table(results, seed=seed))
 
 
-def _rows(json_file: Path | None) -> Path | None:
-    return beside(json_file) if json_file else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the options ask for, and how it is run and written: the same for answers and positions."""
+
+    command: str
+    reader: str
+    model: str | None
+    scorers: list[str]
+    ratios: list[float]
+    orders: list[str]
+    proxy: str
+    backend: str | None
+    seed: int
+    on_bad: options.OnBad
+    max_answer_tokens: int
+    timeout: float
+    patience: float
+    truncated: bool = True
+
+    def run(
+        self,
+        read: Sequence[data.DataFile],
+        examples: Sequence[data.Example],
+        *,
+        limit: int | None,
+        json_file: Path | None,
+        resume: bool,
+        positions: Mapping[str, float] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Ask the reader, write the JSON where one is wanted, and return the results."""
+        folder = resolve(self.proxy)
+        reader = self._reader()
+        counter = Tokenizer.from_folder(folder.path)
+        built = options.build_scorers(self.scorers, self.proxy, self.backend, self.seed)
+        wanted = answers.conditions(list(built), self.ratios, self.orders, truncated=self.truncated)
+        methods = ours(built, counter=counter, names={self.proxy: folder.name})
+        settings: dict[str, Any] = {
+            "reader": dict(reader.settings),
+            "on_bad": self.on_bad.value,
+            "proxy": folder.name,
+            "proxy_fingerprint": folder.fingerprint,
+            "backend": self.backend or BACKENDS[0],
+        }
+        rests_on = {"command": self.command, "version": __version__, "seed": self.seed, **settings}
+        rows_file = beside(json_file) if json_file else None
+        with (
+            Journal(rows_file, settings=rests_on, session=session(), resume=resume) as journal,
+            counted("asking the reader") as progress,
+        ):
+            rows = answers.run(
+                examples,
+                answers.Setup(methods, reader, counter, wanted),
+                journal=journal,
+                on_bad=self.on_bad.value,
+                progress=progress,
+            )
+            results = answers.summarise(examples, rows, seed=self.seed, positions=positions)
+            if json_file:
+                settings |= {"scorers": list(built), "ratios": self.ratios, "orders": self.orders}
+                about = provenance(
+                    read, limit=limit, seed=self.seed, settings=settings, sessions=journal.sessions
+                )
+                own = list(answers.rows_of(examples, rows))
+                content = {"results": results, "provenance": about, "rows": own}
+                report.write_json(json_file, content)
+                journal.finish()
+        return results
+
+    def _reader(self) -> readers.Reader:
+        """The reader that the options name.
+
+        Raises:
+            typer.BadParameter: if they don't go together.
+            ModelError, MissingExtra: if it can't be loaded.
+        """
+        if not self.reader.startswith(("http://", "https://")):
+            if self.model:
+                raise typer.BadParameter("--model goes with a --reader that is an address")
+            folder = resolve(self.reader)
+            about = {"name": folder.name, "fingerprint": folder.fingerprint}
+            return readers.TransformersReader(folder.path, **about, max_answer_tokens=self.max_answer_tokens)
+        if not self.model:
+            raise typer.BadParameter("--reader with an address needs --model")
+        return endpoint.EndpointReader(
+            self.reader,
+            self.model,
+            key=os.environ.get(KEY),
+            max_answer_tokens=self.max_answer_tokens,
+            timeout=self.timeout,
+            patience=self.patience,
+            tell=note,
+        )
+
+
+def resolve(name: str) -> ModelFolder:
+    """Find a model's files, or fetch them with a bar."""
+    with byte_bar(f"downloading {name}", CONVERTING) as progress:
+        return models.resolve(name, progress=progress)

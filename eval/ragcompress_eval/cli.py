@@ -13,13 +13,14 @@ from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyNam
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
-from .answers_cli import answers_command
+from .answers_cli import answers_command, positions_command
 from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
 from .methods import ours
 from .progress import counted
 from .provenance import provenance, session
+from .report_cli import report_command
 from .retrieval import retrieval_command
 from .speed_cli import speed_command
 
@@ -91,6 +92,8 @@ def evidence_command(
 
 
 app.command("answers")(answers_command)
+app.command("positions")(positions_command)
+app.command("report")(report_command)
 app.command("speed")(speed_command)
 app.command("fidelity")(fidelity_command)
 app.command("langchain")(langchain_command)
