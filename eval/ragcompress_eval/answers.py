@@ -74,6 +74,7 @@ class Row:
     refused: str | None = None
 
 
+OWN_ORDER = "own"
 Rows = dict[Condition, list[Row]]
 _Measure = Callable[[Example, str], tuple[int, float, float | None, float | None]]
 
@@ -95,12 +96,21 @@ class Setup:
 
 
 def conditions(
-    scorers: Sequence[str], ratios: Sequence[float], orders: Sequence[str], *, truncated: bool = True
+    scorers: Sequence[str],
+    ratios: Sequence[float],
+    orders: Sequence[str],
+    *,
+    rivals: Sequence[str] = (),
+    truncated: bool = True,
 ) -> tuple[Condition, ...]:
-    """Full; truncated to every ratio, where wanted; compressed by every scorer, ratio and order."""
+    """Full; truncated to every ratio, where wanted; compressed by every scorer, ratio and order.
+
+    Rivals have an order of their own.
+    """
     compressed = (Condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders))
     heads = (Condition("truncated", r) for r in ratios if truncated)
-    return (Condition("full"), *heads, *compressed)
+    others = (Condition("compressed", r, name, OWN_ORDER) for name, r in product(rivals, ratios))
+    return (Condition("full"), *heads, *compressed, *others)
 
 
 def run(

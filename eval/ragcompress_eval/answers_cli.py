@@ -18,10 +18,10 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import answers, data, endpoint, options, readers, report
 from .journal import Journal, beside
-from .methods import ours
 from .positions import spread
 from .progress import counted
 from .provenance import provenance, session
+from .rival_methods import NAMES
 
 KEY = "OPENAI_API_KEY"
 
@@ -67,6 +67,7 @@ def answers_command(
     model: ReaderModel = None,
     scorer: options.ScorerNames = [scorers.DEFAULT],  # noqa: B006 - typer copies it
     ratio: options.Ratios = [DEFAULT_RATIO],  # noqa: B006
+    rival: options.Rivals = [],  # noqa: B006
     order: Orders = ["source"],  # noqa: B006
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
@@ -91,6 +92,7 @@ def answers_command(
         reader=reader,
         model=model,
         scorers=scorer,
+        rivals=rival,
         ratios=ratio,
         orders=order,
         proxy=proxy,
@@ -112,6 +114,7 @@ def positions_command(
     model: ReaderModel = None,
     scorer: options.ScorerNames = [scorers.DEFAULT],  # noqa: B006
     ratio: options.Ratios = [DEFAULT_RATIO],  # noqa: B006
+    rival: options.Rivals = [],  # noqa: B006
     order: Orders = list(ordering.ORDERS),  # noqa: B006
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
@@ -137,6 +140,7 @@ def positions_command(
         reader=reader,
         model=model,
         scorers=scorer,
+        rivals=rival,
         ratios=ratio,
         orders=order,
         proxy=proxy,
@@ -162,6 +166,7 @@ class Job:
     reader: str
     model: str | None
     scorers: list[str]
+    rivals: list[str]
     ratios: list[float]
     orders: list[str]
     proxy: str
@@ -187,9 +192,6 @@ class Job:
         folder = resolve(self.proxy)
         reader = self._reader()
         counter = Tokenizer.from_folder(folder.path)
-        built = options.build_scorers(self.scorers, self.proxy, self.backend, self.seed)
-        wanted = answers.conditions(list(built), self.ratios, self.orders, truncated=self.truncated)
-        methods = ours(built, counter=counter, names={self.proxy: folder.name})
         settings: dict[str, Any] = {
             "reader": dict(reader.settings),
             "on_bad": self.on_bad.value,
@@ -201,8 +203,24 @@ class Job:
         rows_file = beside(json_file) if json_file else None
         with (
             Journal(rows_file, settings=rests_on, session=session(), resume=resume) as journal,
+            options.build_methods(
+                self.scorers,
+                self.rivals,
+                folder=folder,
+                counter=counter,
+                proxy=self.proxy,
+                backend=self.backend,
+                seed=self.seed,
+            ) as methods,
             counted("asking the reader") as progress,
         ):
+            wanted = answers.conditions(
+                [m for m in methods if m not in NAMES],
+                self.ratios,
+                self.orders,
+                rivals=[m for m in methods if m in NAMES],
+                truncated=self.truncated,
+            )
             rows = answers.run(
                 examples,
                 answers.Setup(methods, reader, counter, wanted),
@@ -212,7 +230,7 @@ class Job:
             )
             results = answers.summarise(examples, rows, seed=self.seed, positions=positions)
             if json_file:
-                settings |= {"scorers": list(built), "ratios": self.ratios, "orders": self.orders}
+                settings |= {"scorers": list(methods), "ratios": self.ratios, "orders": self.orders}
                 about = provenance(
                     read, limit=limit, seed=self.seed, settings=settings, sessions=journal.sessions
                 )

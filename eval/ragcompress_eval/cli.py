@@ -17,12 +17,12 @@ from .answers_cli import answers_command, positions_command
 from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
-from .methods import ours
 from .progress import counted
 from .provenance import provenance, session
 from .report_cli import report_command
 from .retrieval import retrieval_command
 from .speed_cli import speed_command
+from .tasks_cli import tasks_app
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
 
@@ -42,6 +42,7 @@ def evidence_command(
     scorer: options.ScorerNames = list(DEFAULT_SCORERS),  # noqa: B006 - typer copies it
     ratio: options.Ratios = [],  # noqa: B006
     recall: options.Recalls = [],  # noqa: B006
+    rival: options.Rivals = [],  # noqa: B006
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
     resume: options.Resume = False,
@@ -56,7 +57,7 @@ def evidence_command(
     read, examples = options.read_examples(files, limit=limit, on_bad=on_bad)
     with byte_bar(f"downloading {proxy}", CONVERTING) as progress:
         folder = models.resolve(proxy, progress=progress)
-    counter, built = Tokenizer.from_folder(folder.path), options.build_scorers(scorer, proxy, backend, seed)
+    counter = Tokenizer.from_folder(folder.path)
     settings: dict[str, Any] = {
         "ratios": ratio,
         "recalls": recall,
@@ -70,11 +71,14 @@ def evidence_command(
     rows = beside(json_file) if json_file else None
     with (
         Journal(rows, settings=rests_on, session=session(), resume=resume) as journal,
+        options.build_methods(
+            scorer, rival, folder=folder, counter=counter, proxy=proxy, backend=backend, seed=seed
+        ) as methods,
         counted("compressing questions") as progress,
     ):
         runs = evidence.run(
             examples,
-            ours(built, counter=counter, names={proxy: folder.name}),
+            methods,
             ratio,
             recalls=recall,
             journal=journal,
@@ -98,6 +102,7 @@ app.command("speed")(speed_command)
 app.command("fidelity")(fidelity_command)
 app.command("langchain")(langchain_command)
 app.command("retrieval")(retrieval_command)
+app.add_typer(tasks_app, name="tasks")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -99,7 +99,7 @@ def _read_file(path: Path, limit: int | None, on_bad: OnBad, seen: dict[str, str
     examples: list[Example] = []
     bad: list[str] = []
     n_read = 0
-    for number, line in islice(_lines(path), limit):
+    for number, line in islice(lines(path), limit):
         n_read += 1
         place = f"{path}, line {number}"
         try:
@@ -119,7 +119,7 @@ def _read_file(path: Path, limit: int | None, on_bad: OnBad, seen: dict[str, str
         )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Lines that are not blank, with their numbers, counted from 1."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

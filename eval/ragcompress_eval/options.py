@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ragcompress import InputError, Proxy, RagCompressError, Scorer, load_proxy, scorers
+from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, scorers
 from ragcompress.cli_console import note
+from ragcompress.models import ModelFolder
 
-from . import data
+from . import data, rival_methods
+from .methods import Method, ours
 
 _BAD_SHOWN = 5
 
@@ -57,6 +61,17 @@ def check_scorers(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def check_rivals(values: list[str]) -> list[str]:
+    """Refuse what is not ``NAME=PYTHON``."""
+    try:
+        for name, python in rival_methods.parse(values).items():
+            if not os.access(python, os.X_OK) or not python.is_file():
+                raise typer.BadParameter(f"{python}, for {name}, is not a program")
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+    return values
+
+
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
 ScorerNames = Annotated[
     list[str],
@@ -83,6 +98,15 @@ Recalls = Annotated[
         callback=check_ratios,
         metavar="P",
         help="Recall to aim at, in (0, 1]; for scorers whose scores are probabilities.",
+    ),
+]
+Rivals = Annotated[
+    list[str],
+    typer.Option(
+        "--rival",
+        callback=check_rivals,
+        metavar="NAME=PYTHON",
+        help=f"Another package, and the interpreter of its environment: {', '.join(rival_methods.NAMES)}.",
     ),
 ]
 Limit = Annotated[
@@ -164,6 +188,27 @@ def build_scorers(names: Sequence[str], proxy: str, backend: str | None, seed: i
             raise InputError(f"two scorers would both be called {label!r}: rename a file")
         built[label] = scorers.make(name, proxy=loaded, **settings)
     return built
+
+
+@contextmanager
+def build_methods(
+    scorer_names: Sequence[str],
+    rivals: Sequence[str],
+    *,
+    folder: ModelFolder,
+    counter: Tokenizer,
+    proxy: str,
+    backend: str | None,
+    seed: int,
+) -> Iterator[dict[str, Method]]:
+    """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
+    built = build_scorers(scorer_names, proxy, backend, seed)
+    methods = ours(built, counter=counter, names={proxy: folder.name})
+    with ExitStack() as stack:
+        for name, python in rival_methods.parse(rivals).items():
+            rival = rival_methods.RivalMethod(name, python, folder=folder, counter=counter)
+            methods[name] = stack.enter_context(rival)
+        yield methods
 
 
 def _split(spec: str) -> tuple[str, list[tuple[str, str, str]]]:

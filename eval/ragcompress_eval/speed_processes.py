@@ -22,6 +22,9 @@ RIVALS = {
 }
 """Contestants of environments of their own, and their modules in the folder ``rivals``."""
 
+ONLY_COMPARED = {"trimwise": "rival_trimwise", "langchain-embeddings": "rival_langchain"}
+"""Those that are compared by what they keep, but not timed beside us: they read no model of ours."""
+
 _RUN = Path(__file__).parent / "rivals" / "run.py"
 _PATIENCE_SECONDS = 5.0
 
@@ -91,6 +94,14 @@ class Worker:
         """
         return self._ask("run")
 
+    def compress(self, question: str, passages: list[str], target_tokens: int) -> dict[str, Any]:
+        """Compress the passages of another question; return ``text`` and ``seconds``.
+
+        Raises:
+            CannotRun: if it can't do it; it can be asked about other questions all the same.
+        """
+        return self._ask({"question": question, "passages": passages, "target_tokens": target_tokens})
+
     def _ask(self, message: object) -> dict[str, Any]:
         if self._process.stdin is None or self._process.stdout is None:
             raise CannotRun("the process has no pipes")
@@ -128,9 +139,10 @@ def command(contestant: str, pythons: Mapping[str, Path]) -> list[str]:
     Raises:
         CannotRun: for a rival without an environment; says what to do.
     """
-    if contestant not in RIVALS:
+    modules = RIVALS | ONLY_COMPARED
+    if contestant not in modules:
         return [sys.executable, "-m", "ragcompress_eval.speed_worker"]
     if contestant not in pythons:
         raise CannotRun(f"it needs an environment of its own: --rival {contestant}=PYTHON (docs/speed.md)")
     # Not resolved: an environment's interpreter is often a link, and is told by where the link lies.
-    return [str(pythons[contestant].absolute()), str(_RUN), RIVALS[contestant]]
+    return [str(pythons[contestant].absolute()), str(_RUN), modules[contestant]]

@@ -39,7 +39,7 @@ class Contestant:
             self._compressor = package.PromptCompressor(
                 folder, device_map="cpu", model_config={"trust_remote_code": False}
             )
-        self._options, self._target = options, job["target_tokens"]
+        self._options, self.target_tokens = options, job["target_tokens"]
         names = ("llmlingua", "transformers", "torch")
         self.about = {"versions": {n: version(n) for n in names}, "precision": "float32"}
 
@@ -47,12 +47,17 @@ class Contestant:
         """Keep them."""
         self._question, self._passages = question, passages
 
-    def run(self) -> None:
-        """Compress."""
+    def run(self) -> str:
+        """Compress; the text is what is left of the passages, without the question."""
         # The list is handed over as a copy: with dynamic ratios the package changes it.
-        self._compressor.compress_prompt(
-            list(self._passages), question=self._question, target_token=self._target, **self._options
+        found = self._compressor.compress_prompt(
+            list(self._passages),
+            question=self._question,
+            target_token=self.target_tokens,
+            concate_question=False,
+            **self._options,
         )
+        return str(found["compressed_prompt"])
 
 
 def _older_layout(folder: Path, target: Path) -> str:

@@ -19,10 +19,8 @@ class Contestant:
         self._window = int(model.config.max_position_embeddings)
         # Its own limit of 4,096 tokens would cut off the rest unread, and the question with it.
         scorer = attention.AttentionScorer(model.float(), self._tokenizer, max_length=self._window)
-        self._chunk = package.Chunk
-        self._compressor = package.Compressor(
-            scorer, package.FixedBudget(max_tokens=job["target_tokens"]), token_counter=self._count
-        )
+        self._package, self._scorer = package, scorer
+        self.target_tokens = job["target_tokens"]
         names = ("ragcompress", "transformers", "torch")
         self.about = {"versions": {n: version(n) for n in names}, "precision": "float32"}
 
@@ -37,11 +35,13 @@ class Contestant:
             reason = f"{n_tokens} tokens in one prompt; the model reads at most {self._window}"
             raise import_module("run").Skipped(reason)
         self._question = question
-        self._chunks = [self._chunk(str(i), str(i), text) for i, text in enumerate(passages)]
+        self._chunks = [self._package.Chunk(str(i), str(i), text) for i, text in enumerate(passages)]
+        budget = self._package.FixedBudget(max_tokens=self.target_tokens)
+        self._compressor = self._package.Compressor(self._scorer, budget, token_counter=self._count)
 
-    def run(self) -> None:
+    def run(self) -> str:
         """Compress."""
-        self._compressor.compress(self._question, self._chunks)
+        return str(self._compressor.compress(self._question, self._chunks).text)
 
     def _count(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])

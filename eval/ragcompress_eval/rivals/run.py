@@ -1,4 +1,4 @@
-"""What every contestant's process runs: one job, then one timed run for each line that asks for it.
+"""What every contestant's process runs: one job, then one run for each line that asks for it.
 
 Standard library only, because an interpreter of another environment runs this file by its path:
 
@@ -10,7 +10,10 @@ It reads and writes JSON, a line each:
     out  {"seconds": s, "peak_bytes": n, "about": {…}}     loaded
     in   "run"
     out  {"seconds": s, "peak_bytes": n}                   once for each such line
-    out  {"reason": "…"}                                   instead of an answer, and the end: it can't
+    in   {"question": …, "passages": […], "target_tokens": n}
+    out  {"seconds": s, "peak_bytes": n, "text": "…"}      another question, compressed
+    out  {"reason": "…"}                                   instead of an answer: it can't. To the job and to
+                                                           "run", also the end
 
 Modules here must not be called like the package that they run: this folder comes first on the path.
 """
@@ -31,17 +34,19 @@ class Contestant(Protocol):
     """One way to compress. Its constructor takes the job and loads the model.
 
     Attributes:
-        about: what the timings rest on (versions, precision …), JSON-able.
+        about: what the results rest on (versions, precision …), JSON-able.
+        target_tokens: what to compress to; set before ``prepare`` where another question is asked.
     """
 
     about: dict[str, Any]
+    target_tokens: int
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Get ready, untimed; ``run`` is about this question and these passages."""
         ...
 
-    def run(self) -> None:
-        """Do once what is timed."""
+    def run(self) -> str | None:
+        """Do once what is timed; returns the compressed text, where somebody else compares it."""
         ...
 
 
@@ -65,13 +70,35 @@ def serve(make: Callable[[dict[str, Any]], Contestant], expected: tuple[type[Exc
         seconds = time.perf_counter() - start
         contestant.prepare(job["question"], job["passages"])
         _say(answers, seconds=seconds, peak_bytes=peak_bytes(), about=contestant.about)
-        for _ in sys.stdin:
+        for line in sys.stdin:
+            message = json.loads(line)
+            if isinstance(message, dict):
+                _compress(contestant, message, answers, expected)
+                continue
             start = time.perf_counter()
             contestant.run()
             seconds = time.perf_counter() - start
             _say(answers, seconds=seconds, peak_bytes=peak_bytes())
     except Exception as error:  # whatever a stranger's code raises is the reason
-        _say(answers, reason=str(error) if isinstance(error, (Skipped, *expected)) else _where(error))
+        _say(answers, reason=_reason(error, expected))
+
+
+def _compress(
+    contestant: Contestant, task: dict[str, Any], answers: TextIO, expected: tuple[type[Exception], ...]
+) -> None:
+    """Compress the passages of another question; a failure is that question's alone."""
+    try:
+        contestant.target_tokens = task["target_tokens"]
+        start = time.perf_counter()
+        contestant.prepare(task["question"], task["passages"])
+        text = contestant.run()
+        _say(answers, seconds=time.perf_counter() - start, peak_bytes=peak_bytes(), text=text)
+    except Exception as error:  # whatever a stranger's code raises is the reason
+        _say(answers, reason=_reason(error, expected))
+
+
+def _reason(error: Exception, expected: tuple[type[Exception], ...]) -> str:
+    return str(error) if isinstance(error, (Skipped, *expected)) else _where(error)
 
 
 def peak_bytes() -> int:

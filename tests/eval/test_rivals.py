@@ -1,0 +1,108 @@
+"""Other people's packages as methods: real processes, with small contestants of our own in them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ragcompress import Budget, InputError
+from ragcompress.models import ModelFolder
+from ragcompress_eval import cli, evidence, rival_methods
+from ragcompress_eval.data import Example, read
+from ragcompress_eval.methods import Target, full_text
+from ragcompress_eval.rival_methods import RivalMethod
+from ragcompress_eval.speed_processes import CannotRun
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
+FOLDERS = str(ROOT / "eval" / "ragcompress_eval" / "rivals")
+EXAMPLES = read([SAMPLE])[0].examples[:4]
+
+
+def count(text: str) -> int:
+    return len(text.split())
+
+
+Make = Callable[[str], RivalMethod]
+
+
+@pytest.fixture
+def rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Makes a rival whose ``run`` has the given body; ``words`` are those of all its passages."""
+
+    def make(body: str) -> RivalMethod:
+        script = tmp_path / "rival.py"
+        script.write_text(
+            f"import sys; sys.path.insert(0, {FOLDERS!r})\n"
+            "import run\n"
+            "class Contestant:\n"
+            "    def __init__(self, job): self.about = {'versions': {'toy': '1'}}\n"
+            "    def prepare(self, question, passages):\n"
+            "        self.question, self.words = question, ' '.join(passages).split()\n"
+            f"    def run(self): {body}\n"
+            "run.serve(Contestant)\n",
+            encoding="utf-8",
+        )
+        monkeypatch.setattr(rival_methods, "command", lambda *_: [sys.executable, str(script)])
+        folder = ModelFolder("tiny", tmp_path, "f")
+        return RivalMethod("trimwise", Path(sys.executable), folder=folder, counter=count)
+
+    return make
+
+
+def compress(method: RivalMethod, example: Example, ratio: float) -> tuple[str, float, bool]:
+    (context,) = method.compress(example, [Target(Budget(ratio=ratio))]).contexts
+    assert context is not None
+    assert context.kept is None
+    return context.text, context.ratio, context.fits
+
+
+@pytest.mark.parametrize("factor", [1, 2, 0.4])
+def test_whatever_a_rival_counts_the_tokens_are_equal(rival: Make, factor: float) -> None:
+    with rival(f"return ' '.join(self.words[:int(self.target_tokens * {factor})])") as method:
+        for example in EXAMPLES:
+            text, ratio, fits = compress(method, example, 0.5)
+            assert fits
+            assert full_text(example).split()[: count(text)] == text.split()
+            assert 0.7 * 0.5 <= ratio <= 0.5
+
+
+def test_one_that_never_fits_is_marked(rival: Make) -> None:
+    with rival("return ' '.join(self.words)") as method:
+        text, ratio, fits = compress(method, EXAMPLES[0], 0.3)
+    assert (count(text), ratio, fits) == (count(full_text(EXAMPLES[0])), 1.0, False)
+
+
+def test_a_failure_is_that_questions_alone(rival: Make) -> None:
+    body = "return ' '.join(self.words[:self.target_tokens]) if 'born' in self.question else 1 / 0"
+    with rival(body) as method:
+        runs = evidence.run(EXAMPLES, {"toy": method}, [0.5], on_bad="skip")
+        with pytest.raises(CannotRun, match="ZeroDivisionError"):
+            method.compress(EXAMPLES[1], [Target(Budget(ratio=0.5))])
+    (result,) = evidence.summarise(runs, seed=0)
+    refused = ["ZeroDivisionError" in str(r.refused) for r in runs[0].rows]
+    assert refused == ["born" not in e.question for e in EXAMPLES]
+    assert result["n_refused"] == sum(refused)
+    assert result["auc"] is None
+
+
+def test_evidence_of_a_rival_is_what_stands_in_its_text(rival: Make) -> None:
+    with rival("return ' '.join(w for w in self.words if w != 'the')") as method:
+        (one,) = evidence.run(EXAMPLES[:1], {"toy": method}, [1.0])
+    outcome = one.rows[0].outcomes[Budget(ratio=1.0)]
+    gold = [EXAMPLES[0].segmentation.sentences[i].text.split() for i in EXAMPLES[0].gold]
+    assert outcome.evidence_recall == sum("the" not in g for g in gold) / len(gold)
+    assert outcome.evidence_words is not None
+    assert 0 < outcome.evidence_words
+    assert outcome.ratio_kept < 1
+
+
+def test_wrong_rivals_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for value, message in (("nobody=/bin/sh", "'nobody=/bin/sh'"), ("trimwise=/none/x", "is not a program")):
+        assert cli.main(["evidence", str(SAMPLE), "--rival", value]) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(InputError, match="given twice"):
+        rival_methods.parse(["trimwise=/a", "trimwise=/b"])
