@@ -22,6 +22,8 @@ from .tasks import Task
 
 Record = dict[str, Any]
 _N_DOCUMENTS = 10
+# How LongBench numbers the documents of its multi-document tasks.
+_NUMBERED = re.compile(r"^(?:Passage|Paragraph|段落|文章) ?\d+ ?[:：]? *\n?", re.MULTILINE)
 _FACT = re.compile(r"(\d+) (.*)")
 
 
@@ -146,9 +148,15 @@ def _longbench(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[R
             "lang": r["language"],
             "question": r["input"].strip() or f"What is needed for {r['dataset']}?",
             "answers": r["answers"],
-            "documents": [{"title": "", "sentences": cut(r["context"])}],
+            "documents": [{"title": "", "sentences": cut(part)} for part in _numbered(r["context"])],
             "supporting": None,
         }
+
+
+def _numbered(context: str) -> list[str]:
+    """The numbered documents of a context, or all of it where they aren't numbered."""
+    parts = [part for part in _NUMBERED.split(context) if part.strip()]
+    return parts if len(_NUMBERED.findall(context)) > 1 else [context]
 
 
 def _leval(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:

@@ -10,7 +10,7 @@ from ragcompress import InputError, MissingExtra, ModelError, Tokenizer
 from ragcompress.quiet import no_transformers_bar
 
 MAX_ANSWER_TOKENS = 32
-_INSTRUCTION = "Answer the question from the documents, in as few words as possible, without explanation."
+_INSTRUCTION = "Answer the question with a few words from the documents. Say only the answer."
 _CONTENT = "content goes here"
 
 
@@ -34,8 +34,8 @@ class Reader(Protocol):
 
 
 def prompt(question: str, context: str) -> str:
-    """What every reader is asked: instruction, documents, question."""
-    return f"{_INSTRUCTION}\n\nDocuments:\n\n{context}\n\nQuestion: {question}"
+    """What every reader is asked. The instruction is next to the question, else small models forget it."""
+    return f"Documents:\n\n{context}\n\n{_INSTRUCTION}\n\nQuestion: {question}\nAnswer:"
 
 
 def first_line(text: str) -> str:
@@ -46,8 +46,8 @@ def first_line(text: str) -> str:
 class TransformersReader:
     """A causal language model on disk, decoded greedily in float32, on a GPU where there is one.
 
-    The model's chat template is used where it has one, else the prompt with ``Answer:`` behind it. Questions
-    and documents are plain text to it: a special token's name in them is no special token.
+    The model's chat template is used where it has one, else the prompt alone. Questions and documents are
+    plain text to it: a special token's name in them is no special token.
 
     Args:
         folder: of the model; nothing is fetched, and no code of its own is run.
@@ -130,7 +130,7 @@ def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
 
     if not tokenizer.chat_template:
         begin = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        return begin, encode("\nAnswer:")
+        return begin, []
     messages = [{"role": "user", "content": _CONTENT}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     before, found, after = str(text).partition(_CONTENT)
