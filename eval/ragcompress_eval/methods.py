@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ragcompress import Budget, BudgetTooSmall, Compressor, Scorer, Scores, Tokenizer
+from ragcompress import Budget, BudgetTooSmall, Compressor, Proxy, Scorer, Scores, Tokenizer
+from ragcompress.ordering import ATTENTION_SORT
 from ragcompress.rendering import render
 from ragcompress.tokenizing import Counter, as_counter
 
@@ -77,12 +78,19 @@ class ScorerMethod:
     Args:
         counter: what counts tokens for the budget, the same for all methods.
         names: what stands in the settings instead of a text: results hold no paths.
+        proxy: loads what the order ``attention-sort`` reads; called only where it is asked for.
     """
 
     def __init__(
-        self, scorer: Scorer, *, counter: Tokenizer | Counter, names: Mapping[str, str] | None = None
+        self,
+        scorer: Scorer,
+        *,
+        counter: Tokenizer | Counter,
+        names: Mapping[str, str] | None = None,
+        proxy: Callable[[], Proxy] | None = None,
     ) -> None:
         self._scorer, self._counter, self._names = scorer, counter, dict(names or {})
+        self._load = proxy
 
     def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
         """Score, and then select and render for every target."""
@@ -100,7 +108,8 @@ class ScorerMethod:
 
     def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
         """Select and render; ``seconds`` is what scoring took."""
-        compressor = Compressor(self._scorer, counter=self._counter, order=target.order)
+        proxy = self._load() if self._load and target.order == ATTENTION_SORT else None
+        compressor = Compressor(self._scorer, counter=self._counter, order=target.order, proxy=proxy)
         start = time.perf_counter()
         try:
             found = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)
@@ -112,10 +121,17 @@ class ScorerMethod:
 
 
 def ours(
-    scorers: Mapping[str, Scorer], *, counter: Tokenizer | Counter, names: Mapping[str, str] | None = None
+    scorers: Mapping[str, Scorer],
+    *,
+    counter: Tokenizer | Counter,
+    names: Mapping[str, str] | None = None,
+    proxy: Callable[[], Proxy] | None = None,
 ) -> dict[str, Method]:
     """Scorers as methods, by the same names."""
-    return {name: ScorerMethod(scorer, counter=counter, names=names) for name, scorer in scorers.items()}
+    return {
+        name: ScorerMethod(scorer, counter=counter, names=names, proxy=proxy)
+        for name, scorer in scorers.items()
+    }
 
 
 def full_text(example: Example) -> str:

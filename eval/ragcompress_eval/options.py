@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import cache
@@ -163,8 +163,11 @@ def read_examples(
     return read, examples
 
 
-def build_scorers(names: Sequence[str], proxy: str, backend: str | None, seed: int) -> dict[str, Scorer]:
-    """Build the scorers; the proxy is loaded once, if one of them needs it.
+def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) -> dict[str, Scorer]:
+    """Build the scorers.
+
+    Args:
+        loaded: gives the proxy, the same each time; called only if one of them needs it.
 
     Returns:
         By what was asked for; a path among the settings is shortened to its last part.
@@ -172,11 +175,6 @@ def build_scorers(names: Sequence[str], proxy: str, backend: str | None, seed: i
     Raises:
         InputError: for a setting that a scorer doesn't have, or two scorers that would go by one name.
     """
-
-    @cache
-    def loaded() -> Proxy:
-        return load_proxy(proxy, backend=backend)
-
     built: dict[str, Scorer] = {}
     for spec in names:
         name, pairs = _split(spec)
@@ -202,8 +200,13 @@ def build_methods(
     seed: int,
 ) -> Iterator[dict[str, Method]]:
     """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
-    built = build_scorers(scorer_names, proxy, backend, seed)
-    methods = ours(built, counter=counter, names={proxy: folder.name})
+
+    @cache
+    def loaded() -> Proxy:
+        return load_proxy(proxy, backend=backend)
+
+    built = build_scorers(scorer_names, loaded, seed)
+    methods = ours(built, counter=counter, names={proxy: folder.name}, proxy=loaded)
     with ExitStack() as stack:
         for name, python in rival_methods.parse(rivals).items():
             rival = rival_methods.RivalMethod(name, python, folder=folder, counter=counter)

@@ -13,6 +13,8 @@ import pytest
 from http_server import said, serving
 
 from ragcompress import InputError, RagCompressError, Scores, Segmentation
+from ragcompress.scorers import make
+from ragcompress.testing import FakeProxy
 from ragcompress_eval import cli, metrics
 from ragcompress_eval.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
 from ragcompress_eval.data import Example, read
@@ -185,3 +187,22 @@ def test_the_command_line_asks_a_server_and_goes_on(
     assert str(server.port) not in out.read_text(encoding="utf-8")
     for wrong in (["--reader", server.url], ["--model", "m"], ["--order", "backwards"]):
         assert cli.main([*common, *wrong]) == 2
+
+
+def test_attention_sort_reads_the_proxy_even_where_the_scorer_does_not(
+    examples: tuple[Example, ...],
+) -> None:
+    loaded: list[int] = []
+
+    def load() -> FakeProxy:
+        loaded.append(1)
+        return FakeProxy()
+
+    methods = ours({"bm25": make("bm25")}, counter=count, proxy=load)
+    wanted = conditions(list(methods), [0.6], ["source", "attention-sort"], truncated=False)
+    reader = Finder(examples)
+    run(examples[:1], Setup(methods, reader, count, wanted[:2]))
+    assert loaded == []
+    rows = run(examples[:1], Setup(methods, reader, count, wanted))
+    assert loaded == [1]
+    assert all(found[0].prediction for found in rows.values())
