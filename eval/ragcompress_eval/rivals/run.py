@@ -27,7 +27,7 @@ import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, cast
 
 
 class Contestant(Protocol):
@@ -35,11 +35,9 @@ class Contestant(Protocol):
 
     Attributes:
         about: what the results rest on (versions, precision …), JSON-able.
-        target_tokens: what to compress to; set before ``prepare`` where another question is asked.
     """
 
     about: dict[str, Any]
-    target_tokens: int
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Get ready, untimed; ``run`` is about this question and these passages."""
@@ -48,6 +46,16 @@ class Contestant(Protocol):
     def run(self) -> str | None:
         """Do once what is timed; returns the compressed text, where somebody else compares it."""
         ...
+
+
+class Rival(Contestant, Protocol):
+    """One that can be asked about other questions.
+
+    Attributes:
+        target_tokens: what to compress to; set before ``prepare``.
+    """
+
+    target_tokens: int
 
 
 class Skipped(Exception):
@@ -73,7 +81,7 @@ def serve(make: Callable[[dict[str, Any]], Contestant], expected: tuple[type[Exc
         for line in sys.stdin:
             message = json.loads(line)
             if isinstance(message, dict):
-                _compress(contestant, message, answers, expected)
+                _compress(cast(Rival, contestant), message, answers, expected)
                 continue
             start = time.perf_counter()
             contestant.run()
@@ -84,7 +92,7 @@ def serve(make: Callable[[dict[str, Any]], Contestant], expected: tuple[type[Exc
 
 
 def _compress(
-    contestant: Contestant, task: dict[str, Any], answers: TextIO, expected: tuple[type[Exception], ...]
+    contestant: Rival, task: dict[str, Any], answers: TextIO, expected: tuple[type[Exception], ...]
 ) -> None:
     """Compress the passages of another question; a failure is that question's alone."""
     try:
