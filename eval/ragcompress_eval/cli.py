@@ -14,6 +14,8 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
 from .answers_cli import answers_command, positions_command
+from .batch_cli import batch_command
+from .citations import citations_command
 from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
@@ -102,6 +104,8 @@ app.command("speed")(speed_command)
 app.command("fidelity")(fidelity_command)
 app.command("langchain")(langchain_command)
 app.command("retrieval")(retrieval_command)
+app.command("batch")(batch_command)
+app.command("citations")(citations_command)
 app.add_typer(tasks_app, name="tasks")
 
 

@@ -3,6 +3,7 @@
 What a browser doesn't show, and what leads elsewhere (navigation, search boxes), is left out. Blocks become
 Markdown blocks; inline markup goes, its text stays. The way back survives the conversion as markers in the
 text, between two code points that no document may hold (U+FDD0, U+FDD1), which are taken out at the end.
+A third (U+FDD2) stands for a line that ends within an end tag, of which the parser says nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..places import Places
 from . import Loaded
 from . import text as plain
 
-OPEN, CLOSE = "\ufdd0", "\ufdd1"
+OPEN, CLOSE, LINE_END = "\ufdd0", "\ufdd1", "\ufdd2"
 _MARKER = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _DECLARED = re.compile(
     rb"""<(?:meta[^>]{0,500}?charset|\?xml[^>]{0,200}?encoding)\s*=\s*["']?\s*([-\w.:]{1,40})""", re.I
@@ -35,6 +36,9 @@ _HIDDEN = "//*[@hidden or @role='navigation' or @role='search' or @aria-hidden='
 # A table with one of these in a cell arranges a page; it does not hold data.
 _BLOCKS = "table pre ul ol dl blockquote h1 h2 h3 h4 h5 h6".split()
 _INLINE = "a b strong em i del s sub sup code kbd samp img".split()
+# End tags in a row; some generators end the line within: "</b\n>".
+_ENDED = re.compile(r"(?:</[\w:-]++\s*+>\s*+)++")
+_END_TAG = re.compile(r"<[^>]*>")
 # What a page may hold, but lxml does not take for text.
 _REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # libxml2 counts no further.
@@ -53,12 +57,12 @@ def load(data: bytes, name: str) -> Loaded:
     try:
         # As bytes, because lxml refuses text that declares an encoding.
         parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-        tree = lxml.html.document_fromstring(_without_markers(source).encode("utf-8"), parser=parser)
+        tree = lxml.html.document_fromstring(_with_line_ends(source).encode("utf-8"), parser=parser)
     except (ParserError, ValueError) as error:
         raise UnreadableFile(name, "broken", f"can't be read as HTML: {error}") from None
     if any(e.type_name == "ERR_RESOURCE_LIMIT" for e in parser.error_log):
         raise RecursionError  # libxml2 has stopped reading there
-    title = " ".join((tree.findtext(".//title") or "").split())
+    title = " ".join((tree.findtext(".//title") or "").replace(LINE_END, "").split())
     _tidy(tree)
     places = _mark(tree)
     text, found = unmark(markdown(lxml.html.tostring(tree, encoding="unicode")))
@@ -94,8 +98,15 @@ def _decode(data: bytes, name: str) -> str:
     return plain.decode(data, name)
 
 
-def _without_markers(source: str) -> str:
-    return source.replace(OPEN, "").replace(CLOSE, "")
+def _with_line_ends(source: str) -> str:
+    """The page without what could be taken for a marker; where text follows end tags, their line ends."""
+
+    def ended(tags: re.Match[str]) -> str:
+        n = sum(tag.count("\n") for tag in _END_TAG.findall(tags[0]))
+        text_follows = tags.string[tags.end() : tags.end() + 1] not in ("", "<")
+        return tags[0] + LINE_END * (n if text_follows else 0)
+
+    return _ENDED.sub(ended, re.sub(f"[{OPEN}{CLOSE}{LINE_END}]", "", source))
 
 
 def _tidy(tree: Any) -> None:
@@ -119,25 +130,26 @@ def _mark(tree: Any) -> list[tuple[int, str | None]]:
     def marked(text: str | None) -> str | None:
         """The text with a marker before the first word of every line that stands in a new place."""
         nonlocal line
-        lines = (text or "").split("\n")
-        for i, words in enumerate(lines):
-            line += i > 0
+        if not text:
+            return text
+        lines = text.split("\n")
+        for i, written in enumerate(lines):
+            line += (i > 0) + written.count(LINE_END)
+            words = lines[i] = written.replace(LINE_END, "")
             place = (min(line, _LAST_LINE), anchor)
             if words.strip() and (not places or places[-1] != place):
                 blank = len(words) - len(words.lstrip())
                 lines[i] = f"{words[:blank]}{OPEN}{len(places)}{CLOSE}{words[blank:]}"
                 places.append(place)
-        result = "\n".join(lines)
-        return None if result == text else _REFUSED.sub(" ", result)
+        return _REFUSED.sub(" ", "\n".join(lines))
 
     for event, element in iterwalk(tree, events=("start", "end")):
         if event == "start":
             line = element.sourceline or line
             anchor = element.get("id") or (element.get("name") if element.tag == "a" else None) or anchor
-            if text := marked(element.text):
-                element.text = text
-        elif text := marked(element.tail):
-            element.tail = text
+            element.text = marked(element.text)
+        else:
+            element.tail = marked(element.tail)
     return places
 
 
@@ -168,7 +180,8 @@ def _converter() -> Any:
             return self.convert_td(el, text, parent_tags)
 
         def convert_pre(self, el: Any, text: str, parent_tags: set[str]) -> str:
-            marker = next(_MARKER.finditer(text), None)
+            # One further down is that of its own line: the first line then stands where the text before does.
+            marker = _MARKER.match(text.lstrip())
             before = marker.group() if marker else ""
             code = text.replace(before, "", 1).strip("\r\n").rstrip()
             if not code.strip():

@@ -125,6 +125,21 @@ def test_html_blocks_become_markdown_and_keep_line_and_anchor() -> None:
     assert cites(loaded, "First", "````") == ["f#top", "f#install"]
 
 
+def test_lines_of_html_count_where_they_end_within_tags_and_before_code() -> None:
+    page = (
+        "<p>Anna <b\nclass='x'\n>built</b\n> the bridge <i><tt\n>of</tt\n></i\n> larch. "
+        "Tar\nkeeps it.</p\n>\n"
+        "<pre>first\nsecond</pre\n>\nBehind.<p>Before</p><pre>third\nfourth</pre>"
+    )
+    loaded = load(page.encode(), ".html")
+    lines = page.split("\n")
+    for word in ("built", "bridge", "larch", "keeps", "second", "Behind", "Before", "third", "fourth"):
+        place = loaded.places.at(loaded.text.index(word), loaded.text.index(word) + 1)
+        assert word in lines[place.first - 1], word
+    fence = loaded.text.index("```", loaded.text.index("Before"))
+    assert "<pre>third" in lines[loaded.places.at(fence, fence + 1).first - 1]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -142,6 +157,7 @@ def test_html_is_decoded_as_it_declares(data: bytes) -> None:
 TAGS = (
     "<p>", "<b>", "</b>", "<li>", "<ul>", "</ul>", "<td>", "<table>", "</table>", "<pre>", "</pre>",
     "<h2 id=q>", "</h2>", "<br>", "a b.", "x", "\n", "&amp;", "| ", "\ufdd0", "0", "\ufdd1", "```", "é",
+    "</b\n>", "\ufdd2",
 )  # fmt: skip
 
 
@@ -153,7 +169,7 @@ def test_html_never_shows_its_markers_and_every_offset_has_a_line(parts: list[st
         loaded = load(source.encode(), ".html")
     except UnreadableFile:
         return
-    assert not {"\ufdd0", "\ufdd1"} & set(loaded.text)
+    assert not {"\ufdd0", "\ufdd1", "\ufdd2"} & set(loaded.text)
     n_lines = source.count("\n") + 1
     for i in range(len(loaded.text)):
         assert 1 <= loaded.places.at(i, i + 1).first <= n_lines
