@@ -100,16 +100,27 @@ def spans_of(
             }  # fmt: skip
 
 
-def source_of(metadata: Mapping[str, Any], offset: object) -> Source:
+def source_of(metadata: Mapping[str, Any], text: str, offset: object) -> Source:
     """Read a document's place in its file.
 
     Args:
         metadata: of the document, which may have been compressed before.
+        text: of the document. Spans of an earlier compression that are not spans of this text, because it
+            was cut or merged since, don't count.
         offset: where the framework says that its text starts in its file.
     """
-    spans = metadata.get(KEY, {}).get("spans") if isinstance(metadata.get(KEY), Mapping) else None
+    earlier = metadata.get(KEY)
+    spans = earlier.get("spans") if isinstance(earlier, Mapping) else None
+    if spans and ("index" in spans[-1] or spans[-1]["end"] != len(text)):
+        spans = None
     known = isinstance(offset, int) and not isinstance(offset, bool) and offset >= 0
     return Source(offset if known else 0, spans)  # type: ignore[arg-type]
+
+
+def passed_on(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """What goes under ``KEY`` of a document that was not compressed: the reason, and what stood there."""
+    earlier = metadata.get(KEY)
+    return {**(earlier if isinstance(earlier, Mapping) else {}), "passthrough": reason}
 
 
 def title_of(metadata: Mapping[str, Any], key: str | None) -> str | None:

@@ -12,14 +12,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
 
 from ragcompress import (
+    AttentionSort,
     Budget,
     CompressedContext,
     Compressor,
     Document,
+    Proxy,
     RagCompressError,
     Scorer,
     Scores,
     Segmentation,
+    load_proxy,
 )
 
 DEFAULT_RATIO = 0.2
@@ -63,7 +66,8 @@ class Settings(BaseModel):
     """Sentences that one document keeps at most."""
 
     order: str = "source"
-    """``source`` (as retrieved), ``best-first``, ``best-last`` or ``edges`` (the best at both ends)."""
+    """``source`` (as retrieved), ``best-first``, ``best-last``, ``edges`` (the best at both ends), or
+    ``attention-sort`` (what the proxy looks at most comes last; read anew in one prompt)."""
 
     mark_gaps: bool = False
     """Write ``[…]`` where sentences were left out."""
@@ -156,10 +160,12 @@ class Settings(BaseModel):
         return {"order": self.order, "mark_gaps": self.mark_gaps, "format": "plain", "keep_together": True}
 
     def _compressor(self) -> Compressor:
-        loaded = self._loaded.get(
-            (self.scorer, self.scorer_settings, self.proxy, self.backend, self.counter), self._load
-        )
-        return Compressor(loaded.scorer, counter=loaded.count, **self._layout())
+        key = (self.scorer, self.scorer_settings, self.proxy, self.backend, self.counter)
+        loaded: Compressor = self._loaded.get(key, self._load)
+        proxy = None
+        if self.order == AttentionSort.name and not hasattr(loaded.scorer, "proxy"):
+            proxy = self._loaded.get(("proxy", self.proxy, self.backend), self._load_proxy)
+        return Compressor(loaded.scorer, counter=loaded.count, proxy=proxy, **self._layout())
 
     def _load(self) -> Compressor:
         if isinstance(self.scorer, str):
@@ -174,21 +180,24 @@ class Settings(BaseModel):
         counter = self.scorer.proxy.tokenizer if self.counter is None else self.counter  # type: ignore[attr-defined]
         return Compressor(self.scorer, counter=counter)
 
+    def _load_proxy(self) -> Proxy:
+        return load_proxy(self.proxy, backend=self.backend, download=self.download)
+
 
 class _Loaded:
-    """Compressors by what they were loaded from, each loaded once, whichever thread asks first."""
+    """What was loaded, by what it was loaded from: each once, whichever thread asks first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: list[tuple[tuple[Any, ...], Compressor]] = []
+        self._found: list[tuple[tuple[Any, ...], Any]] = []
 
-    def get(self, key: tuple[Any, ...], load: Callable[[], Compressor]) -> Compressor:
+    def get(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
         with self._lock:
-            for known, compressor in self._found:
+            for known, loaded in self._found:
                 if known == key:
-                    return compressor
-            self._found.append((key, compressor := load()))
-            return compressor
+                    return loaded
+            self._found.append((key, loaded := load()))
+            return loaded
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Loaded)  # settings are equal whatever is loaded yet
@@ -203,10 +212,11 @@ class _Loaded:
 
 
 class _Nothing:
-    """Stands for a scorer while settings are checked."""
+    """Stands for a scorer, and for a proxy that an order may read, while settings are checked."""
 
     name: ClassVar[str] = "nothing"
     needs_proxy: ClassVar[bool] = False
+    proxy: ClassVar[object] = object()
 
     def score(self, question: str, segmentation: Segmentation, **_: Any) -> Scores:
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -16,7 +17,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the Haystack adapter", "haystack") from error
 
-from ._kept import KEY, kept_of, source_of, title_of
+from ._kept import KEY, kept_of, passed_on, source_of, title_of
 from ._settings import Outcome, Passthrough, Settings
 
 __all__ = ["RagCompressor"]
@@ -136,7 +137,8 @@ class RagCompressor:
         if not _hold_text(documents):
             return {"documents": []}
         settings = self._for(top_k)
-        return _result(documents, await settings._acompress(query, lambda: _sources(documents, settings)))
+        outcome = await settings._acompress(query, lambda: _sources(documents, settings))
+        return await asyncio.to_thread(_result, documents, outcome)  # it counts tokens
 
     def _for(self, top_k: int | None) -> Settings:
         return self._settings if top_k is None else self._settings.model_copy(update={"top_n": top_k})
@@ -158,10 +160,11 @@ def _sources(documents: list[Document], settings: Settings) -> list[Source]:
 
 def _result(documents: list[Document], outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Passthrough):
-        mark = {KEY: {"passthrough": outcome.reason}}
-        return {"documents": [replace(d, meta=deepcopy(d.meta) | mark) for d in documents]}
+        marks = [deepcopy(d.meta) | {KEY: passed_on(d.meta, outcome.reason)} for d in documents]
+        return {"documents": [replace(d, meta=meta) for d, meta in zip(documents, marks, strict=True)]}
     found = []
-    for kept in kept_of(outcome, [source_of(d.meta, d.meta.get("split_idx_start")) for d in documents]):
+    sources = [source_of(d.meta, d.content or "", d.meta.get("split_idx_start")) for d in documents]
+    for kept in kept_of(outcome, sources):
         original = documents[kept.index]
         details = {KEY: {**kept.details, "relevance_score": kept.score}}
         found.append(replace(original, content=kept.text, meta=deepcopy(original.meta) | details))

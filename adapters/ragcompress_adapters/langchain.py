@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal
 
-from ragcompress import CompressedContext, InputError, MissingExtra, reorder
+from ragcompress import AttentionSort, CompressedContext, InputError, MissingExtra, reorder
 from ragcompress import Document as Source
 
 try:
@@ -20,9 +21,10 @@ try:
     from langchain_core.runnables import RunnableLambda
 except ImportError as error:
     raise MissingExtra("the LangChain adapter", "langchain") from error
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from ._kept import KEY, Kept, kept_of, source_of, spans_of, title_of
+from ._kept import KEY, Kept, kept_of, passed_on, source_of, spans_of, title_of
+from ._kept import Source as Place
 from ._settings import Outcome, Passthrough, Settings
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
@@ -78,7 +80,8 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """Compress without blocking the event loop; cancelling it ends the work."""
         if not any(d.page_content.strip() for d in documents):
             return []
-        return self._result(documents, await self._acompress(query, lambda: self._sources(documents)))
+        outcome = await self._acompress(query, lambda: self._sources(documents))
+        return await asyncio.to_thread(self._result, documents, outcome)  # it counts tokens
 
     def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
         """A runnable from ``{"documents": …, "query": …}`` to documents."""
@@ -103,10 +106,11 @@ class RagCompressor(Settings, BaseDocumentCompressor):
 
     def _result(self, documents: Sequence[Document], outcome: Outcome) -> list[Document]:
         if isinstance(outcome, Passthrough):
-            return [_with(d, d.page_content, {KEY: {"passthrough": outcome.reason}}) for d in documents]
+            marks = [{KEY: passed_on(d.metadata, outcome.reason)} for d in documents]
+            return [_with(d, d.page_content, mark) for d, mark in zip(documents, marks, strict=True)]
         if self.merge:
             return [_merged(documents, outcome)]
-        sources = [source_of(d.metadata, d.metadata.get("start_index")) for d in documents]
+        sources = [_source(d) for d in documents]
         return [_kept(documents[kept.index], kept) for kept in kept_of(outcome, sources)]
 
 
@@ -127,11 +131,12 @@ class RagCompressRetriever(BaseRetriever):
     base_retriever: RetrieverLike
     """Where documents come from."""
 
-    base_compressor: BaseDocumentCompressor = Field(default_factory=RagCompressor)
+    base_compressor: SerializeAsAny[BaseDocumentCompressor] = Field(default_factory=RagCompressor)
     """What compresses them."""
 
     k: int | None = None
-    """Most documents to return, the best ones; also an argument of ``invoke``."""
+    """Most documents to return; also an argument of ``invoke``. ``RagCompressor`` keeps the best, of what
+    another compressor returns the first are taken."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -139,7 +144,7 @@ class RagCompressRetriever(BaseRetriever):
         self,
         *,
         base_retriever: RetrieverLike,
-        base_compressor: BaseDocumentCompressor | None = None,
+        base_compressor: BaseDocumentCompressor | Mapping[str, Any] | None = None,
         k: int | None = None,
         **settings: Any,
     ) -> None:
@@ -147,7 +152,8 @@ class RagCompressRetriever(BaseRetriever):
 
         Args:
             base_retriever: where documents come from.
-            base_compressor: what compresses them, any LangChain compressor.
+            base_compressor: what compresses them: any LangChain compressor, or the fields of
+                ``RagCompressor`` as ``model_dump`` wrote them.
             k: most documents to return.
             settings: in place of ``base_compressor``, the fields of ``RagCompressor``; and those of every
                 LangChain retriever (``tags``, ``metadata``, ``name``).
@@ -155,8 +161,9 @@ class RagCompressRetriever(BaseRetriever):
         own = {name: settings.pop(name) for name in set(settings) & set(RagCompressor.model_fields)}
         if base_compressor is not None and own:
             raise InputError(f"give base_compressor or its settings ({', '.join(sorted(own))}), not both")
-        compressor = RagCompressor(**own) if base_compressor is None else base_compressor
-        settings |= {"base_retriever": base_retriever, "base_compressor": compressor, "k": k}
+        if base_compressor is None or isinstance(base_compressor, Mapping):
+            base_compressor = RagCompressor(**(base_compressor or own))
+        settings |= {"base_retriever": base_retriever, "base_compressor": base_compressor, "k": k}
         super().__init__(**settings)
 
     @field_validator("k")
@@ -218,13 +225,24 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
     """
 
     order: Literal["source", "best-first", "best-last", "edges"] = "edges"
-    """``edges``, ``best-first``, ``best-last``, or ``source`` (as they come)."""
+    """``edges``, ``best-first``, ``best-last``, or ``source`` (as they come). ``attention-sort`` needs the
+    question, which LangChain tells compressors alone: ``RagCompressor(ratio=1, order="attention-sort")``."""
 
     score_key: str = _SCORE
     """Key of the metadata that holds a document's score, higher is better. Where no document has one, they
     are taken to come best first, as retrievers return them."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("order", mode="before")
+    @classmethod
+    def _check_order(cls, order: object) -> object:
+        if order == AttentionSort.name:
+            raise ValueError(
+                f"the order {order!r} needs the question, and transformers are not told it: use "
+                f"RagCompressor(ratio=1, scorer='lead', order={order!r}), which leaves nothing out"
+            )
+        return order
 
     def transform_documents(self, documents: Sequence[Document], **kwargs: Any) -> Sequence[Document]:
         """Reorder; the documents themselves are not touched.
@@ -248,6 +266,10 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         return self.transform_documents(documents, **kwargs)
 
 
+def _source(document: Document) -> Place:
+    return source_of(document.metadata, document.page_content, document.metadata.get("start_index"))
+
+
 def _kept(document: Document, kept: Kept) -> Document:
     return _with(document, kept.text, {_SCORE: kept.score, KEY: kept.details})
 
@@ -263,9 +285,7 @@ def _merged(documents: Sequence[Document], context: CompressedContext) -> Docume
     spans = []
     for piece in context.pieces:
         index = context.segmentation.sentences[piece.sentence].document
-        metadata = documents[index].metadata
-        source = source_of(metadata, metadata.get("start_index"))
-        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, source)]
+        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, _source(documents[index]))]
     details = {
         "ids": [d.id for d in documents],
         "spans": spans,

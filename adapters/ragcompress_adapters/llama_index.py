@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ragcompress import Document, InputError, MissingExtra
@@ -12,7 +13,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
-from ._kept import KEY, Kept, kept_of, source_of, title_of
+from ._kept import KEY, Kept, kept_of, passed_on, source_of, title_of
 from ._settings import Outcome, Passthrough, Settings
 
 __all__ = ["RagCompressPostprocessor"]
@@ -59,7 +60,8 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         query, held = _query(query_bundle), _with_text(nodes)
         if not held:
             return self._result(nodes, held, None)
-        return self._result(nodes, held, await self._acompress(query, lambda: self._sources(held)))
+        outcome = await self._acompress(query, lambda: self._sources(held))
+        return await asyncio.to_thread(self._result, nodes, held, outcome)  # it counts tokens
 
     def _sources(self, held: dict[int, NodeWithScore]) -> list[Document]:
         return [
@@ -71,11 +73,11 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         self, nodes: list[NodeWithScore], held: dict[int, NodeWithScore], outcome: Outcome | None
     ) -> list[NodeWithScore]:
         if isinstance(outcome, Passthrough):
-            return [_marked(n, {"passthrough": outcome.reason}) for n in nodes]
+            return [_marked(n, passed_on(n.node.metadata, outcome.reason)) for n in nodes]
         found: list[tuple[int, NodeWithScore]] = []
         if outcome is not None:
             places = list(held)
-            sources = [source_of(n.node.metadata, _start(n.node)) for n in held.values()]
+            sources = [source_of(n.node.metadata, _text(n), _start(n.node)) for n in held.values()]
             for kept in kept_of(outcome, sources):
                 place = places[kept.index]
                 found.append((place, _shortened(nodes[place], kept, place)))
