@@ -87,3 +87,8 @@ def test_a_page_runs_as_one_program(
         assert [path for path, _ in asked] == ["/v1/chat/completions", "/v1/messages"]
         for _, body in asked:
             assert "Berit Holm" in json.dumps(body["messages"][-1])
+
+
+def test_a_newcomers_script_has_ten_lines_at_most() -> None:
+    code, _ = blocks_of(ROOT / "docs" / "langchain.md")[0]
+    assert 0 < len([line for line in code.splitlines() if line.strip()]) <= 10

@@ -89,7 +89,7 @@ def test_documents_keep_ids_metadata_and_exact_spans() -> None:
     ratio=st.floats(0.05, 1),
     order=st.sampled_from(["source", "best-first", "best-last", "edges"]),
 )
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(deadline=None, derandomize=True, max_examples=50)
 def test_the_budget_holds_for_the_documents_joined(texts: list[str], ratio: float, order: str) -> None:
     documents = [Document(t, metadata={"start_index": 7 * i}) for i, t in enumerate(texts)]
 
@@ -107,16 +107,6 @@ def test_the_budget_holds_for_the_documents_joined(texts: list[str], ratio: floa
             index = d.metadata["ragcompress"]["index"]
             source = texts[index][s["start_char"] - 7 * index : s["end_char"] - 7 * index]
             assert d.page_content[s["start"] : s["end"]] == source
-
-
-def test_compressing_twice_still_reaches_the_first_source() -> None:
-    file = "x" * 40 + "A boat. The bridge is old. A quay. Holm built the bridge. It is red. A mill."
-    chunk = Document(file[40:], metadata={"start_index": 40})
-    once = compressor(ratio=0.8).compress_documents([chunk], QUESTION)
-    (twice,) = compressor(ratio=0.5).compress_documents(once, QUESTION)
-    assert len(once[0].page_content) > len(twice.page_content)
-    for s in twice.metadata["ragcompress"]["spans"]:
-        assert twice.page_content[s["start"] : s["end"]] == file[s["start_char"] : s["end_char"]]
 
 
 def test_documents_come_in_the_order_asked_for() -> None:
@@ -187,7 +177,7 @@ def test_a_passthrough_marks_the_originals_and_warns(caplog: pytest.LogCaptureFi
         compressor(scorer=Broken()).compress_documents(DOCUMENTS, QUESTION)
 
 
-def test_text_that_is_none_passes_too() -> None:
+def test_text_that_is_no_text_passes_too() -> None:
     odd = [*DOCUMENTS, Document("half a pair \ud800")]
     with pytest.raises(InputError, match="lone surrogate"):
         compressor().compress_documents(odd, QUESTION)
@@ -336,6 +326,10 @@ def test_settings_can_stand_on_the_retriever() -> None:
     )
     assert retriever.invoke(QUESTION) == compressor().compress_documents(DOCUMENTS, QUESTION)
     assert retriever.tags == ["x"]
+    written = RagCompressRetriever(base_retriever=Fixed(documents=[]), max_tokens=9, k=2).model_dump()
+    assert written["base_compressor"]["max_tokens"] == 9
+    read = RagCompressRetriever.model_validate(written | {"base_retriever": Fixed(documents=DOCUMENTS)})
+    assert (read.base_compressor, read.k) == (RagCompressor(max_tokens=9), 2)
     with pytest.raises(InputError, match=r"base_compressor or its settings \(ratio\)"):
         RagCompressRetriever(base_retriever=Fixed(documents=[]), base_compressor=compressor(), ratio=0.2)
     with pytest.raises(ValidationError, match="k must be at least 1"):
