@@ -18,6 +18,7 @@ from .cli_options import (
     BudgetTokens,
     Format,
     MarkGaps,
+    MaxFileSize,
     Order,
     Output,
     OutputFormat,
@@ -80,6 +81,7 @@ def build(
     passage_tokens: Annotated[
         int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage.")
     ] = 128,
+    max_file_size: MaxFileSize = 100,
     store_keys: Annotated[
         float | None,
         typer.Option(
@@ -106,8 +108,9 @@ def build(
 
     with byte_bar("indexing", "writing the index") as progress:
         report = build_index(
-            folder, output, embedder=_embedder(), passage_tokens=passage_tokens, note=note, progress=progress
-        )
+            folder, output, embedder=_embedder(), passage_tokens=passage_tokens,
+            max_file_size=max_file_size << 20, note=note, progress=progress,
+        )  # fmt: skip
     note(
         f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} gone, "
         f"{report.n_failed} left out; {output} has {report.n_passages} passages of {report.n_files} files "

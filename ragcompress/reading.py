@@ -25,8 +25,8 @@ from .places import Places
 from .records import Note, Request, guess_suffix, json_documents, json_lines, parse_document, parse_request
 
 __all__ = [
-    "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "Note", "Request", "decode", "find_files", "parse_document",
-    "parse_request", "read_documents", "read_file",
+    "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "LeftOut", "Note", "Request", "decode", "parse_document",
+    "parse_request", "read_documents", "read_file", "visible_files",
 ]  # fmt: skip
 
 _LOG = logging.getLogger("ragcompress")
@@ -109,19 +109,8 @@ def suffix_of(path: str | Path) -> str:
     return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
-def find_files(folder: str | Path, note: Note) -> list[Path]:
-    """Files below a folder that can be read by their ending (or have none), sorted by path.
-
-    Hidden ones and pipes are left out, links to folders are not followed. A note counts those of other types.
-    """
-    left_out = _LeftOut()
-    found = [path for path in _visible(folder, note) if left_out.is_readable(path)]
-    if left_out.others:
-        note(left_out.summary(folder, len(found)))
-    return found
-
-
-def _visible(folder: str | Path, note: Note) -> list[Path]:
+def visible_files(folder: str | Path, note: Note) -> list[Path]:
+    """Files below a folder, sorted by path; without hidden ones and pipes, links to folders not followed."""
 
     def unreadable(error: OSError) -> None:
         note(f"left out: {_name(str(error.filename))} can't be read: {error.strerror}")
@@ -190,8 +179,8 @@ def _from_file(path: str | Path, note: Note, limit: int) -> list[Document]:
 
 
 @dataclass(slots=True)
-class _LeftOut:
-    """What a folder held that was not read."""
+class LeftOut:
+    """Reads the files of a folder, and counts those that are left out and why."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
@@ -204,11 +193,35 @@ class _LeftOut:
             return False
         return True
 
-    def summary(self, folder: str | Path, n_read: int) -> str:
+    def read(self, path: Path, note: Note, limit: int) -> list[Document] | None:
+        """The documents of a file; None if it is left out, which is counted, and noted if it may surprise."""
+        suffix = suffix_of(path)
+        try:
+            found = read_file(path, note=note, max_file_size=limit)
+        except MissingExtra as error:
+            self.reasons[f"for which {error}"] += 1
+            return None
+        except RagCompressError as error:
+            reason = error.reason if isinstance(error, UnreadableFile) else "not readable"
+            if reason == "binary" and not suffix:
+                self.others["no ending"] += 1
+            else:
+                self.reasons[reason] += 1
+                note(f"left out: {error}")
+            return None
+        if suffix in _SHIPPED and _is_shipped(found[0].text):
+            self.reasons["made by tools (minified)"] += 1
+            return None
+        return found
+
+    def summary(self, folder: str | Path, n_read: int) -> str | None:
+        """How many files were read and how many not; None if none was left out."""
         parts = [f"{n} {reason}" for reason, n in sorted(self.reasons.items())]
         if self.others:
             parts.append(f"{self.others.total()} of other types ({', '.join(sorted(self.others))})")
         n = self.reasons.total() + self.others.total()
+        if not n:
+            return None
         return f"{_name(folder)}: read {_files(n_read)}, left out {_files(n)}: {', '.join(parts)}"
 
 
@@ -218,29 +231,15 @@ def _files(n: int) -> str:
 
 def _from_folder(folder: str | Path, note: Note, limit: int) -> list[Document]:
     documents: list[Document] = []
-    left_out = _LeftOut()
+    left_out = LeftOut()
     n_read = 0
-    for path in filter(left_out.is_readable, _visible(folder, note)):
-        suffix = suffix_of(path)
-        try:
-            found = read_file(path, note=note, max_file_size=limit)
-        except MissingExtra as error:
-            left_out.reasons[f"for which {error}"] += 1
-        except RagCompressError as error:
-            reason = error.reason if isinstance(error, UnreadableFile) else "not readable"
-            if reason == "binary" and not suffix:
-                left_out.others["no ending"] += 1
-                continue
-            left_out.reasons[reason] += 1
-            note(f"left out: {error}")
-        else:
-            if suffix in _SHIPPED and _is_shipped(found[0].text):
-                left_out.reasons["made by tools (minified)"] += 1
-                continue
+    for path in filter(left_out.is_readable, visible_files(folder, note)):
+        found = left_out.read(path, note, limit)
+        if found is not None:
             n_read += 1
             documents += found
-    if left_out.reasons or left_out.others:
-        note(left_out.summary(folder, n_read))
+    if said := left_out.summary(folder, n_read):
+        note(said)
     return documents
 
 

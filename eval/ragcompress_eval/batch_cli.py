@@ -82,22 +82,11 @@ def _say(what: str, same: bool, of: str) -> None:
 
 def _table(done: Sequence[batch_runs.Run]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, caption="MB: most of each quarter of the run", caption_justify="left")
-    for name in (
-        "workers",
-        "requests",
-        "seconds",
-        "core seconds",
-        "requests/s",
-        "MB 1",
-        "MB 2",
-        "MB 3",
-        "MB 4",
-    ):
+    names = ("workers", "requests", "failed", "seconds", "core seconds", "requests/s")
+    for name in (*names, "MB 1", "MB 2", "MB 3", "MB 4"):
         table.add_column(name, justify="right", no_wrap=True)
     for r in done:
-        rate = f"{r.n_requests / r.seconds:.2f}"
-        peaks = [f"{p / _MEGABYTE:.0f}" for p in r.peaks()]
-        table.add_row(
-            str(r.workers), str(r.n_requests), f"{r.seconds:.1f}", f"{r.core_seconds:.1f}", rate, *peaks
-        )
+        counts = (str(n) for n in (r.workers, r.n_requests, r.n_failed))
+        numbers = (f"{r.seconds:.1f}", f"{r.core_seconds:.1f}", f"{r.n_requests / r.seconds:.2f}")
+        table.add_row(*counts, *numbers, *(f"{p / _MEGABYTE:.0f}" for p in r.peaks()))
     return table

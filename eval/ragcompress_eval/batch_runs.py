@@ -34,6 +34,7 @@ class Run:
     """One run from beginning to end.
 
     Attributes:
+        n_requests, n_failed: how many there were, and those that have a reason instead of a result.
         seconds, core_seconds: on the clock, and of all cores together.
         memory: (seconds since the start, bytes of its processes together) now and then; what they share is
             counted once. Empty where the system has no ``/proc``.
@@ -41,6 +42,7 @@ class Run:
 
     workers: int
     n_requests: int
+    n_failed: int
     seconds: float
     core_seconds: float
     memory: tuple[tuple[float, int], ...]
@@ -96,9 +98,10 @@ def undisturbed(source: Path, output: Path, options: Sequence[str], workers: int
                 memory.append((time.monotonic() - start, size))
             time.sleep(_LOOK_EVERY)
         seconds, after = time.monotonic() - start, os.times()
-        _check(process, said)
+        _check(process, output, said)
     cores = after.children_user + after.children_system - before.children_user - before.children_system
-    return Run(workers, _count(output), seconds, cores, tuple(memory))
+    n_failed = _count(_errors(output))
+    return Run(workers, _count(output) + n_failed, n_failed, seconds, cores, tuple(memory))
 
 
 def killed(
@@ -128,7 +131,7 @@ def killed(
             process = _start(source, output, [*options, "--resume"], workers, said)
             try:
                 process.wait(wait)
-                _check(process, said)
+                _check(process, output, said)
                 break  # it was done before
             except subprocess.TimeoutExpired:
                 process.kill()
@@ -137,16 +140,17 @@ def killed(
             kills.append(Kill(wait, at["n_done"]))
         process = _start(source, output, [*options, "--resume"], workers, said)
         process.wait()
-        _check(process, said)
+        _check(process, output, said)
     return kills
 
 
 def fingerprint(output: Path) -> str:
-    """SHA-256 of the results, byte for byte, but for the seconds that each took."""
+    """SHA-256 of results and reasons, byte for byte, but for the seconds that each result took."""
     digest = hashlib.sha256()
-    with output.open("rb") as file:
-        for line in file:
+    for path in (output, _errors(output)):
+        for line in _lines(path):
             digest.update(_SECONDS.sub(b"", line))
+        digest.update(b"\0")
     return digest.hexdigest()
 
 
@@ -158,8 +162,9 @@ def _start(
     return subprocess.Popen([*command, "--workers", str(workers), *options], stderr=said, env=environment)
 
 
-def _check(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
-    if process.returncode:
+def _check(process: subprocess.Popen[bytes], output: Path, said: IO[bytes]) -> None:
+    """Requests that fail are results, too: status 1, with the output in its place."""
+    if process.returncode not in (0, 1) or not output.exists():
         said.seek(0)
         last = said.read().decode("utf-8", "replace").strip().splitlines()[-1:]
         raise RagCompressError(one_line(f"batch ended with status {process.returncode}: {' '.join(last)}"))
@@ -167,13 +172,23 @@ def _check(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
 
 def _fresh(output: Path) -> None:
     """Remove what an earlier run left."""
-    for name in (output.name, f"{output.name}.partial", f"{output.name}.state.json"):
-        output.with_name(name).unlink(missing_ok=True)
+    state, partial = (output.with_name(f"{output.name}.{end}") for end in ("state.json", "partial"))
+    for path in (output, _errors(output), state, partial):
+        path.unlink(missing_ok=True)
 
 
-def _count(output: Path) -> int:
-    with output.open("rb") as file:
-        return sum(1 for _ in file)
+def _errors(output: Path) -> Path:
+    return output.with_name(f"{output.stem}.errors.jsonl")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    if path.exists():
+        with path.open("rb") as file:
+            yield from file
+
+
+def _count(path: Path) -> int:
+    return sum(1 for _ in _lines(path))
 
 
 def _memory(pid: int) -> int:

@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError, InputError, RagCompressError
-from ..reading import SUFFIXES, Note, find_files, read_file, suffix_of
+from ..errors import DataError, InputError
+from ..reading import MAX_FILE_SIZE, LeftOut, Note, visible_files
 from ..segmentation import segment
 from ..writing import lock, write_whole
 from . import vectors
@@ -62,6 +62,7 @@ def build_index(
     *,
     embedder: Embedder | None = None,
     passage_tokens: int = PASSAGE_TOKENS,
+    max_file_size: int = MAX_FILE_SIZE,
     note: Note = lambda text: None,
     progress: Progress | None = None,
 ) -> Report:
@@ -75,7 +76,8 @@ def build_index(
         path: folder of the index; an index belongs to one folder.
         embedder: ``MiniLM()`` by default.
         passage_tokens: most tokens of a passage, in the embedder's tokens.
-        note: called with a line about each file that is left out.
+        max_file_size: larger files are left out, also if they are only larger when unpacked; bytes.
+        note: called with a line about each file that is left out, and one that sums up.
         progress: called with (bytes read, bytes in all) of the files that are new or changed.
 
     Raises:
@@ -98,8 +100,19 @@ def build_index(
         }
         before = current(target)
         database = _begin(target, before, about)
+        left_out, tokenizer = LeftOut(), embedder.tokenizer
+
+        def read(file: Path) -> list[Passage] | None:
+            documents = left_out.read(file, note, max_file_size)
+            return None if documents is None else list(cut(segment(documents), tokenizer, passage_tokens))
+
         try:
-            counts = _update(database, root, target.absolute(), embedder, passage_tokens, note, progress)
+            own = target.absolute()
+            files = (p for p in visible_files(root, note) if own not in p.parents)
+            found = {_key(p, root): p for p in filter(left_out.is_readable, files)}
+            counts = _update(database, found, embedder, read, progress)
+            if said := left_out.summary(folder, len(database.files())):
+                note(said)
             n = database.n_passages(), len(database.files())
             if before is None or database.meta().get("changed"):
                 version = _finish(target, before, database)
@@ -174,16 +187,13 @@ def _same(database: Database, target: Path, about: dict[str, object]) -> bool:
 
 def _update(
     database: Database,
-    root: Path,
-    target: Path,
+    found: Mapping[str, Path],
     embedder: Embedder,
-    passage_tokens: int,
-    note: Note,
+    read: Callable[[Path], list[Passage] | None],
     progress: Progress | None,
 ) -> tuple[int, int, int, int]:
     """Make the passages those of the files. Returns how many were new, changed, gone and left out."""
     known = database.files()
-    found = {str(p.relative_to(root)): p for p in _readable(root, note) if target not in p.parents}
     _drop_begun(database, found)
     gone = [name for name in known if name not in found]
     with database.transaction():
@@ -202,7 +212,7 @@ def _update(
             with database.transaction():
                 database.put_file(name, state)  # touched, not changed
             continue
-        passages = _passages(p, embedder, passage_tokens, note)
+        passages = read(p)
         if state is None or passages is None:
             n_failed += 1
             if name in known:
@@ -270,14 +280,9 @@ def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
             database.note(begun=None)
 
 
-def _passages(path: Path, embedder: Embedder, passage_tokens: int, note: Note) -> list[Passage] | None:
-    """The passages of one file; None, with a note, if it can't be read."""
-    try:
-        documents = read_file(path, note=note)
-    except RagCompressError as error:
-        note(f"left out: {error}")
-        return None
-    return list(cut(segment(documents), embedder.tokenizer, passage_tokens))
+def _key(path: Path, root: Path) -> str:
+    """What the index calls a file; SQLite takes no bytes of a name that are not UTF-8: they are escaped."""
+    return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
 
 
 def _as_it_was(path: Path, known: FileState | None) -> bool:
@@ -297,15 +302,6 @@ def _state(path: Path) -> FileState | None:
     except OSError:
         return None
     return FileState(status.st_size, status.st_mtime_ns, digest)
-
-
-def _readable(root: Path, note: Note) -> list[Path]:
-    """The files of types that can be read; how many others there are is noted."""
-    found = find_files(root, note=note)
-    known = [p for p in found if suffix_of(p) in (*SUFFIXES, "")]
-    if len(known) < len(found):
-        note(f"{root}: left out {len(found) - len(known)} files of other types")
-    return known
 
 
 def _finish(target: Path, before: str | None, database: Database) -> str:

@@ -21,6 +21,7 @@ from ..data import Document
 from ..errors import DataError
 from ..places import Places
 from ..scorers.bm25 import terms
+from ..writing import to_bytes
 from .embedding import Vectors
 from .passages import Passage
 from .vectors import Ids
@@ -158,7 +159,8 @@ class Database:
         document, last = 0, None
         for passage, vector in zip(passages, vectors, strict=True):
             own = passage.document
-            about = (path, own.title, own.id, json.dumps(dict(own.metadata)), own.syntax)
+            name = own.id and to_bytes(own.id).decode("utf-8")
+            about = (path, own.title, name, json.dumps(dict(own.metadata)), own.syntax)
             if about != last:
                 document = self._insert("documents (path, title, name, metadata, syntax)", about)
                 last = about

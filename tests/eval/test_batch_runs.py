@@ -52,5 +52,5 @@ def test_only_the_seconds_may_differ(tmp_path: Path) -> None:
 
 
 def test_peaks_are_those_of_equal_parts_of_the_run() -> None:
-    run = Run(1, 10, 8.0, 8.0, ((0.5, 3), (1.5, 7), (4.5, 5), (8.0, 9)))
+    run = Run(1, 10, 0, 8.0, 8.0, ((0.5, 3), (1.5, 7), (4.5, 5), (8.0, 9)))
     assert run.peaks() == [7, 0, 5, 9]

@@ -173,6 +173,32 @@ def test_bm25_is_that_of_the_formula(docs: Path, tmp_path: Path, embedder: WordV
     assert [h.passage for h in sorted(found, key=lambda h: h.bm25_rank or 99)][:2] == best
 
 
+def test_what_cannot_be_read_is_summed_up_and_strange_names_are_no_trouble(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    (docs / "empty.txt").touch()
+    (docs / "noending").write_bytes(bytes(range(256)))
+    (docs / "made.js").write_text("x=1;" * 100)
+    (docs / "huge.txt").write_text("The mayor of Oslo is old. " * 100)
+    (docs / "ids.jsonl").write_text('{"text": "The mayor of Sur is Zoe.", "id": "x\\ud800"}\n')
+    strange = Path(os.fsdecode(os.fsencode(docs) + b"/bad\xff.txt"))
+    strange.write_text("The mayor of Bad is Xi.")
+    path, said = tmp_path / "idx", list[str]()
+    for _ in range(2):
+        said.clear()
+        build_index(docs, path, embedder=embedder, passage_tokens=60, max_file_size=2000, note=said.append)
+        assert said[-1] == (
+            f"{docs}: read 33 files, left out 5 files: 1 empty, 1 made by tools (minified), 1 too large, "
+            "2 of other types (.bin, no ending)"
+        )
+    index = Index(path, embedder=embedder)
+    assert index.search("mayor of Bad", 1)[0].passage.document.text == "The mayor of Bad is Xi."
+    assert index.search("Zoe", 1)[0].passage.document.id == "x\\ud800"
+    strange.unlink()
+    report = build_index(docs, path, embedder=embedder, passage_tokens=60, max_file_size=2000)
+    assert (report.version, report.n_deleted) == ("v2", 1)
+
+
 def test_settings_of_an_index_hold(docs: Path, tmp_path: Path, embedder: WordVectors) -> None:
     path = tmp_path / "idx"
     built(docs, path, embedder)
