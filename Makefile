@@ -12,7 +12,7 @@ demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -m "not model"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not model"
 	$(BIN)/python -m pytest -q -m model
 
 lint: $(VENV)/.dev

@@ -40,23 +40,25 @@ class Scorer(Protocol):
 
 def available() -> list[str]:
     """Return the names of all scorers, sorted. Nothing is imported."""
-    own = {m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
-    return sorted(own | {e.name for e in entry_points(group=_GROUP)})
+    return sorted(_own() | {e.name for e in entry_points(group=_GROUP)})
+
+
+def _own() -> set[str]:
+    return {m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
 
 
 def load(name: str) -> type[Scorer]:
-    """Import the class of one scorer.
+    """Import the class of one scorer; a name of this package is never another's.
 
     Raises:
         UnknownName: if there is none of that name.
         MissingExtra: if it needs a package that is not installed.
     """
-    if name not in available():
-        raise UnknownName("scorer", name, available())
-    for entry in entry_points(group=_GROUP):
-        if entry.name == name:
-            return entry.load()  # type: ignore[no-any-return]
-    return import_module(f"{__name__}.{name.replace('-', '_')}").Scorer  # type: ignore[no-any-return]
+    if name in _own():
+        return import_module(f"{__name__}.{name.replace('-', '_')}").Scorer  # type: ignore[no-any-return]
+    for entry in entry_points(group=_GROUP, name=name):
+        return entry.load()  # type: ignore[no-any-return]
+    raise UnknownName("scorer", name, available())
 
 
 def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:

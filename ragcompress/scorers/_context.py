@@ -68,7 +68,8 @@ def context_features(
     document = np.array([segmentation.sentences[i].document for i in sentence])
     n_tokens = np.array([end - start for p in passages for start, end in p.spans], dtype=np.float64)
     position, behind = _positions(document)
-    into, out = _links(logits, sentence, document, segmentation)
+    words = [_words(s.text) for s in segmentation.sentences]
+    into, out = _links(logits, sentence, document, segmentation, words)
     columns = [
         logits,
         _shifted(logits, document, 1),
@@ -85,8 +86,8 @@ def context_features(
         out,
         (into > _NONE).astype(np.float64),
         (out > _NONE).astype(np.float64),
-        *_overlap(sentence, segmentation, question),
-        *_shared(logits, sentence, document, segmentation, question).T,
+        *_overlap(sentence, segmentation, question, words),
+        *_shared(logits, sentence, document, segmentation, question, words).T,
     ]
     return np.stack(columns, axis=1)
 
@@ -137,6 +138,7 @@ def _links(
     sentence: NDArray[np.int64],
     document: NDArray[np.int64],
     segmentation: Segmentation,
+    words: Sequence[list[str]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each part: the best logit elsewhere that names its document's title, and of the titles it names.
 
@@ -146,14 +148,15 @@ def _links(
     into, out = np.full(len(segmentation.documents), _NONE), np.full(len(logits), _NONE)
     titles: dict[str, list[tuple[int, list[str]]]] = {}
     for index, d in enumerate(segmentation.documents):
-        words = _words(_BRACKET.sub("", d.title or ""))
-        if words and len("".join(words)) > 3:
-            titles.setdefault(words[0], []).append((index, words))
+        title = _words(_BRACKET.sub("", d.title or ""))
+        if title and len("".join(title)) > 3:
+            titles.setdefault(title[0], []).append((index, title))
     if titles:
         best = np.full(len(segmentation.documents), _NONE)
         np.maximum.at(best, document, logits)
+        named = [_named(own, titles) for own in words]
         for part, index in enumerate(sentence):
-            for target in _named(_words(segmentation.sentences[index].text), titles):
+            for target in named[index]:
                 if target != document[part]:
                     into[target] = max(into[target], logits[part])
                     out[part] = max(out[part], best[target])
@@ -175,6 +178,7 @@ def _shared(
     document: NDArray[np.int64],
     segmentation: Segmentation,
     question: str,
+    words: Sequence[list[str]],
 ) -> NDArray[np.float64]:
     """What each part shares with the best parts of other documents, (N, 3).
 
@@ -184,18 +188,19 @@ def _shared(
     """
     asked = set(_words(question))
     titles = [set(_words(d.title or "")) - asked for d in segmentation.documents]
-    own = [set(_words(segmentation.sentences[i].text)) - asked for i in sentence]
-    held = Counter(word for words in own for word in words)
+    of_sentence = [set(own) - asked for own in words]
+    own = [of_sentence[i] for i in sentence]
+    held = Counter(word for part in own for word in part)
     weight = {word: math.log((len(own) + 1) / (n + 0.5)) for word, n in held.items()}
     unseen = math.log(len(own) + 1)
     best = [(part, 1 / (1 + math.exp(-logits[part]))) for part in np.argsort(-logits, kind="stable")[:_BEST]]
-    around = [words | titles[d] for words, d in zip(own, document, strict=True)]
+    around = [part | titles[d] for part, d in zip(own, document, strict=True)]
     result = np.zeros((len(own), 3))
-    for part, words in enumerate(around):
+    for part, near in enumerate(around):
         for other, probability in best:
             if document[other] != document[part]:
                 # Sorted: a sum of floats depends on its order, and that of a set on the run.
-                shared = sorted(weight.get(word, unseen) for word in words & around[other])
+                shared = sorted(weight.get(word, unseen) for word in near & around[other])
                 found = probability * sum(shared), probability * max(shared, default=0.0)
                 result[part, :2] = np.maximum(result[part, :2], found)
                 result[part, 2] += found[0]
@@ -203,15 +208,15 @@ def _shared(
 
 
 def _overlap(
-    sentence: NDArray[np.int64], segmentation: Segmentation, question: str
+    sentence: NDArray[np.int64], segmentation: Segmentation, question: str, words: Sequence[list[str]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of the question's rarer words that a sentence, and its document's title, hold."""
-    words = [set(_words(segmentation.sentences[i].text)) for i in sentence]
     asked = set(_words(question))
-    frequency = {w: sum(w in own for own in words) for w in asked}
-    weight = {w: float(np.log((len(words) + 1) / (frequency[w] + 0.5))) for w in asked}
+    asked_of = [asked.intersection(own) for own in words]
+    frequency = Counter(word for i in sentence for word in asked_of[i])
+    weight = {w: float(np.log((len(sentence) + 1) / (frequency[w] + 0.5))) for w in asked}
     total = sum(weight.values()) or 1.0
     titles = [set(_words(d.title or "")) for d in segmentation.documents]
     named = [sum(weight[w] for w in asked & title) / total for title in titles]
-    held = np.array([sum(weight[w] for w in asked & own) / total for own in words])
+    held = np.array([sum(weight[w] for w in asked_of[i]) / total for i in sentence])
     return held, np.array([named[segmentation.sentences[i].document] for i in sentence])
