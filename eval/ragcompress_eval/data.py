@@ -31,6 +31,8 @@ class Example:
         segmentation: the data's own sentences, empty ones left out.
         gold: indices, ascending, of the sentences of ``segmentation`` that are evidence; empty where the
             data doesn't say, or the evidence is not in these documents.
+        complete: whether ``gold`` is all the evidence there is; False where the data says that some of it is
+            not in these documents (``meta.dropped_supporting``).
     """
 
     id: str
@@ -39,6 +41,7 @@ class Example:
     answers: tuple[str, ...]
     segmentation: Segmentation
     gold: tuple[int, ...]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,9 @@ def parse(record: object) -> Example:
     gold = _gold(record, documents, answers)
     places = [(d, s) for d, document in enumerate(documents) for s, t in enumerate(document) if t.strip()]
     found = tuple(index for index, place in enumerate(places) if place in gold)
-    return Example(identity, dataset, question.strip(), answers, segmentation, found)
+    meta = record.get("meta")
+    complete = not (isinstance(meta, dict) and meta.get("dropped_supporting"))
+    return Example(identity, dataset, question.strip(), answers, segmentation, found, complete)
 
 
 def _read_file(path: Path, limit: int | None, on_bad: OnBad, seen: dict[str, str]) -> DataFile:

@@ -41,9 +41,9 @@ class Settings:
     n_layers: int | None = None
     passage_tokens: int = 256
     regularisation: float = 0.003
-    hidden: int = 8
+    hidden: int = 16
     networks: int = 8
-    penalty: float = 30.0
+    penalty: float = 10.0
     untitled_every: int = 7
     folds: int = 5
     seed: int = 0

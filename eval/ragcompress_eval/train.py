@@ -42,7 +42,7 @@ def run(
 
     Args:
         files: training questions, in the schema of the data folder; ``FILE:N`` is the first N of a file.
-            Questions without evidence are left out.
+            Questions without evidence, or with incomplete evidence, are left out.
         dev: files, likewise, to report AUC on; nothing is fitted to them.
         store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
         settings: of the default scorer's probe; those of joint prompts have none.
@@ -92,7 +92,7 @@ def run(
 
 
 def _evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
-    return [e for f in files for e in f.examples if e.gold]
+    return [e for f in files for e in f.examples if e.gold and e.complete]
 
 
 def _untitled(examples: Sequence[data.Example], settings: fitting.Settings) -> list[data.Example]:
@@ -148,8 +148,7 @@ def _card(proxy: Proxy, settings: fitting.Settings) -> dict[str, Any]:
 
 
 def _source(file: data.DataFile) -> dict[str, Any]:
-    used = [e for e in file.examples if e.gold]
-    return {"file": file.name, "sha256": file.sha256, "questions": len(used)}
+    return {"file": file.name, "sha256": file.sha256, "questions": len(_evidenced([file]))}
 
 
 def _dev_metrics(readings: Sequence[Reading], arrays: fitting.Arrays) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def run(
 
 
 def _evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
-    return [e for f in files for e in f.examples if e.gold]
+    return [e for f in files for e in f.examples if e.gold and e.complete]
 
 
 def _by_dataset(seen: Iterable[Seen]) -> dict[str, list[Seen]]:

@@ -7,6 +7,7 @@ ship with the package. A card names the scorer that reads the numbers; without o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,13 @@ class ProbeWeights:
     def scorer(self) -> str:
         """Name of the scorer that it was trained for."""
         return str(self.card.get("scorer", DEFAULT_SCORER))
+
+    def fingerprint(self) -> str:
+        """Return hex digits that change with any of the numbers."""
+        digest = hashlib.sha256()
+        for name in sorted(self.arrays):
+            digest.update(name.encode() + np.ascontiguousarray(self.arrays[name]).tobytes())
+        return digest.hexdigest()[:16]
 
     def check(self, proxy: ProxyInfo, template: Wording, scorer: str = DEFAULT_SCORER) -> None:
         """Refuse to be used with another scorer, proxy or template than it was trained for.

@@ -108,6 +108,7 @@ class Scorer:
             "precision": info.precision,
             "n_layers": self.probe.n_layers,
             "passage_tokens": self.probe.passage_tokens,
+            "probe": self.probe.fingerprint(),
         }
 
 

@@ -74,6 +74,12 @@ def test_chinese_is_joined_with_nothing() -> None:
     assert texts(example) == ["他带伞。"]
 
 
+def test_evidence_that_the_data_says_is_incomplete() -> None:
+    assert parse(record()).complete
+    assert parse(record(meta={"dropped_supporting": 0})).complete
+    assert not parse(record(meta={"dropped_supporting": 1})).complete
+
+
 def test_without_marks_the_gold_documents_sentences_with_an_answer_are_evidence() -> None:
     both = parse(record(supporting=None, gold_docs=[0, 1]))
     assert texts(both) == ["Berit keeps bees.", "Berit's hat, BERIT!"]

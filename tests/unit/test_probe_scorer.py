@@ -48,6 +48,17 @@ def test_features_equal_the_definition_written_out() -> None:
     assert found.shape == (8, 36)
 
 
+def test_scores_name_the_probe_that_made_them() -> None:
+    probe = fake_probe()
+    name = next(iter(probe.arrays))
+    other = ProbeWeights({**probe.arrays, name: probe.arrays[name] + 1}, probe.card)
+    first, again, changed = (
+        Scorer(proxy=FakeProxy(), probe=p).score("Who?", SENTENCES).settings["probe"]
+        for p in (probe, fake_probe(), other)
+    )
+    assert first == again != changed
+
+
 def test_no_passages_have_no_features() -> None:
     assert attention_features([]).shape[0] == 0
 
