@@ -6,6 +6,7 @@
 """
 
 from .attention_sort import AttentionSort
+from .attribution import Support, support
 from .batch import Outcome, run_request
 from .context import CompressedContext
 from .data import (
@@ -70,6 +71,7 @@ __all__ = [
     "Segmentation",
     "Selection",
     "Sentence",
+    "Support",
     "Tokenizer",
     "UnknownName",
     "UnreadableFile",
@@ -80,4 +82,5 @@ __all__ = [
     "reorder",
     "run_request",
     "segment",
+    "support",
 ]

@@ -46,6 +46,7 @@ from .cli_options import (
     check_question,
     make_budget,
 )
+from .cli_support import support
 from .proxy.loading import DEFAULT_PROXY
 
 if TYPE_CHECKING:
@@ -282,6 +283,9 @@ def explain(
         cli_explain.show(context, top, found)
 
 
+app.command()(support)
+
+
 @app.command()
 def demo(
     budget: BudgetTokens = None,
@@ -389,9 +393,8 @@ def train(
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:
-        settings = fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens)
         card = training.run(
-            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, settings=settings,
-            progress=progress, scorer=scorer,
+            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
+            scorer=scorer, settings=fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens),
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

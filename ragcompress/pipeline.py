@@ -42,6 +42,9 @@ class Compressor:
         splitter: cuts documents into sentences.
         proxy: what ``attention-sort`` reads; None: the scorer's.
 
+    Attributes:
+        proxy: the model that scorer or order read; None: they read none.
+
     Raises:
         InputError, UnknownName: for a counter, order or format that can't be used.
     """
@@ -62,8 +65,8 @@ class Compressor:
         self._sort = AttentionSort() if order == AttentionSort.name else None
         if isinstance(order, AttentionSort):
             self._sort, order = order, order.name
-        self._proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
-        if self._sort and self._proxy is None:
+        self.proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
+        if self._sort and self.proxy is None:
             raise InputError(
                 f"the order {order!r} reads a proxy, and the scorer {scorer.name!r} has none: pass proxy="
             )
@@ -240,8 +243,8 @@ class Compressor:
         watch.lap("score")
         kept = layout.select(parts, scores, allowed, budget.recall, budget)
         watch.lap("select")
-        if self._sort and self._proxy:
-            ranked = self._sort.documents(self._proxy, question, parts, kept.kept, progress=stop.after(None))
+        if self._sort and self.proxy:
+            ranked = self._sort.documents(self.proxy, question, parts, kept.kept, progress=stop.after(None))
             # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
             layout = replace(layout, documents=ranked)
             kept = layout.select(parts, scores, allowed, budget.recall, budget)

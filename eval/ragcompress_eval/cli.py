@@ -14,6 +14,7 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
 from .answers_cli import answers_command, positions_command
+from .attribution import attribution_command
 from .batch_cli import batch_command
 from .citations import citations_command
 from .fidelity import fidelity_command
@@ -24,6 +25,7 @@ from .provenance import provenance, session
 from .report_cli import report_command
 from .retrieval import retrieval_command
 from .speed_cli import speed_command
+from .sufficiency import sufficiency_command
 from .tasks_cli import tasks_app
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
@@ -106,6 +108,8 @@ app.command("langchain")(langchain_command)
 app.command("retrieval")(retrieval_command)
 app.command("batch")(batch_command)
 app.command("citations")(citations_command)
+app.command("attribution")(attribution_command)
+app.command("sufficiency")(sufficiency_command)
 app.add_typer(tasks_app, name="tasks")
 
 

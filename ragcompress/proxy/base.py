@@ -95,3 +95,19 @@ class NextToken(Protocol):
             InputError: if a prompt is longer than the proxy reads.
         """
         ...
+
+
+@runtime_checkable
+class TeacherForced(Protocol):
+    """What a proxy may do besides: say how probable it finds a text that is given, token by token."""
+
+    def log_probabilities(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each prompt's index and what the whole model expects next, in the order of the batches.
+
+        That is the natural logarithm (N, V) of the probability of every token of the vocabulary after each
+        of the N tokens of the prompt's only row.
+
+        Raises:
+            InputError: if a prompt is longer than the proxy reads.
+        """
+        ...

@@ -236,21 +236,34 @@ class TorchProxy:
 
         return batching.encode_in_batches(prefixes, self.info, n_layers, self.batch_tokens, run)
 
-    @torch.inference_mode()
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
+        last = {i: hidden[-1] for i, hidden in self._hidden(prompts)}
+        return self._language_head().best(np.stack([last[i] for i in range(len(prompts))])) if last else []
+
+    def log_probabilities(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """See ``TeacherForced.log_probabilities``: one pass over each prompt, too."""
+        for i, hidden in self._hidden(prompts):
+            ((start, end),) = prompts[i].rows
+            tail = hidden[len(prompts[i].prefix) :]
+            yield i, self._language_head().log_probabilities(tail[start:end])
+
+    def _hidden(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each prompt's index and the whole model's normed output (T, hidden), batch by batch."""
         batching.check_lengths(prompts, self.info)
-        with self._lock:
-            self._head = self._head or LanguageHead(self._folder)
-        found: dict[int, int] = {}
         for batch in batching.batches(prompts, self.batch_tokens):
             ids, positions = _padded_ids([prompts[i].prefix + prompts[i].tail for i in batch])
-            hidden = self.model(
-                ids.to(self._device), position_ids=positions.to(self._device), use_cache=False
-            ).last_hidden_state
-            last = hidden[range(len(batch)), [len(prompts[i]) - 1 for i in batch]].float().cpu().numpy()
-            found |= zip(batch, self._head.best(last), strict=True)
-        return [found[i] for i in range(len(prompts))]
+            with torch.inference_mode():
+                hidden = self.model(
+                    ids.to(self._device), position_ids=positions.to(self._device), use_cache=False
+                ).last_hidden_state
+            for number, i in enumerate(batch):
+                yield i, hidden[number, : len(prompts[i])].float().cpu().numpy()
+
+    def _language_head(self) -> LanguageHead:
+        with self._lock:
+            self._head = self._head or LanguageHead(self._folder)
+            return self._head
 
     def _whole(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
         """Read prompts in one pass each."""

@@ -14,7 +14,7 @@ _FLOAT = NDArray[np.float32]
 
 
 class LanguageHead:
-    """From last hidden states to the most probable next tokens.
+    """From last hidden states to next tokens.
 
     Held in float32, in memory: SmolLM2-135M's takes 113 MB.
 
@@ -44,3 +44,10 @@ class LanguageHead:
     def best(self, hidden: _FLOAT) -> list[int]:
         """Ids of the most probable tokens from normed hidden states (B, hidden); ties go to the lower id."""
         return [int(i) for i in (hidden @ self._matrix.T).argmax(-1)]
+
+    def log_probabilities(self, hidden: _FLOAT) -> _FLOAT:
+        """Natural logarithms (N, V) of next tokens' probabilities from normed hidden states (N, hidden)."""
+        logits = hidden @ self._matrix.T
+        logits -= logits.max(-1, keepdims=True)
+        result: _FLOAT = logits - np.log(np.exp(logits).sum(-1, keepdims=True, dtype=np.float64))
+        return result.astype(np.float32)

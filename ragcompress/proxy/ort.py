@@ -117,21 +117,35 @@ class OnnxProxy:
 
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
+        last = {i: hidden[-1] for i, hidden in self._hidden(prompts)}
+        return self._whole()[1].best(np.stack([last[i] for i in range(len(prompts))])) if last else []
+
+    def log_probabilities(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, _FLOAT]]:
+        """See ``TeacherForced.log_probabilities``: one pass over each prompt, too."""
+        for i, hidden in self._hidden(prompts):
+            ((start, end),) = prompts[i].rows
+            tail = hidden[len(prompts[i].prefix) :]
+            yield i, self._whole()[1].log_probabilities(tail[start:end])
+
+    def _hidden(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, _FLOAT]]:
+        """Yield each prompt's index and the whole model's normed output (T, hidden), batch by batch."""
         batching.check_lengths(prompts, self.info)
-        with self._lock:
-            if self._writer is None:
-                self._writer = self._load(self._shape.n_layers, whole=True), LanguageHead(self._folder)
-            session, head = self._writer
+        session, head = self._whole()
         past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
-        found: dict[int, int] = {}
         for batch in batching.batches(prompts, self.batch_tokens):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
             (hidden,) = session.run(["hidden"], self._fresh(rows, past))
-            last = hidden[np.arange(len(rows)), [len(r) - 1 for r in rows]]
             if self.info.precision == "int8":
-                last = last @ rotation(self._shape.hidden).T
-            found |= zip(batch, head.best(head.normed(last, self._shape.eps)), strict=True)
-        return [found[i] for i in range(len(prompts))]
+                hidden = hidden @ rotation(self._shape.hidden).T
+            for number, i in enumerate(batch):
+                yield i, head.normed(hidden[number, : len(rows[number])], self._shape.eps)
+
+    def _whole(self) -> tuple[ort.InferenceSession, LanguageHead]:
+        """The whole model, loaded when it is first asked for."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._load(self._shape.n_layers, whole=True), LanguageHead(self._folder)
+            return self._writer
 
     def _apart(
         self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int

@@ -16,7 +16,7 @@ from ragcompress.testing import check_scorer
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = (
-    (), ("compress",), ("batch",), ("explain",), ("demo",), ("doctor",),
+    (), ("compress",), ("batch",), ("explain",), ("support",), ("demo",), ("doctor",),
     ("index",), ("index", "build"), ("index", "compress"),
     ("models",), ("models", "list"), ("models", "fetch"), ("train",),
 )  # fmt: skip

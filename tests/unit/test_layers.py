@@ -41,6 +41,7 @@ LAYERS = (
     ("stopping", "attention_sort"),
     ("layout",),
     ("context", "report", "report.*"),
+    ("attribution",),
     ("pipeline", "testing"),
     ("batch",),
     ("index", "index.*"),

@@ -1,0 +1,110 @@
+"""``ragcompress-eval attribution`` and ``sufficiency``: metrics by hand, and the commands on a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_probe import fake_probe
+
+from ragcompress import Attention, Scores
+from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.testing import FakeProxy
+from ragcompress_eval import attribution, cli, sufficiency
+from ragcompress_eval.attribution import Row
+from ragcompress_eval.data import Example, read
+from ragcompress_eval.fidelity import Watched
+from ragcompress_eval.journal import Journal
+
+SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
+EXAMPLES = read([SAMPLE])[0].examples
+
+
+def row(*gold: bool, **values: list[float]) -> Row:
+    arrays = {name: np.array(v) for name, v in values.items()}
+    return Row(np.array(gold), arrays, dict.fromkeys(values, 0.5))
+
+
+def test_metrics_by_hand() -> None:
+    found = row(True, False, False, True, scores=[3.0, 2.0, 1.0, 0.0], attention=[1.0, 0.0, 0.0, 1.0])
+    assert found.metrics("scores") == {"auc": 0.5, "precision_at_2": 0.5}
+    assert found.metrics("attention") == {"auc": 1.0, "precision_at_2": 1.0}
+    alone = row(False, True, False, scores=[3.0, 2.0, 1.0])
+    assert alone.metrics("scores")["precision_at_2"] == 1.0, "there is but one to be found"
+    assert Row.from_dict(json.loads(json.dumps(found.to_dict()))).to_dict() == found.to_dict()
+
+
+def test_signals_by_hand() -> None:
+    mass = np.zeros((2, 1, 2, 2), dtype=np.float32)
+    mass[1, 0] = [[0.1, 0.1], [0.3, 0.1]]  # the mean over the two heads is 0.2, 0.1
+    attentions = [
+        Attention(mass, np.array([3, 4]), ("last", "question"), "f"),
+        Attention(mass[..., :1], np.array([3]), ("last", "question"), "f"),
+    ]
+    found = sufficiency.signals(Scores(np.array([0.5, 0.8, 0.0]), "probe"), attentions)
+    assert found["highest"] == 0.8 and found["second"] == 0.5
+    assert found["expected"] == pytest.approx(1.3)
+    assert found["any"] == pytest.approx(0.9)
+    assert found["mass"] == pytest.approx(0.3)
+    shares = np.array([2, 1, 2]) / 5
+    assert found["row focus"] == pytest.approx(1 + (shares * np.log(shares)).sum() / np.log(3))
+    shares = np.array([3, 2]) / 5
+    assert found["passage focus"] == pytest.approx(1 + (shares * np.log(shares)).sum() / np.log(2))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.id)
+def test_without_gold_only_the_gold_documents_are_gone(example: Example) -> None:
+    parts = example.segmentation
+    gold = sorted({parts.sentences[i].document for i in example.gold})
+    for removed, gone in (("all", gold), ("one", gold[-1:] if len(gold) > 1 else [])):
+        found = sufficiency.without_gold(example, removed)
+        if found is None:
+            assert not gone or len(gone) == len(parts.documents)
+        else:
+            assert found.documents == tuple(d for n, d in enumerate(parts.documents) if n not in gone)
+            texts = [s.text for s in parts.sentences if s.document not in gone]
+            assert [s.text for s in found.sentences] == texts
+
+
+def test_all_signals_are_summed_up() -> None:
+    watched = Watched(FakeProxy())
+    scorer = Scorer(proxy=watched, probe=fake_probe())
+    with Journal(None, settings={}) as journal:
+        results = sufficiency.summarise(sufficiency.run(EXAMPLES, scorer, watched, journal=journal), seed=0)
+    assert {r["removed"] for r in results} == set(sufficiency.REMOVED)
+    assert {r["signal"] for r in results} == set(sufficiency.SIGNALS)
+    assert all(0 <= r["auc"] <= 1 and r["whole"] == sorted(r["whole"]) for r in results)
+
+
+def test_without_evidence_there_is_nothing_to_measure(tmp_path: Path) -> None:
+    bare = [e for e in EXAMPLES if not e.gold] or [
+        Example("i", "d", "q?", ("a",), EXAMPLES[0].segmentation, ())
+    ]
+    watched = Watched(FakeProxy())
+    with Journal(None, settings={}) as journal:
+        scorer = Scorer(proxy=watched, probe=fake_probe())
+        found = sufficiency.run(bare, scorer, watched, journal=journal)
+    assert sufficiency.summarise(found, seed=0) == [] and watched.read == []
+
+
+def test_attribution_on_a_tiny_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    import tiny_models
+
+    folder = tiny_models.save_model("llama", tmp_path / "tiny")
+    monkeypatch.setenv("RAGCOMPRESS_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out.json"
+    command = ["attribution", str(SAMPLE), "--scorer", "raw-attention", "--ratio", "0.6", "--limit", "2"]
+    command += ["--proxy", str(folder), "--json", str(out)]
+    assert cli.main(command) == 0
+    first = json.loads(out.read_text(encoding="utf-8"))["results"]
+    assert [r["method"] for r in first] == list(attribution.METHODS)
+    assert all(0 <= r[m] <= 1 for r in first for m in attribution.METRICS)
+    assert "precision at 2" in capsys.readouterr().out
+    assert cli.main([*command, "--resume"]) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["results"] == first, "rows are not made again"
