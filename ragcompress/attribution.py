@@ -32,7 +32,7 @@ class Support:
         method: ``arc-jsd`` or ``attention``.
         sentences: (N,) indices of the kept sentences, in the order of the context's pieces.
         values: float64 (N,), read-only, higher is more: nats for ``arc-jsd``, in [0, ln 2 · tokens of the
-            answer]; a share of the attention for ``attention``, in [0, 1]. They say which of these sentences
+            answer]; attention per token for ``attention``, in [0, 1]. They say which of these sentences
             supports the answer most, not whether the answer is true.
         settings: which proxy, JSON-able.
     """
@@ -83,8 +83,8 @@ def support(
         Σ_t JSD( p(· | C, a_<t) ‖ p(· | C without c, a_<t) )
 
     in nats: one pass over the context for each sentence, and one more. ``attention``: from one pass, the
-    share of the attention that falls on the sentence, mean over layers, heads and the rows that expect the
-    answer's tokens.
+    attention per token of the sentence, mean over the heads of the upper half of the layers and over the rows
+    that expect the answer's tokens.
 
     Where this differs from the paper: the answer is the reader's, not the proxy's own; documents carry their
     titles, and a title goes with its last sentence; the wording is our own.
@@ -142,12 +142,12 @@ def _divergences(
 def _attention(
     context: CompressedContext, answer: str, proxy: Proxy, progress: Progress | None
 ) -> FloatArray:
-    """(N,) for ``attention``."""
+    """(N,) for ``attention``; lower layers look at places rather than at what is said there."""
     tail = _tail(context.question, answer, proxy)
     window = _window(context.segmentation, [p.sentence for p in context.pieces], tail, proxy)
     n_layers = proxy.info.n_layers
     (read,) = proxy.probe([window.by_sentence(tail)], n_layers=n_layers, progress=progress)
-    values: FloatArray = read.mass[0].astype(np.float64).mean((0, 1))
+    values: FloatArray = read.mass[0, n_layers // 2 :].astype(np.float64).mean((0, 1)) / read.n_tokens
     return values
 
 

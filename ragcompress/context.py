@@ -60,6 +60,17 @@ class CompressedContext:
         """Kept ÷ original, in tokens of the counter; 1.0 for an empty original."""
         return self.tokens_after / self.tokens_before if self.tokens_before else 1.0
 
+    @property
+    def sufficiency(self) -> float | None:
+        """Is the answer likely in here at all? The highest probability of a kept sentence, in [0, 1].
+
+        A low one is reason to doubt that any document has the answer; a high one says that a sentence of the
+        kind is there, not that all of them are. None where the scores are no probabilities.
+        """
+        if not self.scores.calibrated:
+            return None
+        return max((float(self.scores.values[i]) for i in self.selection.kept), default=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
         sentences, documents = self.segmentation.sentences, self.segmentation.documents
@@ -84,6 +95,7 @@ class CompressedContext:
             "tokens_after": self.tokens_after,
             "limit": self.limit,
             "ratio": self.ratio,
+            "sufficiency": self.sufficiency,
             "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
             "dropped": [
                 {**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())

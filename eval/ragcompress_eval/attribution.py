@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
@@ -28,10 +28,12 @@ from ragcompress.cli_console import out
 from ragcompress.cli_options import DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.base import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.scorers.passage_probe import Scorer
 
 from . import options, report
-from .bootstrap import LEVEL, N_RESAMPLES, mean, resample
+from .bootstrap import LEVEL, N_RESAMPLES, Estimate, mean, resample
 from .data import Example
+from .extraction import Recalling
 from .journal import Journal, beside, fingerprint
 from .metrics import BoolArray, FloatArray, auc
 from .progress import counted
@@ -83,16 +85,21 @@ def run(
     ratio: float,
     *,
     journal: Journal,
+    prepare: Callable[[Example], None] = lambda example: None,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, list[Row]]:
     """Rows by data set, of the questions that have both kinds of kept sentences and an answer.
 
     The first answer of the data stands for that of a reader who is right.
+
+    Args:
+        prepare: called with each question before it is compressed.
     """
     found: dict[str, list[Row]] = {e.dataset: [] for e in examples}
     for done, example in enumerate(examples, 1):
         key = (example.id, fingerprint(example))
         if key not in journal.rows:
+            prepare(example)
             row = _row(example, compressor, proxy, ratio)
             journal.add(key, {"row": None if row is None else row.to_dict()})
         kept = journal.rows[key]["row"]
@@ -128,9 +135,10 @@ def summarise(found: Mapping[str, Sequence[Row]], *, seed: int) -> list[dict[str
     """
     results = []
     for dataset, rows in found.items():
-        counts = resample(len(rows), seed=seed) if rows else None
-        first = {}
-        for method in METHODS if rows else ():
+        if not rows:
+            continue
+        counts, first = resample(len(rows), seed=seed), dict[str, Estimate]()
+        for method in METHODS:
             own = [r.metrics(method) for r in rows]
             estimates = {m: mean(np.array([o[m] for o in own]), counts) for m in METRICS}
             first = first or estimates
@@ -184,6 +192,7 @@ def attribution_command(
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
     resume: options.Resume = False,
+    store: options.Store = None,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
     seed: options.Seed = 0,
@@ -193,7 +202,16 @@ def attribution_command(
     (scorer,) = options.check_scorers([scorer])
     read, examples = options.read_examples(files, limit=limit, on_bad=options.OnBad.stop)
     model = load_proxy(proxy, backend=backend)
-    (made,) = options.build_scorers([scorer], lambda: model, seed).values()
+    recalling = Recalling(model)
+    (made,) = options.build_scorers([scorer], lambda: recalling, seed).values()
+    if store is not None and not isinstance(made, Scorer):
+        raise typer.BadParameter(f"--store is for the scorer {Scorer.name}")
+
+    def prepare(example: Example) -> None:
+        if store is not None and isinstance(made, Scorer):
+            size = {"n_layers": made.probe.n_layers, "passage_tokens": made.probe.passage_tokens}
+            recalling.learn(example, **size, store=store)
+
     settings = {"scorer": scorer, "ratio": ratio, **model.info.settings()}
     rests_on = {"command": "attribution", "version": __version__, **settings}
     rows = beside(json_file) if json_file else None
@@ -202,7 +220,7 @@ def attribution_command(
         counted("asking for support") as progress,
     ):
         compressor = Compressor(made, counter=model.tokenizer)
-        found = run(examples, compressor, model, ratio, journal=journal, progress=progress)
+        found = run(examples, compressor, model, ratio, journal=journal, prepare=prepare, progress=progress)
         results = summarise(found, seed=seed)
         if not results:
             raise RagCompressError("no question has both evidence and other sentences among those kept")

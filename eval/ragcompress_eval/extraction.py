@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import Attention, DataError
-from ragcompress.prompting import Passage, Template, cut_passages
-from ragcompress.proxy.base import Proxy
+from ragcompress.prompting import Passage, Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy.base import Progress, Proxy
 from ragcompress.scorers.passage_probe import probe_passages
 
 from .data import Example
@@ -63,6 +63,45 @@ def extract(
         readings.append(_read(example, proxy, template, n_layers, passage_tokens, path))
         advance(done, len(examples))
     return readings
+
+
+class Recalling:
+    """A proxy that reads no prompt twice, nor those that ``extract`` has read.
+
+    Attributes:
+        last: what it gave for the latest call.
+    """
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy, self.info, self.tokenizer = proxy, proxy.info, proxy.tokenizer
+        self._known: dict[tuple[Prompt, int], Attention] = {}
+        self.last: list[Attention] = []
+
+    def learn(self, example: Example, *, n_layers: int, passage_tokens: int, store: Path | None) -> None:
+        """Forget all else, and know one question's passages; arguments as for ``extract``."""
+        (reading,) = extract(
+            [example], self._proxy, n_layers=n_layers, passage_tokens=passage_tokens, store=store
+        )
+        tail = make_tail(self.tokenizer, Template(), example.question)
+        prompts = [_place_free(join(p, tail)) for p in reading.passages]
+        self._known = {(p, n_layers): a for p, a in zip(prompts, reading.attentions, strict=True)}
+
+    def probe(
+        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
+    ) -> list[Attention]:
+        """See ``Proxy.probe``."""
+        keys = [(_place_free(p), n_layers) for p in prompts]
+        new = [i for i, key in enumerate(keys) if key not in self._known]
+        if new:
+            read = self._proxy.probe([prompts[i] for i in new], n_layers=n_layers, progress=progress)
+            self._known |= {keys[i]: a for i, a in zip(new, read, strict=True)}
+        self.last = [self._known[key] for key in keys]
+        return self.last
+
+
+def _place_free(prompt: Prompt) -> Prompt:
+    """The prompt, wherever its sentences stand among those of a question."""
+    return replace(prompt, sentences=tuple(range(len(prompt.sentences))))
 
 
 def _read(

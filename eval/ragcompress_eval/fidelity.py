@@ -62,7 +62,7 @@ class _Coarse:
         self.exact.put(key, array)
 
 
-class Watched:
+class _Watched:
     """A proxy whose answers are noted."""
 
     def __init__(self, proxy: Proxy) -> None:
@@ -72,7 +72,6 @@ class Watched:
     def probe(
         self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
     ) -> list[Attention]:
-        """See ``Proxy.probe``."""
         found = self._proxy.probe(prompts, n_layers=n_layers, progress=progress)
         self.read += found
         return found
@@ -175,7 +174,7 @@ def fidelity_command(
 
 
 def _compressor(scorer: str, proxy: Proxy) -> Compressor:
-    return Compressor(scorers.make(scorer, proxy=lambda: Watched(proxy)), counter=proxy.tokenizer)
+    return Compressor(scorers.make(scorer, proxy=lambda: _Watched(proxy)), counter=proxy.tokenizer)
 
 
 def _read(example: Example, compressor: Compressor, ratios: Sequence[float]) -> Reading:

@@ -125,6 +125,12 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with the rows of an earlier run of --json OUT.")
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap, and of scorers that draw.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Where the default scorer's attention is kept, as for train."
+    ),
+]
 BadRecords = Annotated[
     OnBad, typer.Option(help="What a malformed record, or a question that can't be compressed, does.")
 ]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
-from ragcompress import Attention, RagCompressError, Scores, Segmentation, __version__, load_proxy, scorers
+from ragcompress import Attention, Proxy, RagCompressError, Scores, Segmentation, __version__, load_proxy
 from ragcompress.cli_console import out
 from ragcompress.cli_options import Backend, ProxyName
 from ragcompress.proxy.base import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.scorers import Scorer
+from ragcompress.scorers.passage_probe import Scorer
 
 from . import options, report
 from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
 from .data import Example
-from .fidelity import Watched
+from .extraction import Recalling
 from .journal import Journal, beside, fingerprint
 from .progress import counted
 from .provenance import provenance, session
@@ -75,13 +76,12 @@ def without_gold(example: Example, removed: str) -> Segmentation | None:
     return Segmentation(tuple(parts.documents[d] for d in stay), sentences) if gone and sentences else None
 
 
-def measure(example: Example, scorer: Scorer, watched: Watched) -> dict[str, Signals]:
-    """Signals with everything, and by what was removed."""
+def measure(example: Example, scorer: Scorer, proxy: Recalling) -> dict[str, Signals]:
+    """Signals with everything, and by what was removed: the other passages are read alike without it."""
 
     def read(parts: Segmentation) -> Signals:
-        watched.read.clear()
         scores = scorer.score(example.question, parts)
-        return signals(scores, watched.read)
+        return signals(scores, proxy.last)
 
     others = {r: parts for r in REMOVED if (parts := without_gold(example, r)) is not None}
     if not others:
@@ -92,17 +92,28 @@ def measure(example: Example, scorer: Scorer, watched: Watched) -> dict[str, Sig
 def run(
     examples: Sequence[Example],
     scorer: Scorer,
-    watched: Watched,
+    proxy: Proxy,
     *,
+    store: Path | None = None,
     journal: Journal,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, list[dict[str, Signals]]]:
-    """Signals of each question by data set; questions without evidence that can be removed are left out."""
+    """Signals of each question by data set; questions without evidence that can be removed are left out.
+
+    Args:
+        scorer: of this proxy.
+        store: see ``extraction.extract``.
+    """
+    recalling, probe = Recalling(proxy), scorer.probe
+    scorer = Scorer(proxy=recalling, probe=probe)
     found: dict[str, list[dict[str, Signals]]] = {e.dataset: [] for e in examples}
     for done, example in enumerate(examples, 1):
         key = (example.id, fingerprint(example))
         if key not in journal.rows:
-            journal.add(key, {"signals": measure(example, scorer, watched)})
+            recalling.learn(
+                example, n_layers=probe.n_layers, passage_tokens=probe.passage_tokens, store=store
+            )
+            journal.add(key, {"signals": measure(example, scorer, recalling)})
         if journal.rows[key]["signals"]:
             found[example.dataset].append(journal.rows[key]["signals"])
         progress(done, len(examples))
@@ -168,6 +179,7 @@ def sufficiency_command(
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
     resume: options.Resume = False,
+    store: options.Store = None,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
     seed: options.Seed = 0,
@@ -175,16 +187,16 @@ def sufficiency_command(
     """Does a signal tell that the gold documents are not there? AUC of what the default scorer knows."""
     options.check_json(json_file, files, resume=resume)
     read, examples = options.read_examples(files, limit=limit, on_bad=options.OnBad.stop)
-    model = Watched(load_proxy(proxy, backend=backend))
-    scorer = scorers.make(scorers.DEFAULT, proxy=lambda: model)
-    settings = {"scorer": scorers.DEFAULT, **model.info.settings()}
+    model = load_proxy(proxy, backend=backend)
+    scorer = Scorer(proxy=model)
+    settings = {"scorer": scorer.name, **model.info.settings()}
     rests_on = {"command": "sufficiency", "version": __version__, **settings}
     rows = beside(json_file) if json_file else None
     with (
         Journal(rows, settings=rests_on, session=session(), resume=resume) as journal,
         counted("reading questions") as progress,
     ):
-        found = run(examples, scorer, model, journal=journal, progress=progress)
+        found = run(examples, scorer, model, store=store, journal=journal, progress=progress)
         results = summarise(found, seed=seed)
         if not results:
             raise RagCompressError("no question has evidence that can be removed")

@@ -15,7 +15,6 @@ from ragcompress.testing import FakeProxy
 from ragcompress_eval import attribution, cli, sufficiency
 from ragcompress_eval.attribution import Row
 from ragcompress_eval.data import Example, read
-from ragcompress_eval.fidelity import Watched
 from ragcompress_eval.journal import Journal
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -68,25 +67,31 @@ def test_without_gold_only_the_gold_documents_are_gone(example: Example) -> None
             assert [s.text for s in found.sentences] == texts
 
 
-def test_all_signals_are_summed_up() -> None:
-    watched = Watched(FakeProxy())
-    scorer = Scorer(proxy=watched, probe=fake_probe())
+def test_passages_are_read_once_and_alike(tmp_path: Path) -> None:
+    proxy, plain = FakeProxy(), FakeProxy()
     with Journal(None, settings={}) as journal:
-        results = sufficiency.summarise(sufficiency.run(EXAMPLES, scorer, watched, journal=journal), seed=0)
+        scorer = Scorer(proxy=proxy, probe=fake_probe())
+        found = sufficiency.run(EXAMPLES, scorer, proxy, store=tmp_path, journal=journal)
+    results = sufficiency.summarise(found, seed=0)
     assert {r["removed"] for r in results} == set(sufficiency.REMOVED)
     assert {r["signal"] for r in results} == set(sufficiency.SIGNALS)
     assert all(0 <= r["auc"] <= 1 and r["whole"] == sorted(r["whole"]) for r in results)
+    assert len(proxy.prompts) == sum(len(e.segmentation.documents) for e in EXAMPLES)
+    example = next(e for e in EXAMPLES if len({e.segmentation.sentences[i].document for i in e.gold}) > 1)
+    parts = sufficiency.without_gold(example, "one")
+    assert parts is not None
+    slow = Scorer(proxy=plain, probe=fake_probe()).score(example.question, parts)
+    row = next(r for key, r in journal.rows.items() if key[0] == example.id)
+    assert row["signals"]["one"]["expected"] == pytest.approx(slow.values.sum())
 
 
-def test_without_evidence_there_is_nothing_to_measure(tmp_path: Path) -> None:
-    bare = [e for e in EXAMPLES if not e.gold] or [
-        Example("i", "d", "q?", ("a",), EXAMPLES[0].segmentation, ())
-    ]
-    watched = Watched(FakeProxy())
+def test_without_evidence_there_is_nothing_to_measure() -> None:
+    bare = [Example("i", "d", "q?", ("a",), EXAMPLES[0].segmentation, ())]
     with Journal(None, settings={}) as journal:
-        scorer = Scorer(proxy=watched, probe=fake_probe())
-        found = sufficiency.run(bare, scorer, watched, journal=journal)
-    assert sufficiency.summarise(found, seed=0) == [] and watched.read == []
+        found = sufficiency.run(
+            bare, Scorer(proxy=FakeProxy(), probe=fake_probe()), FakeProxy(), journal=journal
+        )
+    assert sufficiency.summarise(found, seed=0) == []
 
 
 def test_attribution_on_a_tiny_model(

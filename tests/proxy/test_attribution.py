@@ -107,6 +107,29 @@ def test_arc_jsd_is_leaving_one_sentence_out(
     assert (found.values <= math.log(2) * (len(ANSWER) + 1)).all()
 
 
+def test_attention_is_that_of_the_upper_layers_per_token(
+    proxy: OnnxProxy | TorchProxy, folder: Path, context: CompressedContext
+) -> None:
+    text = f"{HEAD}{TEXTS[None]}{TAIL} {ANSWER}"
+    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    with torch.inference_mode():
+        maps = [a[0].numpy() for a in model(torch.tensor([ids(text)]), output_attentions=True).attentions]
+    rows = range(len(text) - len(ANSWER) - 2, len(text) - 1)
+    expected = []
+    for sentence in (
+        "The bridge is of larch.",
+        "  Anna Lund built it.",
+        " It is red.",
+        "Ferries leave at noon.",
+    ):
+        start = text.index(sentence)
+        place = range(start, start + len(sentence))
+        looked = [maps[layer][:, row, t].mean() for layer in (2, 3) for row in rows for t in place]
+        expected.append(float(np.mean(looked)))
+    found = support(context, ANSWER, proxy=proxy, method="attention")
+    assert found.values == pytest.approx(expected, rel=1e-4)
+
+
 def test_of_one_sentence_nothing_is_left(proxy: OnnxProxy | TorchProxy, folder: Path) -> None:
     alone = Compressor(Lead(), counter=len)(QUESTION, DOCUMENTS[1:], budget=Budget(ratio=1.0))
     pair = [expectations(folder, f"{HEAD}{text}{TAIL} {ANSWER}") for text in (DOCUMENTS[1].text, "")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from ragcompress import Budget, Compressor, Document, InputError, Support, support
+from ragcompress import Budget, Compressor, Document, InputError, Scores, Support, support
 from ragcompress.context import CompressedContext
 from ragcompress.scorers.lead import Scorer as Lead
 from ragcompress.testing import FakeProxy
@@ -82,3 +82,17 @@ def test_a_compressor_tells_its_proxy() -> None:
 def test_wrong_usage(invoke: Callable[..., Result], tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "a.txt").write_text("Anna built it.", encoding="utf-8")
     assert invoke("support", QUESTION, tmp_path / "a.txt", *arguments).exit_code == 2
+
+
+def test_sufficiency_is_the_best_kept_probability() -> None:
+    made = context()
+    assert made.sufficiency is None and made.to_dict()["sufficiency"] is None, "ranks are no probabilities"
+    compressor = Compressor(Lead(), counter=len)
+    scores = Scores(np.array([0.2, 0.7, 0.1, 0.4]), "probable", calibrated=True)
+    whole = compressor(QUESTION, DOCUMENTS, budget=Budget(ratio=1.0), scores=scores)
+    assert whole.sufficiency == whole.to_dict()["sufficiency"] == 0.7
+    longest = Budget(max_tokens=len(DOCUMENTS[1].text.partition(".")[0]) + 1)
+    short = compressor(QUESTION, DOCUMENTS, budget=longest, scores=scores)
+    assert short.sufficiency == max(scores.values[i] for i in short.selection.kept)
+    passed = compressor(QUESTION, DOCUMENTS, budget=Budget(ratio=0.5), timeout=1e-9, on_error="passthrough")
+    assert passed.sufficiency is None
