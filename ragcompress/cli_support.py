@@ -46,7 +46,7 @@ def support(
     answer: Annotated[str, typer.Option("--answer", metavar="TEXT", help="What the reader said.")],
     method: Annotated[
         MethodName,
-        typer.Option(help="Read the sentences one less at a time, or the attention once (faster, worse)."),
+        typer.Option(help="Read the sentences one less at a time, or the attention once (faster)."),
     ] = MethodName.arc_jsd,
     budget: BudgetTokens = None,
     ratio: Ratio = None,
