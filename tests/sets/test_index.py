@@ -23,6 +23,7 @@ from ragcompress.index.passages import assemble, cut
 from ragcompress.places import Places
 from ragcompress.scorers import make
 from ragcompress.scorers.bm25 import terms
+from ragcompress.writing import lock
 
 ROOT = Path(__file__).parents[2]
 
@@ -210,6 +211,11 @@ def test_settings_of_an_index_hold(docs: Path, tmp_path: Path, embedder: WordVec
         build_index(docs, docs, embedder=embedder)
     with pytest.raises(DataError, match="no index"):
         Index(tmp_path, embedder=embedder)
+    with (path / "lock").open("ab") as held:
+        lock(held, "free")
+        with pytest.raises(DataError, match="another build"):
+            built(docs, path, embedder)
+        assert len(Index(path, embedder=embedder)) > 30
     assert len(built(docs, path, embedder).version) == 2
 
 
