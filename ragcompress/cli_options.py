@@ -38,6 +38,9 @@ class Engine(StrEnum):
     ray = "ray"
 
 
+SCORERS = tuple(scorers.available())
+
+
 def _one_of(value: str | None, known: tuple[str, ...]) -> str | None:
     if value is not None and value not in known:
         raise typer.BadParameter(f"{value!r} is none of: {', '.join(known)}")
@@ -45,11 +48,11 @@ def _one_of(value: str | None, known: tuple[str, ...]) -> str | None:
 
 
 def _check_scorer(value: str) -> str | None:
-    return _one_of(value, tuple(scorers.available()))
+    return _one_of(value, SCORERS)
 
 
 def _check_compare(value: str | None) -> str | None:
-    return _one_of(value, tuple(scorers.available()))
+    return _one_of(value, SCORERS)
 
 
 def _check_order(value: str) -> str | None:
@@ -101,7 +104,7 @@ ScorerName = Annotated[
         "--scorer",
         metavar="NAME",
         callback=_check_scorer,
-        help=f"What ranks the sentences: {', '.join(scorers.available())}.",
+        help=f"What ranks the sentences: {', '.join(SCORERS)}.",
     ),
 ]
 ProxyName = Annotated[

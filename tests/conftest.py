@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from ragcompress import models
 from ragcompress.cli import app
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
+_COUNT = itertools.count()
 _REAL_CACHE = models.cache_folder()
 
 
@@ -25,7 +27,8 @@ def _own_home(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A home that is empty; marked tests keep the real model cache, so that the model is fetched once."""
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.getbasetemp() / f"home-{next(_COUNT)}"  # mktemp lists all its folders each time
+    home.mkdir()
     marked = request.node.get_closest_marker("model") is not None
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RAGCOMPRESS_CACHE", str(_REAL_CACHE if marked else home / "cache"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,11 +82,17 @@ def files(package: str) -> dict[str, Path]:
     return {".".join(n[:-1] if n[-1] == "__init__" else n): p for p, n in names.items()}
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All of the syntax tree of a file, read once for the many rules."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imported(package: str, module: str, path: Path) -> Iterator[str]:
     """Absolute dotted names of all imports of a file, wherever they stand in it."""
     here = [package, *filter(None, module.split("."))]
     base = here if path.name == "__init__.py" else here[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -155,7 +162,7 @@ def test_adapters_use_public_names_only(module: str) -> None:
 
 @pytest.mark.parametrize(("package", "module", "path"), EVERYTHING)
 def test_no_print_no_pickle_no_remote_code(package: str, module: str, path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             assert not (isinstance(node.func, ast.Name) and node.func.id in ("print", "eval", "exec")), (
                 node.lineno

