@@ -64,6 +64,12 @@ def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
     return _json(text) or _first_wins([*_markdown(text), *_html(text)])
 
 
+def title(text: str) -> str | None:
+    """Text, as written, of the level-1 heading that Markdown begins with; None: it begins otherwise."""
+    heading = _parser().parse(text.lstrip().partition("\n")[0])
+    return (heading[1].content or None) if heading and heading[0].tag == "h1" else None
+
+
 def _first_wins(found: list[Block]) -> Iterator[Block]:
     done = 0
     for block in sorted(found):

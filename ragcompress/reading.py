@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from . import loaders
+from . import blocks, loaders
 from .data import Document
 from .errors import DataError, MissingExtra, RagCompressError, UnreadableFile
 from .loaders.contents import gunzip
@@ -99,7 +99,9 @@ def read_file(
     loaded = loaders.load(data, suffix, name, max_file_size)
     for line in loaded.notes:
         note(line)
-    document = Document(loaded.text, loaded.title, name, {"source": name}, loaded.syntax, loaded.places)
+    # The heading is a sentence of the text as well: offsets are offsets into the file.
+    title = loaded.title or (blocks.title(loaded.text) if loaded.syntax == "markdown" else None)
+    document = Document(loaded.text, title, name, {"source": name}, loaded.syntax, loaded.places)
     return [document]
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .data import Document, Piece, Segmentation
+from .data import Piece, Segmentation
 from .errors import InputError, UnknownName
 from .places import Place
 
@@ -45,7 +45,8 @@ def render(
     Args:
         segmentation: the documents and all their sentences.
         sequence: indices of different sentences.
-        format: ``text`` (a run of a document with a title starts with a line holding the title), ``md``
+        format: ``text`` (a run of a document with a title starts with a line holding the title, unless its
+            first sentence is the heading that says the same), ``md``
             (every run starts with ``### [n] title``, n counting documents from 1; without a title its
             ``metadata["source"]``, or nothing, stands there) or ``plain`` (no titles). In ``md``, of
             documents that were read from files the header has the source in any case, and marks such as
@@ -67,7 +68,7 @@ def render(
         sentence = segmentation.sentences[index]
         new_run = previous is None or not _continues(segmentation, previous, index)
         if previous is None or new_run:
-            header = _header(segmentation.documents[sentence.document], sentence.document, format)
+            header = _header(segmentation, index, format)
             between = header if previous is None else "\n\n" + header
         else:
             between = _separator(segmentation, previous, index, mark_gaps)
@@ -139,15 +140,24 @@ def _strength(separator: str) -> int:
     return ("", " ", "\n", "\n\n").index(separator)
 
 
-def _header(document: Document, position: int, format: str) -> str:
+def _header(segmentation: Segmentation, index: int, format: str) -> str:
+    """What stands before a run that begins with this sentence."""
     if format == "plain":
         return ""
+    sentence = segmentation.sentences[index]
+    document = segmentation.documents[sentence.document]
     title = _one_line(document.title or "")
     if format == "text":
-        return title and title + "\n"
+        says_it = sentence.kind == "heading" and _bare(sentence.text) == _bare(title)
+        return "" if says_it or not title else title + "\n"
     source = _one_line(str(document.metadata.get("source") or ""))
     label = f"{title} ({source})" if title and source and document.places else title or source
-    return f"### [{position + 1}] {label}".rstrip() + "\n\n"
+    return f"### [{sentence.document + 1}] {label}".rstrip() + "\n\n"
+
+
+def _bare(heading: str) -> str:
+    """The words of a Markdown heading, without its marks."""
+    return _one_line(heading).strip("# ")
 
 
 def _one_line(text: str) -> str:

@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-# Before anything imports the hub's client, which reads it once.
+# Before anything imports the hub's client or Haystack, which read them once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
+import hypothesis
 import pytest
 import tokenizers
 from typer.testing import CliRunner, Result
@@ -17,6 +19,9 @@ from typer.testing import CliRunner, Result
 from ragcompress import models
 from ragcompress.cli import app
 from ragcompress.proxy.loading import DEFAULT_PROXY
+
+hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same every time")
 
 _COUNT = itertools.count()
 _REAL_CACHE = models.cache_folder()

@@ -111,7 +111,7 @@ def test_the_passage_is_found_and_offsets_lead_into_its_file(
     assert (report.version, report.n_new, report.n_files) == ("v1", 31, 31)
     index = Index(tmp_path / "idx", embedder=embedder)
     assert len(index) == report.n_passages
-    hits = index.search("Who is the mayor of town17?", top_k=5)
+    hits = index.search("Town 17: who is the mayor of town17?", top_k=5)
     assert hits[0].passage.document.source == str(docs / "17.md")
     assert (hits[0].bm25_rank, hits[0].vector_rank) == (1, 1)
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)

@@ -138,6 +138,14 @@ def test_titles_head_every_run() -> None:
     assert render(segmentation, range(4), format="md").text == markdown
 
 
+def test_a_heading_that_is_the_title_needs_none_above_it() -> None:
+    segmentation = segment([Document("# The light\n\nIt burns. It is old.", "The light", syntax="markdown")])
+    assert render(segmentation, (0, 2)).text == "# The light\n\nIt is old."
+    assert render(segmentation, (1,)).text == "The light\nIt burns."
+    other = segment([Document("# The light\n\nIt burns.", "Keepers", syntax="markdown")])
+    assert render(other, (0,)).text == "Keepers\n# The light"
+
+
 def test_markdown_names_the_source_of_untitled_documents() -> None:
     documents = [Document("A.", metadata={"source": "dir/a.txt"}), Document("B.", metadata={"source": None})]
     assert render(segment(documents), (0, 1), format="md").text == "### [1] dir/a.txt\n\nA.\n\n### [2]\n\nB."
