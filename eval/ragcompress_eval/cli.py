@@ -20,6 +20,7 @@ from .citations import citations_command
 from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
+from .lookback import lookback_command
 from .progress import counted
 from .provenance import provenance, session
 from .report_cli import report_command
@@ -110,6 +111,7 @@ app.command("batch")(batch_command)
 app.command("citations")(citations_command)
 app.command("attribution")(attribution_command)
 app.command("sufficiency")(sufficiency_command)
+app.command("lookback")(lookback_command)
 app.add_typer(tasks_app, name="tasks")
 
 
