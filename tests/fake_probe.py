@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompting import Template
 from ragcompress.scorers import _icr, sentinel
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
+from ragcompress.scorers._heads import SECOND
+from ragcompress.scorers._second_look import SECOND_NAMES
 from ragcompress.testing import FakeProxy
 
 
-def fake_probe() -> ProbeWeights:
-    """Weights for the fake proxy, drawn at random: the contract holds whatever was learned."""
-    info, generator = FakeProxy().info, np.random.default_rng(0)
-    n_features, n_context = len(PER_HEAD) * 2 * info.n_layers * info.n_heads, len(NAMES)
+def _look(generator: np.random.Generator, n_features: int, n_context: int) -> dict[str, NDArray[np.float32]]:
     shapes = {
         "look.weight": (n_features,),
         "look.bias": (1,),
@@ -26,7 +26,20 @@ def fake_probe() -> ProbeWeights:
         "context.bias": (1,),
     }
     arrays = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-    arrays["context.scale"] = np.ones(n_context, dtype=np.float32)
+    return arrays | {"context.scale": np.ones(n_context, dtype=np.float32)}
+
+
+def fake_probe(*, second: bool = True) -> ProbeWeights:
+    """Weights for the fake proxy, drawn at random: the contract holds whatever was learned."""
+    info, generator = FakeProxy().info, np.random.default_rng(0)
+    per_row = len(PER_HEAD) * info.n_layers * info.n_heads
+    arrays = _look(generator, 2 * per_row, len(NAMES))
+    about: dict[str, object] = {}
+    if second:
+        again = _look(generator, 3 * per_row, len(SECOND_NAMES))
+        arrays |= {f"{SECOND}{name}": array for name, array in again.items()}
+        recipe = {"facts": 2, "fact_tokens": 64, "passages": 3, "at_least": 0.001}
+        about = {"second_look": recipe, "second_context_features": list(SECOND_NAMES)}
     card = {
         "format": FORMAT,
         "proxy": {"name": info.name, "fingerprint": info.fingerprint},
@@ -36,6 +49,7 @@ def fake_probe() -> ProbeWeights:
         "rows": ["last", "question"],
         "context_features": list(NAMES),
         "passage_tokens": 512,
+        **about,
     }
     return ProbeWeights(arrays, card)
 

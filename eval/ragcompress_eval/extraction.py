@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ragcompress import Attention, DataError
 from ragcompress.prompting import Passage, Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Progress, Proxy
-from ragcompress.scorers.passage_probe import probe_passages
+from ragcompress.scorers._second_look import Chosen, Recipe, choose, told
+from ragcompress.scorers.passage_probe import probe_again, probe_passages
 
 from .data import Example
 
@@ -65,11 +66,79 @@ def extract(
     return readings
 
 
+@dataclass(frozen=True, slots=True)
+class SecondReading:
+    """What was read again for one question.
+
+    Attributes:
+        first: the first reading.
+        probabilities: (N,) of its parts, from which was chosen.
+        chosen: facts and passages.
+        attentions: in the chosen passages, in order.
+    """
+
+    first: Reading
+    probabilities: NDArray[np.float64]
+    chosen: Chosen
+    attentions: tuple[Attention, ...]
+
+
+def extract_again(
+    readings: Sequence[Reading],
+    probabilities: Sequence[NDArray[np.float64]],
+    proxy: Proxy,
+    recipe: Recipe,
+    *,
+    n_layers: int,
+    store: Path | None = None,
+    advance: Advance = lambda done, total: None,
+) -> list[SecondReading]:
+    """Read passages again as the second look does; questions in which nothing is chosen are left out.
+
+    Args:
+        probabilities: (N,) of each reading's parts after the first look.
+        store: as for ``extract``; here a file per passage.
+    """
+    found = []
+    for done, (reading, own) in enumerate(zip(readings, probabilities, strict=True), 1):
+        chosen = choose(own, reading.passages, recipe)
+        attentions = chosen and _read_again(reading, chosen, proxy, n_layers, store)
+        if chosen and attentions:
+            found.append(SecondReading(reading, own, chosen, tuple(attentions)))
+        advance(done, len(readings))
+    return found
+
+
+def _read_again(
+    reading: Reading, chosen: Chosen, proxy: Proxy, n_layers: int, store: Path | None
+) -> list[Attention] | None:
+    example, passages = reading.example, [reading.passages[p] for p in chosen.passages]
+    tail = make_tail(proxy.tokenizer, Template(), example.question, told(example.segmentation, chosen))
+    parts = [FORMAT, proxy.info.fingerprint, n_layers, tail.ids]
+    keys = [hashlib.sha256(repr([*parts, p.prefix, p.spans]).encode()).hexdigest()[:32] for p in passages]
+    paths = [store and store / "again" / f"{key}.npz" for key in keys]
+    if all(path is not None and path.exists() for path in paths):
+        return [a for path, p in zip(paths, passages, strict=True) if path for a in _load(path, [p], proxy)]
+    attentions = probe_again(
+        proxy,
+        Template(),
+        example.question,
+        example.segmentation,
+        reading.passages,
+        chosen,
+        n_layers=n_layers,
+    )
+    for path, attention in zip(paths, attentions or (), strict=False):
+        if path is not None:
+            _save(path, [attention])
+    return attentions
+
+
 class Recalling:
     """A proxy that reads no prompt twice, nor those that ``extract`` has read.
 
     Attributes:
-        last: what it gave for the latest call.
+        last: what it gave for the latest first look.
     """
 
     def __init__(self, proxy: Proxy) -> None:
@@ -95,8 +164,10 @@ class Recalling:
         if new:
             read = self._proxy.probe([prompts[i] for i in new], n_layers=n_layers, progress=progress)
             self._known |= {keys[i]: a for i, a in zip(new, read, strict=True)}
-        self.last = [self._known[key] for key in keys]
-        return self.last
+        found = [self._known[key] for key in keys]
+        if all("facts" not in p.row_names for p in prompts):
+            self.last = found
+        return found
 
 
 def _place_free(prompt: Prompt) -> Prompt:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ragcompress import MissingExtra
 from ragcompress.scorers._context import context_features
 from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import context_probabilities, look_logits
+from ragcompress.scorers._heads import SECOND, Look, context_probabilities, first_look, look_logits
+from ragcompress.scorers._second_look import Recipe, second_context, was_read
 
-from .extraction import Reading
+from .extraction import Reading, SecondReading
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -31,11 +32,14 @@ class Settings:
         regularisation: C of the first stage's logistic regression on standardised features.
         hidden: width of each second-stage network.
         networks: how many of them, from different seeds, are averaged (their logits; one wide layer results).
+        outside: how many give the cross-fitted probabilities that the second look starts from.
         penalty: L2 penalty of the networks.
         untitled_every: of every so many training questions one is read again without its documents' titles,
             so that plain files, which have none, are scored as well; 0: none.
         folds: the networks see first-stage logits of questions that the first stage was not fitted to.
         seed: of folds and networks.
+        second_look: when the probe looks again, and at what; None: never.
+        second_questions: at most so many questions of each data set are read twice for it.
     """
 
     n_layers: int | None = None
@@ -43,10 +47,21 @@ class Settings:
     regularisation: float = 0.003
     hidden: int = 16
     networks: int = 8
+    outside: int = 2
     penalty: float = 10.0
     untitled_every: int = 7
     folds: int = 5
     seed: int = 0
+    second_look: Recipe | None = field(default_factory=Recipe)
+    second_questions: int = 250
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first look, fitted; probabilities (N,) of each reading are by weights that have not seen it."""
+
+    arrays: Arrays
+    probabilities: list[FloatArray]
 
 
 def part_labels(reading: Reading) -> BoolArray:
@@ -55,8 +70,8 @@ def part_labels(reading: Reading) -> BoolArray:
     return np.array([i in gold for p in reading.passages for i in p.sentences], dtype=np.bool_)
 
 
-def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
-    """Fit both stages.
+def fit(readings: Sequence[Reading], settings: Settings) -> First:
+    """Fit both stages of the first look.
 
     Args:
         readings: questions that have evidence; others teach that everything is noise, leave them out.
@@ -67,20 +82,70 @@ def fit(readings: Sequence[Reading], settings: Settings) -> Arrays:
     """
     features = [attention_features(r.attentions) for r in readings]
     labels = [part_labels(r) for r in readings]
-    arrays = _fit_look(np.concatenate(features), np.concatenate(labels), settings)
-    context: list[FloatArray] = [np.zeros((0, 0))] * len(readings)
-    for fold in _folds(readings, settings):
-        inside = sorted(set(range(len(readings))) - set(fold))
+
+    def context(index: int, logits: FloatArray) -> FloatArray:
+        r = readings[index]
+        return context_features(logits, r.passages, r.example.segmentation, r.example.question)
+
+    return First(*_two_stages(features, labels, labels, context, _folds(readings, settings), settings))
+
+
+def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:
+    """Fit both stages of the second look; arguments and errors as for ``fit``."""
+    features = [attention_features(r.attentions) for r in readings]
+    labels = [part_labels(r.first) for r in readings]
+    read = [own[was_read(r.first.passages, r.chosen)] for own, r in zip(labels, readings, strict=True)]
+
+    def context(index: int, logits: FloatArray) -> FloatArray:
+        r = readings[index]
+        example, passages = r.first.example, r.first.passages
+        return second_context(
+            logits, r.probabilities, r.chosen, passages, example.segmentation, example.question
+        )
+
+    folds = _folds([r.first for r in readings], settings)
+    arrays, _ = _two_stages(features, read, labels, context, folds, replace(settings, outside=0))
+    return {f"{SECOND}{name}": array for name, array in arrays.items()}
+
+
+def _two_stages(
+    features: Sequence[NDArray[np.float32]],
+    read: Sequence[BoolArray],
+    labels: Sequence[BoolArray],
+    context: Callable[[int, FloatArray], FloatArray],
+    folds: Sequence[Sequence[int]],
+    settings: Settings,
+) -> tuple[Arrays, list[FloatArray]]:
+    """Fit the regression to ``features`` and labels ``read``, the networks to its cross-fitted logits.
+
+    Returns:
+        The arrays, and probabilities of each question by weights that have not seen it; the networks that
+        give these are few (``settings.outside``), and with 0 there are none.
+    """
+    arrays = _fit_look(np.concatenate(features), np.concatenate(read), settings)
+    around: list[FloatArray] = [np.zeros((0, 0))] * len(features)
+    for fold in folds:
+        inside = _others(fold, len(features))
         look = _fit_look(
-            np.concatenate([features[i] for i in inside]),
-            np.concatenate([labels[i] for i in inside]),
-            settings,
+            np.concatenate([features[i] for i in inside]), np.concatenate([read[i] for i in inside]), settings
         )
         for i in fold:
-            r = readings[i]
-            logits = look_logits(look, features[i])
-            context[i] = context_features(logits, r.passages, r.example.segmentation, r.example.question)
-    return arrays | _fit_context(np.concatenate(context), np.concatenate(labels), settings)
+            around[i] = context(i, look_logits(look, features[i]))
+    unseen: list[FloatArray] = [np.zeros(0)] * len(features)
+    for fold in folds if settings.outside else ():
+        inside = _others(fold, len(features))
+        network = _fit_context(
+            np.concatenate([around[i] for i in inside]),
+            np.concatenate([labels[i] for i in inside]),
+            replace(settings, networks=settings.outside),
+        )
+        for i in fold:
+            unseen[i] = context_probabilities(network, around[i])
+    return arrays | _fit_context(np.concatenate(around), np.concatenate(labels), settings), unseen
+
+
+def _others(fold: Sequence[int], n: int) -> list[int]:
+    return sorted(set(range(n)) - set(fold))
 
 
 def _folds(readings: Sequence[Reading], settings: Settings) -> list[list[int]]:
@@ -94,14 +159,12 @@ def _folds(readings: Sequence[Reading], settings: Settings) -> list[list[int]]:
     return folds
 
 
-def predict(readings: Sequence[Reading], arrays: Arrays) -> list[tuple[FloatArray, FloatArray]]:
-    """First-stage logits and final probabilities (N,) of each reading's parts."""
-    result = []
-    for r in readings:
-        logits = look_logits(arrays, attention_features(r.attentions))
-        around = context_features(logits, r.passages, r.example.segmentation, r.example.question)
-        result.append((logits, context_probabilities(arrays, around)))
-    return result
+def first_looks(readings: Sequence[Reading], arrays: Arrays) -> list[Look]:
+    """What the first look comes to for each reading."""
+    return [
+        first_look(arrays, r.attentions, r.passages, r.example.segmentation, r.example.question)
+        for r in readings
+    ]
 
 
 def _fit_look(features: NDArray[np.float32], labels: BoolArray, settings: Settings) -> Arrays:

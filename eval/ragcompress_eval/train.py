@@ -16,9 +16,11 @@ from ragcompress.prompting import Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
+from ragcompress.scorers._heads import SECOND, look_logits
+from ragcompress.scorers._second_look import SECOND_NAMES, second_look, was_read
 
 from . import data, fitting, train_joint
-from .extraction import Reading, extract
+from .extraction import Reading, extract, extract_again
 from .metrics import auc
 from .provenance import versions
 
@@ -78,17 +80,53 @@ def run(
     if not train:
         raise InputError("no question of the training files has evidence: there is nothing to learn from")
     progress("fitting", 0, 1)
-    arrays = fitting.fit(train, settings)
+    first = fitting.fit(train, settings)
     progress("fitting", 1, 1)
+    arrays = first.arrays | _second(train, first, model, settings, store, progress)
     unseen = _readings(
         _evidenced(held_out), model, settings, store, partial(progress, "reading dev questions")
     )
-    card = _card(model, settings)
+    card = _card(model, settings, second=f"{SECOND}look.weight" in arrays)
     card["trained_on"] = [_source(f) for f in sources]
-    card["dev"] = _dev_metrics(unseen, arrays)
+    card["dev"] = _dev_metrics(unseen, arrays, model, settings, store)
     card["made_with"] = versions()
     ProbeWeights(arrays, card).save(output)
     return card
+
+
+def _second(
+    train: Sequence[Reading],
+    first: fitting.First,
+    proxy: Proxy,
+    settings: fitting.Settings,
+    store: Path | None,
+    progress: Progress,
+) -> fitting.Arrays:
+    """Weights of the second look, from the first questions of each data set."""
+    if settings.second_look is None:
+        return {}
+    seen: dict[str, dict[str, None]] = {}
+    chosen = []
+    for index, reading in enumerate(train):
+        ids = seen.setdefault(reading.example.dataset, {})
+        if reading.example.id in ids or len(ids) < settings.second_questions:
+            ids[reading.example.id] = None
+            chosen.append(index)
+    again = extract_again(
+        [train[i] for i in chosen],
+        [first.probabilities[i] for i in chosen],
+        proxy,
+        settings.second_look,
+        n_layers=settings.n_layers or proxy.info.n_layers,
+        store=store,
+        advance=partial(progress, "reading again"),
+    )
+    if not any(fitting.part_labels(r.first)[was_read(r.first.passages, r.chosen)].any() for r in again):
+        return {}
+    progress("fitting the second look", 0, 1)
+    arrays = fitting.fit_second(again, settings)
+    progress("fitting the second look", 1, 1)
+    return arrays
 
 
 def _evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
@@ -129,8 +167,10 @@ def _read(name: str) -> data.DataFile:
     return data.read([Path(name)])[0]
 
 
-def _card(proxy: Proxy, settings: fitting.Settings) -> dict[str, Any]:
+def _card(proxy: Proxy, settings: fitting.Settings, *, second: bool) -> dict[str, Any]:
     fitted = asdict(settings)
+    recipe = fitted.pop("second_look")
+    about = {"second_look": recipe, "second_context_features": list(SECOND_NAMES)} if second else {}
     return {
         "format": FORMAT,
         "proxy": {"name": proxy.info.name, "fingerprint": proxy.info.fingerprint},
@@ -143,6 +183,7 @@ def _card(proxy: Proxy, settings: fitting.Settings) -> dict[str, Any]:
         "passage_tokens": fitted.pop("passage_tokens"),
         "backend": proxy.info.backend,
         "precision": proxy.info.precision,
+        **about,
         "settings": fitted,
     }
 
@@ -151,20 +192,44 @@ def _source(file: data.DataFile) -> dict[str, Any]:
     return {"file": file.name, "sha256": file.sha256, "questions": len(_evidenced([file]))}
 
 
-def _dev_metrics(readings: Sequence[Reading], arrays: fitting.Arrays) -> dict[str, Any]:
-    """Pooled AUC per data set, after the first stage and after both."""
+def _dev_metrics(
+    readings: Sequence[Reading],
+    arrays: fitting.Arrays,
+    proxy: Proxy,
+    settings: fitting.Settings,
+    store: Path | None,
+) -> dict[str, Any]:
+    """Pooled AUC per data set, after the first stage, after the first look and in the end."""
+    looks = fitting.first_looks(readings, arrays)
+    logits = [look_logits(arrays, look.features) for look in looks]
+    final = {id(r): look.probabilities for r, look in zip(readings, looks, strict=True)}
+    if f"{SECOND}look.weight" in arrays and settings.second_look:
+        first = [look.probabilities for look in looks]
+        n_layers = settings.n_layers or proxy.info.n_layers
+        look_of = {id(r): look for r, look in zip(readings, looks, strict=True)}
+        for r in extract_again(readings, first, proxy, settings.second_look, n_layers=n_layers, store=store):
+            example, passages = r.first.example, r.first.passages
+            look = second_look(
+                arrays,
+                r.attentions,
+                look_of[id(r.first)],
+                r.chosen,
+                passages,
+                example.segmentation,
+                example.question,
+            )
+            final[id(r.first)] = look.probabilities
     groups: dict[str, list[int]] = {}
-    for index, r in enumerate(readings):
-        groups.setdefault(r.example.dataset, []).append(index)
-    predicted = fitting.predict(readings, arrays)
+    for index, reading in enumerate(readings):
+        groups.setdefault(reading.example.dataset, []).append(index)
     result = {}
     for dataset, members in groups.items():
         gold = np.concatenate([fitting.part_labels(readings[i]) for i in members])
-        first = np.concatenate([predicted[i][0] for i in members])
-        both = np.concatenate([predicted[i][1] for i in members])
-        result[dataset] = {
-            "questions": len(members),
-            "auc_first_stage": round(auc(first, gold), 4),
-            "auc": round(auc(both, gold), 4),
+        stages = {
+            "auc_first_stage": [logits[i] for i in members],
+            "auc_first_look": [looks[i].probabilities for i in members],
+            "auc": [final[id(readings[i])] for i in members],
         }
+        aucs = {name: round(auc(np.concatenate(v), gold), 4) for name, v in stages.items()}
+        result[dataset] = {"questions": len(members), **aucs}
     return result

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..data import FloatArray
-from ._context import NAMES
 from ._features import PER_HEAD
-from ._heads import Arrays, context_probabilities, look_logits
+from ._heads import Arrays, Look, context_probabilities, look_logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +18,10 @@ class Attribution:
     """How the two stages of the probe came to a sentence's probability.
 
     The first stage is linear, so its part is exact: each feature's weight times what the sentence's value is
-    above the mean over all sentences of the question, summed up per head. The contributions add up to
-    ``logit - mean_logit``. What a head contributes in the probe is no proof of what it does in the model:
-    heads are correlated, and weight is shared among those that say the same.
+    above the mean over the sentences that were read with it, summed up per head. Where a passage was read
+    twice, it is the second reading that is told. The contributions add up to ``logit - mean_logit``. What a
+    head contributes in the probe is no proof of what it does in the model: heads are correlated, and weight
+    is shared among those that say the same.
 
     The second stage is a small network and not additive. Its part is told by leaving out: how much the final
     logit falls when one context feature is set to its mean over the question's sentences. These changes do
@@ -76,41 +75,37 @@ class Attribution:
 
 
 def attribute(
-    arrays: Arrays,
-    features: NDArray[np.float32],
-    context: FloatArray,
-    part: int,
-    sentence: int,
-    shape: tuple[tuple[str, ...], int, int],
+    arrays: Arrays, read: Look, last: Look, part: int, sentence: int, heads: tuple[int, int]
 ) -> Attribution:
     """Take one part's probability apart.
 
     Args:
         arrays: the probe's.
-        features: (N, F) attention features of all parts.
-        context: (N, K) context features of all parts.
+        read: the last look that read the part.
+        last: the look that decided.
         part, sentence: which one, as part and as sentence.
-        shape: names of the rows, and numbers of layers and heads.
+        heads: numbers of layers and heads.
     """
-    rows, n_layers, n_heads = shape
-    exact = features.astype(np.float64)
-    above = (exact[part] - exact.mean(0)) * arrays["look.weight"]
-    split = above.reshape(len(PER_HEAD), len(rows), n_layers, n_heads)
-    logits = look_logits(arrays, features)
-    without = np.repeat(context[part : part + 1], len(NAMES) + 1, axis=0)
-    np.fill_diagonal(without, context.mean(0))
-    probabilities = context_probabilities(arrays, without)
+    own = int(read.read[:part].sum())
+    exact = read.features.astype(np.float64)
+    above = (exact[own] - exact.mean(0)) * arrays[f"{read.stage}look.weight"]
+    split = above.reshape(len(PER_HEAD), len(read.rows), *heads)
+    logits = look_logits(arrays, read.features, read.stage)
+    without = np.repeat(last.context[part : part + 1], len(last.names) + 1, axis=0)
+    np.fill_diagonal(without, last.context.mean(0))
+    probabilities = context_probabilities(arrays, without, last.stage)
     final = np.log(probabilities) - np.log1p(-probabilities)
     return Attribution(
         sentence=sentence,
         probability=float(probabilities[-1]),
         final_logit=float(final[-1]),
-        logit=float(logits[part]),
+        logit=float(logits[own]),
         mean_logit=float(logits.mean()),
-        rows=rows,
+        rows=read.rows,
         heads=split.sum(0),
         kinds={kind: float(split[k].sum()) for k, kind in enumerate(PER_HEAD)},
         context={
-            name: (float(context[part, k]), float(final[-1] - final[k])) for k, name in enumerate(NAMES)
+            name: (float(last.context[part, k]), float(final[-1] - final[k]))
+            for k, name in enumerate(last.names)
         },
     )

@@ -1,45 +1,77 @@
-"""The probe's head: from features to probabilities, in two stages.
+"""The probe's head: from features to probabilities. A look at the passages has two stages.
 
 ``look``: a logistic regression on the attention features. ``context``: a small network (one hidden layer,
-tanh) on the first stage's logits and what surrounds each sentence (``_context``).
+tanh) on the first stage's logits and what surrounds each sentence (``_context``). A probe may have a second
+look (``_second_look``), with numbers of its own, whose names begin with ``second.``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Segmentation
+from ..data import Attention, FloatArray, Segmentation
 from ..prompting import Passage
-from ._context import context_features
+from ._context import NAMES, context_features
+from ._features import attention_features
 
 Arrays = Mapping[str, NDArray[np.float32]]
+SECOND = "second."
 
 
-def look_logits(arrays: Arrays, features: NDArray[np.float32]) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a question's N parts of passages came to.
+
+    Attributes:
+        stage: what the names of the arrays begin with: nothing, or ``SECOND``.
+        rows: names of the rows that were read.
+        features: float32 (M, F), attention features of the parts that were read.
+        read: (N,) which parts were.
+        context: (N, K) features of the network.
+        names: their K names.
+        probabilities: (N,) that the question needs a part.
+    """
+
+    stage: str
+    rows: tuple[str, ...]
+    features: NDArray[np.float32]
+    read: NDArray[np.bool_]
+    context: FloatArray
+    names: tuple[str, ...]
+    probabilities: FloatArray
+
+
+def look_logits(arrays: Arrays, features: NDArray[np.float32], stage: str = "") -> FloatArray:
     """First stage: logits (N,) from attention features (N, F)."""
-    return features.astype(np.float64) @ arrays["look.weight"] + float(arrays["look.bias"][0])
+    return features.astype(np.float64) @ arrays[f"{stage}look.weight"] + float(arrays[f"{stage}look.bias"][0])
 
 
-def context_probabilities(arrays: Arrays, features: NDArray[np.float64]) -> NDArray[np.float64]:
+def context_probabilities(arrays: Arrays, features: FloatArray, stage: str = "") -> FloatArray:
     """Second stage: probabilities (N,) from context features (N, K)."""
-    x = (features - arrays["context.mean"]) / arrays["context.scale"]
-    hidden = np.tanh(x @ arrays["context.hidden_weight"] + arrays["context.hidden_bias"])
-    logits = hidden @ arrays["context.weight"] + float(arrays["context.bias"][0])
+
+    def part(name: str) -> NDArray[np.float32]:
+        return arrays[f"{stage}context.{name}"]
+
+    hidden = np.tanh((features - part("mean")) / part("scale") @ part("hidden_weight") + part("hidden_bias"))
+    logits = hidden @ part("weight") + float(part("bias")[0])
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def apply_head(
+def first_look(
     arrays: Arrays,
-    features: NDArray[np.float32],
+    attentions: Sequence[Attention],
     passages: Sequence[Passage],
     segmentation: Segmentation,
     question: str,
-) -> NDArray[np.float64]:
-    """Probability (N,) of every part of every passage that the question needs it."""
-    if not len(features):
-        return np.zeros(0)
-    logits = look_logits(arrays, features)
-    return context_probabilities(arrays, context_features(logits, passages, segmentation, question))
+) -> Look:
+    """Both stages on the attention in all passages."""
+    features = attention_features(attentions)
+    logits = look_logits(arrays, features) if len(features) else np.zeros(0)
+    context = context_features(logits, passages, segmentation, question)
+    probabilities = context_probabilities(arrays, context) if len(features) else logits
+    rows = attentions[0].rows if attentions else ()
+    return Look("", rows, features, np.ones(len(features), dtype=np.bool_), context, NAMES, probabilities)

@@ -1,14 +1,16 @@
 """The default: a probe on the proxy's attention, one passage per prompt.
 
 After Sentinel (arXiv 2505.23277, section 3: a logistic regression over all heads of a frozen proxy), with
-four changes that were measured to help: one passage per prompt instead of all in one (linear cost, no
+five changes that were measured to help: one passage per prompt instead of all in one (linear cost, no
 position bias between passages, reusable keys and values), the rows of the question's tokens besides the last
-token's, logarithms of attention per layer and head instead of renormalised means, and how much the question
-looks at the passage as a whole (``_features``).
+token's, logarithms of attention per layer and head instead of renormalised means, how much the question
+looks at the passage as a whole (``_features``), and a second look at the passages in doubt with the best
+sentences told (``_second_look``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,9 +23,9 @@ from ..probes import ProbeWeights
 from ..prompting import Passage, Template, cut_passages, join, make_tail
 from ..proxy.base import Progress, Proxy
 from ._attribution import Attribution, attribute
-from ._context import NAMES, context_features
-from ._features import attention_features
-from ._heads import apply_head, context_probabilities, look_logits
+from ._context import NAMES
+from ._heads import Look, first_look
+from ._second_look import SECOND_NAMES, Chosen, Recipe, choose, second_look, told
 
 
 class Scorer:
@@ -47,20 +49,23 @@ class Scorer:
             probe = probes.load(Path(probe))
         self.proxy, self.probe, self.template = proxy, probe, Template()
         probe.check(proxy.info, self.template)
-        if (trained := probe.card.get("context_features")) != list(NAMES):
+        self._check_features("context_features", NAMES)
+        if "second_look" in probe.card:
+            self._check_features("second_context_features", SECOND_NAMES)
+
+    def _check_features(self, key: str, names: Sequence[str]) -> None:
+        if (trained := self.probe.card.get(key)) != list(names):
             raise ProbeMismatch(
-                f"the probe reads the context features {trained}, this version makes {list(NAMES)}; "
+                f"the probe reads the {key.replace('_', ' ')} {trained}, this version makes {list(names)}; "
                 "train it anew with: ragcompress train"
             )
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
-        """Score the sentences with one first look at every passage."""
-        passages, attentions = self._read(question, segmentation, progress)
-        features = attention_features(attentions)
-        parts = apply_head(self.probe.arrays, features, passages, segmentation, question)
+        """Score the sentences: a look at every passage, and a second one at those in doubt."""
+        passages, first, second = self._looks(question, segmentation, progress)
         values = np.zeros(len(segmentation.sentences))
         # A sentence that was too long for one prompt counts as its best part.
-        np.maximum.at(values, [i for p in passages for i in p.sentences], parts)
+        np.maximum.at(values, [i for p in passages for i in p.sentences], (second or first).probabilities)
         return Scores(values, self.name, calibrated=True, settings=self._settings())
 
     def attribute(
@@ -78,19 +83,18 @@ class Scorer:
         """
         if not 0 <= sentence < len(segmentation.sentences):
             raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
-        passages, attentions = self._read(question, segmentation, progress)
-        features, arrays = attention_features(attentions), self.probe.arrays
-        context = context_features(look_logits(arrays, features), passages, segmentation, question)
-        probabilities = context_probabilities(arrays, context)
+        passages, first, second = self._looks(question, segmentation, progress)
+        last = second or first
         parts = [k for k, i in enumerate(i for p in passages for i in p.sentences) if i == sentence]
-        best = max(parts, key=lambda k: probabilities[k])
-        shape = (attentions[0].rows, self.probe.n_layers, self.proxy.info.n_heads)
-        return attribute(arrays, features, context, best, sentence, shape)
+        best = max(parts, key=lambda k: last.probabilities[k])
+        heads = (self.probe.n_layers, self.proxy.info.n_heads)
+        return attribute(self.probe.arrays, last if last.read[best] else first, last, best, sentence, heads)
 
-    def _read(
+    def _looks(
         self, question: str, segmentation: Segmentation, progress: Progress | None
-    ) -> tuple[tuple[Passage, ...], list[Attention]]:
-        return probe_passages(
+    ) -> tuple[tuple[Passage, ...], Look, Look | None]:
+        """The passages, what the first look at them came to, and the second where there was one."""
+        passages, attentions = probe_passages(
             self.proxy,
             self.template,
             question,
@@ -99,6 +103,26 @@ class Scorer:
             passage_tokens=self.probe.passage_tokens,
             progress=progress,
         )
+        arrays = self.probe.arrays
+        first = first_look(arrays, attentions, passages, segmentation, question)
+        recipe = self.probe.card.get("second_look")
+        chosen = recipe and choose(first.probabilities, passages, Recipe(**recipe))
+        if not chosen:
+            return passages, first, None
+        done = len(passages)
+        again = probe_again(
+            self.proxy,
+            self.template,
+            question,
+            segmentation,
+            passages,
+            chosen,
+            n_layers=self.probe.n_layers,
+            progress=progress and (lambda n, total: progress(done + n, done + total)),
+        )
+        if again is None:
+            return passages, first, None
+        return passages, first, second_look(arrays, again, first, chosen, passages, segmentation, question)
 
     def _settings(self) -> dict[str, object]:
         info = self.proxy.info
@@ -138,3 +162,22 @@ def probe_passages(
         )
     prompts = [join(p, tail) for p in passages]
     return passages, proxy.probe(prompts, n_layers=n_layers, progress=progress)
+
+
+def probe_again(
+    proxy: Proxy,
+    template: Template,
+    question: str,
+    segmentation: Segmentation,
+    passages: Sequence[Passage],
+    chosen: Chosen,
+    *,
+    n_layers: int,
+    progress: Progress | None = None,
+) -> list[Attention] | None:
+    """Read the chosen passages with the facts told; None where one would be longer than the proxy reads."""
+    tail = make_tail(proxy.tokenizer, template, question, told(segmentation, chosen))
+    prompts = [join(passages[p], tail) for p in chosen.passages]
+    if max(map(len, prompts)) > proxy.info.max_tokens:
+        return None
+    return proxy.probe(prompts, n_layers=n_layers, progress=progress)

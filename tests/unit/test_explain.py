@@ -12,10 +12,12 @@ from fake_probe import fake_probe
 from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
+from ragcompress.prompting import Template
 from ragcompress.scorers._context import context_features
 from ragcompress.scorers._features import attention_features
 from ragcompress.scorers._heads import context_probabilities, look_logits
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers._second_look import SECOND_NAMES
+from ragcompress.scorers.passage_probe import Scorer, probe_passages
 from ragcompress.testing import FakeProxy
 
 QUESTION = "Who built the bridge at Oslo?"
@@ -29,14 +31,16 @@ PARTS = segment(
 
 @pytest.mark.parametrize("sentence", range(5))
 def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second(sentence: int) -> None:
-    probe = fake_probe()
+    probe = fake_probe(second=False)
     scorer = Scorer(proxy=FakeProxy(), probe=probe)
     found = scorer.attribute(QUESTION, PARTS, sentence)
     scores = scorer.score(QUESTION, PARTS).values
     assert found.probability == pytest.approx(scores[sentence], abs=1e-12)
     assert 1 / (1 + np.exp(-found.final_logit)) == pytest.approx(found.probability)
 
-    passages, attentions = scorer._read(QUESTION, PARTS, None)
+    passages, attentions = probe_passages(
+        scorer.proxy, Template(), QUESTION, PARTS, n_layers=probe.n_layers, passage_tokens=512
+    )
     features = attention_features(attentions)
     logits = look_logits(probe.arrays, features)
     assert found.logit == pytest.approx(logits[sentence])
@@ -56,6 +60,23 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
         p = context_probabilities(probe.arrays, changed[None])[0]
         assert value == context[sentence, k]
         assert change == pytest.approx(found.final_logit - np.log(p / (1 - p)), abs=1e-6)
+
+
+def test_of_a_passage_read_twice_the_second_reading_is_told() -> None:
+    probe = fake_probe()
+    scorer = Scorer(proxy=FakeProxy(), probe=probe)
+    scores = scorer.score(QUESTION, PARTS).values
+    passages, first, second = scorer._looks(QUESTION, PARTS, None)
+    assert second is not None and second.read.any()
+    for sentence in range(5):
+        found = scorer.attribute(QUESTION, PARTS, sentence)
+        assert found.probability == pytest.approx(scores[sentence], abs=1e-12)
+        assert list(found.context) == list(SECOND_NAMES)
+        look = second if second.read[sentence] else first
+        assert found.rows == look.rows
+        logits = look_logits(probe.arrays, look.features, look.stage)
+        assert found.heads.sum() == pytest.approx(found.logit - logits.mean(), abs=1e-4)
+    assert [i for p in passages for i in p.sentences] == [0, 1, 2, 3, 4]
 
 
 def test_the_strongest_heads_come_first_and_all_is_json() -> None:

@@ -14,9 +14,18 @@ from ragcompress import DataError, Document, InputError, ProbeMismatch, segment
 from ragcompress import given as from_sentences
 from ragcompress.data import Attention
 from ragcompress.probes import ProbeWeights, load
-from ragcompress.prompting import Passage
+from ragcompress.prompting import Passage, Template, cut_passages
 from ragcompress.scorers._context import NAMES, context_features
 from ragcompress.scorers._features import attention_features
+from ragcompress.scorers._second_look import (
+    SECOND_NAMES,
+    Chosen,
+    Recipe,
+    choose,
+    second_context,
+    told,
+    was_read,
+)
 from ragcompress.scorers.passage_probe import Scorer
 from ragcompress.testing import FakeProxy
 
@@ -112,6 +121,52 @@ def test_rare_words_shared_with_a_good_sentence_of_another_document_count() -> N
     sums = [third * 2 * weight, 0, first * 2 * weight, 0, 0, 0]  # "here" is shared within one document only
     assert column("shared_with_a_best") == column("shared_with_the_best") == [round(x, 4) for x in sums]
     assert column("rarest_shared_with_a_best") == [round(x / 2, 4) for x in sums]
+
+
+FIRST = np.array([0.9, 0.01, 0.6, 0.05, 0.3, 0.001])
+
+
+def test_the_second_look_is_told_the_best_and_reads_what_is_in_doubt() -> None:
+    recipe = Recipe(facts=2, fact_tokens=4, passages=3, at_least=0.02)
+    found = choose(FIRST, PASSAGES, recipe)
+    assert found == Chosen(facts=(2, 4), passages=(0, 1, 2)), "the first sentence has five tokens"
+    assert told(SENTENCES, found) == ["Bea Low: She lived in Rome.", "Nor here."]
+    assert was_read(PASSAGES, found).tolist() == [True] * 5 + [False]
+    assert choose(FIRST, PASSAGES, Recipe(passages=2)) == Chosen((0, 2), (0, 1))
+    assert choose(FIRST, PASSAGES, Recipe(at_least=0.7)) is None, "one passage alone is no reason to look"
+    assert choose(FIRST, PASSAGES, Recipe(fact_tokens=1)) is None
+    assert choose(np.zeros(0), (), Recipe()) is None
+
+
+def test_features_of_the_second_look_written_out() -> None:
+    chosen = Chosen((0, 2), (1, 2))
+    found = second_context(np.array([2.0, 1.0, -1.0]), FIRST, chosen, PASSAGES, SENTENCES, "Who?")
+    before = [log(p / (1 - p)) for p in FIRST]
+    combined = [-2, before[1] - 2, 2, 1, -1, before[5] - 2]
+    assert found[:, SECOND_NAMES.index("logit")] == pytest.approx(combined)
+    assert found[:, SECOND_NAMES.index("first_look")] == pytest.approx(before)
+    assert found[:, SECOND_NAMES.index("is_fact")].tolist() == [1, 0, 1, 0, 0, 0]
+    assert found[:, SECOND_NAMES.index("was_read")].tolist() == [0, 0, 1, 1, 1, 0]
+
+
+def test_a_second_look_equals_its_steps_and_none_is_taken_where_the_facts_find_no_room() -> None:
+    proxy, probe = FakeProxy(), fake_probe()
+    question, parts = "Where did the friend of Ada live?", SENTENCES
+    scores = Scorer(proxy=proxy, probe=probe).score(question, parts)
+    alone = Scorer(proxy=FakeProxy(), probe=fake_probe(second=False)).score(question, parts)
+    chosen = choose(
+        alone.values, cut_passages(proxy.tokenizer, Template(), parts, 512), Recipe(fact_tokens=64)
+    )
+    again = [p for p in proxy.prompts if "facts" in p.row_names]
+    assert chosen is not None and len(again) > 1
+    text = bytes(i for i in again[0].tail if i < 256).decode()
+    assert all(f" {fact}" in text for fact in told(parts, chosen))
+    assert text.index("Known:") < text.index(question)
+    assert not np.array_equal(scores.values, alone.values)
+    room = max(len(p) for p in proxy.prompts if "facts" not in p.row_names)
+    tight = Scorer(proxy=FakeProxy(max_tokens=max(room, 512 + 200)), probe=probe).score(question, parts)
+    longest = max(map(len, again))
+    assert np.array_equal(tight.values, alone.values) == (longest > max(room, 512 + 200))
 
 
 def test_scores_are_probabilities_and_a_long_sentence_has_its_best_parts() -> None:

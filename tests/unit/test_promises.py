@@ -100,7 +100,8 @@ def test_it_can_be_awaited_in_a_thread() -> None:
 
 def test_ties_go_to_the_earlier_sentence() -> None:
     same = [Document("Same words here.") for _ in range(5)]
-    context = Compressor(SCORER, counter=by_threes)("Which?", same, budget=Budget(ratio=0.5))
+    scorer = Scorer(proxy=PROXY, probe=fake_probe(second=False))  # a second look tells some of them apart
+    context = Compressor(scorer, counter=by_threes)("Which?", same, budget=Budget(ratio=0.5))
     kept = context.selection.kept
     assert kept == tuple(range(len(kept)))
 
@@ -133,6 +134,6 @@ def test_a_sentence_of_fifty_thousand_words_is_scored_whole_and_never_cut() -> N
         bytes(p.prefix[start:end])
         for p in PROXY.prompts[asked:]
         for index, (start, end) in zip(p.sentences, p.spans, strict=True)
-        if index == 0
+        if index == 0 and "facts" not in p.row_names
     )
     assert read.decode().count("w") == words
