@@ -26,4 +26,4 @@ def test_both_ways_are_measured_alike() -> None:
     plain, ours = results = summarise(found, seed=0)
     assert (plain["n"], plain["tokens"], plain["evidence_recall"], plain["answer_kept"]) == (2, 9, 1, 1)
     assert (ours["n"], ours["tokens"], ours["evidence_recall"], ours["answer_kept"]) == (2, 3, 0.5, 0)
-    assert "1/3.0" in str(table(results, 1).caption)
+    assert "ours: tokens to the reader ÷ 3.0; overhead" in str(table(results, 1).caption)
