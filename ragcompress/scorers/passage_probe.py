@@ -34,6 +34,7 @@ class Scorer:
     Args:
         proxy: the model that is probed.
         probe: weights, or a path to them; None: the shipped probe for this proxy.
+        second_look: whether passages in doubt are read again, where the probe was trained for it.
 
     Raises:
         ProbeMismatch: if the probe was trained on another proxy, template or features.
@@ -42,7 +43,9 @@ class Scorer:
     name: ClassVar[str] = "passage-probe"
     needs_proxy: ClassVar[bool] = True
 
-    def __init__(self, *, proxy: Proxy, probe: ProbeWeights | Path | str | None = None) -> None:
+    def __init__(
+        self, *, proxy: Proxy, probe: ProbeWeights | Path | str | None = None, second_look: bool = True
+    ) -> None:
         if probe is None:
             probe = probes.shipped_for(proxy.info)
         elif not isinstance(probe, ProbeWeights):
@@ -50,8 +53,10 @@ class Scorer:
         self.proxy, self.probe, self.template = proxy, probe, Template()
         probe.check(proxy.info, self.template)
         self._check_features("context_features", NAMES)
-        if "second_look" in probe.card:
+        self.second_look, self._recipe = second_look, None
+        if second_look and (recipe := probe.card.get("second_look")):
             self._check_features("second_context_features", SECOND_NAMES)
+            self._recipe = Recipe(**recipe)
 
     def _check_features(self, key: str, names: Sequence[str]) -> None:
         if (trained := self.probe.card.get(key)) != list(names):
@@ -105,8 +110,7 @@ class Scorer:
         )
         arrays = self.probe.arrays
         first = first_look(arrays, attentions, passages, segmentation, question)
-        recipe = self.probe.card.get("second_look")
-        chosen = recipe and choose(first.probabilities, passages, Recipe(**recipe))
+        chosen = self._recipe and choose(first.probabilities, passages, self._recipe)
         if not chosen:
             return passages, first, None
         done = len(passages)
@@ -133,6 +137,7 @@ class Scorer:
             "n_layers": self.probe.n_layers,
             "passage_tokens": self.probe.passage_tokens,
             "probe": self.probe.fingerprint(),
+            "second_look": self.second_look,
         }
 
 
