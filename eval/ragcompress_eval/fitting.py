@@ -39,6 +39,7 @@ class Settings:
         folds: the networks see first-stage logits of questions that the first stage was not fitted to.
         seed: of folds and networks.
         second_look: when the probe looks again, and at what; None: never.
+        second_penalty: L2 penalty of its networks, which see fewer questions.
         second_questions: at most so many questions of each data set are read twice for it.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     folds: int = 5
     seed: int = 0
     second_look: Recipe | None = field(default_factory=Recipe)
+    second_penalty: float = 30.0
     second_questions: int = 250
 
 
@@ -103,8 +105,9 @@ def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:
             logits, r.probabilities, r.chosen, passages, example.segmentation, example.question
         )
 
+    own = replace(settings, penalty=settings.second_penalty, outside=0)
     folds = _folds([r.first for r in readings], settings)
-    arrays, _ = _two_stages(features, read, labels, context, folds, replace(settings, outside=0))
+    arrays, _ = _two_stages(features, read, labels, context, folds, own)
     return {f"{SECOND}{name}": array for name, array in arrays.items()}
 
 
