@@ -30,6 +30,8 @@ from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with, padded
 
 _FLOAT = NDArray[np.float32]
+# Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
+_LONG = 2048
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "float32"
 
@@ -134,7 +136,7 @@ class OnnxProxy:
         past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
         for batch in batching.batches(prompts, self.batch_tokens):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
-            (hidden,) = session.run(["hidden"], self._fresh(rows, past))
+            (hidden,) = _run(session, ["hidden"], self._fresh(rows, past))
             if self.info.precision == "int8":
                 hidden = hidden @ rotation(self._shape.hidden).T
             for number, i in enumerate(batch):
@@ -183,7 +185,7 @@ class OnnxProxy:
     ) -> dict[str, _FLOAT]:
         """Keys and values (B, KV, P, D) of each layer, right-padded."""
         past = _past_names(n_layers)
-        outputs = session.run([name.removeprefix("past_") for name in past], self._fresh(prefixes, past))
+        outputs = _run(session, [name.removeprefix("past_") for name in past], self._fresh(prefixes, past))
         return dict(zip(past, outputs, strict=True))
 
     def _fresh(self, rows: Sequence[Prefix], past: Sequence[str]) -> dict[str, Any]:
@@ -219,8 +221,18 @@ class OnnxProxy:
             "row_weights": batching.row_weights(prompts[0]),
             "pool": batching.pool(prompts, longest + len(tail))[:, None],
         }
-        masses = session.run([f"mass_{layer}" for layer in range(n_layers)], feed)
+        masses = _run(session, [f"mass_{layer}" for layer in range(n_layers)], feed)
         return list(np.stack(masses).transpose(1, 3, 0, 2, 4))  # (L, B, H, R, S) -> (B, R, L, H, S)
+
+
+def _run(session: ort.InferenceSession, outputs: list[str], feed: dict[str, Any]) -> list[_FLOAT]:
+    """Run the graph; what a long prompt took is given back, where the arena would keep it for good."""
+    options = None
+    if feed["mask"].shape[-1] > _LONG:
+        options = ort.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    found: list[_FLOAT] = session.run(outputs, feed, options)
+    return found
 
 
 def _past_names(n_layers: int) -> list[str]:

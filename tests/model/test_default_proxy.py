@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -125,3 +127,23 @@ def test_calls_at_once_give_the_serial_result(compressor: Compressor) -> None:
 
     serial = [compressor(q, DOCUMENTS, budget=Budget(ratio=0.5)).text for q in questions]
     assert asyncio.run(together()) == serial * 4
+
+
+def test_memory_of_a_long_prompt_is_given_back(default_folder: models.ModelFolder) -> None:
+    script = """
+import os
+from ragcompress import load_proxy
+from ragcompress.prompting import Prompt
+
+def held():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+proxy = load_proxy(reuse_bytes=0)
+ids = proxy.tokenizer.encode(["The ferry leaves at noon. " * 600])[0][:3000]
+before = held()
+proxy.probe([Prompt(tuple(ids), (0,), ((0, 3000),), (0,), ((0, 1),), ("last",))], n_layers=2)
+print(held() - before)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 400e6, "the scores of one layer alone take 300 MB, and the arena doubles"
