@@ -146,15 +146,19 @@ class ForwardTorch:
                 found.last_hidden_state.cpu()  # a GPU has finished only when its result is here
 
 
-def whole(setting: Setting, *, backend: str, reuse: bool = False, precision: str | None = None) -> Whole:
+def whole(
+    setting: Setting, *, backend: str, reuse: bool = False, precision: str | None = None, **settings: Any
+) -> Whole:
     """Our own scorer on a backend.
 
     Args:
+        settings: of the scorer, where they are not its defaults.
         precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
     """
     proxy = _proxy(setting, backend, reuse=reuse, precision=precision)
-    compressor = Compressor(scorers.make(setting.scorer, proxy=lambda: proxy), counter=proxy.tokenizer)
+    scorer = scorers.make(setting.scorer, proxy=lambda: proxy, **settings)
+    compressor = Compressor(scorer, counter=proxy.tokenizer)
     other_question = setting.other_question if reuse else None
     return Whole(setting, compressor, _about(proxy), other_question=other_question)
 
@@ -168,6 +172,8 @@ def without_proxy(setting: Setting, *, scorer: str) -> Whole:
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
     "onnx": partial(whole, backend="onnx", precision="float32"),
     "onnx-reuse": partial(whole, backend="onnx", precision="float32", reuse=True),
+    "onnx-one-look": partial(whole, backend="onnx", precision="float32", second_look=False),
+    "onnx-one-look-reuse": partial(whole, backend="onnx", precision="float32", reuse=True, second_look=False),
     "forward-onnx": ForwardOnnx,
     "onnx-int8": partial(whole, backend="onnx", precision="int8"),
     "onnx-int8-reuse": partial(whole, backend="onnx", precision="int8", reuse=True),

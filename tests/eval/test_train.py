@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pytest import MonkeyPatch
 
 from ragcompress import InputError, segment
 from ragcompress.data import Document
+from ragcompress.scorers._second_look import Recipe
 from ragcompress.scorers.passage_probe import Scorer
 from ragcompress.testing import FakeProxy
 from ragcompress_eval import fitting, train
@@ -32,9 +34,29 @@ def test_a_trained_probe_ranks_the_evidence_and_loads_again(proxy: FakeProxy, tm
     assert json.loads((tmp_path / "p.json").read_text(encoding="utf-8")) == card
     assert card["n_layers"] == 2 and card["proxy"]["fingerprint"] == proxy.info.fingerprint
     assert all(result["auc"] > 0.8 for result in card["dev"].values())
+    assert card["second_look"] == asdict(Recipe()) and card["settings"]["second_questions"] == 250
     scorer = Scorer(proxy=proxy, probe=tmp_path / "p")
+    assert scorer.probe.arrays["second.look.weight"].shape == (3 * 3 * 2 * 2,), "kinds, rows, layers, heads"
     scores = scorer.score("Who built the bridge?", segment([Document("Ann built the bridge. It rained.")]))
     assert np.argmax(scores.values) == 0
+
+
+def test_without_a_second_look_there_are_no_weights_for_it(proxy: FakeProxy, tmp_path: Path) -> None:
+    once = replace(SETTINGS, second_look=None)
+    card = train.run([str(SAMPLE)], tmp_path / "p", proxy="fake", settings=once)
+    assert "second_look" not in card
+    assert not any(
+        name.startswith("second.") for name in Scorer(proxy=proxy, probe=tmp_path / "p").probe.arrays
+    )
+    assert all("facts" not in p.row_names for p in proxy.prompts)
+
+
+def test_the_second_look_is_fitted_to_so_many_questions_of_each_set(proxy: FakeProxy, tmp_path: Path) -> None:
+    few = replace(SETTINGS, second_questions=3, untitled_every=0)
+    train.run([str(SAMPLE)], tmp_path / "p", proxy="fake", settings=few)
+    asked = {p.tail[-60:] for p in proxy.prompts if "facts" in p.row_names}
+    sets = {json.loads(line)["dataset"] for line in SAMPLE.read_text(encoding="utf-8").splitlines()}
+    assert 0 < len(asked) <= 3 * len(sets)
 
 
 def test_an_interrupted_run_goes_on_with_what_it_has_read(proxy: FakeProxy, tmp_path: Path) -> None:
