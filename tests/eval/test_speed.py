@@ -66,7 +66,9 @@ def trivial(folder: Path, body: str) -> list[str]:
     return [sys.executable, str(path)]
 
 
-@pytest.mark.parametrize("name", [n for n in speed_contestants.CONTESTANTS if n != "minilm"])
+@pytest.mark.parametrize(
+    "name", [n for n in speed_contestants.CONTESTANTS if n != "minilm" and "one-look" not in n]
+)
 def test_every_contestant_runs_on_two_passages(name: str, setting: Setting) -> None:
     contestant = speed_contestants.CONTESTANTS[name](setting)
     contestant.prepare("When was the lamp lit?", PASSAGES)
@@ -85,14 +87,18 @@ def test_an_extra_that_is_not_installed_is_a_reason(
 
 @pytest.mark.model
 def test_the_default_proxy_with_its_own_probe(tmp_path: Path, default_folder: models.ModelFolder) -> None:
-    chosen = ("--contestant", "onnx", "--contestant", "forward-onnx", "--passages", "3", "--tokens", "100")
+    names = ["onnx", "onnx-one-look", "onnx-one-look-reuse", "forward-onnx"]
+    chosen = [
+        *(word for name in names for word in ("--contestant", name)),
+        "--passages",
+        "3",
+        "--tokens",
+        "100",
+    ]
     out = tmp_path / "speed.json"
     assert cli.main(["speed", *chosen, "--runs", "1", "--json", str(out)]) == 0
     results = json.loads(out.read_text(encoding="utf-8"))["results"]
-    assert [(r["contestant"], r["n"], r["skipped"]) for r in results] == [
-        ("onnx", 1, None),
-        ("forward-onnx", 1, None),
-    ]
+    assert [(r["contestant"], r["n"], r["skipped"]) for r in results] == [(name, 1, None) for name in names]
     assert all(abs(r["n_tokens"] - 300) < 60 for r in results)
 
 
