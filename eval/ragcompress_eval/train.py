@@ -17,7 +17,7 @@ from ragcompress.proxy.base import Proxy
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
 from ragcompress.scorers._heads import SECOND, look_logits
-from ragcompress.scorers._second_look import SECOND_NAMES, second_look, was_read
+from ragcompress.scorers._second_look import SECOND_NAMES, best_of, second_look, was_read
 
 from . import data, fitting, train_joint
 from .extraction import Reading, extract, extract_again
@@ -218,7 +218,7 @@ def _dev_metrics(
                 example.segmentation,
                 example.question,
             )
-            final[id(r.first)] = look.probabilities
+            final[id(r.first)] = best_of([look_of[id(r.first)], look])
     groups: dict[str, list[int]] = {}
     for index, reading in enumerate(readings):
         groups.setdefault(reading.example.dataset, []).append(index)

@@ -17,11 +17,11 @@ from ._heads import Arrays, Look, context_probabilities, look_logits
 class Attribution:
     """How the two stages of the probe came to a sentence's probability.
 
-    The first stage is linear, so its part is exact: each feature's weight times what the sentence's value is
-    above the mean over the sentences that were read with it, summed up per head. Where a passage was read
-    twice, it is the second reading that is told. The contributions add up to ``logit - mean_logit``. What a
-    head contributes in the probe is no proof of what it does in the model: heads are correlated, and weight
-    is shared among those that say the same.
+    The first stage is linear, so its part is exact: each feature's weight times what the sentence's value
+    is above the mean over the sentences that were read with it, summed up per head. Where a passage was
+    read twice, it is the reading that thought more of the sentence that is told. The contributions add up
+    to ``logit - mean_logit``. What a head contributes in the probe is no proof of what it does in the
+    model: heads are correlated, and weight is shared among those that say the same.
 
     The second stage is a small network and not additive. Its part is told by leaving out: how much the final
     logit falls when one context feature is set to its mean over the question's sentences. These changes do
@@ -81,8 +81,8 @@ def attribute(
 
     Args:
         arrays: the probe's.
-        read: the last look that read the part.
-        last: the look that decided.
+        read: the look whose reading of the part is told.
+        last: the look that decided; the same, or a second one that did not read the part.
         part, sentence: which one, as part and as sentence.
         heads: numbers of layers and heads.
     """

@@ -25,7 +25,7 @@ from ..proxy.base import Progress, Proxy
 from ._attribution import Attribution, attribute
 from ._context import NAMES
 from ._heads import Look, first_look
-from ._second_look import SECOND_NAMES, Chosen, Recipe, choose, second_look, told
+from ._second_look import SECOND_NAMES, Chosen, Recipe, best_of, choose, second_look, told
 
 
 class Scorer:
@@ -67,10 +67,10 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences: a look at every passage, and a second one at those in doubt."""
-        passages, first, second = self._looks(question, segmentation, progress)
+        passages, looks = self._looks(question, segmentation, progress)
         values = np.zeros(len(segmentation.sentences))
         # A sentence that was too long for one prompt counts as its best part.
-        np.maximum.at(values, [i for p in passages for i in p.sentences], (second or first).probabilities)
+        np.maximum.at(values, [i for p in passages for i in p.sentences], best_of(looks))
         return Scores(values, self.name, calibrated=True, settings=self._settings())
 
     def attribute(
@@ -88,17 +88,18 @@ class Scorer:
         """
         if not 0 <= sentence < len(segmentation.sentences):
             raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
-        passages, first, second = self._looks(question, segmentation, progress)
-        last = second or first
+        passages, looks = self._looks(question, segmentation, progress)
         parts = [k for k, i in enumerate(i for p in passages for i in p.sentences) if i == sentence]
-        best = max(parts, key=lambda k: last.probabilities[k])
+        best = max(parts, key=lambda k: best_of(looks)[k])
+        decided = max(looks, key=lambda look: look.probabilities[best])
+        read = decided if decided.read[best] else looks[0]
         heads = (self.probe.n_layers, self.proxy.info.n_heads)
-        return attribute(self.probe.arrays, last if last.read[best] else first, last, best, sentence, heads)
+        return attribute(self.probe.arrays, read, decided, best, sentence, heads)
 
     def _looks(
         self, question: str, segmentation: Segmentation, progress: Progress | None
-    ) -> tuple[tuple[Passage, ...], Look, Look | None]:
-        """The passages, what the first look at them came to, and the second where there was one."""
+    ) -> tuple[tuple[Passage, ...], list[Look]]:
+        """The passages, and what the first look at them came to, and the second where there was one."""
         passages, attentions = probe_passages(
             self.proxy,
             self.template,
@@ -112,7 +113,7 @@ class Scorer:
         first = first_look(arrays, attentions, passages, segmentation, question)
         chosen = self._recipe and choose(first.probabilities, passages, self._recipe)
         if not chosen:
-            return passages, first, None
+            return passages, [first]
         done = len(passages)
         again = probe_again(
             self.proxy,
@@ -125,8 +126,9 @@ class Scorer:
             progress=progress and (lambda n, total: progress(done + n, done + total)),
         )
         if again is None:
-            return passages, first, None
-        return passages, first, second_look(arrays, again, first, chosen, passages, segmentation, question)
+            return passages, [first]
+        second = second_look(arrays, again, first, chosen, passages, segmentation, question)
+        return passages, [first, second]
 
     def _settings(self) -> dict[str, object]:
         info = self.proxy.info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from ragcompress.prompting import Template
 from ragcompress.scorers._context import context_features
 from ragcompress.scorers._features import attention_features
 from ragcompress.scorers._heads import context_probabilities, look_logits
-from ragcompress.scorers._second_look import SECOND_NAMES
 from ragcompress.scorers.passage_probe import Scorer, probe_passages
 from ragcompress.testing import FakeProxy
 
@@ -62,17 +62,23 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
         assert change == pytest.approx(found.final_logit - np.log(p / (1 - p)), abs=1e-6)
 
 
-def test_of_a_passage_read_twice_the_second_reading_is_told() -> None:
+@pytest.mark.parametrize("up", [-3.0, 0.0, 3.0])
+def test_of_a_passage_read_twice_the_reading_is_told_that_thought_more_of_it(up: float) -> None:
     probe = fake_probe()
+    bias = probe.arrays["second.context.bias"] + np.float32(up)
+    probe = replace(probe, arrays={**probe.arrays, "second.context.bias": bias})
     scorer = Scorer(proxy=FakeProxy(), probe=probe)
     scores = scorer.score(QUESTION, PARTS).values
-    passages, first, second = scorer._looks(QUESTION, PARTS, None)
-    assert second is not None and second.read.any()
+    passages, (first, second) = scorer._looks(QUESTION, PARTS, None)
+    assert second.read.any()
     for sentence in range(5):
         found = scorer.attribute(QUESTION, PARTS, sentence)
+        both = first.probabilities[sentence], second.probabilities[sentence]
+        assert scores[sentence] == max(both)
         assert found.probability == pytest.approx(scores[sentence], abs=1e-12)
-        assert list(found.context) == list(SECOND_NAMES)
-        look = second if second.read[sentence] else first
+        decided = second if both[1] > both[0] else first
+        assert list(found.context) == list(decided.names)
+        look = decided if decided.read[sentence] else first
         assert found.rows == look.rows
         logits = look_logits(probe.arrays, look.features, look.stage)
         assert found.heads.sum() == pytest.approx(found.logit - logits.mean(), abs=1e-4)
