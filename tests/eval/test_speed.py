@@ -74,7 +74,9 @@ def test_every_contestant_runs_on_two_passages(name: str, setting: Setting) -> N
     contestant.prepare("When was the lamp lit?", PASSAGES)
     contestant.run()
     contestant.run()
-    assert contestant.about["precision"] == ("int8" if "int8" in name else "float32")
+    # transformers runs in bfloat16 where the CPU multiplies it.
+    possible = {"float32", "bfloat16"} if "torch" in name else {"int8" if "int8" in name else "float32"}
+    assert contestant.about["precision"] in possible
 
 
 def test_an_extra_that_is_not_installed_is_a_reason(
