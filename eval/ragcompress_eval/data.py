@@ -33,6 +33,8 @@ class Example:
             data doesn't say, or the evidence is not in these documents.
         complete: whether ``gold`` is all the evidence there is; False where the data says that some of it is
             not in these documents (``meta.dropped_supporting``).
+        steps: indices, ascending, of sentences that answer a step of the question, where the data names its
+            steps (``decomposition``). Training counts them as evidence too; measuring doesn't.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Example:
     segmentation: Segmentation
     gold: tuple[int, ...]
     complete: bool = True
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,17 @@ def parse(record: object) -> Example:
     segmentation = given(documents, titles=titles, joiner="" if lang == "zh" else " ")
     if not segmentation.sentences:
         raise InputError("the documents hold no text")
-    gold = _gold(record, documents, answers)
     places = [(d, s) for d, document in enumerate(documents) for s, t in enumerate(document) if t.strip()]
-    found = tuple(index for index, place in enumerate(places) if place in gold)
+
+    def indices(wanted: set[Place]) -> tuple[int, ...]:
+        return tuple(index for index, place in enumerate(places) if place in wanted)
+
+    gold, steps = _gold(record, documents, answers), _steps(record, documents)
     meta = record.get("meta")
     complete = not (isinstance(meta, dict) and meta.get("dropped_supporting"))
-    return Example(identity, dataset, question.strip(), answers, segmentation, found, complete)
+    return Example(
+        identity, dataset, question.strip(), answers, segmentation, indices(gold), complete, indices(steps)
+    )
 
 
 def _read_file(path: Path, limit: int | None, on_bad: OnBad, seen: dict[str, str]) -> DataFile:
@@ -186,8 +194,27 @@ def _gold(record: Record, documents: list[list[str]], answers: Iterable[str]) ->
         raise InputError(
             f"'gold_docs' must be numbers of the {len(documents)} documents, got {gold_docs!r:.60}"
         )
+    return _holding(answers, gold_docs, documents)
+
+
+def _steps(record: Record, documents: list[list[str]]) -> set[Place]:
+    """Places of the sentences that answer a step, each in the document that the data names for it."""
+    steps = record.get("decomposition") or []
+    if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
+        raise InputError(f"'decomposition' must be a list of objects, got {steps!r:.60}")
+    found: set[Place] = set()
+    for step in steps:
+        answer, document = step.get("answer"), step.get("doc")
+        if not isinstance(answer, str) or not _is_index(document, documents):
+            raise InputError(f"a step must have an 'answer' and the number of its 'doc', got {step!r:.60}")
+        found |= _holding([answer], [document], documents)
+    return found
+
+
+def _holding(answers: Iterable[str], among: Iterable[int], documents: list[list[str]]) -> set[Place]:
+    """Places of the sentences of some documents that hold one of the answers."""
     wanted = [n for n in map(normalise, answers) if n]
-    candidates = ((d, s, text) for d in gold_docs for s, text in enumerate(documents[d]))
+    candidates = ((d, s, text) for d in among for s, text in enumerate(documents[d]))
     return {(d, s) for d, s, text in candidates if holds_answer(normalise(text), wanted)}
 
 

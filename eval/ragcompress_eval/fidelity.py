@@ -39,7 +39,7 @@ class Reading:
     """One question as one variant reads it.
 
     Attributes:
-        attention: of every passage.
+        attention: of every passage, at the first look; what a second one reads depends on the first's scores.
         kept: for each ratio, the sentences that were kept.
     """
 
@@ -63,7 +63,7 @@ class _Coarse:
 
 
 class _Watched:
-    """A proxy whose answers are noted."""
+    """A proxy whose answers to the first call are noted."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy, self.info, self.tokenizer = proxy, proxy.info, proxy.tokenizer
@@ -73,7 +73,7 @@ class _Watched:
         self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
     ) -> list[Attention]:
         found = self._proxy.probe(prompts, n_layers=n_layers, progress=progress)
-        self.read += found
+        self.read = self.read or list(found)
         return found
 
 

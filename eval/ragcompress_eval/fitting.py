@@ -67,9 +67,9 @@ class First:
 
 
 def part_labels(reading: Reading) -> BoolArray:
-    """(N,) whether each part of each passage belongs to a gold sentence."""
-    gold = set(reading.example.gold)
-    return np.array([i in gold for p in reading.passages for i in p.sentences], dtype=np.bool_)
+    """(N,) whether each part of each passage belongs to a sentence that is evidence, or answers a step."""
+    needed = {*reading.example.gold, *reading.example.steps}
+    return np.array([i in needed for p in reading.passages for i in p.sentences], dtype=np.bool_)
 
 
 def fit(readings: Sequence[Reading], settings: Settings) -> First:
