@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompting import Template
 from ragcompress.scorers import _icr, sentinel
-from ragcompress.scorers._context import NAMES
+from ragcompress.scorers._context import EXPERTS, NAMES
 from ragcompress.scorers._features import PER_HEAD
 from ragcompress.scorers._heads import SECOND
 from ragcompress.scorers._second_look import SECOND_NAMES
@@ -17,8 +17,8 @@ from ragcompress.testing import FakeProxy
 
 def _look(generator: np.random.Generator, n_features: int, n_context: int) -> dict[str, NDArray[np.float32]]:
     shapes = {
-        "look.weight": (n_features,),
-        "look.bias": (1,),
+        "look.weight": (len(EXPERTS), n_features),
+        "look.bias": (len(EXPERTS),),
         "context.mean": (n_context,),
         "context.hidden_weight": (n_context, 3),
         "context.hidden_bias": (3,),

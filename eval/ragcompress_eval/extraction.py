@@ -49,7 +49,8 @@ def extract(
         n_layers: layers to read, from the first.
         passage_tokens: longest passage.
         store: folder of one file per question; what is there from an earlier, interrupted run is not read
-            again. A file is bound to question, documents, proxy, template, layers and passage length.
+            again. A file is bound to question, documents, proxy and its precision, template, layers and
+            passage length.
         advance: called with (questions done, questions in all).
 
     Raises:
@@ -114,7 +115,7 @@ def _read_again(
 ) -> list[Attention] | None:
     example, passages = reading.example, [reading.passages[p] for p in chosen.passages]
     tail = make_tail(proxy.tokenizer, Template(), example.question, told(example.segmentation, chosen))
-    parts = [FORMAT, proxy.info.fingerprint, n_layers, tail.ids]
+    parts = [FORMAT, proxy.info.fingerprint, proxy.info.precision, n_layers, tail.ids]
     keys = [hashlib.sha256(repr([*parts, p.prefix, p.spans]).encode()).hexdigest()[:32] for p in passages]
     paths = [store and store / "again" / f"{key}.npz" for key in keys]
     if all(path is not None and path.exists() for path in paths):
@@ -197,7 +198,9 @@ def _read(
 def _key(example: Example, proxy: Proxy, template: Template, n_layers: int, passage_tokens: int) -> str:
     text = [[d.title, d.text] for d in example.segmentation.documents]
     spans = [[s.document, s.start_char, s.end_char] for s in example.segmentation.sentences]
-    parts = [FORMAT, proxy.info.fingerprint, template.fingerprint(), n_layers, passage_tokens]
+    parts = [
+        FORMAT, proxy.info.fingerprint, proxy.info.precision, template.fingerprint(), n_layers, passage_tokens
+    ]  # fmt: skip
     whole = json.dumps([*parts, example.question, text, spans])
     return hashlib.sha256(whole.encode()).hexdigest()[:32]
 

@@ -49,13 +49,13 @@ class Settings:
     hidden: int = 16
     networks: int = 8
     outside: int = 2
-    penalty: float = 10.0
-    untitled_every: int = 7
+    penalty: float = 30.0
+    untitled_every: int = 12
     folds: int = 5
     seed: int = 0
     second_look: Recipe | None = field(default_factory=Recipe)
     second_penalty: float = 30.0
-    second_questions: int = 250
+    second_questions: int = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,13 @@ def part_labels(reading: Reading) -> BoolArray:
     """(N,) whether each part of each passage belongs to a sentence that is evidence, or answers a step."""
     needed = {*reading.example.gold, *reading.example.steps}
     return np.array([i in needed for p in reading.passages for i in p.sentences], dtype=np.bool_)
+
+
+def is_spread(reading: Reading) -> bool:
+    """Whether the evidence stands in several documents."""
+    example = reading.example
+    needed = {*example.gold, *example.steps}
+    return len({example.segmentation.sentences[i].document for i in needed}) > 1
 
 
 def fit(readings: Sequence[Reading], settings: Settings) -> First:
@@ -89,7 +96,9 @@ def fit(readings: Sequence[Reading], settings: Settings) -> First:
         r = readings[index]
         return context_features(logits, r.passages, r.example.segmentation, r.example.question)
 
-    return First(*_two_stages(features, labels, labels, context, _folds(readings, settings), settings))
+    spread = [is_spread(r) for r in readings]
+    folds = _folds(readings, settings)
+    return First(*_two_stages(features, labels, labels, spread, context, folds, settings))
 
 
 def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:
@@ -107,7 +116,8 @@ def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:
 
     own = replace(settings, penalty=settings.second_penalty, outside=0)
     folds = _folds([r.first for r in readings], settings)
-    arrays, _ = _two_stages(features, read, labels, context, folds, own)
+    spread = [is_spread(r.first) for r in readings]
+    arrays, _ = _two_stages(features, read, labels, spread, context, folds, own)
     return {f"{SECOND}{name}": array for name, array in arrays.items()}
 
 
@@ -115,23 +125,22 @@ def _two_stages(
     features: Sequence[NDArray[np.float32]],
     read: Sequence[BoolArray],
     labels: Sequence[BoolArray],
+    spread: Sequence[bool],
     context: Callable[[int, FloatArray], FloatArray],
     folds: Sequence[Sequence[int]],
     settings: Settings,
 ) -> tuple[Arrays, list[FloatArray]]:
-    """Fit the regression to ``features`` and labels ``read``, the networks to its cross-fitted logits.
+    """Fit the regressions to ``features`` and labels ``read``, the networks to their cross-fitted logits.
 
     Returns:
         The arrays, and probabilities of each question by weights that have not seen it; the networks that
         give these are few (``settings.outside``), and with 0 there are none.
     """
-    arrays = _fit_look(np.concatenate(features), np.concatenate(read), settings)
+    everything = list(range(len(features)))
+    arrays = _fit_look(features, read, spread, everything, settings)
     around: list[FloatArray] = [np.zeros((0, 0))] * len(features)
     for fold in folds:
-        inside = _others(fold, len(features))
-        look = _fit_look(
-            np.concatenate([features[i] for i in inside]), np.concatenate([read[i] for i in inside]), settings
-        )
+        look = _fit_look(features, read, spread, _others(fold, len(features)), settings)
         for i in fold:
             around[i] = context(i, look_logits(look, features[i]))
     unseen: list[FloatArray] = [np.zeros(0)] * len(features)
@@ -170,7 +179,35 @@ def first_looks(readings: Sequence[Reading], arrays: Arrays) -> list[Look]:
     ]
 
 
-def _fit_look(features: NDArray[np.float32], labels: BoolArray, settings: Settings) -> Arrays:
+def _fit_look(
+    features: Sequence[NDArray[np.float32]],
+    labels: Sequence[BoolArray],
+    spread: Sequence[bool],
+    among: Sequence[int],
+    settings: Settings,
+) -> Arrays:
+    """The regressions of ``EXPERTS``, fitted to the questions ``among``.
+
+    A kind of which there is no question, or no evidence, gets the regression for all.
+    """
+    kinds = [among, [i for i in among if not spread[i]], [i for i in among if spread[i]]]
+    fitted = [
+        _regression(
+            np.concatenate([features[i] for i in kind]), np.concatenate([labels[i] for i in kind]), settings
+        )
+        for kind in kinds
+        if any(labels[i].any() for i in kind)
+    ]
+    if len(fitted) < len(kinds):
+        fitted = [fitted[0]] * len(kinds)
+    weights, biases = zip(*fitted, strict=True)
+    return {"look.weight": np.stack(weights), "look.bias": np.array(biases, dtype=np.float32)}
+
+
+def _regression(
+    features: NDArray[np.float32], labels: BoolArray, settings: Settings
+) -> tuple[NDArray[np.float32], float]:
+    """Weights (F,) and bias on features as they are; the penalty is on standardised ones."""
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
@@ -179,8 +216,7 @@ def _fit_look(features: NDArray[np.float32], labels: BoolArray, settings: Settin
     model = LogisticRegression(C=settings.regularisation, max_iter=500, tol=1e-3)
     model.fit((features - mean) / scale, labels)
     weight = model.coef_[0] / scale
-    bias = float(model.intercept_[0] - weight @ mean)
-    return {"look.weight": weight.astype(np.float32), "look.bias": np.array([bias], dtype=np.float32)}
+    return weight.astype(np.float32), float(model.intercept_[0] - weight @ mean)
 
 
 def _fit_context(features: FloatArray, labels: BoolArray, settings: Settings) -> Arrays:

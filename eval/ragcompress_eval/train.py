@@ -201,7 +201,7 @@ def _dev_metrics(
 ) -> dict[str, Any]:
     """Pooled AUC per data set, after the first stage, after the first look and in the end."""
     looks = fitting.first_looks(readings, arrays)
-    logits = [look_logits(arrays, look.features) for look in looks]
+    logits = [look_logits(arrays, look.features)[:, 0] for look in looks]
     final = {id(r): look.probabilities for r, look in zip(readings, looks, strict=True)}
     if f"{SECOND}look.weight" in arrays and settings.second_look:
         first = [look.probabilities for look in looks]

@@ -33,7 +33,7 @@ _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
 _LONG = 2048
 _MASKED = np.float32(-1e30)
-DEFAULT_PRECISION = "float32"
+DEFAULT_PRECISION = "int8"
 
 
 class OnnxProxy:

@@ -17,11 +17,11 @@ from ._heads import Arrays, Look, context_probabilities, look_logits
 class Attribution:
     """How the two stages of the probe came to a sentence's probability.
 
-    The first stage is linear, so its part is exact: each feature's weight times what the sentence's value
-    is above the mean over the sentences that were read with it, summed up per head. Where a passage was
-    read twice, it is the reading that thought more of the sentence that is told. The contributions add up
-    to ``logit - mean_logit``. What a head contributes in the probe is no proof of what it does in the
-    model: heads are correlated, and weight is shared among those that say the same.
+    The first stage is linear, so its part is exact, told of its regression for all questions: each feature's
+    weight times what the sentence's value is above the mean over the sentences that were read with it, summed
+    up per head. Where a passage was read twice, it is the reading that thought more of the sentence. The
+    contributions add up to ``logit - mean_logit``. What a head contributes in the probe is no proof of what
+    it does in the model: heads are correlated, and weight is shared among those that say the same.
 
     The second stage is a small network and not additive. Its part is told by leaving out: how much the final
     logit falls when one context feature is set to its mean over the question's sentences. These changes do
@@ -88,9 +88,9 @@ def attribute(
     """
     own = int(read.read[:part].sum())
     exact = read.features.astype(np.float64)
-    above = (exact[own] - exact.mean(0)) * arrays[f"{read.stage}look.weight"]
+    above = (exact[own] - exact.mean(0)) * arrays[f"{read.stage}look.weight"][0]
     split = above.reshape(len(PER_HEAD), len(read.rows), *heads)
-    logits = look_logits(arrays, read.features, read.stage)
+    logits = look_logits(arrays, read.features, read.stage)[:, 0]
     without = np.repeat(last.context[part : part + 1], len(last.names) + 1, axis=0)
     np.fill_diagonal(without, last.context.mean(0))
     probabilities = context_probabilities(arrays, without, last.stage)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ..data import Segmentation
 from ..prompting import Passage
 
+EXPERTS = ("any", "one_document", "several_documents")
+"""The first stage's regressions: fitted to all questions, and to those whose evidence is so spread."""
 NAMES = (
     "logit",
     "previous",
@@ -40,6 +42,7 @@ NAMES = (
     "shared_with_a_best",
     "rarest_shared_with_a_best",
     "shared_with_the_best",
+    *(f"{expert}_{what}" for expert in EXPERTS[1:] for what in ("logit", "best_of_passage", "below_best")),
 )
 # So many of the best sentences are looked at for shared words.
 _BEST = 5
@@ -55,7 +58,7 @@ def context_features(
     """Features (N, K) of every part of every passage, K as in ``NAMES``.
 
     Args:
-        logits: (N,) of the first stage, passages in order, parts in order within them.
+        logits: (N, E) of the first stage, passages in order, parts in order within them.
         passages: as probed.
         segmentation: the documents, for titles and words.
         question: the question, for words.
@@ -63,6 +66,7 @@ def context_features(
     n = len(logits)
     if not n:
         return np.zeros((0, len(NAMES)))
+    logits, experts = logits[:, 0], logits[:, 1:].T
     sentence = np.array([i for p in passages for i in p.sentences])
     passage = np.repeat(np.arange(len(passages)), [len(p.spans) for p in passages])
     document = np.array([segmentation.sentences[i].document for i in sentence])
@@ -88,6 +92,7 @@ def context_features(
         (out > _NONE).astype(np.float64),
         *_overlap(sentence, segmentation, question, words),
         *_shared(logits, sentence, document, segmentation, question, words).T,
+        *(column for own in experts for column in (own, _group_max(own, passage)[passage], own - own.max())),
     ]
     return np.stack(columns, axis=1)
 

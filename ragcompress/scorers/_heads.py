@@ -1,8 +1,10 @@
 """The probe's head: from features to probabilities. A look at the passages has two stages.
 
-``look``: a logistic regression on the attention features. ``context``: a small network (one hidden layer,
-tanh) on the first stage's logits and what surrounds each sentence (``_context``). A probe may have a second
-look (``_second_look``), with numbers of its own, whose names begin with ``second.``.
+``look``: three logistic regressions on the attention features, fitted to all questions, to those with
+evidence in one document, and to those with evidence in several. The heads that find the one passage with an
+answer are not those that follow a chain, and which kind a question is, nobody says. ``context``: a small
+network (one hidden layer, tanh) on the first stage's logits and what surrounds each sentence (``_context``).
+A probe may have a second look (``_second_look``), with numbers of its own, named ``second.…``.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..data import Attention, FloatArray, Segmentation
 from ..prompting import Passage
-from ._context import NAMES, context_features
+from ._context import EXPERTS, NAMES, context_features
 from ._features import attention_features
 
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -46,8 +48,8 @@ class Look:
 
 
 def look_logits(arrays: Arrays, features: NDArray[np.float32], stage: str = "") -> FloatArray:
-    """First stage: logits (N,) from attention features (N, F)."""
-    return features.astype(np.float64) @ arrays[f"{stage}look.weight"] + float(arrays[f"{stage}look.bias"][0])
+    """First stage: logits (N, E), E as in ``EXPERTS``, from attention features (N, F)."""
+    return features.astype(np.float64) @ arrays[f"{stage}look.weight"].T + arrays[f"{stage}look.bias"]
 
 
 def context_probabilities(arrays: Arrays, features: FloatArray, stage: str = "") -> FloatArray:
@@ -70,8 +72,8 @@ def first_look(
 ) -> Look:
     """Both stages on the attention in all passages."""
     features = attention_features(attentions)
-    logits = look_logits(arrays, features) if len(features) else np.zeros(0)
+    logits = look_logits(arrays, features) if len(features) else np.zeros((0, len(EXPERTS)))
     context = context_features(logits, passages, segmentation, question)
-    probabilities = context_probabilities(arrays, context) if len(features) else logits
+    probabilities = context_probabilities(arrays, context) if len(features) else np.zeros(0)
     rows = attentions[0].rows if attentions else ()
     return Look("", rows, features, np.ones(len(features), dtype=np.bool_), context, NAMES, probabilities)

@@ -95,12 +95,12 @@ def second_context(
     """Features (N, K) of the second look's network, K as in ``SECOND_NAMES``.
 
     Args:
-        logits: of the parts that were read again.
+        logits: (M, E) of the parts that were read again.
         first: probabilities (N,) after the first look.
         chosen, passages, segmentation, question: as they were read.
     """
     read, before = was_read(passages, chosen), _logit(first)
-    combined = np.minimum(before, 0) + _UNREAD
+    combined = np.repeat(np.minimum(before, 0)[:, None] + _UNREAD, logits.shape[1], axis=1)
     combined[read] = logits
     facts = np.isin([i for p in passages for i in p.sentences], chosen.facts)
     around = context_features(combined, passages, segmentation, question)

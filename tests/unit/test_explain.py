@@ -43,12 +43,12 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
     )
     features = attention_features(attentions)
     logits = look_logits(probe.arrays, features)
-    assert found.logit == pytest.approx(logits[sentence])
-    assert found.heads.sum() == pytest.approx(logits[sentence] - logits.mean(), abs=1e-4)
+    assert found.logit == pytest.approx(logits[sentence, 0])
+    assert found.heads.sum() == pytest.approx(logits[sentence, 0] - logits[:, 0].mean(), abs=1e-4)
     assert sum(found.kinds.values()) == pytest.approx(found.heads.sum())
     assert found.heads.shape == (2, 2, 2)
     # One head by hand: its three features, in the order that the features are documented to have.
-    weight, f = probe.arrays["look.weight"], features.astype(np.float64)
+    weight, f = probe.arrays["look.weight"][0], features.astype(np.float64)
     columns = [kind * 8 + 1 * 4 + 0 * 2 + 1 for kind in range(3)]
     by_hand = sum((f[sentence, c] - f[:, c].mean()) * weight[c] for c in columns)
     assert found.heads[1, 0, 1] == pytest.approx(by_hand)
@@ -81,7 +81,7 @@ def test_of_a_passage_read_twice_the_reading_is_told_that_thought_more_of_it(up:
         look = decided if decided.read[sentence] else first
         assert found.rows == look.rows
         logits = look_logits(probe.arrays, look.features, look.stage)
-        assert found.heads.sum() == pytest.approx(found.logit - logits.mean(), abs=1e-4)
+        assert found.heads.sum() == pytest.approx(found.logit - logits[:, 0].mean(), abs=1e-4)
     assert [i for p in passages for i in p.sentences] == [0, 1, 2, 3, 4]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import exp, log
 from pathlib import Path
 
@@ -82,7 +83,7 @@ PASSAGES = (
     Passage(2, (), ((0, 3), (3, 6)), (3, 4)),
     Passage(2, (), ((0, 2),), (5,)),
 )
-LOGITS = np.array([1.0, -2.0, 0.5, -3.0, -3.0, -4.0])
+LOGITS = np.array([[1.0, -2.0, 0.5, -3.0, -3.0, -4.0], [2, 0, 1, -1, -2, 5], [0, 0, 0, 0, 3, 0]], float).T
 
 
 def column(name: str) -> list[float]:
@@ -100,6 +101,14 @@ def test_context_features_of_a_small_case() -> None:
     assert column("share_of_better") == [0, round(2 / 6, 4), round(1 / 6, 4), 0.5, 0.5, round(5 / 6, 4)]
     assert column("log_position") == [0, round(log(2), 4), 0, 0, round(log(2), 4), round(log(3), 4)]
     assert column("from_end") == [round(log(2), 4), 0, 0, round(log(3), 4), round(log(2), 4), 0]
+
+
+def test_each_kind_of_question_has_its_own_logits() -> None:
+    assert column("logit") == [1, -2, 0.5, -3, -3, -4]
+    assert column("one_document_logit") == [2, 0, 1, -1, -2, 5]
+    assert column("one_document_best_of_passage") == [2, 2, 1, -1, -1, 5]
+    assert column("one_document_below_best") == [-3, -5, -4, -6, -7, 0]
+    assert column("several_documents_best_of_passage") == [0, 0, 0, 3, 3, 0]
 
 
 def test_a_sentence_that_names_a_title_links_the_two_documents() -> None:
@@ -140,10 +149,13 @@ def test_the_second_look_is_told_the_best_and_reads_what_is_in_doubt() -> None:
 
 def test_features_of_the_second_look_written_out() -> None:
     chosen = Chosen((0, 2), (1, 2))
-    found = second_context(np.array([2.0, 1.0, -1.0]), FIRST, chosen, PASSAGES, SENTENCES, "Who?")
+    again = np.array([[2.0, 1.0, -1.0], [4.0, 3.0, 5.0], [0.0, 0.0, 0.0]]).T
+    found = second_context(again, FIRST, chosen, PASSAGES, SENTENCES, "Who?")
     before = [log(p / (1 - p)) for p in FIRST]
     combined = [-2, before[1] - 2, 2, 1, -1, before[5] - 2]
     assert found[:, SECOND_NAMES.index("logit")] == pytest.approx(combined)
+    others = [-2, before[1] - 2, 4, 3, 5, before[5] - 2]
+    assert found[:, SECOND_NAMES.index("one_document_logit")] == pytest.approx(others)
     assert found[:, SECOND_NAMES.index("first_look")] == pytest.approx(before)
     assert found[:, SECOND_NAMES.index("is_fact")].tolist() == [1, 0, 1, 0, 0, 0]
     assert found[:, SECOND_NAMES.index("was_read")].tolist() == [0, 0, 1, 1, 1, 0]
@@ -151,6 +163,8 @@ def test_features_of_the_second_look_written_out() -> None:
 
 def test_a_second_look_equals_its_steps_and_none_is_taken_where_the_facts_find_no_room() -> None:
     proxy, probe = FakeProxy(), fake_probe()
+    bias = {"second.context.bias": probe.arrays["second.context.bias"] + np.float32(3)}
+    probe = replace(probe, arrays={**probe.arrays, **bias})  # so that the second look has a say
     question, parts = "Where did the friend of Ada live?", SENTENCES
     scores = Scorer(proxy=proxy, probe=probe).score(question, parts)
     alone = Scorer(proxy=FakeProxy(), probe=fake_probe(second=False)).score(question, parts)
