@@ -34,6 +34,7 @@ from .cli_options import (
     Order,
     Output,
     OutputFormat,
+    Precision,
     ProbePath,
     ProxyName,
     Ratio,
@@ -121,6 +122,7 @@ def compress(
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
+    precision: Precision = None,
     probe: ProbePath = None,
     format: OutputFormat = Format.text,
     output: Output = None,
@@ -149,7 +151,7 @@ def compress(
         raise typer.BadParameter("give PATH or --index: one of them, not both")
     if index is None and top_k is not None:
         raise typer.BadParameter("--top-k is about an index: give --index")
-    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings)
+    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings, precision)
     found = None if index is None else retrieve(index, question, top_k or DEFAULT_TOP_K)
     documents = (
         found.segmentation
@@ -196,6 +198,7 @@ def batch(
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
+    precision: Precision = None,
     probe: ProbePath = None,
     mark_gaps: MarkGaps = False,
     workers: Workers = 1,
@@ -227,7 +230,7 @@ def batch(
         raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
     cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
     limits = make_budget(budget, ratio, recall)
-    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps)
+    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps, precision=precision)
     if not Batch(source, output, setup, limits, workers, resume, cluster).run():
         raise typer.Exit(1)
 

@@ -120,6 +120,12 @@ Backend = Annotated[
     str | None,
     typer.Option("--backend", metavar="NAME", callback=_check_backend, help=f"{' or '.join(BACKENDS)}."),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", metavar="NAME", help="Of the proxy's products with weights: float32 or int8."
+    ),
+]
 ProbePath = Annotated[
     Path | None,
     typer.Option(
@@ -199,6 +205,7 @@ class Setup:
     format: Format = Format.text
     mark_gaps: bool = False
     headings: bool = False
+    precision: str | None = None
 
     def load(self, *, threads: int | None = None, store: KeyValueStore | None = None) -> Compressor:
         """Build the compressor; a model that is not on this machine is fetched, with a bar."""
@@ -216,6 +223,7 @@ class Setup:
             "scorer": self.scorer,
             "scorer_settings": {} if self.probe is None else {"probe": str(self.probe)},
             "backend": self.backend,
+            "precision": self.precision,
             "order": self.order,
             "format": "md" if self.format is Format.md else "text",
             "mark_gaps": self.mark_gaps,
