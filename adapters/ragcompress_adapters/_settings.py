@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
 
@@ -27,16 +27,22 @@ from ragcompress import (
 
 DEFAULT_RATIO = 0.2
 _LOG = logging.getLogger("ragcompress")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Passthrough:
-    """Nothing was compressed."""
+class Steps(Generic[_T]):
+    """One call in a framework's own terms.
 
-    reason: str
+    Attributes:
+        sources: reads the framework's documents.
+        result: what is returned for a context; it counts tokens.
+        passed_on: what is returned where nothing could be compressed, given the reason.
+    """
 
-
-Outcome = CompressedContext | Passthrough
+    sources: Callable[[], list[Document]]
+    result: Callable[[CompressedContext], _T]
+    passed_on: Callable[[str], _T]
 
 
 class Settings(BaseModel):
@@ -84,8 +90,15 @@ class Settings(BaseModel):
     proxy: str = "smollm2-135m"
     """Small language model that is probed: a known name, a local folder, a GGUF file, or a hub id."""
 
-    backend: str | None = None
-    """``onnx`` (the default) or ``torch``."""
+    backend: Literal["onnx", "torch"] | None = None
+    """What runs it: ``onnx`` (the default) or ``torch``."""
+
+    precision: str | None = None
+    """Of its products with weights: ``float32`` or ``int8`` (onnx), ``float32``, ``bfloat16`` or ``float16``
+    (torch); None: the backend's default."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Threads of one run of the onnx backend; None: one per core."""
 
     download: bool = True
     """Whether a proxy that is not on this machine may be fetched."""
@@ -112,7 +125,7 @@ class Settings(BaseModel):
             raise ValueError(f"timeout must be more than 0 seconds, got {self.timeout!r}")
         try:
             self._budget()
-            Compressor(_Nothing(), counter=len, **self._layout())
+            Compressor(_Nothing(), counter=len if self.counter is None else self.counter, **self._layout())
         except RagCompressError as error:
             raise ValueError(str(error)) from error
         return self
@@ -129,23 +142,25 @@ class Settings(BaseModel):
         """Tokens of a text, counted as for the budget."""
         return self._compressor().count(text)
 
-    def _compress(self, question: str, documents: Callable[[], list[Document]]) -> Outcome:
+    def _compress(self, question: str, steps: Steps[_T]) -> _T:
         budget, compressor = self._budget(), self._compressor()
         try:
-            return compressor(question, documents(), budget=budget, timeout=self.timeout)
+            return steps.result(compressor(question, steps.sources(), budget=budget, timeout=self.timeout))
         except Exception as error:
             if self.on_error == "raise":
                 raise
-            return _passed_on(error)
+            return steps.passed_on(_warned(error))
 
-    async def _acompress(self, question: str, documents: Callable[[], list[Document]]) -> Outcome:
+    async def _acompress(self, question: str, steps: Steps[_T]) -> _T:
         budget, compressor = self._budget(), await asyncio.to_thread(self._compressor)
         try:
-            return await compressor.acompress(question, documents(), budget=budget, timeout=self.timeout)
+            sources = steps.sources()
+            context = await compressor.acompress(question, sources, budget=budget, timeout=self.timeout)
+            return await asyncio.to_thread(steps.result, context)
         except Exception as error:
             if self.on_error == "raise":
                 raise
-            return _passed_on(error)
+            return steps.passed_on(_warned(error))
 
     def _budget(self) -> Budget:
         ratio = self.ratio
@@ -160,11 +175,12 @@ class Settings(BaseModel):
         return {"order": self.order, "mark_gaps": self.mark_gaps, "format": "plain", "keep_together": True}
 
     def _compressor(self) -> Compressor:
-        key = (self.scorer, self.scorer_settings, self.proxy, self.backend, self.counter)
+        model = (self.proxy, self.backend, self.precision, self.threads)
+        key = (self.scorer, self.scorer_settings, *model, self.counter)
         loaded: Compressor = self._loaded.get(key, self._load)
         proxy = None
         if self.order == AttentionSort.name and not hasattr(loaded.scorer, "proxy"):
-            proxy = self._loaded.get(("proxy", self.proxy, self.backend), self._load_proxy)
+            proxy = self._loaded.get(("proxy", *model), self._load_proxy)
         return Compressor(loaded.scorer, counter=loaded.count, proxy=proxy, **self._layout())
 
     def _load(self) -> Compressor:
@@ -174,6 +190,8 @@ class Settings(BaseModel):
                 scorer=self.scorer,
                 scorer_settings=self.scorer_settings,
                 backend=self.backend,
+                precision=self.precision,
+                threads=self.threads,
                 download=self.download,
                 counter=self.counter,
             )
@@ -181,7 +199,13 @@ class Settings(BaseModel):
         return Compressor(self.scorer, counter=counter)
 
     def _load_proxy(self) -> Proxy:
-        return load_proxy(self.proxy, backend=self.backend, download=self.download)
+        return load_proxy(
+            self.proxy,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads,
+            download=self.download,
+        )
 
 
 class _Loaded:
@@ -222,7 +246,8 @@ class _Nothing:
         raise NotImplementedError
 
 
-def _passed_on(error: Exception) -> Passthrough:
+def _warned(error: Exception) -> str:
+    """The reason why nothing was compressed, which the log has now."""
     reason = f"{type(error).__name__}: {error}"
     _LOG.warning("the documents are passed on uncompressed: %s", reason)
-    return Passthrough(reason)
+    return reason

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from ragcompress import CompressedContext, InputError, MissingExtra
 from ragcompress import Document as Source
-from ragcompress import InputError, MissingExtra
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -17,8 +16,8 @@ try:
 except ImportError as error:
     raise MissingExtra("the Haystack adapter", "haystack") from error
 
-from ._kept import KEY, kept_of, passed_on, source_of, title_of
-from ._settings import Outcome, Passthrough, Settings
+from ._kept import KEY, Kept, kept_of, passed_on, source_of, title_of
+from ._settings import Settings, Steps
 
 __all__ = ["RagCompressor"]
 
@@ -63,6 +62,8 @@ class RagCompressor:
         scorer_settings: dict[str, Any] | None = None,
         proxy: str = "smollm2-135m",
         backend: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
         download: bool = True,
         counter: Callable[[str], int] | None = None,
         timeout: float | None = None,
@@ -81,7 +82,9 @@ class RagCompressor:
             scorer=scorer,
             scorer_settings=scorer_settings or {},
             proxy=proxy,
-            backend=backend,
+            backend=backend,  # type: ignore[arg-type]  # checked there, too
+            precision=precision,
+            threads=threads,
             download=download,
             counter=counter,
             timeout=timeout,
@@ -127,7 +130,7 @@ class RagCompressor:
         if not _hold_text(documents):
             return {"documents": []}
         settings = self._for(top_k)
-        return _result(documents, settings._compress(query, lambda: _sources(documents, settings)))
+        return {"documents": settings._compress(query, _steps(documents, settings.title_key))}
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -137,8 +140,7 @@ class RagCompressor:
         if not _hold_text(documents):
             return {"documents": []}
         settings = self._for(top_k)
-        outcome = await settings._acompress(query, lambda: _sources(documents, settings))
-        return await asyncio.to_thread(_result, documents, outcome)  # it counts tokens
+        return {"documents": await settings._acompress(query, _steps(documents, settings.title_key))}
 
     def _for(self, top_k: int | None) -> Settings:
         return self._settings if top_k is None else self._settings.model_copy(update={"top_n": top_k})
@@ -149,23 +151,24 @@ def _hold_text(documents: list[Document]) -> bool:
     return any(d.content is None or d.content.strip() for d in documents)
 
 
-def _sources(documents: list[Document], settings: Settings) -> list[Source]:
-    sources = []
-    for position, d in enumerate(documents):
-        if d.content is None:
-            raise InputError(f"document {position} ({d.id}) holds no text; only text can be compressed")
-        sources.append(Source(d.content, title_of(d.meta, settings.title_key), d.id, d.meta))
-    return sources
+def _steps(documents: list[Document], title_key: str | None) -> Steps[list[Document]]:
+    def sources() -> list[Source]:
+        for position, d in enumerate(documents):
+            if d.content is None:
+                raise InputError(f"document {position} ({d.id}) holds no text; only text can be compressed")
+        return [Source(d.content or "", title_of(d.meta, title_key), d.id, d.meta) for d in documents]
+
+    def result(context: CompressedContext) -> list[Document]:
+        places = [source_of(d.meta, d.content or "", d.meta.get("split_idx_start")) for d in documents]
+        return [_shortened(documents[kept.index], kept) for kept in kept_of(context, places)]
+
+    return Steps(
+        sources,
+        result,
+        lambda reason: [replace(d, meta={**d.meta, KEY: passed_on(d.meta, reason)}) for d in documents],
+    )
 
 
-def _result(documents: list[Document], outcome: Outcome) -> dict[str, Any]:
-    if isinstance(outcome, Passthrough):
-        marks = [deepcopy(d.meta) | {KEY: passed_on(d.meta, outcome.reason)} for d in documents]
-        return {"documents": [replace(d, meta=meta) for d, meta in zip(documents, marks, strict=True)]}
-    found = []
-    sources = [source_of(d.meta, d.content or "", d.meta.get("split_idx_start")) for d in documents]
-    for kept in kept_of(outcome, sources):
-        original = documents[kept.index]
-        details = {KEY: {**kept.details, "relevance_score": kept.score}}
-        found.append(replace(original, content=kept.text, meta=deepcopy(original.meta) | details))
-    return {"documents": found}
+def _shortened(document: Document, kept: Kept) -> Document:
+    details = {**kept.details, "relevance_score": kept.score}
+    return replace(document, content=kept.text, meta=deepcopy(document.meta) | {KEY: details})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal
@@ -25,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validat
 
 from ._kept import KEY, Kept, kept_of, passed_on, source_of, spans_of, title_of
 from ._kept import Source as Place
-from ._settings import Outcome, Passthrough, Settings
+from ._settings import Settings, Steps
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
 
@@ -72,7 +71,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """
         if not any(d.page_content.strip() for d in documents):
             return []
-        return self._result(documents, self._compress(query, lambda: self._sources(documents)))
+        return self._compress(query, self._steps(documents))
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -80,8 +79,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """Compress without blocking the event loop; cancelling it ends the work."""
         if not any(d.page_content.strip() for d in documents):
             return []
-        outcome = await self._acompress(query, lambda: self._sources(documents))
-        return await asyncio.to_thread(self._result, documents, outcome)  # it counts tokens
+        return await self._acompress(query, self._steps(documents))
 
     def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
         """A runnable from ``{"documents": …, "query": …}`` to documents."""
@@ -99,19 +97,18 @@ class RagCompressor(Settings, BaseDocumentCompressor):
             return super()._layout()
         return {"order": self.order, "mark_gaps": self.mark_gaps, "format": self.merge}
 
-    def _sources(self, documents: Sequence[Document]) -> list[Source]:
-        return [
-            Source(d.page_content, title_of(d.metadata, self.title_key), d.id, d.metadata) for d in documents
-        ]
+    def _steps(self, documents: Sequence[Document]) -> Steps[list[Document]]:
+        return Steps(
+            lambda: [_source(d, self.title_key) for d in documents],
+            lambda context: self._result(documents, context),
+            lambda reason: [_with(d, {**d.metadata, KEY: passed_on(d.metadata, reason)}) for d in documents],
+        )
 
-    def _result(self, documents: Sequence[Document], outcome: Outcome) -> list[Document]:
-        if isinstance(outcome, Passthrough):
-            marks = [{KEY: passed_on(d.metadata, outcome.reason)} for d in documents]
-            return [_with(d, d.page_content, mark) for d, mark in zip(documents, marks, strict=True)]
+    def _result(self, documents: Sequence[Document], context: CompressedContext) -> list[Document]:
+        places = [source_of(d.metadata, d.page_content, d.metadata.get("start_index")) for d in documents]
         if self.merge:
-            return [_merged(documents, outcome)]
-        sources = [_source(d) for d in documents]
-        return [_kept(documents[kept.index], kept) for kept in kept_of(outcome, sources)]
+            return [_merged(documents, places, context)]
+        return [_kept(documents[kept.index], kept) for kept in kept_of(context, places)]
 
 
 class RagCompressRetriever(BaseRetriever):
@@ -181,11 +178,11 @@ class RagCompressRetriever(BaseRetriever):
         k: int | None = None,
         **kwargs: Any,
     ) -> list[Document]:
+        k = self._check_k(self.k if k is None else k)
         callbacks = run_manager.get_child()
         found = self.base_retriever.invoke(query, config={"callbacks": callbacks}, **kwargs)
         if not found:
             return []
-        k = self.k if k is None else k
         compressed = self._best(k).compress_documents(found, query, callbacks=run_manager.get_child())
         return list(compressed)[:k]
 
@@ -197,11 +194,11 @@ class RagCompressRetriever(BaseRetriever):
         k: int | None = None,
         **kwargs: Any,
     ) -> list[Document]:
+        k = self._check_k(self.k if k is None else k)
         callbacks = run_manager.get_child()
         found = await self.base_retriever.ainvoke(query, config={"callbacks": callbacks}, **kwargs)
         if not found:
             return []
-        k = self.k if k is None else k
         compressed = await self._best(k).acompress_documents(found, query, callbacks=run_manager.get_child())
         return list(compressed)[:k]
 
@@ -266,26 +263,26 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         return self.transform_documents(documents, **kwargs)
 
 
-def _source(document: Document) -> Place:
-    return source_of(document.metadata, document.page_content, document.metadata.get("start_index"))
+def _source(document: Document, title_key: str | None) -> Source:
+    title = title_of(document.metadata, title_key)
+    return Source(document.page_content, title, document.id, document.metadata)
 
 
 def _kept(document: Document, kept: Kept) -> Document:
-    return _with(document, kept.text, {_SCORE: kept.score, KEY: kept.details})
+    metadata = deepcopy(document.metadata) | {_SCORE: kept.score, KEY: kept.details}
+    return _with(document, metadata, page_content=kept.text)
 
 
-def _with(document: Document, text: str, metadata: dict[str, Any]) -> Document:
-    """A copy, of the same class, with its id, another text and more metadata."""
-    return document.model_copy(
-        update={"page_content": text, "metadata": deepcopy(document.metadata) | metadata}
-    )
+def _with(document: Document, metadata: dict[str, Any], **more: Any) -> Document:
+    """A copy, of the same class, with its id."""
+    return document.model_copy(update={"metadata": metadata, **more})
 
 
-def _merged(documents: Sequence[Document], context: CompressedContext) -> Document:
+def _merged(documents: Sequence[Document], places: Sequence[Place], context: CompressedContext) -> Document:
     spans = []
     for piece in context.pieces:
         index = context.segmentation.sentences[piece.sentence].document
-        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, _source(documents[index]))]
+        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, places[index])]
     details = {
         "ids": [d.id for d in documents],
         "spans": spans,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from ragcompress import Document, InputError, MissingExtra
+from ragcompress import CompressedContext, Document, InputError, MissingExtra
 
 try:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -14,9 +13,11 @@ except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
 from ._kept import KEY, Kept, kept_of, passed_on, source_of, title_of
-from ._settings import Outcome, Passthrough, Settings
+from ._settings import Settings, Steps
 
 __all__ = ["RagCompressPostprocessor"]
+
+_Placed = tuple[int, NodeWithScore]
 
 
 class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
@@ -51,36 +52,37 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         query, held = _query(query_bundle), _with_text(nodes)
         if not held:
-            return self._result(nodes, held, None)
-        return self._result(nodes, held, self._compress(query, lambda: self._sources(held)))
+            return self._all_of([], nodes, held)
+        return self._compress(query, self._steps(nodes, held))
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         query, held = _query(query_bundle), _with_text(nodes)
         if not held:
-            return self._result(nodes, held, None)
-        outcome = await self._acompress(query, lambda: self._sources(held))
-        return await asyncio.to_thread(self._result, nodes, held, outcome)  # it counts tokens
+            return self._all_of([], nodes, held)
+        return await self._acompress(query, self._steps(nodes, held))
 
-    def _sources(self, held: dict[int, NodeWithScore]) -> list[Document]:
-        return [
-            Document(_text(n), title_of(n.node.metadata, self.title_key), n.node.node_id, n.node.metadata)
-            for n in held.values()
-        ]
+    def _steps(
+        self, nodes: list[NodeWithScore], held: dict[int, NodeWithScore]
+    ) -> Steps[list[NodeWithScore]]:
+        places = list(held)
 
-    def _result(
-        self, nodes: list[NodeWithScore], held: dict[int, NodeWithScore], outcome: Outcome | None
-    ) -> list[NodeWithScore]:
-        if isinstance(outcome, Passthrough):
-            return [_marked(n, passed_on(n.node.metadata, outcome.reason)) for n in nodes]
-        found: list[tuple[int, NodeWithScore]] = []
-        if outcome is not None:
-            places = list(held)
+        def result(context: CompressedContext) -> list[NodeWithScore]:
             sources = [source_of(n.node.metadata, _text(n), _start(n.node)) for n in held.values()]
-            for kept in kept_of(outcome, sources):
-                place = places[kept.index]
-                found.append((place, _shortened(nodes[place], kept, place)))
+            found = [(places[k.index], k) for k in kept_of(context, sources)]
+            return self._all_of([(i, _shortened(nodes[i], k, i)) for i, k in found], nodes, held)
+
+        return Steps(
+            lambda: [_source(n, self.title_key) for n in held.values()],
+            result,
+            lambda reason: [_marked(n, passed_on(n.node.metadata, reason)) for n in nodes],
+        )
+
+    def _all_of(
+        self, found: list[_Placed], nodes: list[NodeWithScore], held: dict[int, NodeWithScore]
+    ) -> list[NodeWithScore]:
+        """What was found, by its place, and the nodes that hold no text."""
         others = [(i, n) for i, n in enumerate(nodes) if i not in held and not _is_blank_text(n.node)]
         if self.order == "source":
             return [n for _, n in sorted(found + others, key=lambda pair: pair[0])]
@@ -97,6 +99,11 @@ def _text(node: NodeWithScore) -> str:
     return node.node.get_content(MetadataMode.NONE)
 
 
+def _source(node: NodeWithScore, title_key: str | None) -> Document:
+    metadata = node.node.metadata
+    return Document(_text(node), title_of(metadata, title_key), node.node.node_id, metadata)
+
+
 def _with_text(nodes: list[NodeWithScore]) -> dict[int, NodeWithScore]:
     """Nodes that hold text, by their place."""
     return {i: n for i, n in enumerate(nodes) if _text(n).strip()}
@@ -111,17 +118,16 @@ def _start(node: BaseNode) -> int | None:
 
 
 def _marked(node: NodeWithScore, details: dict[str, Any]) -> NodeWithScore:
-    """A deep copy with details that only programs see."""
-    copied = node.node.model_copy(deep=True)
-    copied.metadata[KEY] = details
-    for hidden in (copied.excluded_llm_metadata_keys, copied.excluded_embed_metadata_keys):
-        if KEY not in hidden:
-            hidden.append(KEY)
-    return NodeWithScore(node=copied, score=node.score)
+    """A copy with details that only programs see."""
+    changed: dict[str, Any] = {"metadata": {**node.node.metadata, KEY: details}}
+    for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
+        changed[name] = [*(key for key in getattr(node.node, name) if key != KEY), KEY]
+    return NodeWithScore(node=node.node.model_copy(update=changed), score=node.score)
 
 
 def _shortened(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
-    marked = _marked(node, {**kept.details, "index": place, "relevance_score": kept.score})
+    details = {**kept.details, "index": place, "relevance_score": kept.score}
+    marked = _marked(node.model_copy(deep=True), details)
     marked.node.set_content(kept.text)
     if hasattr(marked.node, "start_char_idx") and hasattr(marked.node, "end_char_idx"):
         start, end, offset = kept.start, kept.end, _start(node.node)

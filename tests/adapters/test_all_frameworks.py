@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 import pytest
 from haystack import Document as HaystackDocument
 from langchain_core.documents import Document as LangChainDocument
+from langchain_core.runnables import RunnableLambda
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 from llama_index.core import QueryBundle
 from llama_index.core.schema import NodeWithScore, TextNode
 from tiny_models import save_model
 
-from ragcompress import Budget, Compressor, Document, load_proxy
+from ragcompress import Budget, Compressor, Document, Segmentation, load_proxy
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.haystack import RagCompressor as HaystackCompressor
-from ragcompress_adapters.langchain import AttentionReorder, RagCompressor
+from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
 from ragcompress_adapters.llama_index import RagCompressPostprocessor
 
 QUESTION = "Who built the bridge?"
@@ -39,6 +40,11 @@ class Framework(NamedTuple):
     details: Callable[[Any], dict[str, Any]]
 
 
+async def _langchain(made: RagCompressor, documents: list[LangChainDocument]) -> list[LangChainDocument]:
+    base = RunnableLambda(lambda question: documents)
+    return await RagCompressRetriever(base_retriever=base, base_compressor=made).ainvoke(QUESTION)
+
+
 async def _haystack(made: HaystackCompressor, documents: list[HaystackDocument]) -> list[HaystackDocument]:
     found: list[HaystackDocument] = (await made.run_async(QUESTION, documents))["documents"]
     return found
@@ -49,7 +55,7 @@ FRAMEWORKS = {
         RagCompressor,
         LangChainDocument,
         lambda made, documents: made.compress_documents(documents, QUESTION),
-        lambda made, documents: made.acompress_documents(documents, QUESTION),
+        _langchain,
         lambda d: d.page_content,
         lambda d: d.metadata["ragcompress"],
     ),
@@ -108,6 +114,63 @@ def test_an_awaited_call_counts_in_another_thread(framework: Framework) -> None:
     assert asyncio.run(framework.awaited(made, [framework.document(t) for t in TEXTS]))
     assert threads
     assert threading.get_ident() not in threads
+
+
+@each
+def test_cancelling_an_awaited_call_ends_the_work(framework: Framework) -> None:
+    started, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Bm25):
+        def score(self, question: str, segmentation: Segmentation, *, progress: Any = None) -> Any:
+            started.set()
+            assert go_on.wait(30)
+            try:
+                progress(1, 2)
+            finally:
+                ended.set()
+            raise AssertionError("went on after it was cancelled")
+
+    async def main() -> None:
+        made = framework.make(scorer=Slow(), counter=len, on_error="passthrough")
+        call = framework.awaited(made, [framework.document(text) for text in TEXTS])
+        task = asyncio.ensure_future(call)
+        await asyncio.to_thread(started.wait, 30)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        assert await asyncio.to_thread(ended.wait, 30)
+
+    asyncio.run(main())
+
+
+@each
+def test_five_hundred_documents_in_several_languages_share_one_budget(framework: Framework) -> None:
+    languages = (
+        "Boat {n} is here. Holm built bridge {n}.",
+        "{n} 号桥。霍尔姆建了桥。",
+        "Лодка {n}. Мост.",
+        "",
+    )
+    texts = [languages[n % 4].format(n=n) for n in range(500)]
+    made = framework.make(scorer="bm25", counter=len, max_tokens=300, title_key=None)
+    found = framework.call(made, [framework.document(text) for text in texts])
+    assert 0 < len("\n\n".join(map(framework.text, found))) <= 300
+    for document in found:
+        source = texts[framework.details(document)["index"]]
+        for s in framework.details(document)["spans"]:
+            assert framework.text(document)[s["start"] : s["end"]] == source[s["start_char"] : s["end_char"]]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"scorer": "raw-attention"}, {"scorer": "bm25", "order": "attention-sort"}]
+)
+def test_the_proxy_runs_as_the_settings_say(folder: Path, settings: dict[str, Any]) -> None:
+    made = RagCompressor(proxy=str(folder), precision="int8", threads=1, counter=len, ratio=0.5, **settings)
+    made.compress_documents([LangChainDocument(text) for text in TEXTS], QUESTION)
+    proxy = made._compressor().proxy
+    assert proxy is not None
+    assert proxy.info.precision == "int8"
 
 
 @each
