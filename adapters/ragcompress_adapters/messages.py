@@ -10,6 +10,7 @@ from ragcompress import Budget, Compressor, Document, InputError
 __all__ = ["awith_context", "with_context"]
 
 Message = Mapping[str, Any]
+_TEXTS = ("text", "input_text")  # the latter in OpenAI's Responses
 
 
 def with_context(
@@ -29,7 +30,7 @@ def with_context(
 
     Args:
         messages: a conversation that ends with the user's question; ``content`` is a text or a list of
-            parts, of which those of type ``text`` are the question.
+            parts, of which those of type ``text`` (``input_text``) are the question.
         documents: what was retrieved for this question; none: the messages come back as they are.
         compressor: see ``ragcompress.Compressor``.
         budget: for the context, in tokens of the compressor's counter.
@@ -71,7 +72,7 @@ def _question(messages: Sequence[Message]) -> str:
         raise InputError("the last message must be the user's question")
     content = messages[-1].get("content")
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
-    question = "\n".join(p["text"] for p in parts if p.get("type") == "text")
+    question = "\n".join(p["text"] for p in parts if p.get("type") in _TEXTS)
     if not question.strip():
         raise InputError("the last message holds no text to take for the question")
     return question
@@ -83,6 +84,6 @@ def _placed(messages: Sequence[Message], context: str) -> list[Message]:
     content = last["content"]
     if isinstance(content, str):
         return [*prefix, {**last, "content": f"{context}\n\n{content}"}]
-    first = next(i for i, part in enumerate(content) if part.get("type") == "text")
-    block = {"type": "text", "text": context}
+    first = next(i for i, part in enumerate(content) if part.get("type") in _TEXTS)
+    block = {"type": content[first]["type"], "text": context}
     return [*prefix, {**last, "content": [*content[:first], block, *content[first:]]}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnablePassthrough
+from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_parts import Bm25Retriever, LocalChat
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
@@ -62,6 +63,18 @@ def test_the_evidence_reaches_the_reader_in_fewer_tokens(
         for s in d.metadata["ragcompress"]["spans"]:
             in_file = source(d.metadata["source"])[s["start_char"] : s["end_char"]]
             assert d.page_content[s["start"] : s["end"]] == in_file
+
+
+def test_sixteen_calls_at_once_give_the_serial_result(archive: list[Document]) -> None:
+    retriever = RagCompressRetriever(
+        base_retriever=RunnableLambda(lambda question: archive[:2]), max_tokens=60, download=False
+    )
+    questions = [f"{QUESTION} {n}" for n in range(16)]
+
+    async def together() -> list[list[Document]]:
+        return await asyncio.gather(*(retriever.ainvoke(question) for question in questions))
+
+    assert asyncio.run(together()) == [retriever.invoke(question) for question in questions]
 
 
 def test_a_chain_with_a_local_chat_model(

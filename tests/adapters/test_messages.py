@@ -49,6 +49,12 @@ def test_parts_stay_and_a_tools_result_stays_first() -> None:
     assert found[-1]["content"] == [result, {"type": "text", "text": "Berit Holm built it."}, question]
 
 
+def test_parts_of_openais_responses_stay_of_their_kind() -> None:
+    question = {"type": "input_text", "text": "Who built it?"}
+    found = placed([*HISTORY, {"role": "user", "content": [question]}])
+    assert found[-1]["content"] == [{"type": "input_text", "text": "Berit Holm built it."}, question]
+
+
 def test_turn_after_turn_the_prefix_is_stable() -> None:
     first = with_context(
         [*HISTORY, {"role": "user", "content": "Who built it?"}],
