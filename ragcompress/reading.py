@@ -26,7 +26,7 @@ from .records import Note, Request, guess_suffix, json_documents, json_lines, pa
 
 __all__ = [
     "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "LeftOut", "Note", "Request", "decode", "parse_document",
-    "parse_request", "read_documents", "read_file", "visible_files",
+    "parse_request", "read_documents", "read_file",
 ]  # fmt: skip
 
 _LOG = logging.getLogger("ragcompress")
@@ -111,19 +111,6 @@ def suffix_of(path: str | Path) -> str:
     return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
-def visible_files(folder: str | Path, note: Note) -> list[Path]:
-    """Files below a folder, sorted by path; without hidden ones and pipes, links to folders not followed."""
-
-    def unreadable(error: OSError) -> None:
-        note(f"left out: {_name(str(error.filename))} can't be read: {error.strerror}")
-
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = [f for f in folders if not f.startswith(".")]
-        found += (Path(parent, n) for n in names if not n.startswith("."))
-    return [path for path in sorted(found) if path.is_file()]
-
-
 _JSON = (".json", ".jsonl", ".ndjson")
 
 
@@ -186,9 +173,28 @@ class LeftOut:
 
     reasons: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
+    n_folders: int = 0
 
-    def is_readable(self, path: Path) -> bool:
-        """Whether its ending is known, or there is none; others are counted."""
+    def files(self, folder: str | Path, note: Note, *, but: Path | None = None) -> list[Path]:
+        """Files below a folder whose ending is known, or that have none; others are counted.
+
+        Hidden ones and pipes are passed over, links to folders not followed.
+
+        Args:
+            but: a folder to pass over, too.
+        """
+
+        def closed(error: OSError) -> None:
+            self.n_folders += 1
+            note(f"left out: {_name(str(error.filename))} can't be opened: {error.strerror}")
+
+        found: list[Path] = []
+        for parent, folders, names in os.walk(folder, onerror=closed):
+            folders[:] = [f for f in folders if not f.startswith(".") and Path(parent, f) != but]
+            found += (Path(parent, n) for n in names if not n.startswith("."))
+        return [path for path in sorted(found) if path.is_file() and self._is_known(path)]
+
+    def _is_known(self, path: Path) -> bool:
         suffix = suffix_of(path)
         if suffix and suffix not in SUFFIXES:
             self.others[suffix] += 1
@@ -204,7 +210,7 @@ class LeftOut:
             self.reasons[f"for which {error}"] += 1
             return None
         except RagCompressError as error:
-            reason = error.reason if isinstance(error, UnreadableFile) else "not readable"
+            reason = error.reason if isinstance(error, UnreadableFile) else "broken"
             if reason == "binary" and not suffix:
                 self.others["no ending"] += 1
             else:
@@ -217,25 +223,29 @@ class LeftOut:
         return found
 
     def summary(self, folder: str | Path, n_read: int) -> str | None:
-        """How many files were read and how many not; None if none was left out."""
+        """How many files were read and how many not; None if nothing was left out."""
         parts = [f"{n} {reason}" for reason, n in sorted(self.reasons.items())]
         if self.others:
             parts.append(f"{self.others.total()} of other types ({', '.join(sorted(self.others))})")
-        n = self.reasons.total() + self.others.total()
-        if not n:
+        left_out = []
+        if n := self.reasons.total() + self.others.total():
+            left_out.append(f"{_count(n, 'file')}: {', '.join(parts)}")
+        if self.n_folders:
+            left_out.append(f"{_count(self.n_folders, 'folder')} that can't be opened")
+        if not left_out:
             return None
-        return f"{_name(folder)}: read {_files(n_read)}, left out {_files(n)}: {', '.join(parts)}"
+        return f"{_name(folder)}: read {_count(n_read, 'file')}, left out {'; '.join(left_out)}"
 
 
-def _files(n: int) -> str:
-    return f"{n} file" if n == 1 else f"{n} files"
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _from_folder(folder: str | Path, note: Note, limit: int) -> list[Document]:
     documents: list[Document] = []
     left_out = LeftOut()
     n_read = 0
-    for path in filter(left_out.is_readable, visible_files(folder, note)):
+    for path in left_out.files(folder, note):
         found = left_out.read(path, note, limit)
         if found is not None:
             n_read += 1

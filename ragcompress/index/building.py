@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError, InputError
-from ..reading import MAX_FILE_SIZE, LeftOut, Note, visible_files
+from ..reading import MAX_FILE_SIZE, LeftOut, Note
 from ..segmentation import segment
 from ..writing import lock, write_whole
 from . import vectors
@@ -107,9 +107,8 @@ def build_index(
             return None if documents is None else list(cut(segment(documents), tokenizer, passage_tokens))
 
         try:
-            own = target.absolute()
-            files = (p for p in visible_files(root, note) if own not in p.parents)
-            found = {_key(p, root): p for p in filter(left_out.is_readable, files)}
+            files = left_out.files(root, note, but=target.absolute())
+            found = {_key(p, root): p for p in files}
             counts = _update(database, found, embedder, read, progress)
             if said := left_out.summary(folder, len(database.files())):
                 note(said)

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..data import Syntax
-from ..errors import UnreadableFile
+from ..errors import RagCompressError, UnreadableFile
 from ..places import Places
 
 if TYPE_CHECKING:
@@ -73,8 +73,15 @@ def load(data: bytes, suffix: str, name: str, limit: int) -> Loaded:
     loader: Loader = import_module(f".{_MODULES.get(suffix, 'text')}", __name__).load
     try:
         loaded = loader(data, name)
+    except RagCompressError:
+        raise
     except RecursionError:
         raise UnreadableFile(name, "broken", "is nested too deeply to be read") from None
+    except MemoryError:
+        raise UnreadableFile(name, "too large", "needs more memory than there is") from None
+    except Exception as error:  # broken files make parsers raise whatever there is
+        details = f"can't be read as {contents.WORDS.get(suffix, suffix)}: {' '.join(str(error).split())}"
+        raise UnreadableFile(name, "broken", details) from error
     if not loaded.text.strip():
         raise UnreadableFile(name, "without text", "holds no text")
     return loaded

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from ..errors import UnreadableFile
@@ -19,14 +21,17 @@ _OFFICE = {".docx": "word/", ".pptx": "ppt/", ".xlsx": "xl/"}
 _CHUNK = 1 << 20
 # The PDF standard's readers accept a header anywhere in the first 1,024 bytes.
 _HEADER = 1024
+_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+_IMAGE = re.compile(rb"/Subtype\s*/Image\b")
+# What a stream is stands right before it, in fewer bytes than this.
+_DICTIONARY = 4096
 
 
 def check(data: bytes, suffix: str, name: str, limit: int) -> None:
     """Refuse a file that is not what its ending says, or is not fit to be parsed.
 
     Raises:
-        UnreadableFile: if it is empty, of another type, encrypted, or a zip that unpacks to more than
-            ``limit`` bytes.
+        UnreadableFile: if it is empty, of another type, encrypted, or unpacks to more than ``limit`` bytes.
     """
     if not data.strip():
         raise UnreadableFile(name, "empty", "is empty")
@@ -37,16 +42,19 @@ def check(data: bytes, suffix: str, name: str, limit: int) -> None:
         raise UnreadableFile(name, "misnamed", f"is an old Office file, not {suffix}; save it as {suffix}")
     wanted = suffix if suffix in (".pdf", *_OFFICE) else None
     if found != wanted and (wanted or found in (".pdf", *_OFFICE)):
-        is_really = f"is {_WORDS[found]}, not {suffix or 'text'}"
+        is_really = f"is {WORDS[found]}, not {suffix or 'text'}"
         rename = f"; rename it to {found}" if found in (".pdf", *_OFFICE) else ""
         raise UnreadableFile(name, "misnamed", is_really + rename)
     if wanted in _OFFICE:
         check_zip(data, limit, name)
+    if wanted == ".pdf" and _unpacks_to_more(data, limit):
+        raise _too_large(name, limit)
 
 
-_WORDS = {
+WORDS = {
     None: "something else", ".pdf": "a PDF", ".docx": "a Word document", ".pptx": "a PowerPoint file",
     ".xlsx": "an Excel workbook", "zip": "some zip archive", "ole": "an old Office file", "gzip": "gzip data",
+    ".html": "HTML", ".htm": "HTML", ".xhtml": "HTML",
 }  # fmt: skip
 
 
@@ -99,6 +107,45 @@ def _drain(file: IO[bytes], limit: int) -> int:
     while n <= limit and (chunk := file.read(_CHUNK)):
         n += len(chunk)
     return n
+
+
+def _unpacks_to_more(data: bytes, limit: int) -> bool:
+    """Whether the streams of a PDF, but for its images, are longer than that: pages are drawn from them."""
+    n = 0
+    for stream in _STREAM.finditer(data):
+        before = data[max(0, stream.start() - _DICTIONARY) : stream.start()]
+        about = before[before.rfind(b"obj") + 1 :]
+        if _IMAGE.search(about):
+            continue
+        unpacked = _cut(data, stream.end())
+        for _ in range(packed := about.count(b"/FlateDecode")):
+            unpacked = _inflate(unpacked)
+        if packed:
+            for chunk in unpacked:
+                n += len(chunk)
+                if n > limit:
+                    return True
+    return False
+
+
+def _cut(data: bytes, start: int) -> Iterator[bytes]:
+    """The data from there on, a little at a time: streams are short, and there may be thousands."""
+    size = 1 << 14
+    yield from (data[i : i + size] for i in range(start, len(data), size))
+
+
+def _inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Unpack as far as the data are sound, a little at a time."""
+    unpack = zlib.decompressobj()
+    for chunk in chunks:
+        while chunk and not unpack.eof:
+            try:
+                yield unpack.decompress(chunk, _CHUNK)
+            except zlib.error:
+                return
+            chunk = unpack.unconsumed_tail
+        if unpack.eof:
+            return
 
 
 def gunzip(data: bytes, limit: int, name: str) -> bytes:

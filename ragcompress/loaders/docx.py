@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ..errors import MissingExtra, UnreadableFile
+from ..errors import MissingExtra
 from ..places import Places
 from . import Loaded
 from .html import CLOSE, OPEN, markdown, unmark
@@ -41,17 +41,12 @@ def load(data: bytes, name: str) -> Loaded:
             return str(element.value)
         return "".join(map(_words, getattr(element, "children", ())))
 
-    try:
-        html = mammoth.convert_to_html(
-            io.BytesIO(data),
-            style_map=_STYLES,
-            transform_document=mammoth.transforms.paragraph(mark),
-            convert_image=mammoth.images.img_element(lambda image: {}),
-        ).value
-    except RecursionError:
-        raise
-    except Exception as error:  # whatever a broken package makes of zipfile, XML and KeyError
-        raise UnreadableFile(name, "broken", f"can't be read as a Word document: {error}") from error
+    html = mammoth.convert_to_html(
+        io.BytesIO(data),
+        style_map=_STYLES,
+        transform_document=mammoth.transforms.paragraph(mark),
+        convert_image=mammoth.images.img_element(lambda image: {}),
+    ).value
     text, found = unmark(markdown(html))
     # A document may hold what looks like a marker, but none of ours.
     stretches = [(start, *places[n]) for start, n in found if n < len(places)]

@@ -51,15 +51,11 @@ def load(data: bytes, name: str) -> Loaded:
     source = _decode(data, name)
     try:
         import lxml.html
-        from lxml.etree import ParserError
     except ImportError:
         raise MissingExtra("reading .html files", "docs") from None
-    try:
-        # As bytes, because lxml refuses text that declares an encoding.
-        parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-        tree = lxml.html.document_fromstring(_with_line_ends(source).encode("utf-8"), parser=parser)
-    except (ParserError, ValueError) as error:
-        raise UnreadableFile(name, "broken", f"can't be read as HTML: {error}") from None
+    # As bytes, because lxml refuses text that declares an encoding.
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+    tree = lxml.html.document_fromstring(_with_line_ends(source).encode("utf-8"), parser=parser)
     if any(e.type_name == "ERR_RESOURCE_LIMIT" for e in parser.error_log):
         raise RecursionError  # libxml2 has stopped reading there
     title = " ".join((tree.findtext(".//title") or "").replace(LINE_END, "").split())

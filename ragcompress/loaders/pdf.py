@@ -38,10 +38,10 @@ def _page(file: Any, index: int) -> str | None:
     """The text of a page; None if it is broken."""
     try:
         page = file[index]
+        text_page = page.get_textpage()
+        text: str = text_page.get_text_bounded()
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
-    text_page = page.get_textpage()
-    text: str = text_page.get_text_bounded()
     text_page.close()
     page.close()
     return text.translate(_HYPHENS).replace("\r\n", "\n").strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,6 +201,18 @@ def bomb(n_bytes: int) -> bytes:
     return buffer.getvalue()
 
 
+def pdf_bomb(n_bytes: int, n_times: int = 1) -> bytes:
+    """A page whose content is so long when it is unpacked."""
+    content = b"BT /F1 12 Tf " + b"(x) Tj ".ljust(n_bytes) + b"ET"
+    for _ in range(n_times):
+        content = zlib.compress(content)
+    before, _, rest = office.pdf([["x"]]).partition(b"<< /Length ")
+    _, _, after = rest.partition(b"\nendstream")
+    filters = b"/FlateDecode " * n_times
+    about = b"<< /Length %d /Filter [ %s] >>\nstream\n" % (len(content), filters)
+    return before + about + content + b"\nendstream" + after
+
+
 def lying(data: bytes, size: int) -> bytes:
     """The same zip, claiming in both its headers that what is in it is small."""
     real, small = (n.to_bytes(4, "little") for n in (LIMIT * 2, size))
@@ -240,8 +253,15 @@ def locked_pdf() -> bytes:
         (office.pdf(PAGES), "", "misnamed", "is a PDF, not text"),
         (bomb(LIMIT * 2), ".docx", "too large", "unpacks to more than 1,048,576 bytes"),
         (lying(bomb(LIMIT * 2), 10), ".docx", "broken", "broken zip archive"),
+        (pdf_bomb(LIMIT * 2), ".pdf", "too large", "unpacks to more than 1,048,576 bytes"),
+        (pdf_bomb(LIMIT * 2, 2), ".pdf", "too large", "unpacks to more than 1,048,576 bytes"),
         (bomb(10), ".docx", "broken", "can't be read as a Word document"),
-        (rezipped(office.slides(), b"<p:sld", b"<p:"), ".pptx", "broken", "can't be read as a presentation"),
+        (
+            rezipped(office.slides(), b"<p:sld", b"<p:"),
+            ".pptx",
+            "broken",
+            "can't be read as a PowerPoint file",
+        ),
         (rezipped(office.workbook(), b'<row r="4"', b'<row r="99999999999"'), ".xlsx", "broken", "at most"),
         (b"\x89PNG\0", ".md", "binary", "binary data"),
         (b"caf\xe9", ".html", "in another encoding", "is not UTF-8 text"),
@@ -255,6 +275,29 @@ def test_a_file_that_holds_no_text_says_why(data: bytes, suffix: str, reason: st
         load(data, suffix)
     assert (caught.value.reason, said in str(caught.value)) == (reason, True), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_packed_pages_are_read() -> None:
+    assert load(pdf_bomb(LIMIT // 2), ".pdf").text == "x"
+
+
+@pytest.mark.parametrize(
+    ("raised", "reason", "said"),
+    [
+        (AssertionError("what\n is this"), "broken", "read as HTML: what is this"),
+        (MemoryError(), "too large", "memory"),
+    ],
+)
+def test_whatever_a_parser_raises_is_told_of_its_file(
+    raised: Exception, reason: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(html: str) -> str:
+        raise raised
+
+    monkeypatch.setattr("ragcompress.loaders.html.markdown", fail)
+    with pytest.raises(UnreadableFile, match=said) as caught:
+        load(b"<p>x", ".html")
+    assert caught.value.reason == reason
 
 
 def test_a_mixed_folder_is_read_and_what_is_left_out_is_summed_up(tmp_path: Path) -> None:

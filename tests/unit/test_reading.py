@@ -99,9 +99,26 @@ def test_bad_files_of_a_folder_are_left_out_with_a_note(tmp_path: Path) -> None:
     assert "bad.txt is not UTF-8 text (byte 3)" in desk.notes[0]
     assert "broken.json is not valid JSON" in desk.notes[1]
     assert "empty.txt is empty" in desk.notes[2]
-    assert desk.notes[3].endswith(
-        "read 1 file, left out 3 files: 1 empty, 1 in another encoding, 1 not readable"
-    )
+    assert desk.notes[3].endswith("read 1 file, left out 3 files: 1 broken, 1 empty, 1 in another encoding")
+
+
+def test_a_folder_that_cannot_be_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, scandir = tmp_path / "closed", os.scandir
+    closed.mkdir()
+    (tmp_path / "good.txt").write_text("Good.")
+
+    def refusing(path: str) -> Any:  # tests may run as root, to whom every folder opens
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(closed))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    desk = Desk()
+    assert [d.text for d in desk.read(tmp_path)] == ["Good."]
+    assert desk.notes == [
+        f"left out: {closed} can't be opened: Permission denied",
+        f"{tmp_path}: read 1 file, left out 1 folder that can't be opened",
+    ]
 
 
 def test_paths_come_in_the_order_given(tmp_path: Path) -> None:
