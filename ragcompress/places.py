@@ -154,6 +154,12 @@ class Places:
             self.parts[first:last],
         )
 
+    def followed_by(self, other: Places, at: int) -> Places:
+        """The places of two texts in one, of which the second begins at an offset behind these starts."""
+        parts = (*(self.parts or (None,) * len(self.starts)), *(other.parts or (None,) * len(other.starts)))
+        starts = (*self.starts, *(s + at for s in other.starts))
+        return Places(self.unit, starts, (*self.numbers, *other.numbers), parts if any(parts) else ())
+
     def at(self, start: int, end: int) -> Place:
         """Find the place of ``text[start:end]``; in two parts of a file, the place where it begins."""
         i = max(0, bisect_right(self.starts, start) - 1)

@@ -91,8 +91,7 @@ def _spans(found: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -
     for i in sentences:
         s = found.sentences[i]
         passage = hits[s.document].passage
-        by = passage.start_char
-        spans.append((passage.document.id or "", s.start_char + by, s.end_char + by))
+        spans.append((passage.document.id or "", *passage.in_document(s.start_char, s.end_char)))
     return spans
 
 

@@ -13,24 +13,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError, InputError
 from ..reading import MAX_FILE_SIZE, LeftOut, Note
 from ..segmentation import segment
 from ..writing import lock, write_whole
 from . import vectors
-from .database import Database, FileState
+from .database import ANEW, Database, FileState
 from .embedding import Embedder, MiniLM
 from .passages import Passage, cut
 
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
 PASSAGE_TOKENS = 128
-_FORMAT = 1
+_FORMAT = 2
 _TOGETHER = 64  # passages written in one transaction, of as many files as that takes
 Progress = Callable[[int, int], None]
 _File = tuple[str, FileState, list[Passage]]
@@ -93,13 +95,12 @@ def build_index(
     with _alone(target):
         embedder = embedder or MiniLM()
         about = {
-            "format": _FORMAT,
             "folder": str(root),
             "passage_tokens": passage_tokens,
             "embedder": embedder.name,
         }
         before = current(target)
-        database = _begin(target, before, about)
+        database = _begin(target, before, about, note)
         left_out, tokenizer = LeftOut(), embedder.tokenizer
 
         def read(file: Path) -> list[Passage] | None:
@@ -113,7 +114,7 @@ def build_index(
             if said := left_out.summary(folder, len(database.files())):
                 note(said)
             n = database.n_passages(), len(database.files())
-            if before is None or database.meta().get("changed"):
+            if before is None or database.meta().get("changed") or not _has_vectors(target / before):
                 version = _finish(target, before, database)
             else:
                 version = before
@@ -126,11 +127,27 @@ def build_index(
 def current(path: Path) -> str | None:
     """Name of the version to read; None if there is none yet."""
     try:
-        return (path / "current").read_text(encoding="ascii").strip()
+        found = (path / "current").read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path / 'current'} can't be read: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path / 'current'} can't be read: {error.strerror or error}") from error
+    if not re.fullmatch(rb"v\d+\n", found):
+        raise DataError(f"{path / 'current'} names no version of an index; {ANEW}")
+    return found.decode("ascii").strip()
+
+
+def check_format(path: Path, about: Mapping[str, Any]) -> None:
+    """Refuse an index that another version of ragcompress made.
+
+    Raises:
+        DataError: if it is such a one.
+    """
+    if about.get("format") != _FORMAT:
+        raise DataError(
+            f"the index {path} has format {about.get('format')}, and this version of ragcompress reads "
+            f"format {_FORMAT}; {ANEW}"
+        )
 
 
 @contextmanager
@@ -148,26 +165,34 @@ def _alone(target: Path) -> Iterator[None]:
         yield
 
 
-def _begin(target: Path, before: str | None, about: dict[str, object]) -> Database:
+def _begin(target: Path, before: str | None, about: dict[str, object], note: Note) -> Database:
     """The next version, to be worked on: as a build that was cut short left it, or as the current one is."""
     place = target / "building"
     if place.is_dir():
-        database = Database(place / PASSAGES, writable=True)
-        if database.meta().get("before") == before and _same(database, target, about):
-            return database
-        database.close()
+        try:
+            database = Database(place / PASSAGES, writable=True)
+            check_format(target, database.meta())
+            if database.meta().get("before") == before and _same(database, target, about):
+                return database
+            database.close()
+        except DataError:
+            note(f"{place} is of a build that was cut short, and can't be used; it begins again")
         shutil.rmtree(place)
     scratch = target / "copying"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     if before:
-        old = Database(target / before / PASSAGES)
+        try:
+            old = Database(target / before / PASSAGES)
+        except FileNotFoundError as error:
+            raise DataError(f"{error} is missing; {ANEW}") from error
+        check_format(target, old.meta())
         _same(old, target, about)
         old.copy_to(scratch / PASSAGES)
         old.close()
     database = Database(scratch / PASSAGES, writable=True)
     with database.transaction():
-        database.note(**about, before=before, changed=False)
+        database.note(**about, format=_FORMAT, before=before, changed=False)
     database.close()
     os.rename(scratch, place)
     return Database(place / PASSAGES, writable=True)
@@ -206,7 +231,7 @@ def _update(
     waiting: list[_File] = []
     for name, p in stale.items():
         state = _state(p)
-        done += p.stat().st_size if p.exists() else 0
+        before, done = done, done + (state.size if state else 0)
         if state and name in known and state.sha256 == known[name].sha256:
             with database.transaction():
                 database.put_file(name, state)  # touched, not changed
@@ -222,7 +247,7 @@ def _update(
         n_new += name not in known
         n_changed += name in known
         if len(passages) > _TOGETHER:
-            _write_large(database, (name, state, passages), embedder)
+            _write_large(database, (name, state, passages), embedder, _part(progress, before, done, total))
         else:
             waiting.append((name, state, passages))
         if progress:
@@ -246,7 +271,17 @@ def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None
             database.note(changed=True)
 
 
-def _write_large(database: Database, file: _File, embedder: Embedder) -> None:
+def _part(progress: Progress | None, start: int, end: int, total: int) -> Progress:
+    """Progress within one file, which goes from ``start`` to ``end`` of ``total``."""
+
+    def within(n: int, n_all: int) -> None:
+        if progress:
+            progress(start + (end - start) * n // n_all, total)
+
+    return within
+
+
+def _write_large(database: Database, file: _File, embedder: Embedder, progress: Progress) -> None:
     """Put a file in place of what it was, bit by bit: cut short, it goes on where it was."""
     name, state, passages = file
     begun = database.meta().get("begun") or {}
@@ -261,6 +296,7 @@ def _write_large(database: Database, file: _File, embedder: Embedder) -> None:
         with database.transaction():
             database.add(name, group, rows)
             database.note(begun={"path": name, "sha256": state.sha256, "n": first + len(group)})
+        progress(first + len(group), len(passages))
     with database.transaction():
         database.put_file(name, state)
         database.note(begun=None)
@@ -316,6 +352,15 @@ def _finish(target: Path, before: str | None, database: Database) -> str:
     os.rename(place, target / version)
     write_whole(target / "current", f"{version}\n".encode("ascii"))
     return version
+
+
+def _has_vectors(version: Path) -> bool:
+    """Whether its vectors can be read; they stand among the passages as well, and can be written anew."""
+    try:
+        vectors.read(version / VECTORS)
+    except (DataError, FileNotFoundError):
+        return False
+    return True
 
 
 def _tidy(target: Path, keep: tuple[str | None, str | None]) -> None:

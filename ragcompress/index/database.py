@@ -26,6 +26,10 @@ from .embedding import Vectors
 from .passages import Passage
 from .vectors import Ids
 
+ANEW = "remove the index and build it anew"
+
+# What SQLite says of a file that is no database of ours any more; all else, such as a full disk, passes.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
 _CHUNK = 8192
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -36,14 +40,14 @@ CREATE TABLE documents (
 );
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL, start_char INTEGER, text TEXT,
-    sentences TEXT, places TEXT, vector BLOB
+    sentences TEXT, header TEXT, places TEXT, vector BLOB
 );
 CREATE INDEX documents_path ON documents (path);
 CREATE INDEX passages_document ON passages (document);
 CREATE VIRTUAL TABLE words USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0");
 """
 _PASSAGES = """
-SELECT p.id, p.text, d.title, d.name, d.metadata, d.syntax, p.places, p.start_char, p.sentences
+SELECT p.id, p.text, d.title, d.name, d.metadata, d.syntax, p.places, p.start_char, p.sentences, p.header
 FROM passages p JOIN documents d ON d.id = p.document
 """
 
@@ -89,7 +93,7 @@ class Database:
             else:
                 self._db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
         except sqlite3.Error as error:
-            raise DataError(f"{path} can't be used: {error}") from error
+            raise self._unusable(error) from error
 
     def close(self) -> None:
         """Close; what was written stands in the one file."""
@@ -98,26 +102,27 @@ class Database:
 
     def settle(self) -> None:
         """After a build: everything in one file that readers never need to write to."""
-        self._db.execute("PRAGMA journal_mode=DELETE")
+        with self._told():
+            self._db.execute("PRAGMA journal_mode=DELETE")
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole database to a new file."""
         other = sqlite3.connect(path)
-        with self._lock, other:
+        with self._lock, self._told(), other:
             self._db.backup(other)
         other.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of what is written within, or nothing."""
-        with self._lock:
+        with self._lock, self._told():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def meta(self) -> dict[str, Any]:
         """What was noted about the index."""
@@ -165,9 +170,12 @@ class Database:
                 document = self._insert("documents (path, title, name, metadata, syntax)", about)
                 last = about
             places = own.places and json.dumps(own.places.to_dict())
-            units, packed = json.dumps(passage.sentences), vector.astype("<f4").tobytes()
-            row = (document, passage.start_char, own.text, units, places, packed)
-            key = self._insert("passages (document, start_char, text, sentences, places, vector)", row)
+            units, header = json.dumps(passage.sentences), json.dumps(passage.header)
+            packed = vector.astype("<f4").tobytes()
+            row = (document, passage.start_char, own.text, units, header, places, packed)
+            key = self._insert(
+                "passages (document, start_char, text, sentences, header, places, vector)", row
+            )
             self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (key, _words(passage)))
 
     def vectors(self) -> Iterator[tuple[Ids, Vectors]]:
@@ -182,8 +190,13 @@ class Database:
 
     def get(self, keys: Sequence[int]) -> dict[int, Passage]:
         """Passages by id."""
-        marks = ",".join("?" * len(keys))
-        return dict(self._passages(f"{_PASSAGES} WHERE p.id IN ({marks})", tuple(keys)))
+        found: dict[int, Passage] = {}
+        for first in range(
+            0, len(keys), _CHUNK
+        ):  # SQLite takes so many values in one query, and not any number
+            some = tuple(keys[first : first + _CHUNK])
+            found |= self._passages(f"{_PASSAGES} WHERE p.id IN ({','.join('?' * len(some))})", some)
+        return found
 
     def all_passages(self) -> Iterator[Passage]:
         """Every passage, by id."""
@@ -212,10 +225,14 @@ class Database:
         return [row[0] for row in found]
 
     def _passages(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[int, Passage]]:
-        for key, text, title, name, metadata, syntax, places, start, sentences in self._rows(query, values):
+        for key, text, title, name, about, syntax, places, start, sentences, lead in self._rows(
+            query, values
+        ):
             units = tuple((int(a), int(b), kind) for a, b, kind in json.loads(sentences))
             back = Places.from_dict(json.loads(places)) if places else None
-            yield key, Passage(Document(text, title, name, json.loads(metadata), syntax, back), start, units)
+            document = Document(text, title, name, json.loads(about), syntax, back)
+            span = json.loads(lead)
+            yield key, Passage(document, start, units, span and (span[0], span[1]))
 
     def _insert(self, table: str, row: Iterable[Any]) -> int:
         values = tuple(row)
@@ -223,11 +240,19 @@ class Database:
         return int(done.lastrowid or 0)
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with self._lock:
-            try:
-                return self._db.execute(query, values).fetchall()
-            except sqlite3.DatabaseError as error:
-                raise DataError(f"{self._path} can't be read: {error}") from error
+        with self._lock, self._told():
+            return self._db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> DataError:
+        is_damaged = getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+        return DataError(f"{self._path} can't be used: {error}{f'; {ANEW}' if is_damaged else ''}")
 
 
 def _words(passage: Passage) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
 
 from ..data import Document, Kind, Segmentation, Sentence
-from ..places import Places
 from ..tokenizing import Tokenizer
 
 Unit = tuple[int, int, Kind]
@@ -24,11 +22,14 @@ class Passage:
         document: the text, with the document's title, id, metadata and syntax, and its places cut to it.
         start_char: where the passage starts in the document.
         sentences: its sentences and blocks, as the whole document was cut.
+        header: start and end in the document of the table header whose rows the passage begins with; that
+            header is the first sentence here, with one line end behind it. None where there is no such.
     """
 
     document: Document
     start_char: int
     sentences: tuple[Unit, ...]
+    header: tuple[int, int] | None = None
 
     @property
     def titled(self) -> str:
@@ -36,19 +37,27 @@ class Passage:
         document = self.document
         return f"{document.title}\n{document.text}" if document.title else document.text
 
+    def in_document(self, start: int, end: int) -> tuple[int, int]:
+        """Where a sentence of the passage stands in the whole document."""
+        lead = _lead(self.header)
+        by = self.header[0] if self.header and start < lead else self.start_char - lead
+        return start + by, end + by
+
 
 def cut(segmentation: Segmentation, tokenizer: Tokenizer, max_tokens: int) -> Iterator[Passage]:
     """Cut documents into passages of at most ``max_tokens`` tokens, evenly, at sentence borders.
 
     A sentence or block that is longer than that is a passage of its own: nothing is cut off, and nothing is
-    in two passages.
+    in two passages, but for headers of tables: rows that are apart from theirs bring it.
     """
     sizes = tokenizer.count_all([s.text for s in segmentation.sentences])
     numbered = zip(segmentation.sentences, sizes, strict=True)
     for index, members in groupby(numbered, key=lambda pair: pair[0].document):
         document = segmentation.documents[index]
+        header: Sentence | None = None
         for group in _groups(list(members), max_tokens):
-            yield _passage(document, group)
+            yield _passage(document, group, header if group[0].kind == "table row" else None)
+            header = next((s for s in reversed(group) if s.kind == "table header"), header)
 
 
 def assemble(passages: Sequence[Passage]) -> Segmentation:
@@ -67,28 +76,33 @@ def _groups(sized: list[tuple[Sentence, int]], max_tokens: int) -> Iterator[list
     total = sum(size for _, size in sized)
     goal = total / max(1, ceil(total / max_tokens))
     group: list[Sentence] = []
-    filled = 0
+    filled = header = 0
     for sentence, size in sized:
         if group and (filled + size > max_tokens or filled + size / 2 > goal):
             yield group
-            group, filled = [], 0
+            group, filled = [], header if sentence.kind == "table row" else 0
+        if sentence.kind == "table header":
+            header = size
         group.append(sentence)
         filled += size
     if group:
         yield group
 
 
-def _passage(document: Document, group: Sequence[Sentence]) -> Passage:
+def _passage(document: Document, group: Sequence[Sentence], header: Sentence | None) -> Passage:
     start, end = group[0].start_char, group[-1].end_char
-    units = tuple((s.start_char - start, s.end_char - start, s.kind) for s in group)
-    own = replace(document, text=document.text[start:end], places=_places(document.places, start, end))
-    return Passage(own, start, units)
+    text, places = document.text[start:end], document.places and document.places.cut(start, end)
+    span = None if header is None else (header.start_char, header.end_char)
+    lead = _lead(span)
+    units: list[Unit] = [(s.start_char - start + lead, s.end_char - start + lead, s.kind) for s in group]
+    if header and span:
+        text = f"{header.text}\n{text}"
+        units.insert(0, (0, len(header.text), header.kind))
+        if document.places and places:
+            places = document.places.cut(*span).followed_by(places, lead)
+    return Passage(replace(document, text=text, places=places), start, tuple(units), span)
 
 
-def _places(places: Places | None, start: int, end: int) -> Places | None:
-    """The way back for the stretch ``[start, end)`` by itself."""
-    if places is None:
-        return None
-    first, stop = bisect_right(places.starts, start) - 1, bisect_left(places.starts, end)
-    starts = tuple(max(0, s - start) for s in places.starts[first:stop])
-    return Places(places.unit, starts, places.numbers[first:stop], places.parts[first:stop])
+def _lead(header: tuple[int, int] | None) -> int:
+    """Characters that stand before the stretch itself."""
+    return header[1] - header[0] + 1 if header else 0

@@ -10,8 +10,8 @@ from typing import Any
 from ..data import Segmentation
 from ..errors import DataError, InputError
 from . import vectors
-from .building import KEYS, PASSAGES, VECTORS, current
-from .database import Database
+from .building import KEYS, PASSAGES, VECTORS, check_format, current
+from .database import ANEW, Database
 from .embedding import Embedder, MiniLM
 from .passages import Passage, assemble
 
@@ -48,11 +48,16 @@ class Index:
 
     def __init__(self, path: str | Path, *, embedder: Embedder | None = None) -> None:
         self.path = Path(path)
-        try:
-            self._open()
-        except FileNotFoundError:
-            self._open()  # two builds ended between reading the name of the version and opening it
+        for is_last in (False, True):
+            try:
+                self._open()
+                break
+            except FileNotFoundError as error:
+                # Two builds may have ended between reading the name of the version and opening it.
+                if is_last:
+                    raise DataError(f"{error} is missing; {ANEW}") from error
         self.about: Mapping[str, Any] = self._database.meta()
+        check_format(self.path, self.about)
         self._embedder = embedder or MiniLM()
         if self.about["embedder"] != self._embedder.name:
             raise InputError(
@@ -123,8 +128,8 @@ def to_sources(result: Mapping[str, Any], hits: Sequence[Hit]) -> dict[str, Any]
     """
 
     def moved(item: Mapping[str, Any]) -> dict[str, Any]:
-        by = hits[item["document"]].passage.start_char
-        return {**item, "start_char": item["start_char"] + by, "end_char": item["end_char"] + by}
+        start, end = hits[item["document"]].passage.in_document(item["start_char"], item["end_char"])
+        return {**item, "start_char": start, "end_char": end}
 
     changed = {key: [moved(item) for item in result[key]] for key in ("pieces", "dropped")}
     return {**result, **changed}

@@ -51,9 +51,7 @@ def read(path: Path) -> Any:
     except RuntimeError as error:
         if not path.exists():
             raise FileNotFoundError(path) from None
-        raise DataError(
-            f"{path} can't be read as a FAISS index; remove the index and build it anew"
-        ) from error
+        raise DataError(f"{path} can't be read as a FAISS index; build the index again") from error
 
 
 def nearest(index: Any, vector: Vectors, n: int) -> list[int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,38 @@ def test_passages_hold_every_sentence_once_and_know_their_lines(
         assert inner <= size or len(p.sentences) == 1
 
 
+CELL = st.text(st.sampled_from("abé1"), min_size=1, max_size=12)
+
+
+@given(
+    st.lists(CELL, min_size=2, max_size=3),
+    st.integers(1, 40),
+    st.integers(1, 60),
+    st.sampled_from(["\n", "\r\n"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_rows_of_a_table_bring_their_header(cells: list[str], n: int, size: int, line_end: str) -> None:
+    tokenizer = Tokenizer.from_folder(Path(os.environ["COUNTING_FOLDER"]))
+    lines = [",".join(cells), *(",".join(f"{c}{i}" for c in cells) for i in range(n))]
+    text = line_end.join(lines)
+    whole = segment(
+        [Document("First.", syntax="text"), Document(text, syntax="csv", places=Places.of_lines(text))]
+    )
+    found = []
+    for p in list(cut(whole, tokenizer, size))[1:]:
+        assert assemble([p]).sentences[0].kind == "table header"
+        for start, end, _ in p.sentences:
+            first, last = p.in_document(start, end)
+            assert text[first:last] == p.document.text[start:end]
+            place = p.document.place(start, end)
+            assert place and lines[place.first - 1] == text[first:last]
+            found.append((first, last))
+        if len(p.sentences) > 2:
+            assert sum(tokenizer.count(p.document.text[a:b]) for a, b, _ in p.sentences) <= size
+    assert sorted(set(found)) == [(s.start_char, s.end_char) for s in whole.sentences[1:]]
+    assert len(found) - len(set(found)) == found.count(found[0]) - 1
+
+
 @pytest.fixture(autouse=True)
 def _folder_for_hypothesis(counting_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTING_FOLDER", str(counting_folder))
@@ -126,6 +159,24 @@ def test_the_passage_is_found_and_offsets_lead_into_its_file(
         assert sentence in text.splitlines()[piece["location"]["first"] - 1]
     found = index.search("Ferries fjord", 1)[0].passage.document
     assert (found.title, dict(found.metadata)["page"]) == ("Fjord", 3)
+
+
+def test_a_row_of_a_long_table_is_kept_with_its_header(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    rows = "".join(f"place{i},boss{i},{i * 7}\n" for i in range(200))
+    (docs / "t.csv").write_text(f"town,chief,crowns\n{rows}")
+    built(docs, tmp_path / "idx", embedder)
+    index = Index(tmp_path / "idx", embedder=embedder)
+    hits = index.search("boss150", 1)
+    compressor = Compressor(make("bm25"), counter=embedder.tokenizer)
+    kept = "town,chief,crowns\nplace150,boss150,1050"
+    budget = Budget(max_tokens=embedder.tokenizer.count(kept))
+    context = compressor("boss150", index.segmentation(hits), budget=budget)
+    assert context.text == kept
+    pieces = to_sources(context.to_dict(), hits)["pieces"]
+    assert [p["location"]["first"] for p in pieces] == [1, 152]
+    assert [p["start_char"] for p in pieces] == [0, (docs / "t.csv").read_text().index("place150")]
 
 
 def test_only_what_changed_is_read_again_and_the_result_is_that_of_a_new_index(
@@ -217,6 +268,87 @@ def test_settings_of_an_index_hold(docs: Path, tmp_path: Path, embedder: WordVec
             built(docs, path, embedder)
         assert len(Index(path, embedder=embedder)) > 30
     assert len(built(docs, path, embedder).version) == 2
+
+
+def test_progress_goes_on_within_a_large_file(tmp_path: Path, embedder: WordVectors) -> None:
+    docs, seen = tmp_path / "docs", list[tuple[int, int]]()
+    docs.mkdir()
+    (docs / "a.jsonl").write_text("".join(f'{{"text": "Lamp {i} is lit."}}\n' for i in range(300)))
+    (docs / "b.txt").write_text("The last one.")
+    build_index(docs, tmp_path / "idx", embedder=embedder, progress=lambda *at: seen.append(at))
+    assert len(seen) > 5
+    assert seen == sorted(seen)
+    assert seen[-1] == (sum(p.stat().st_size for p in docs.iterdir()),) * 2
+
+
+def damaged(data: bytes) -> bytes:
+    return data[:8192] + bytes(40_000) + data[48_192:]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("current", lambda data: b"", "names no version"),
+        ("current", lambda data: b"\xff\n", "names no version"),
+        ("current", lambda data: b"v9\n", "v9.*is missing"),
+        ("v1/passages.sqlite", None, "is missing"),
+        ("v1/passages.sqlite", lambda data: b"x" * len(data), "not a database"),
+        ("v1/passages.sqlite", lambda data: b"", "no such table"),
+        ("v1/passages.sqlite", damaged, "malformed"),
+    ],
+)
+def test_a_damaged_index_is_told_and_not_built_upon(
+    name: str,
+    damage: Callable[[bytes], bytes] | None,
+    said: str,
+    docs: Path,
+    tmp_path: Path,
+    embedder: WordVectors,
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    path = tmp_path / "idx" / name
+    if damage:
+        path.write_bytes(damage(path.read_bytes()))
+    else:
+        path.unlink()
+    (docs / "new.txt").write_text("The mayor of Nova is Kim.")
+    for use in (
+        lambda: Index(tmp_path / "idx", embedder=embedder).search("mayor of town3"),
+        lambda: built(docs, tmp_path / "idx", embedder),
+    ):
+        with pytest.raises(DataError, match=f"{said}.*build it anew"):
+            use()
+
+
+@pytest.mark.parametrize("data", [None, b"", b"x" * 5000])
+def test_vectors_that_are_lost_are_written_anew(
+    data: bytes | None, docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    before = Index(tmp_path / "idx", embedder=embedder).search("mayor of town3")
+    path = tmp_path / "idx" / "v1" / "vectors.faiss"
+    path.unlink() if data is None else path.write_bytes(data)
+    with pytest.raises(DataError, match="vectors.faiss"):
+        Index(tmp_path / "idx", embedder=embedder)
+    report = built(docs, tmp_path / "idx", embedder)
+    assert (report.version, report.n_new) == ("v2", 0)
+    assert Index(tmp_path / "idx", embedder=embedder).search("mayor of town3") == before
+
+
+def test_an_index_of_another_version_is_refused_and_a_build_of_one_begins_again(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    path = tmp_path / "idx"
+    built(docs, path, embedder)
+    (path / "building").mkdir()
+    (path / "building" / "passages.sqlite").write_bytes(b"left over" * 1000)
+    assert built(docs, path, embedder).version == "v1"
+    with sqlite3.connect(path / "v1" / "passages.sqlite") as database:
+        database.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
+    database.close()
+    for use in (lambda: Index(path, embedder=embedder), lambda: built(docs, path, embedder)):
+        with pytest.raises(DataError, match="has format 1, .* build it anew"):
+            use()
 
 
 BUILD = """
