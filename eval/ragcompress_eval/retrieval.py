@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from rich.table import Table
 from ragcompress import Budget, Compressor, Segmentation, Tokenizer, models, scorers
 from ragcompress.cli_console import byte_bar, note, out
 from ragcompress.cli_options import CONVERTING, Backend, ProxyName
-from ragcompress.index import Hit, Index, MiniLM, build_index
+from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
+from ragcompress.index import vectors as faiss_vectors
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.rendering import render
 
@@ -95,6 +97,19 @@ def _spans(found: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -
     return spans
 
 
+def graph_recall(index: Index, embedder: Embedder, texts: Sequence[str], n: int = 100) -> float:
+    """Of the ``n`` vectors next to each text's, the share that the graph for large indexes (HNSW) finds."""
+    asked = embedder.embed(texts)
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for flat_up_to in (0, len(index)):
+            path = Path(folder, str(flat_up_to))
+            faiss_vectors.write(path, index.vectors(), len(index), flat_up_to=flat_up_to)
+            opened = faiss_vectors.read(path)
+            found.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in asked])
+    return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*found, strict=True)]))
+
+
 def summarise(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Means per data set."""
     results: list[dict[str, object]] = []
@@ -124,6 +139,10 @@ def retrieval_command(
     top_k: Annotated[int, typer.Option("--top-k", metavar="K", min=1, help="Passages to retrieve.")] = 50,
     budget: Annotated[int, typer.Option("--budget", metavar="N", min=1, help="Tokens to keep.")] = 1000,
     scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What ranks.")] = scorers.DEFAULT,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="Also: how many nearest passages does the graph of large indexes find?"),
+    ] = False,
     limit: options.Limit = None,
     json_file: options.JsonFile = None,
     proxy: ProxyName = DEFAULT_PROXY,
@@ -151,11 +170,16 @@ def retrieval_command(
             progress(len(rows), len(asked))
     results = summarise(rows)
     size = {"documents": n_documents, "passages": built.n_passages}
+    by_graph = graph_recall(index, embedder, [q.text for q in asked]) if graph else None
     if json_file:
         settings = {"scorer": scorer, "top_k": top_k, "budget": budget, "proxy": folder.name, **size}
         about = provenance(read, limit=limit, seed=0, settings=settings)
-        report.write_json(json_file, {"results": results, "provenance": about})
+        report.write_json(json_file, {"results": results, "graph_recall": by_graph, "provenance": about})
     out().print(_table(results, size))
+    if by_graph is not None:
+        out().print(
+            f"of the 100 passages nearest to a question, a graph over them (HNSW) finds {by_graph:.1%}"
+        )
 
 
 def _table(results: Sequence[dict[str, object]], size: dict[str, int]) -> Table:

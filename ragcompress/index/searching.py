@@ -12,8 +12,9 @@ from ..errors import DataError, InputError
 from . import vectors
 from .building import KEYS, PASSAGES, VECTORS, check_format, current
 from .database import ANEW, Database
-from .embedding import Embedder, MiniLM
+from .embedding import Embedder, MiniLM, Vectors
 from .passages import Passage, assemble
+from .vectors import Ids
 
 _FUSION = 60  # the constant of Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion …", SIGIR 2009
 _DEPTH = 100  # of each ranking, at least
@@ -105,6 +106,10 @@ class Index:
     def passages(self) -> Iterator[Passage]:
         """Iterate over every passage."""
         return self._database.all_passages()
+
+    def vectors(self) -> Iterator[tuple[Ids, Vectors]]:
+        """Iterate over the vectors of all passages, some thousands at a time, with their numbers."""
+        return self._database.vectors()
 
     def _open(self) -> None:
         version = current(self.path)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from ragcompress import Tokenizer
+from ragcompress.index import Index, build_index
+from ragcompress.index.embedding import Vectors
 from ragcompress_eval.data import DataFile, parse
-from ragcompress_eval.retrieval import share
+from ragcompress_eval.retrieval import graph_recall, share
 from ragcompress_eval.retrieval_texts import questions, write_folder
 
 RECORD = {
@@ -24,6 +30,31 @@ def test_evidence_counts_where_all_of_it_is_kept() -> None:
     assert share(gold, [("d", 5, 25), ("d", 0, 4), ("e", 0, 4)]) == 2 / 3
     assert share(gold, [("d", 0, 25), ("e", 0, 9), ("f", 0, 1)]) == 1
     assert share(gold, []) == 0
+
+
+class Words:
+    """An embedder without a model: a random direction per text."""
+
+    name = "random"
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = Tokenizer.from_folder(folder)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        found = np.array(
+            [np.random.default_rng(list(t.encode())).standard_normal(64) for t in texts], np.float32
+        )
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+
+def test_the_graph_of_large_indexes_is_measured_against_all(tmp_path: Path, counting_folder: Path) -> None:
+    docs, embedder = tmp_path / "docs", Words(counting_folder)
+    docs.mkdir()
+    (docs / "a.jsonl").write_text("".join(f'{{"text": "Lamp {i}."}}\n' for i in range(600)))
+    build_index(docs, tmp_path / "idx", embedder=embedder)
+    index = Index(tmp_path / "idx", embedder=embedder)
+    assert graph_recall(index, embedder, ["Lamp 3.", "Which lamp?"]) > 0.95
+    assert graph_recall(index, embedder, ["Lamp 3."], n=1000) == 1
 
 
 def test_a_document_is_written_once_and_evidence_points_into_it(tmp_path: Path) -> None:
