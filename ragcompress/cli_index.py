@@ -65,11 +65,11 @@ class Retrieved:
 def retrieve(path: Path, question: str, top_k: int) -> Retrieved:
     """The passages that an index has for a question."""
     from .index import Index
+    from .index.building import readable
     from .index.keys import open_store
 
-    if not (path / "current").exists():
-        raise DataError(f"{path} is no index; make one with: ragcompress index build DIR -o {path}")
-    index = Index(path, embedder=_embedder())  # an embedder may have to be fetched: after the check
+    readable(path)  # an embedder may have to be fetched: after this check
+    index = Index(path, embedder=_embedder())
     hits = index.search(question, top_k)
     return Retrieved(tuple(hits), index.segmentation(hits), open_store(index.keys))
 

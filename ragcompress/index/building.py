@@ -137,6 +137,19 @@ def current(path: Path) -> str | None:
     return found.decode("ascii").strip()
 
 
+def readable(path: Path) -> str:
+    """Name of the version to read.
+
+    Raises:
+        DataError: if there is none.
+    """
+    if version := current(path):
+        return version
+    if (path / "building").exists():
+        raise DataError(f"{path} has nothing to search yet: its first build goes on, or must be gone on with")
+    raise DataError(f"{path} is no index; make one with: ragcompress index build DIR -o {path}")
+
+
 def check_format(path: Path, about: Mapping[str, Any]) -> None:
     """Refuse an index that another version of ragcompress made.
 

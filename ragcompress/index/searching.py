@@ -10,7 +10,7 @@ from typing import Any
 from ..data import Segmentation
 from ..errors import DataError, InputError
 from . import vectors
-from .building import KEYS, PASSAGES, VECTORS, check_format, current
+from .building import KEYS, PASSAGES, VECTORS, check_format, readable
 from .database import ANEW, Database
 from .embedding import Embedder, MiniLM, Vectors
 from .passages import Passage, assemble
@@ -112,11 +112,7 @@ class Index:
         return self._database.vectors()
 
     def _open(self) -> None:
-        version = current(self.path)
-        if version is None:
-            raise DataError(
-                f"{self.path} is no index; make one with: ragcompress index build DIR -o {self.path}"
-            )
+        version = readable(self.path)
         self._database = Database(self.path / version / PASSAGES)
         self._vectors = vectors.read(self.path / version / VECTORS)
 

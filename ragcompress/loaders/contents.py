@@ -18,6 +18,10 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _GZIP = b"\x1f\x8b"
 _OFFICE = {".docx": "word/", ".pptx": "ppt/", ".xlsx": "xl/"}
+# Of Word and PowerPoint files this share of the limit may be markup, and what small files have in any case:
+# the parsers' trees take dozens of times its room, and a minute for every 10 MB. Workbooks are read by rows.
+_MARKUP, _LITTLE = 1 / 5, 1 << 20
+_NO_MARKUP = re.compile(r"/(?:media|embeddings|fonts)/")
 _CHUNK = 1 << 20
 # The PDF standard's readers accept a header anywhere in the first 1,024 bytes.
 _HEADER = 1024
@@ -46,7 +50,9 @@ def check(data: bytes, suffix: str, name: str, limit: int) -> None:
         rename = f"; rename it to {found}" if found in (".pdf", *_OFFICE) else ""
         raise UnreadableFile(name, "misnamed", is_really + rename)
     if wanted in _OFFICE:
-        check_zip(data, limit, name)
+        check_zip(
+            data, limit, name, markup=limit if wanted == ".xlsx" else max(_LITTLE, int(limit * _MARKUP))
+        )
     if wanted == ".pdf" and _unpacks_to_more(data, limit):
         raise _too_large(name, limit)
 
@@ -76,11 +82,12 @@ def _kind(data: bytes) -> str | None:
     )
 
 
-def check_zip(data: bytes, limit: int, name: str) -> None:
-    """Unpack a zip once, keeping nothing: its real size counts, not the one that it declares.
+def check_zip(data: bytes, limit: int, name: str, *, markup: int) -> None:
+    """Unpack an Office file once, keeping nothing: its real size counts, not the one that it declares.
 
     Raises:
-        UnreadableFile: if it is broken, encrypted, or unpacks to more than ``limit`` bytes.
+        UnreadableFile: if it is broken, encrypted, or unpacks to more than ``limit`` bytes, or ``markup``
+            without its media.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -89,12 +96,14 @@ def check_zip(data: bytes, limit: int, name: str) -> None:
                 raise UnreadableFile(name, "encrypted", "is encrypted; save it without its password first")
             if sum(m.file_size for m in members) > limit:
                 raise _too_large(name, limit)
-            left = limit
+            left, allowed = limit, markup
             for member in members:
                 with archive.open(member) as file:
-                    left -= _drain(file, left)
-                if left < 0:
-                    raise _too_large(name, limit)
+                    n = _drain(file, left)
+                left -= n
+                markup -= 0 if _NO_MARKUP.search(member.filename) else n
+                if left < 0 or markup < 0:
+                    raise _too_large(name, limit if left < 0 else allowed)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError) as error:
         if isinstance(error, UnreadableFile):
             raise

@@ -277,6 +277,18 @@ def test_a_file_that_holds_no_text_says_why(data: bytes, suffix: str, reason: st
     assert "\n" not in str(caught.value)
 
 
+def test_much_markup_is_refused_and_pictures_are_none() -> None:
+    with pytest.raises(
+        UnreadableFile, match="unpacks to more than 2,097,152 bytes; raise the limit"
+    ) as caught:
+        loaders.load(bomb(3 * LIMIT), ".docx", "file.docx", 10 * LIMIT)
+    assert caught.value.reason == "too large"
+    buffer = io.BytesIO(office.saved(office.word()))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("word/media/image1.png", bytes(5 * LIMIT))
+    assert loaders.load(buffer.getvalue(), ".docx", "file.docx", 10 * LIMIT).text.startswith("# The bridge")
+
+
 def test_packed_pages_are_read() -> None:
     assert load(pdf_bomb(LIMIT // 2), ".pdf").text == "x"
 

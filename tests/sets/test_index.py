@@ -340,6 +340,9 @@ def test_an_index_of_another_version_is_refused_and_a_build_of_one_begins_again(
 ) -> None:
     path = tmp_path / "idx"
     built(docs, path, embedder)
+    (tmp_path / "first" / "building").mkdir(parents=True)
+    with pytest.raises(DataError, match="nothing to search yet"):
+        Index(tmp_path / "first", embedder=embedder)
     (path / "building").mkdir()
     (path / "building" / "passages.sqlite").write_bytes(b"left over" * 1000)
     assert built(docs, path, embedder).version == "v1"
