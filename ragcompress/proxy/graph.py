@@ -12,9 +12,11 @@ B prompts, T new tokens, P tokens of the prefix, KV key heads, D head size. ``ma
 attention of the rows, averaged by ``row_weights`` and summed over each sentence's tokens by ``pool``.
 
 In ``int8`` the products with weights are of whole numbers, 8 bits of activation by 7 of weight, and exact in
-int32. A weight has one scale per output channel, an activation one per token: a few tokens' are a thousand
-times as large as all others' (Massive Activations, arXiv 2402.17762), and one scale for all would leave
-nothing of the rest. All else, the attention above all, stays in float32.
+int32. A weight has one scale per output channel. What a norm gives has the same size in every token and,
+rotated (``int8``), no channel that sticks out: one step serves for all. What attention and the inner layer
+give has one scale per token: a few tokens' are a thousand times as large as all others' (Massive Activations,
+arXiv 2402.17762), and one scale for all would leave nothing of the rest. All else, the attention above all,
+stays in float32.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
-from .int8 import group_size
+from .int8 import READS_NORM, group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 _MS = "com.microsoft"
-# An activation is divided by its row's largest value, so that it fills uint8 around its middle.
+# An activation is divided by its row's largest value, so that it fills uint8 around its middle; one that
+# comes from a norm, whose root mean square is 1, by what hardly any of its values exceeds.
 _MIDDLE, _REACH = 128, 127
+_LARGEST_NORMED = 4.5
 _TINY = 1e-30  # a row of zeros is not divided by zero
 
 
@@ -129,14 +133,14 @@ class GraphBuilder:
         """
         self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
         self.precision = precision
-        self.quantised: dict[str, tuple[str, str]] = {}
+        self.quantised: dict[str, str] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.weights: list[str] = []
 
-    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+    def op(self, kind: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
         """Add a node and return the name of its output."""
-        name = f"{kind.lower()}_{len(self.nodes)}"
+        name = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
         return name
 
@@ -167,46 +171,37 @@ class GraphBuilder:
         """X (B, T, n) times a stored matrix, in the precision asked for; float32 in and out."""
         if self.precision == "float32":
             return self.op("MatMul", x, self.weight(weight))
-        whole, largest = self.whole_numbers(x)
-        scales = self.weight(f"{weight}_scale")
-        y = self.op("MatMulIntegerToFloat", whole, self.weight(weight), "step", scales, "middle", domain=_MS)
-        return self.op("Mul", y, largest)
+        matrix = [self.weight(weight), self.weight(f"{weight}_scale")]
+        if weight.rpartition(".")[2] in READS_NORM:
+            return self.whole_product(x, "normed_step", *matrix)
+        largest = self.op("Max", self.op("ReduceMax", self.op("Abs", x), axes=[-1], keepdims=1), "tiny")
+        return self.op("Mul", self.whole_product(self.op("Div", x, largest), "step", *matrix), largest)
 
-    def whole_numbers(self, x: str) -> tuple[str, str]:
-        """X as uint8 around ``middle``, and the largest magnitude (B, T, 1) of each row; once for each x."""
+    def whole_product(self, x: str, step: str, matrix: str, scales: str) -> str:
+        """X, rounded to steps around the middle of uint8, times a matrix of whole numbers."""
         if x not in self.quantised:
-            largest = self.op("ReduceMax", self.op("Abs", x), axes=[-1], keepdims=1)
-            largest = self.op("Max", largest, "tiny")
-            self.quantised[x] = (
-                self.op("QuantizeLinear", self.op("Div", x, largest), "step", "middle"),
-                largest,
-            )
-        return self.quantised[x]
+            self.quantised[x] = self.op("QuantizeLinear", x, step, "middle")
+        inputs = (self.quantised[x], matrix, step, scales, "middle")
+        return self.op("MatMulIntegerToFloat", *inputs, domain=_MS)
 
-    def heads(self, x: str, n: int) -> str:
-        """(B, T, n·D) → (B, n, T, D)."""
-        return self.op(
-            "Transpose", self.op("Reshape", x, self.ints(0, 0, n, self.shape.head_size)), perm=[0, 2, 1, 3]
-        )
-
-    def project(self, x: str, layer: int, part: str, n: int) -> str:
+    def project(self, x: str, layer: int, part: str, n: int, output: str = "") -> str:
         """One of q, k, v with its bias and (Qwen3) its norm per head, as (B, n, T, D)."""
         y = self.product(x, f"{layer}.{part}")
         if self.biased:
             y = self.op("Add", y, self.weight(f"{layer}.{part}_bias"))
-        y = self.heads(y, n)
-        if self.shape.architecture == "qwen3" and part != "v":
-            y = self.norm(y, f"{layer}.{part}_norm")
+        y = self.op("Reshape", y, self.ints(0, 0, n, self.shape.head_size))
         if part == "v":
-            return y
-        return self.op("RotaryEmbedding", y, "positions", "cos", "sin", domain=_MS)
+            return self.op("Transpose", y, perm=[0, 2, 1, 3], output=output)
+        y = self.op("Transpose", y, perm=[0, 2, 1, 3])
+        if self.shape.architecture == "qwen3":
+            y = self.norm(y, f"{layer}.{part}_norm")
+        return self.op("RotaryEmbedding", y, "positions", "cos", "sin", domain=_MS, output=output)
 
     def attention(self, x: str, layer: int) -> str | None:
         """Attention of one layer; records its outputs. Returns (B, T, H·D), or None in the last layer."""
         s, groups = self.shape, self.shape.n_heads // self.shape.n_key_heads
         q = self.project(x, layer, "q", s.n_heads)
-        key = self.project(x, layer, "k", s.n_key_heads)
-        self.op_named("Identity", f"key_{layer}", key)
+        key = self.project(x, layer, "k", s.n_key_heads, output=f"key_{layer}")
         keys = self.op("Concat", f"past_key_{layer}", key, axis=2)  # (B, KV, P+T, D)
         # The G query heads that share a key head are stacked along the tokens: keys are never repeated.
         q = self.op("Reshape", q, self.ints(0, s.n_key_heads, -1, s.head_size))  # (B, KV, G·T, D)
@@ -217,11 +212,10 @@ class GraphBuilder:
         weights = self.op("Softmax", scores, axis=-1)
         flat = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(-1), axis=0)
         rows = self.op("MatMul", "row_weights", self.op("Reshape", weights, flat))  # (B, H, R, P+T)
-        self.op_named("MatMul", f"mass_{layer}", rows, "pool")
+        self.op("MatMul", rows, "pool", output=f"mass_{layer}")
         if layer == self.n_layers - 1 and not self.whole:
             return None
-        value = self.project(x, layer, "v", s.n_key_heads)
-        self.op_named("Identity", f"value_{layer}", value)
+        value = self.project(x, layer, "v", s.n_key_heads, output=f"value_{layer}")
         values = self.op("Concat", f"past_value_{layer}", value, axis=2)
         stacked = self.op(
             "Concat", self.ints(0, s.n_key_heads, -1), self.op("Shape", scores, start=4), axis=0
@@ -230,10 +224,6 @@ class GraphBuilder:
         back = self.op("Concat", self.ints(0, s.n_heads), tokens, self.ints(s.head_size), axis=0)
         out = self.op("Transpose", self.op("Reshape", out, back), perm=[0, 2, 1, 3])
         return self.op("Reshape", out, self.ints(0, 0, s.n_heads * s.head_size))
-
-    def op_named(self, kind: str, output: str, *inputs: str) -> None:
-        """Add a node whose output has a given name."""
-        self.nodes.append(helper.make_node(kind, list(inputs), [output]))
 
     def feed_forward(self, x: str, layer: int) -> str:
         """SwiGLU."""
@@ -255,8 +245,9 @@ class GraphBuilder:
             if out is None:
                 return
             h = self.op("Add", h, self.product(out, f"{layer}.o"))
-            h = self.op("Add", h, self.feed_forward(self.norm(h, f"{layer}.norm2"), layer))
-        self.op_named("Identity", "hidden", h)
+            last = layer == self.n_layers - 1
+            out = self.feed_forward(self.norm(h, f"{layer}.norm2"), layer)
+            h = self.op("Add", h, out, output="hidden" if last else "")
 
     def model(self, locations: Mapping[str, onnx.TensorProto]) -> onnx.ModelProto:
         """Return the finished model; ``locations`` gives each weight's tensor (stored outside)."""
@@ -270,6 +261,7 @@ class GraphBuilder:
         if self.precision == "int8":
             small += [
                 numpy_helper.from_array(np.float32(1 / _REACH), "step"),
+                numpy_helper.from_array(np.float32(_LARGEST_NORMED / _REACH), "normed_step"),
                 numpy_helper.from_array(np.uint8(_MIDDLE), "middle"),
                 numpy_helper.from_array(np.float32(_TINY), "tiny"),
             ]

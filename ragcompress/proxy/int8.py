@@ -4,8 +4,9 @@ Rounding to 8 bits is as coarse as the largest value of a row demands, and langu
 channels that are many times larger than the rest. An orthogonal matrix spreads them over all channels, and
 nothing else changes, because RMSNorm does not see it (QuaRot, arXiv 2404.00456, section 4): the residual
 stream is rotated by what writes to it (embedding, ``o``, ``down``) and rotated back by what reads it (``q``,
-``k``, ``v``, ``gate``, ``up``), all within the stored weights, at no cost. What ``down`` reads, the product
-of two outputs, can't be rotated in advance; the graph does it, in groups of channels.
+``k``, ``v``, ``gate``, ``up``), and a head's values are rotated by ``v`` and back by ``o``, all within the
+stored weights, at no cost. What ``down`` reads, the product of two outputs, can't be rotated in advance; the
+graph does it, in groups of channels.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 
 _FLOAT = NDArray[np.float32]
 Named = tuple[str, NDArray[Any]]
-_LARGEST_GROUP = 128
+_LARGEST_GROUP = 64
 # 7 bits with the sign. CPUs before VNNI add two products in int16, which 8 bits overflow: uint8 255 times
 # twice 127 is above 32767, times twice 63 is not. One bit is worth the same result on every machine.
 _LARGEST = 63
 _NORM_OF = {"q": "norm", "k": "norm", "v": "norm", "gate": "norm2", "up": "norm2"}
+READS_NORM = frozenset(_NORM_OF)
 _WRITES = ("o", "down")
 
 
@@ -35,7 +37,7 @@ def rotation(n: int) -> _FLOAT:
 
 
 def group_size(n: int) -> int:
-    """Channels of ``down``'s input that are rotated together: the most, up to 128, that divide ``n``."""
+    """Channels of ``down``'s input that are rotated together: the most, up to 64, that divide ``n``."""
     return max(size for size in range(1, _LARGEST_GROUP + 1) if n % size == 0)
 
 
@@ -45,13 +47,15 @@ def quantise(matrix: _FLOAT) -> tuple[NDArray[np.int8], _FLOAT]:
     return np.rint(matrix / scales).astype(np.int8), scales
 
 
-def rotated(tensors: Iterable[Named]) -> Iterator[Named]:
+def rotated(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
     """Yield the weights of a model that computes the same, its norms' weights moved into what reads them.
 
     Args:
         tensors: as ``weights.tensors`` yields them, a layer's vectors before its matrices.
+        head_size: numbers of a value.
     """
     turn, norms = np.zeros((0, 0), np.float32), {}
+    head = rotation(head_size)
     for name, array in tensors:
         layer, _, part = name.rpartition(".")
         if name == "embedding":
@@ -61,17 +65,23 @@ def rotated(tensors: Iterable[Named]) -> Iterator[Named]:
             norms[name] = array
             yield name, np.ones_like(array)
         elif part in _NORM_OF:
-            yield name, turn.T @ (norms[f"{layer}.{_NORM_OF[part]}"][:, None] * array)
+            array = turn.T @ (norms[f"{layer}.{_NORM_OF[part]}"][:, None] * array)
+            yield name, _turned_groups(array.T, head).T if part == "v" else array
+        elif part == "v_bias":
+            yield name, _turned_groups(array, head)
         elif part in _WRITES:
-            yield name, (_group_turned(array) if part == "down" else array) @ turn
+            yield (
+                name,
+                _turned_groups(array, head if part == "o" else rotation(group_size(len(array)))) @ turn,
+            )
         else:
             yield name, array
 
 
-def stored(tensors: Iterable[Named]) -> Iterator[Named]:
+def stored(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
     """Yield what the graph in int8 reads: rotated, its matrices as whole numbers with their scales."""
     turned: NDArray[np.float32] | None = None
-    for name, array in rotated(tensors):
+    for name, array in rotated(tensors, head_size):
         part = name.rpartition(".")[2]
         if part not in (*_NORM_OF, *_WRITES):
             yield name, array
@@ -84,8 +94,7 @@ def stored(tensors: Iterable[Named]) -> Iterator[Named]:
             yield "turn", turned
 
 
-def _group_turned(down: _FLOAT) -> _FLOAT:
-    """``down`` (input, output) for an input whose groups of channels were rotated."""
-    size = group_size(len(down))
-    groups = rotation(size).T @ down.reshape(-1, size, down.shape[1])
-    return np.asarray(groups.reshape(down.shape))
+def _turned_groups(array: _FLOAT, turn: _FLOAT) -> _FLOAT:
+    """The array, groups of its first axis rotated by ``turn``."""
+    groups = turn.T @ array.reshape(-1, len(turn), array[0].size)
+    return np.ascontiguousarray(groups.reshape(array.shape), dtype=np.float32)

@@ -75,7 +75,7 @@ class OnnxProxy:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
-        self._index = weights.ensure(folder, cache, self._shape.n_layers, precision)
+        self._index = weights.ensure(folder, cache, self._shape.n_layers, self._shape.head_size, precision)
         self._threads, self.batch_tokens = threads, batch_tokens
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}

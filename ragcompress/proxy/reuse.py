@@ -32,7 +32,7 @@ _FLOAT = NDArray[np.float32]
 Prefix = tuple[int, ...]
 Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
-_FORMAT = "2"
+_FORMAT = "3"
 _MEBIBYTE = 1 << 20
 _SCRATCH_LIFETIME = 3600.0
 

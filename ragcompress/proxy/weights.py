@@ -27,8 +27,8 @@ from ..writing import write_whole
 from . import int8
 
 _LOG = logging.getLogger("ragcompress")
-FORMAT = 2
-PRECISIONS = ("float32", "int8")
+FORMATS = {"float32": 2, "int8": 3}
+PRECISIONS = tuple(FORMATS)
 _PAGE = 4096
 _TYPES = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8}
 MATRICES = {
@@ -92,14 +92,14 @@ def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDAr
     return where, read
 
 
-def ensure(folder: Path, target: Path, n_layers: int, precision: str = "float32") -> Mapping[str, Any]:
+def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision: str) -> Mapping[str, Any]:
     """Write the weight file of ``folder`` into ``target`` unless it is there; return its index.
 
     Raises:
         ModelError: if the model is broken, or the file can't be written.
     """
     index, weights = target / f"weights-{precision}.json", target / f"weights-{precision}.bin"
-    if found := _read_index(index, weights):
+    if found := _read_index(index, weights, FORMATS[precision]):
         return found
     entries: dict[str, Any] = {}
     temporary = ""
@@ -108,7 +108,7 @@ def ensure(folder: Path, target: Path, n_layers: int, precision: str = "float32"
         target.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
-            for name, array in int8.stored(given) if precision == "int8" else given:
+            for name, array in int8.stored(given, head_size) if precision == "int8" else given:
                 out.write(b"\0" * (-out.tell() % _PAGE))
                 entries[name] = {
                     "type": array.dtype.name,
@@ -119,7 +119,7 @@ def ensure(folder: Path, target: Path, n_layers: int, precision: str = "float32"
                 array.tofile(out)
             size = out.tell()
         os.replace(temporary, weights)
-        found = {"format": FORMAT, "file": weights.name, "size": size, "tensors": entries}
+        found = {"format": FORMATS[precision], "file": weights.name, "size": size, "tensors": entries}
         write_whole(index, json.dumps(found).encode())
         return found
     except OSError as error:
@@ -142,7 +142,7 @@ def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
     return result
 
 
-def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
+def _read_index(path: Path, weights: Path, version: int) -> Mapping[str, Any] | None:
     """The index, if it is whole and of this format and fits its file; else None, and it is written anew."""
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
@@ -151,7 +151,7 @@ def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
         return None
     except (OSError, ValueError):
         index, size = None, -1
-    if isinstance(index, dict) and index.get("format") == FORMAT and index.get("size") == size:
+    if isinstance(index, dict) and index.get("format") == version and index.get("size") == size:
         return index
     _LOG.warning("%s is damaged or of another version, and is written anew", weights)
     return None
