@@ -1,7 +1,8 @@
 r"""Prompts for the proxy, built from pieces whose token spans are recorded while building.
 
-A prompt is ``prefix + tail``. The prefix (template head, title, passage) does not depend on the question, so
-in a causal model its keys and values don't either. The tail holds the question; its rows are read.
+A prompt is ``prefix + tail``. The prefix (template head, title, passage, and the instruction where nothing
+stands before it) does not depend on the question, so in a causal model its keys and values don't either. The
+tail holds the question; its rows are read.
 
     Given the following information: {title}\n{passage}
     Answer the following question based on the given information with one or few words: {question}
@@ -14,7 +15,7 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from math import ceil
 
 from .blocks import LINE_END
@@ -45,13 +46,15 @@ class Prompt:
     """Token ids of one prompt, and where things stand in them.
 
     Attributes:
-        prefix: ids of template head, title and passage.
+        prefix: ids of what stands before the tail, whatever the question.
         tail: ids of the rest, the same for every passage of a question.
         spans: (S,) token spans of the passage's sentences within ``prefix``; disjoint, ascending.
         sentences: (S,) their indices in the segmentation. A sentence too long for one prompt has its parts
             in several.
         rows: token spans within ``tail``; each is read as the mean of its tokens' rows.
         row_names: their names.
+        kept: ids whose keys and values serve for this prompt and for others: the prefix, or more that begins
+            with it; empty stands for the prefix.
     """
 
     prefix: tuple[int, ...]
@@ -60,6 +63,7 @@ class Prompt:
     sentences: tuple[int, ...]
     rows: tuple[Span, ...]
     row_names: tuple[str, ...]
+    kept: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Tokens of the whole prompt."""
@@ -78,11 +82,24 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The part of a prompt that depends on the question, and the rows to read in it."""
+    """The part of a prompt that depends on the question, and the rows to read in it.
+
+    Attributes:
+        ids: token ids.
+        rows, row_names: as ``Prompt``'s.
+        before: ids that stand behind every passage, before ``ids``: they belong to the prompt's prefix.
+        kept: ids that stand behind the passage where its keys and values are kept.
+    """
 
     ids: tuple[int, ...]
     rows: tuple[Span, ...]
     row_names: tuple[str, ...]
+    before: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """Tokens that stand behind a passage."""
+        return len(self.before) + len(self.ids)
 
 
 def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Sequence[str] = ()) -> Tail:
@@ -92,15 +109,18 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
         facts: sentences already known to matter, put before the question; with them a third row, the mean
             over their tokens, is read.
     """
-    known, fact_text = (template.known, " " + " ".join(facts)) if facts else ("", "")
-    pieces = tokenizer.encode([known, fact_text, template.ask, " " + question, template.end])
-    starts = [0]
-    for ids in pieces:
-        starts.append(starts[-1] + len(ids))
-    rows = {"last": (starts[5] - 1, starts[5]), "question": (starts[3], starts[4])}
+    texts = [template.ask, " " + question, template.end]
+    if facts:
+        texts = [template.known, " " + " ".join(facts), *texts]
+    pieces = [tuple(ids) for ids in tokenizer.encode(texts)]
+    ask = pieces[-3]
+    own = pieces if facts else pieces[1:]
+    starts = list(accumulate(map(len, own), initial=0))
+    rows = {"last": (starts[-1] - 1, starts[-1]), "question": (starts[-3], starts[-2])}
     if facts:
         rows["facts"] = (starts[1], starts[2])
-    return Tail(tuple(i for ids in pieces for i in ids), tuple(rows.values()), tuple(rows))
+    before = () if facts else ask
+    return Tail(tuple(chain(*own)), tuple(rows.values()), tuple(rows), before, ask)
 
 
 def cut_passages(
@@ -142,7 +162,15 @@ def cut_passages(
 
 def join(passage: Passage, tail: Tail) -> Prompt:
     """Put a passage and a tail together."""
-    return Prompt(passage.prefix, tail.ids, passage.spans, passage.sentences, tail.rows, tail.row_names)
+    return Prompt(
+        passage.prefix + tail.before,
+        tail.ids,
+        passage.spans,
+        passage.sentences,
+        tail.rows,
+        tail.row_names,
+        passage.prefix + tail.kept,
+    )
 
 
 def sentence_piece(segmentation: Segmentation, index: int) -> str:

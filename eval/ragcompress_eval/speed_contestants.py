@@ -83,7 +83,7 @@ class Joint(Whole):
     """All passages in one prompt, last row only, all layers (Sentinel, arXiv 2505.23277, section 3)."""
 
     def __init__(self, setting: Setting) -> None:
-        proxy = _proxy(setting, "onnx")
+        proxy = _proxy(setting, "onnx", precision="float32")
         super().__init__(setting, Compressor(_LastRow(proxy), counter=proxy.tokenizer), _about(proxy))
 
     def prepare(self, question: str, passages: list[str]) -> None:

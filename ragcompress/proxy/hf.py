@@ -222,7 +222,8 @@ class TorchProxy:
         """See ``Proxy.probe``."""
 
         def run(batch: list[Prompt]) -> list[NDArray[np.float32]]:
-            return self._whole(batch, n_layers) if self._store is None else self._split(batch, n_layers)
+            store = self._store
+            return self._whole(batch, n_layers) if store is None else self._split(batch, n_layers, store)
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self.batch_tokens, run, progress)
 
@@ -279,13 +280,13 @@ class TorchProxy:
         past = torch.stack([*recorder.found, *recorder.values]).float().cpu().numpy()
         return [past[:, row, :, : len(p)] for row, p in enumerate(prefixes)]
 
-    def _split(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
+    def _split(self, prompts: list[Prompt], n_layers: int, store: KeyValueStore) -> list[NDArray[np.float32]]:
         """Read prompts' tails on top of their prefixes' keys and values, kept or computed."""
 
         def encode(prefixes: Sequence[Prefix]) -> list[NDArray[np.float32]]:
             return self._apart(prefixes, n_layers)
 
-        past = padded(encode_with(self._store, self.info, n_layers, [p.prefix for p in prompts], encode))
+        past = padded(encode_with(store, self.info, n_layers, prompts, encode))
         tail, longest = len(prompts[0].tail), past.shape[3]
         starts = torch.tensor([len(p.prefix) for p in prompts])
         reader = self._reader(prompts, n_layers, torch.zeros_like(starts), longest + tail)

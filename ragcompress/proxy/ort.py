@@ -94,14 +94,14 @@ class OnnxProxy:
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             session = self._session(n_layers)
-            prefixes = [p.prefix for p in batch]
             if self._store is None:
-                return self._read(batch, self._encode(prefixes, session, n_layers), session, n_layers)
+                past = self._encode([p.prefix for p in batch], session, n_layers)
+                return self._read(batch, past, session, n_layers)
             arrays = encode_with(
                 self._store,
                 self.info,
                 n_layers,
-                prefixes,
+                batch,
                 lambda missing: self._apart(missing, session, n_layers),
             )
             past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))

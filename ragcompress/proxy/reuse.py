@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import InputError
+from ..prompting import Prompt
 from ..writing import write_whole
 from . import packing
 from .base import ProxyInfo
@@ -56,9 +57,9 @@ def entry_key(proxy: ProxyInfo, n_layers: int, prefix: Sequence[int]) -> str:
 
 
 def encode_with(
-    store: KeyValueStore | None, proxy: ProxyInfo, n_layers: int, prefixes: Sequence[Prefix], encode: Encode
+    store: KeyValueStore, proxy: ProxyInfo, n_layers: int, prompts: Sequence[Prompt], encode: Encode
 ) -> list[_FLOAT]:
-    """Keys and values of prefixes, from the store where it has them.
+    """Keys and values of the prompts' prefixes, from the store where it has them.
 
     Args:
         encode: computes the arrays of those that are missing, all in one batch.
@@ -66,15 +67,14 @@ def encode_with(
     Returns:
         One array (2·L - 1, KV, P, D) per prefix, P its length.
     """
-    if store is None:
-        return encode(prefixes)
-    keys = [entry_key(proxy, n_layers, prefix) for prefix in prefixes]
+    kept = [p.kept or p.prefix for p in prompts]
+    keys = [entry_key(proxy, n_layers, ids) for ids in kept]
     found = {i: array for i, key in enumerate(keys) if (array := store.get(key)) is not None}
-    if missing := [i for i in range(len(prefixes)) if i not in found]:
-        for i, array in zip(missing, encode([prefixes[i] for i in missing]), strict=True):
+    if missing := [i for i in range(len(prompts)) if i not in found]:
+        for i, array in zip(missing, encode([kept[i] for i in missing]), strict=True):
             found[i] = array
             store.put(keys[i], array)
-    return [found[i] for i in range(len(prefixes))]
+    return [found[i][:, :, : len(p.prefix)] for i, p in enumerate(prompts)]
 
 
 def padded(arrays: Sequence[_FLOAT]) -> _FLOAT:

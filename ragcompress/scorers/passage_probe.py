@@ -161,9 +161,9 @@ def probe_passages(
     tail = make_tail(proxy.tokenizer, template, question)
     passages = cut_passages(proxy.tokenizer, template, segmentation, passage_tokens)
     head = max((p.spans[0][0] for p in passages), default=0)
-    if head + passage_tokens + len(tail.ids) > proxy.info.max_tokens:
+    if head + passage_tokens + len(tail) > proxy.info.max_tokens:
         raise InputError(
-            f"the question ({len(tail.ids)} tokens with its instruction) and the longest title ({head}) "
+            f"the question ({len(tail)} tokens with its instruction) and the longest title ({head}) "
             f"leave no room for passages of {passage_tokens} tokens; {proxy.info.name} reads "
             f"{proxy.info.max_tokens}: shorten them"
         )

@@ -69,10 +69,10 @@ class Scorer:
         tokenizer = self.proxy.tokenizer
         titles = {template.title.format(title=d.title) if d.title else "" for d in segmentation.documents}
         head = len(tokenizer.prefix_ids) + max(tokenizer.count_all([template.head + t for t in titles]))
-        room = self.proxy.info.max_tokens - len(tail.ids) - head
+        room = self.proxy.info.max_tokens - len(tail) - head
         if room < 1:
             raise InputError(
-                f"question and title take {len(tail.ids) + head} tokens; "
+                f"question and title take {len(tail) + head} tokens; "
                 f"{self.proxy.info.name} reads {self.proxy.info.max_tokens} in all"
             )
         return room

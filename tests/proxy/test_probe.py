@@ -191,6 +191,19 @@ def test_reused_keys_and_values_equal_one_pass(
         assert store.hits == hits
 
 
+def test_what_is_kept_may_go_on_behind_the_prefix(make: Make, folders: dict[str, Path]) -> None:
+    short = [replace(p, kept=(*p.prefix, 5, 6, 7)) for p in prompts(5, seed=4)]
+    long = [replace(p, prefix=p.kept) for p in short]
+    plain = make(folders["llama"])
+    for first, second in ((long, short), (short, long)):
+        store = CountingStore()
+        reusing = make(folders["llama"], store=store)
+        for asked, hits in ((first, 0), (second, 5)):
+            expected = plain.probe(asked, n_layers=3)
+            assert largest_difference(reusing.probe(asked, n_layers=3), expected) <= 1e-5
+            assert store.hits == hits
+
+
 @pytest.mark.parametrize("architecture", ["llama", "qwen3"])
 def test_what_is_encoded_is_what_stores_keep(make: Make, folders: dict[str, Path], architecture: str) -> None:
     asked = prompts(6, seed=4)

@@ -143,7 +143,7 @@ def test_raw_attention_cuts_passages_and_takes_the_best_part_of_a_sentence() -> 
     parts = given([[text, "Short."]])
     found = raw_attention.Scorer(proxy=proxy, passage_tokens=60).score("Who built the bridge?", parts)
     assert len(proxy.prompts) > 2
-    assert max(len(p.prefix) for p in proxy.prompts) < 60 + 60
+    assert max(p.spans[-1][1] - p.spans[0][0] for p in proxy.prompts) <= 60
     best = 0.0
     for prompt, attention in zip(proxy.prompts, proxy.probe(proxy.prompts, n_layers=2), strict=True):
         if 0 in prompt.sentences:

@@ -41,6 +41,16 @@ def test_known_facts_stand_before_the_question_and_are_read() -> None:
     assert text_of(tail.ids[slice(*rows["facts"])]) == " A is B. B is C."
 
 
+def test_what_is_kept_of_a_passage_serves_every_question_with_facts_or_without() -> None:
+    [passage] = passages(Document("One fact."))
+    first = join(passage, make_tail(TOKENIZER, TEMPLATE, "Which?"))
+    other = join(passage, make_tail(TOKENIZER, TEMPLATE, "Who?"))
+    second = join(passage, make_tail(TOKENIZER, TEMPLATE, "Who?", ["A is B."]))
+    assert first.kept == other.kept == second.kept == first.prefix, "the instruction does not change"
+    assert second.prefix == passage.prefix == second.kept[: len(second.prefix)]
+    assert text_of(first.tail) == " Which?\nAnswer:"
+
+
 @cases(
     st.lists(st.text(st.sampled_from("ab .\n文é😀"), max_size=120), max_size=4),
     st.integers(1, 40),
