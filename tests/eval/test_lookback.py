@@ -45,7 +45,7 @@ def test_a_draft_equals_the_model_read_in_full(tmp_path: Path) -> None:
     import tiny_models
 
     folder = tiny_models.save_model("llama", tmp_path / "tiny")
-    proxy = load_proxy(folder)
+    proxy = load_proxy(folder, precision="float32")
     compressor = Compressor(scorers.make("lead"), counter=proxy.tokenizer)
     context = compressor("who?", given([["Ann built it.", "It is red."]]), budget=Budget(ratio=1.0))
     made = lookback.draft(context, ["zzz"], proxy)

@@ -35,7 +35,9 @@ DOCUMENTS = [
 @pytest.fixture(scope="module")
 def onnx(default_folder: models.ModelFolder) -> OnnxProxy:
     cache = default_folder.path.parents[1] / "onnx" / "tests"
-    return OnnxProxy(default_folder.path, cache, name="d", fingerprint=default_folder.fingerprint)
+    return OnnxProxy(
+        default_folder.path, cache, name="d", fingerprint=default_folder.fingerprint, precision="float32"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,12 @@ def test_reused_keys_and_values_change_nothing(
     cache = default_folder.path.parents[1] / "onnx" / "tests"
     for store, tolerance in ((MemoryStore(), 1e-5), (DiskStore(tmp_path, precision="float32"), 1e-5)):
         reusing = OnnxProxy(
-            default_folder.path, cache, name="d", fingerprint=default_folder.fingerprint, store=store
+            default_folder.path,
+            cache,
+            name="d",
+            fingerprint=default_folder.fingerprint,
+            precision="float32",
+            store=store,
         )
         for prompts in (*asked, asked[0]):
             plain = onnx.probe(prompts, n_layers=6)

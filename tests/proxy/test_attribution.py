@@ -51,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proxy(request: pytest.FixtureRequest, folder: Path) -> OnnxProxy | TorchProxy:
     if request.param == "torch":
         return TorchProxy(folder, name="tiny", fingerprint="f", device="cpu", precision="float32")
-    return OnnxProxy(folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, batch_tokens=500)
+    about = {"name": "tiny", "fingerprint": "f", "precision": "float32"}
+    return OnnxProxy(folder, folder / "onnx", **about, threads=1, batch_tokens=500)
 
 
 @pytest.fixture(scope="module")

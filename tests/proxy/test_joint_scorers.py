@@ -56,7 +56,9 @@ def proxy(request: pytest.FixtureRequest, folder: Path) -> Proxy:
     if request.param == "torch":
         return TorchProxy(folder, name="tiny", fingerprint="f", device="cpu", precision="float32")
     store = MemoryStore() if "store" in request.param else None
-    return OnnxProxy(folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, store=store)
+    return OnnxProxy(
+        folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, store=store, precision="float32"
+    )
 
 
 def ids(text: str) -> list[int]:
@@ -277,7 +279,7 @@ def test_next_tokens_are_those_of_the_whole_model(tmp_path: Path, architecture: 
         expected = [int(model(torch.tensor([row])).logits[0, -1].argmax()) for row in rows]
     assert len(set(expected)) > 1
     prompts = [Prompt(row[:3], row[3:], (), (), (), ()) for row in rows]
-    onnx = OnnxProxy(tmp_path, tmp_path / "onnx", name="t", fingerprint="f", threads=1)
+    onnx = OnnxProxy(tmp_path, tmp_path / "onnx", name="t", fingerprint="f", threads=1, precision="float32")
     torch_proxy = TorchProxy(tmp_path, name="t", fingerprint="f", device="cpu", precision="float32")
     for proxy in (onnx, torch_proxy):
         assert proxy.next_tokens(prompts) == expected
@@ -287,7 +289,7 @@ def test_next_tokens_are_those_of_the_whole_model(tmp_path: Path, architecture: 
 
 
 def test_the_graph_that_probes_has_no_head(folder: Path) -> None:
-    proxy = OnnxProxy(folder, folder / "apart", name="tiny", fingerprint="f", threads=1)
+    proxy = OnnxProxy(folder, folder / "apart", name="tiny", fingerprint="f", threads=1, precision="float32")
     prompt = Prompt((1, 2, 3), (4,), ((1, 3),), (0,), ((0, 1),), ("last",))
     proxy.probe([prompt], n_layers=4)
     assert [p.name for p in (folder / "apart").glob("*.onnx")] == ["probe-4-float32.onnx"]
