@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ragcompress import (
     Attention,
@@ -27,6 +28,7 @@ from ragcompress import (
 from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Encoder, Progress
 from ragcompress.proxy.batching import batches
+from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
 
 from .rivals.run import Contestant
 
@@ -55,6 +57,7 @@ class Whole:
 
     Args:
         other_question: asked before the timed one; None: nothing is.
+        forget: called before each run.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class Whole:
         about: dict[str, Any],
         *,
         other_question: str | None = None,
+        forget: Callable[[], None] = lambda: None,
     ) -> None:
         self._compressor, self._other_question, self.about = compressor, other_question, about
+        self._forget = forget
         self._budget = Budget(max_tokens=setting.target_tokens)
 
     def prepare(self, question: str, passages: list[str]) -> None:
@@ -76,6 +81,7 @@ class Whole:
 
     def run(self) -> None:
         """Compress."""
+        self._forget()
         self._compressor(self._question, self._documents, budget=self._budget)
 
 
@@ -94,7 +100,7 @@ class Joint(Whole):
 class ForwardOnnx:
     """The limit: the scorer's prompts through the same layers in ONNX Runtime, in its batches, unread."""
 
-    def __init__(self, setting: Setting, *, precision: str = "float32") -> None:
+    def __init__(self, setting: Setting, *, precision: str | None = None) -> None:
         self._setting = setting
         proxy = _proxy(setting, "onnx", precision=precision)
         if not isinstance(proxy, Encoder):
@@ -156,11 +162,15 @@ def whole(
         precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
     """
-    proxy = _proxy(setting, backend, reuse=reuse, precision=precision)
+    store = _Store()
+    proxy = _proxy(setting, backend, store=store, precision=precision)
+    if reuse and _about(proxy).get("device", "cpu") != "cpu":
+        raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     scorer = scorers.make(setting.scorer, proxy=lambda: proxy, **settings)
     compressor = Compressor(scorer, counter=proxy.tokenizer)
-    other_question = setting.other_question if reuse else None
-    return Whole(setting, compressor, _about(proxy), other_question=other_question)
+    if reuse:
+        return Whole(setting, compressor, _about(proxy), other_question=setting.other_question)
+    return Whole(setting, compressor, _about(proxy), forget=store.forget)
 
 
 def without_proxy(setting: Setting, *, scorer: str) -> Whole:
@@ -170,17 +180,18 @@ def without_proxy(setting: Setting, *, scorer: str) -> Whole:
 
 
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
-    "onnx": partial(whole, backend="onnx", precision="float32"),
-    "onnx-reuse": partial(whole, backend="onnx", precision="float32", reuse=True),
-    "onnx-one-look": partial(whole, backend="onnx", precision="float32", second_look=False),
-    "onnx-one-look-reuse": partial(whole, backend="onnx", precision="float32", reuse=True, second_look=False),
+    "onnx": partial(whole, backend="onnx"),
+    "onnx-reuse": partial(whole, backend="onnx", reuse=True),
+    "onnx-one-look": partial(whole, backend="onnx", second_look=False),
+    "onnx-one-look-reuse": partial(whole, backend="onnx", reuse=True, second_look=False),
     "forward-onnx": ForwardOnnx,
-    "onnx-int8": partial(whole, backend="onnx", precision="int8"),
-    "onnx-int8-reuse": partial(whole, backend="onnx", precision="int8", reuse=True),
-    "forward-onnx-int8": partial(ForwardOnnx, precision="int8"),
+    "onnx-float32": partial(whole, backend="onnx", precision="float32"),
+    "onnx-float32-reuse": partial(whole, backend="onnx", precision="float32", reuse=True),
+    "forward-onnx-float32": partial(ForwardOnnx, precision="float32"),
     "torch": partial(whole, backend="torch"),
     "torch-reuse": partial(whole, backend="torch", reuse=True),
     "forward-torch": ForwardTorch,
+    "torch-float32": partial(whole, backend="torch", precision="float32"),
     "minilm": partial(without_proxy, scorer="minilm"),
     "joint-last-row": Joint,
 }
@@ -244,17 +255,28 @@ def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tu
     return [[prompts[i].prefix + prompts[i].tail for i in batch] for batch in batches(prompts, batch_tokens)]
 
 
-def _proxy(setting: Setting, backend: str, *, reuse: bool = False, precision: str | None = None) -> Proxy:
-    proxy = load_proxy(
-        setting.model,
-        backend=backend,
-        download=False,
-        precision=precision,
-        reuse_bytes=_ENDLESS if reuse else 0,
+class _Store:
+    """Keys and values as a ``Compressor`` keeps them by default, without a ceiling; all can be forgotten."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._kept = MemoryStore(_ENDLESS)
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        return self._kept.get(key)
+
+    def put(self, key: str, array: NDArray[np.float32]) -> None:
+        self._kept.put(key, array)
+
+
+def _proxy(
+    setting: Setting, backend: str, *, precision: str | None = None, store: KeyValueStore | None = None
+) -> Proxy:
+    return load_proxy(
+        setting.model, backend=backend, download=False, precision=precision, reuse_bytes=0, store=store
     )
-    if reuse and _about(proxy).get("device", "cpu") != "cpu":
-        raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
-    return proxy
 
 
 def _about(proxy: Proxy) -> dict[str, Any]:
