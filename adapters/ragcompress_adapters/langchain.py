@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from numbers import Real
 from typing import Any, Literal
 
 from ragcompress import AttentionSort, CompressedContext, InputError, MissingExtra, reorder
@@ -251,7 +252,7 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         if all(score is None for score in scores):
             scores = [-rank for rank in range(len(documents))]
         for position, score in enumerate(scores):
-            if isinstance(score, bool) or not isinstance(score, int | float):
+            if isinstance(score, bool) or not isinstance(score, Real):  # NumPy's, too: rerankers leave them
                 raise InputError(
                     f"document {position} has no number under {self.score_key!r} but {score!r}, and others "
                     "have: score all documents or none"

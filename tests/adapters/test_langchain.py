@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -372,6 +373,8 @@ def test_reordering() -> None:
     assert texts == ["0.9", "0.4", "0.1", "0.5"]
     best_last = AttentionReorder(order="best-last").transform_documents(given_documents)
     assert [d.page_content for d in best_last] == ["0.1", "0.4", "0.5", "0.9"]
+    numpy = AttentionReorder().transform_documents(scored(*np.array([0.1, 0.5, 0.4, 0.9], "f4")))
+    assert [d.metadata["relevance_score"] for d in numpy] == list(np.array([0.9, 0.4, 0.1, 0.5], "f4"))
     ranked = [Document(text) for text in "12345"]
     assert [d.page_content for d in AttentionReorder().transform_documents(ranked)] == list("13542")
     assert asyncio.run(AttentionReorder().atransform_documents(ranked)) == [
