@@ -83,7 +83,7 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         self, found: list[_Placed], nodes: list[NodeWithScore], held: dict[int, NodeWithScore]
     ) -> list[NodeWithScore]:
         """What was found, by its place, and the nodes that hold no text."""
-        others = [(i, n) for i, n in enumerate(nodes) if i not in held and not _is_blank_text(n.node)]
+        others = [(i, n) for i, n in enumerate(nodes) if i not in held and not _holds_nothing(n.node)]
         if self.order == "source":
             return [n for _, n in sorted(found + others, key=lambda pair: pair[0])]
         return [n for _, n in found + others]
@@ -109,8 +109,10 @@ def _with_text(nodes: list[NodeWithScore]) -> dict[int, NodeWithScore]:
     return {i: n for i, n in enumerate(nodes) if _text(n).strip()}
 
 
-def _is_blank_text(node: BaseNode) -> bool:
-    return node.class_name() == "TextNode"
+def _holds_nothing(node: BaseNode) -> bool:
+    """Whether a node without text has no image or the like either, and refers to no other node."""
+    media = (getattr(node, f"{kind}_resource", None) for kind in ("image", "audio", "video"))
+    return node.class_name() in ("TextNode", "Node", "Document") and not any(media)
 
 
 def _start(node: BaseNode) -> int | None:

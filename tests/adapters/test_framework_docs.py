@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +91,22 @@ def test_a_page_runs_as_one_program(
             assert "Berit Holm" in json.dumps(body["messages"][-1])
 
 
-def test_a_newcomers_script_has_ten_lines_at_most() -> None:
-    code, _ = blocks_of(ROOT / "docs" / "langchain.md")[0]
-    assert 0 < len([line for line in code.splitlines() if line.strip()]) <= 10
+@pytest.mark.parametrize("page", ["README.md", "docs/langchain.md"])
+def test_a_newcomers_script_has_ten_lines_and_needs_langchain_core_alone(
+    page: str, default_folder: models.ModelFolder
+) -> None:
+    code, output = next(b for b in blocks_of(ROOT / page) if "RagCompressRetriever" in b[0])
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    others = (
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "faiss",
+        "langchain_classic",
+        "ragcompress_eval",
+    )
+    before = f"import sys\nsys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'adapters')!r}]\n"
+    before += f"sys.modules.update(dict.fromkeys({others!r}))\n"
+    command = [sys.executable, "-W", "error", "-c", before + code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert (done.stdout, done.stderr) == (output, "")

@@ -10,7 +10,15 @@ import pytest
 from llama_index.core import Document, QueryBundle, SummaryIndex
 from llama_index.core.llms import MockLLM
 from llama_index.core.node_parser import SentenceSplitter
-from llama_index.core.schema import ImageNode, IndexNode, MetadataMode, NodeWithScore, TextNode
+from llama_index.core.schema import (
+    ImageNode,
+    IndexNode,
+    MediaResource,
+    MetadataMode,
+    Node,
+    NodeWithScore,
+    TextNode,
+)
 from pydantic import ValidationError
 
 from ragcompress import InputError
@@ -128,6 +136,23 @@ def test_nothing_in_nothing_out() -> None:
     assert postprocessor().postprocess_nodes(NODES[1:3], query_str=QUESTION) == NODES[1:2]
     with pytest.raises(InputError, match="needs a query"):
         postprocessor().postprocess_nodes(NODES)
+
+
+def test_media_stay_with_or_without_text() -> None:
+    picture, text = MediaResource(url="http://example.org/a.png"), MediaResource(text=SOURCE[35:])
+    parts = [
+        Node(id_="both", text_resource=text, image_resource=picture),
+        Node(id_="picture", image_resource=picture),
+        Node(id_="nothing"),
+        Document(text=" ", id_="blank"),
+    ]
+    nodes = [NodeWithScore(node=node) for node in parts]
+    found = postprocessor(max_per_document=1).postprocess_nodes(nodes, query_str=QUESTION)
+    assert [n.node.node_id for n in found] == ["both", "picture"]
+    both = found[0].node
+    assert isinstance(both, Node)
+    assert both.get_content() == "Berit Holm built it."
+    assert both.image_resource == picture
 
 
 def test_settings_are_written_and_read_back() -> None:
