@@ -189,8 +189,10 @@ class LeftOut:
             note(f"left out: {_name(str(error.filename))} can't be opened: {error.strerror}")
 
         found: list[Path] = []
+        own = but and os.path.abspath(but)
         for parent, folders, names in os.walk(folder, onerror=closed):
-            folders[:] = [f for f in folders if not f.startswith(".") and Path(parent, f) != but]
+            inner = {f: os.path.abspath(Path(parent, f)) for f in folders}
+            folders[:] = [f for f in folders if not f.startswith(".") and inner[f] != own]
             found += (Path(parent, n) for n in names if not n.startswith("."))
         return [path for path in sorted(found) if path.is_file() and self._is_known(path)]
 

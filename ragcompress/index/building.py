@@ -108,7 +108,7 @@ def build_index(
             return None if documents is None else list(cut(segment(documents), tokenizer, passage_tokens))
 
         try:
-            files = left_out.files(root, note, but=target.absolute())
+            files = left_out.files(root, note, but=target)
             found = {_key(p, root): p for p in files}
             counts = _update(database, found, embedder, read, progress)
             if said := left_out.summary(folder, len(database.files())):

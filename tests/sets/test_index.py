@@ -438,3 +438,10 @@ def test_an_empty_folder_makes_an_empty_index(tmp_path: Path, embedder: WordVect
     (tmp_path / "docs").mkdir()
     built(tmp_path / "docs", tmp_path / "idx", embedder)
     assert Index(tmp_path / "idx", embedder=embedder).search("anything?") == []
+
+
+def test_an_index_within_its_folder_is_no_document(docs: Path, embedder: WordVectors) -> None:
+    path = docs / "deep" / ".." / "idx"
+    assert built(docs / "deep" / "..", path, embedder).n_files == 31
+    again = built(docs / "deep" / "..", path, embedder)
+    assert (again.version, again.n_new, again.n_files) == ("v1", 0, 31)
