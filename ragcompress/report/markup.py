@@ -14,12 +14,14 @@ from ..data import Scores
 _LEVELS = 7
 # Probabilities crowd near 0: steps that grow tell them apart.
 _PROBABILITIES = (0.02, 0.05, 0.1, 0.25, 0.5, 0.75)
+# So many bars are drawn without gaps, in which they would drown.
+_MANY = 300
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LINE_END = re.compile(r"\r\n?")
 _HELP = (
-    "Every sentence is shaded by its score. Kept ones are clear and underlined, dropped ones dim. Point at a "
-    "sentence, or go through them with the arrow keys, to see its score, its rank and the reason; Enter or a "
-    "click leads from a kept sentence to its place in the context and back."
+    "Kept sentences are clear and underlined, dropped ones dim; a stronger shade is a higher score. "
+    "Sentences that you point at, or reach with the arrow keys, tell their score, rank and reason. A "
+    "click or Enter leads from a kept one to its place in what the reader gets, and back."
 )
 
 
@@ -152,17 +154,17 @@ def _ladder(view: View) -> str:
     """All scores, best first, as bars: where the budget cuts shows at a glance."""
     values, ranking = view.context.scores.values, view.context.scores.ranking()
     low, high = min(0.0, *values.tolist()), max(0.0, *values.tolist())
-    bars = []
+    bars, width = [], 0.84 if len(ranking) < _MANY else 1.0
     for rank, i in enumerate(ranking):
         height = max(2.0, 100 * (float(values[i]) - low) / ((high - low) or 1.0))
         bars.append(
-            f'<rect class="bar{" kept" if i in view.kept else ""}" data-s="{i}" x="{rank + 0.08:.2f}" '
-            f'width="0.84" y="{100 - height:.1f}" height="{height:.1f}"/>'
+            f'<rect class="bar{" kept" if i in view.kept else ""}" data-s="{i}" '
+            f'x="{rank + (1 - width) / 2:.2f}" width="{width}" y="{100 - height:.1f}" height="{height:.1f}"/>'
         )
     return (
         f'<figure><svg class="ladder" data-view="{view.number}" viewBox="0 0 {max(12, len(ranking))} 100" '
         'preserveAspectRatio="none" role="img" aria-label="Scores of all sentences, best first">'
-        f"{''.join(bars)}</svg><figcaption>All sentences, best first (best score {high:.3g}); filled: kept"
+        f"{''.join(bars)}</svg><figcaption>All sentences, best first (best: {high:.3g}); in colour: kept"
         "</figcaption></figure>"
     )
 
@@ -173,8 +175,8 @@ def _bar(views: Sequence[View]) -> str:
     return (
         '<section class="budget" aria-label="Budget"><div id="control" hidden>'
         '<label for="slider">Budget</label>'
-        '<div class="track"><svg id="curve" viewBox="0 0 1000 100" preserveAspectRatio="none" '
-        'aria-hidden="true"></svg>'
+        '<div class="track"><span id="axis"></span><svg id="curve" viewBox="0 0 1000 100" '
+        'preserveAspectRatio="none" aria-hidden="true"></svg>'
         '<input type="range" id="slider" aria-describedby="next"></div>'
         '<span class="typed"><input type="number" id="limit" aria-label="Budget in tokens"> tokens, '
         '<span id="share"></span></span><button type="button" id="reset">As run</button></div>'
@@ -183,13 +185,13 @@ def _bar(views: Sequence[View]) -> str:
 
 
 def _legend(view: View) -> str:
-    names = [f"{e:.2g}" for e in view.edges]
-    steps = [f"below {names[0]}", *names] if names else ["all equal"]
+    names = [f"{e:.2g}" if abs(e) < 100 else f"{e:,.0f}" for e in view.edges]
+    steps = [f"under {names[0]}", *names[:-1], f"{names[-1]} and up"] if names else ["all equal"]
     cells = "".join(f'<span class="l{k}">{name}</span>' for k, name in enumerate(steps))
-    meaning = "probability" if view.context.scores.calibrated else "score"
+    meaning = "probability that a sentence is needed" if view.context.scores.calibrated else "score"
     return (
-        f'<p class="legend view{view.number}">{view.name}, {meaning} from: {cells}, '
-        '<span class="kept l3">kept</span>, <span class="dim">dropped</span></p>'
+        f'<p class="legend view{view.number}"><i>{view.name}, {meaning}:</i> {cells} '
+        '<span class="kept">kept</span> <span class="dim">dropped</span></p>'
     )
 
 
@@ -214,8 +216,9 @@ def _reader(view: View) -> str:
 
 def _document(views: Sequence[View], index: int) -> str:
     context = views[0].context
-    title = _line(context.segmentation.documents[index].title or "") or f"Document {index + 1}"
     name = _line(context.segmentation.documents[index].source or "")
+    title = _line(context.segmentation.documents[index].title or "")
+    title = title or _last_part(name) or f"Document {index + 1}"
     where = f'<p class="source">{_text(name)}</p>' if name and name != title else ""
     cells = "".join(_cell(v, index, title) for v in views)
     return (
@@ -276,6 +279,11 @@ def _settings(view: View) -> str:
 def _text(text: str) -> str:
     """Escaped; control characters, which HTML can't hold, become a sign for one."""
     return html.escape(_CONTROL.sub("\ufffd", _LINE_END.sub("\n", text)))
+
+
+def _last_part(source: str) -> str:
+    """A file's name without its folders."""
+    return re.split(r"[/\\]", source.rstrip("/\\"))[-1]
 
 
 def _line(text: str) -> str:

@@ -14,6 +14,11 @@
   };
   const [LIMIT, TOKENS, STATES, PIECES] = [0, 1, 2, 3];
   const SVG = "http://www.w3.org/2000/svg";
+  const GOALS = [0.5, 0.8, 0.9, 0.95, 0.99];
+  const ORDERS = {
+    source: "In the order of the documents", "best-first": "Best first", "best-last": "Best last", edges: "The best at both ends",
+    "attention-sort": "By document, the one most looked at last",
+  };
 
   const members = [];
   data.sentences.forEach((s, i) => (members[s.d] ??= []).push(i));
@@ -22,9 +27,18 @@
     const ranked = view.scores.map((_, i) => i).sort((a, b) => view.scores[b] - view.scores[a] || a - b);
     const rank = [];
     ranked.forEach((i, r) => (rank[i] = r + 1));
-    const entry = [];
-    for (const stop of view.stops)
-      for (let i = 0; i < rank.length; i++) if (stop[STATES][i] === "k") entry[i] ??= stop[LIMIT];
+    const total = view.scores.reduce((a, b) => a + b, 0);
+    const entry = [], last = [], share = [];
+    view.stops.forEach((stop, n) => {
+      let sum = 0;
+      for (let i = 0; i < rank.length; i++) {
+        if (stop[STATES][i] !== "k") continue;
+        entry[i] ??= stop[LIMIT];
+        last[i] = stop[LIMIT];
+        sum += view.scores[i];
+      }
+      share[n] = total ? sum / total : 1;
+    });
     const spans = [], rows = rank.map(() => []);
     for (const element of all(`#documents [data-view="${v}"] [data-s]`)) {
       const i = +element.dataset.s;
@@ -32,9 +46,8 @@
       if (element.matches(".s")) spans[i] = element;
     }
     for (const element of all(`.ladder[data-view="${v}"] [data-s]`)) rows[+element.dataset.s].push(element);
-    const total = view.scores.reduce((a, b) => a + b, 0);
     return {
-      ...view, v, rank, entry, spans, rows, total, now: view.run,
+      ...view, v, rank, ranked, entry, last, share, spans, rows, total, now: view.run,
       article: $(`#reader [data-view="${v}"]`), head: $(`.head[data-view="${v}"]`),
       counts: new Map(all(`#documents [data-view="${v}"] [data-document]`).map((e) => [+e.dataset.document, e])),
     };
@@ -73,34 +86,41 @@
   };
 
   const showReader = (view) => {
-    const pieces = view.now[PIECES], shown = document.createDocumentFragment(), order = [];
+    const pieces = view.now[PIECES], order = [];
+    // A block for each stretch up to a line end: what is out of sight is not laid out.
+    const blocks = [make("div", [])];
+    const between = (words) => { if (words) blocks.at(-1).append(make("span", words, { class: "between" })); };
     for (let n = 0; n < pieces.length; n += 2) {
-      const i = pieces[n + 1], s = data.sentences[i];
+      const i = pieces[n + 1], s = data.sentences[i], before = view.between[pieces[n]];
+      const end = n ? (/^[^\n]*\n+/.exec(before)?.[0].length ?? 0) : 0;
       order.push(i);
-      if (view.between[pieces[n]]) shown.append(make("span", view.between[pieces[n]], { class: "between" }));
-      shown.append(make("a", s.t, {
+      between(before.slice(0, end));
+      if (end) blocks.push(make("div", []));
+      between(before.slice(end));
+      blocks.at(-1).append(make("a", s.t, {
         class: `piece l${view.levels[i]}`, id: `p${view.v}-${i}`, href: `#s${view.v}-${i}`, "data-s": i, "data-n": s.d + 1,
       }));
     }
-    $(".context", view.article).replaceChildren(shown);
+    $(".context", view.article).replaceChildren(...blocks);
     showPlaces(view, order);
   };
 
   const showPlaces = (view, order) => {
     const best = [...order].sort((a, b) => view.rank[a] - view.rank[b]);
-    const height = new Map(best.map((i, n) => [i, 100 - (75 * n) / Math.max(1, best.length)]));
+    const tops = new Map(best.map((i, n) => [i, n]));
     const bars = order.map((i) => {
-      const top = best.indexOf(i);
-      const bar = make("button", top < 3 ? make("b", String(top + 1)) : "", { type: "button", tabindex: -1, "data-s": i });
+      const top = tops.get(i);
+      const bar = make("i", top < 3 ? make("b", String(top + 1)) : "", { "data-s": i });
       bar.classList.toggle("top", top < 3);
       bar.style.flexGrow = Math.max(1, data.sentences[i].t.length);
-      bar.style.height = height.get(i) * 0.65 + "%";
+      bar.style.height = 65 - (49 * top) / best.length + "%";
       return bar;
     });
     $(".places", view.article).replaceChildren(...bars);
+    $(".places", view.article).classList.toggle("many", bars.length > 60);
     const where = best.slice(0, 3).map((i) => order.indexOf(i) + 1);
     $(".best", view.article).textContent = where.length
-      ? `Order ${view.order}: of ${order.length} pieces the best ${where.length > 1 ? where.length + " stand" : "stands"} at place ${where.join(", ")}.`
+      ? `${ORDERS[view.order] ?? view.order}. ${where.length > 1 ? "The best stand" : "The best stands"} at ${where.join(", ")} of ${order.length}.`
       : "";
   };
 
@@ -119,7 +139,10 @@
       tile.textContent = value;
       if (more) $(`[data-more="${key}"]`, view.head).textContent = more;
     }
-    for (const [d, element] of view.counts) element.textContent = `${documents[d]} of ${members[d].length} kept`;
+    for (const [d, element] of view.counts) {
+      const words = `${documents[d]} of ${members[d].length} kept`;
+      if (element.textContent !== words) element.textContent = words;
+    }
   };
 
   const show = (view, record, first) => {
@@ -146,22 +169,25 @@
       `Only by ${views[1].scorer}: ${counts[2]}. Where they differ, the sentence has a dotted line.`;
   };
 
-  // What the next budgets that change anything would bring.
+  // What more would cost: a larger share of the evidence, and the best sentence that was left out.
   const showNext = (limit) => {
-    const parts = [];
+    const lines = [];
     for (const view of views) {
-      const next = view.stops.find((stop) => stop[LIMIT] > limit && [...stop[STATES]].some((c, i) => c === "k" && !kept(view, i)));
-      if (!next) continue;
-      const fresh = view.rank.map((_, i) => i).filter((i) => next[STATES][i] === "k" && !kept(view, i));
-      fresh.sort((a, b) => view.rank[a] - view.rank[b]);
-      const gone = view.rank.filter((_, i) => next[STATES][i] !== "k" && kept(view, i)).length;
-      const name = views.length > 1 ? `${view.scorer}: ` : "";
-      parts.push(`${name}${number(next[LIMIT] - limit)} more tokens bring in `,
-        make("a", "\u201c" + data.sentences[fresh[0]].t.replace(/\s+/g, " ").slice(0, 160) + "\u201d", { href: `#s${view.v}-${fresh[0]}`, "data-s": fresh[0] }),
-        fresh.length > 1 ? ` and ${fresh.length - 1} more` : "", gone ? ` instead of ${gone}` : "", ". ");
+      const i = view.ranked.find((i) => !kept(view, i) && view.last[i] > limit);
+      if (i === undefined) continue;
+      const more = (stop) => `${number(stop[LIMIT] - limit)} more tokens`;
+      const line = make("span", views.length > 1 ? `${view.scorer}: ` : "");
+      const now = held(view, view.now);
+      const goal = GOALS.find((goal) => goal > now);
+      const n = view.share.findIndex((share, n) => share >= goal && view.stops[n][LIMIT] > limit);
+      if (view.calibrated && goal && n >= 0) line.append(`${percent(goal, 1)} of the evidence would take ${more(view.stops[n])}. `);
+      line.append(`The best that was dropped, rank ${number(view.rank[i])}, would take `,
+        more(view.stops.find((stop) => stop[LIMIT] > limit && stop[STATES][i] === "k")), ": ",
+        make("a", "\u201c" + data.sentences[i].t.replace(/\s+/g, " ").slice(0, 160) + "\u201d", { href: `#s${view.v}-${i}`, "data-s": i }));
+      lines.push(line);
     }
     const whole = views.every((view) => !/[^k]/.test(view.now[STATES]));
-    $("#next").replaceChildren(...(parts.length ? parts : [whole ? "Everything is kept." : "No larger budget brings in more."]));
+    $("#next").replaceChildren(...(lines.length ? lines : [whole ? "Everything is kept." : "No larger budget brings in more."]));
   };
 
   let said = 0;
@@ -195,17 +221,12 @@
       shapes.push(shape);
     };
     for (const view of views.filter((view) => view.calibrated)) {
-      const share = view.stops.map((stop) => held(view, stop));
       const points = data.limits.map((limit, n) =>
-        `${((1000 * n) / Math.max(1, data.limits.length - 1)).toFixed(1)},${(100 - 100 * share[at(view.stops, limit)]).toFixed(1)}`);
+        `${((1000 * n) / Math.max(1, data.limits.length - 1)).toFixed(1)},${(100 - 100 * view.share[at(view.stops, limit)]).toFixed(1)}`);
       line("polygon", { class: `area view${view.v}`, points: `0,100 ${points.join(" ")} 1000,100` });
       line("polyline", { class: `edge view${view.v}`, points: points.join(" ") });
     }
-    if (shapes.length) {
-      const title = document.createElementNS(SVG, "title");
-      title.textContent = "Evidence expected to be kept at each budget, 0 to 100 %";
-      shapes.unshift(title);
-    }
+    $("#axis").textContent = shapes.length ? "evidence expected to be kept" : "";
     if (shapes.length) line("line", { class: "now", y1: 0, y2: 100, x1: 0, x2: 0 });
     $("#curve").replaceChildren(...shapes);
     if (!shapes.length) $("#curve").remove();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,7 @@ def documents() -> list[Document]:
         "Brücken 𝔏 and 橋。 Nothing to see here. 木製である。 "
         + "A long sentence about ferries " * 9
         + "ends.",
-        f"Hostile {HOSTILE} text. A line\r\nends & goes on \u202e here. \x00 and \x1b[31m.",
+        f"Hostile {HOSTILE} text. A line\r\nends & goes on \u202e here.\u2028 \u2066 \x00 and \x1b[31m.",
     ]
     titles = ["Oslo bridge", None, "Empty", "Title  of\nthree", HOSTILE]
     return [
@@ -65,15 +66,16 @@ def run(budget: Budget, seed: int = 0, **options: Any) -> CompressedContext:
     return compressor(**options)(QUESTION, parts, budget=budget, scores=drawn(parts, seed))
 
 
-def large(n_documents: int) -> CompressedContext:
+def large(n_documents: int, extra: str = "") -> CompressedContext:
     words = "ferry bridge larch oslo noon fjord anna market stone".split()
     generator = np.random.default_rng(1)
     texts = [
         " ".join(" ".join(generator.choice(words, 9)).capitalize() + "." for _ in range(10))
         for _ in range(n_documents)
     ]
-    parts = segment([Document(t, f"Document {n}") for n, t in enumerate(texts)])
-    return compressor()(QUESTION, parts, budget=Budget(ratio=0.2), scores=drawn(parts))
+    documents = [Document(t, f"Document {n}") for n, t in enumerate(texts)]
+    parts = segment([*documents, Document(extra, extra)])
+    return compressor()(QUESTION + extra, parts, budget=Budget(ratio=0.2), scores=drawn(parts))
 
 
 STATE = """() => ragcompress.views.map((view) => ({
@@ -157,6 +159,38 @@ def test_slider_and_field_lead_to_budgets_that_exist(show: Show) -> None:
         page.locator("#slider").get_attribute("aria-valuetext")
         == f"150 tokens, {100 * 150 / context.tokens_before:.0f} %"
     )
+
+
+def test_what_more_would_cost_is_what_the_library_would_keep_for_it(show: Show) -> None:
+    context = run(Budget(max_tokens=150))
+    page = show(context.to_html())
+    p, ranking = context.scores.values, context.scores.ranking()
+    limits = page.evaluate("ragcompress.data.limits")
+
+    def kept(limit: int) -> tuple[int, ...]:
+        budget = Budget(max_tokens=limit)
+        return compressor()(
+            QUESTION, context.segmentation, budget=budget, scores=context.scores
+        ).selection.kept
+
+    def share(limit: int) -> float:
+        return float(p[list(kept(limit))].sum() / p.sum())
+
+    for limit in (60, 150, 300):
+        page.evaluate("limit => ragcompress.position(limit)", limit)
+        told = re.fullmatch(
+            r"(?:(\d+) % of the evidence would take (\d+) more tokens. )?"
+            r"The best that was dropped, rank (\d+), would take (\d+) more tokens: .*",
+            page.locator("#next").inner_text(),
+        )
+        assert told
+        goal, at, rank, cost = (int(x or 0) for x in told.groups())
+        best = next(i for i in ranking if i not in kept(limit))
+        assert ranking[rank - 1] == best
+        assert best in kept(limit + cost)
+        below = [x for x in limits if limit < x < limit + cost]
+        assert not any(best in kept(x) for x in below[-5:])
+        assert not goal or share(limit) < goal / 100 <= share(limit + at)
 
 
 def test_a_run_that_aimed_at_a_recall_is_shown_as_it_was(show: Show) -> None:
@@ -280,10 +314,13 @@ def test_axe_finds_nothing_to_complain_about(show: Show, scheme: str, compared: 
     context, other = run(Budget(ratio=0.4)), run(Budget(ratio=0.4), seed=1)
     page = show(context.to_html(compare=other if compared else None), color_scheme=scheme, bypass_csp=True)
     page.locator(".s.kept").first.hover()
-    found = axe().run(page).response["violations"]
-    assert [
-        (v["id"], [n["target"] for n in v["nodes"][:3]], v["nodes"][0]["failureSummary"]) for v in found
-    ] == []
+    # At the smallest budget good sentences are dropped: dim text on strong shades.
+    for limit in (context.limit, 1):
+        page.evaluate("limit => ragcompress.position(limit)", limit)
+        found = axe().run(page).response["violations"]
+        assert [
+            (v["id"], [n["target"] for n in v["nodes"][:3]], v["nodes"][0]["failureSummary"]) for v in found
+        ] == []
 
 
 def test_a_step_touches_only_what_changes_in_a_thousand_sentences(show: Show) -> None:
@@ -315,10 +352,15 @@ def test_on_paper_everything_is_there_but_the_controls(show: Show) -> None:
     assert page.pdf()[:5] == b"%PDF-"
 
 
-def test_nothing_overflows_a_phone(show: Show) -> None:
+@pytest.mark.parametrize("long", [False, True], ids=["short", "long"])
+def test_nothing_overflows_a_phone(show: Show, long: bool) -> None:
     context, other = run(Budget(ratio=0.4)), run(Budget(ratio=0.4), seed=1)
+    if long:
+        context = other = large(60, "w" * 2_000)
     page = show(context.to_html(compare=other), viewport={"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for limit in (context.limit, context.tokens_before):
+        page.evaluate("limit => ragcompress.position(limit)", limit)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_notebook_shows_it_in_a_frame(show: Show) -> None:
