@@ -42,6 +42,7 @@ from .cli_options import (
     Resume,
     ScorerName,
     Setup,
+    Told,
     TopK,
     Workers,
     check_question,
@@ -257,8 +258,8 @@ def explain(
         ),
     ] = None,
     format: Annotated[
-        Format, typer.Option("--format", help="text, or json with a reason for every drop (no md).")
-    ] = Format.text,
+        Told, typer.Option("--format", help="For the terminal, or JSON with a reason for every drop.")
+    ] = Told.text,
     output: Output = None,
 ) -> None:
     """Show why each sentence is kept or dropped.
@@ -270,9 +271,7 @@ def explain(
     from .reading import read_documents
 
     check_question(question)
-    if format is Format.md:
-        raise typer.BadParameter("--format md is for compress; explain writes text or json")
-    if output is not None and format is not Format.json:
+    if output is not None and format is not Told.json:
         raise typer.BadParameter("--output is for --format json")
     limits = make_budget(budget, ratio, recall)
     documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
@@ -280,7 +279,7 @@ def explain(
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, budget=limits, progress=progress)
     found = None if heads is None else cli_explain.attribution(compressor, context, heads)
-    if format is Format.json:
+    if format is Told.json:
         emit(cli_explain.record(context, found), output)
     else:
         cli_explain.show(context, top, found)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -66,7 +65,8 @@ def record(context: CompressedContext, heads: Attribution | None) -> str:
 def show(context: CompressedContext, top: int, heads: Attribution | None) -> None:
     """Write the explanation to stdout."""
     console = out()
-    console.print(Text.assemble(("Question  ", "bold"), one_line(context.question)), "", sep="\n")
+    console.print(Text.assemble(("Question  ", "bold"), one_line(context.question)))
+    console.print(_legend(console), "", sep="\n")
     _documents(console, context)
     _ranking(console, context, top)
     if heads is not None:
@@ -74,18 +74,29 @@ def show(context: CompressedContext, top: int, heads: Attribution | None) -> Non
     console.print("", Text(summary(context)), sep="\n")
 
 
+def _coloured(console: Console) -> bool:
+    return console.color_system is not None and not console.no_color
+
+
+def _legend(console: Console) -> Text:
+    if not _coloured(console):
+        return Text("Sentences  + kept, - dropped, each with its score")
+    shades = [(" " * 3, "" if s == "default" else f"on {s}") for s in _SHADES]
+    return Text.assemble(
+        ("Sentences ", "bold"), ("kept", "bold underline"), ", ", ("dropped", "dim"), ", score ", *shades
+    )
+
+
 def _documents(console: Console, context: CompressedContext) -> None:
     """The documents, shaded by score, kept ones clear; without colours, a sign before each sentence."""
-    coloured = console.color_system is not None and not console.no_color
     levels, _ = scale(context.scores)
     for position, document in enumerate(context.segmentation.documents):
         own = [i for i, s in enumerate(context.segmentation.sentences) if s.document == position]
         n_kept = sum(i not in context.selection.dropped for i in own)
         title = one_line(document.title or document.source or f"Document {position + 1}")
         console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(own)} kept", "dim")))
-        console.print(
-            _shaded(context, document, own, levels) if coloured else _signed(context, own), "", sep="\n"
-        )
+        told = _shaded(context, document, own, levels) if _coloured(console) else _signed(context, own)
+        console.print(told, "", sep="\n")
 
 
 def _shaded(context: CompressedContext, document: Document, own: list[int], levels: list[int]) -> Text:
@@ -115,22 +126,26 @@ def _signed(context: CompressedContext, own: list[int]) -> Text:
 
 
 def _ranking(console: Console, context: CompressedContext, top: int) -> None:
-    """The best sentences, with what became of them and why."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("rank", justify="right")
-    table.add_column("score", justify="right")
-    for name, ratio in (("sentence", 6), ("", 3), ("source", 3)):
-        table.add_column(name, ratio=ratio if console.is_terminal else None, overflow="fold")
-    for rank, i in enumerate(context.scores.ranking()[:top], 1):
-        reason = context.selection.dropped.get(i)
-        table.add_row(
-            str(rank),
-            f"{context.scores.values[i]:.3f}",
-            Text(one_line(context.segmentation.sentences[i].text)),
-            Text(STATES[reason or "kept"][1], style="" if reason else "bold green"),
-            Text(one_line(place(context, i)), style="dim"),
-            style="dim" if reason else "",
-        )
+    """The best sentences and what became of them; the best that was dropped among them, whatever its rank."""
+    ranking, dropped = context.scores.ranking(), context.selection.dropped
+    shown = list(enumerate(ranking, 1))[:top]
+    if not any(i in dropped for _, i in shown):
+        shown += [(rank, i) for rank, i in enumerate(ranking, 1) if i in dropped][:1]
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("rank", "score", "", "sentence, source", style="bold")
+    for rank, i in shown:
+        reason = dropped.get(i)
+        sentence = Text(one_line(context.segmentation.sentences[i].text))
+        source = Text(one_line(place(context, i)), style="dim")
+        fate = Text("dropped", style="yellow") if reason else Text("kept", style="bold green")
+        table.add_row(str(rank), f"{context.scores.values[i]:.3f}", fate, sentence)
+        if reason:
+            table.add_row("", "", "", Text(STATES[reason][1]))
+        table.add_row("", "", "", source)
     console.print(table)
 
 
@@ -138,13 +153,14 @@ def _heads(console: Console, context: CompressedContext, found: Attribution) -> 
     """Which layers and heads carried the first stage, and what the second stage made of it."""
     rank = context.scores.ranking().index(found.sentence) + 1
     text = one_line(context.segmentation.sentences[found.sentence].text)
+    console.print("", Text.assemble(("What decided ", "bold"), f"about rank {rank}: {text}"), "", sep="\n")
+    if "facts" in found.rows:
+        console.print(_SECOND_LOOK, "", sep="\n")
     total = found.logit - found.mean_logit
     console.print(
-        Text.assemble(("What carried the decision ", "bold"), f"about rank {rank}: {text}"),
+        f"First stage (linear, exact; for all questions): logit {found.logit:+.2f}, "
+        f"{total:+.2f} above the mean sentence:",
         "",
-        f"First stage (linear, exact): logit {found.logit:+.2f}, {total:+.2f} above the mean sentence:",
-        "",
-        sep="\n",
     )
     for name, value in found.kinds.items():
         console.print(f"  {value:+7.2f}  {_KINDS[name]}")
@@ -152,26 +168,62 @@ def _heads(console: Console, context: CompressedContext, found: Attribution) -> 
     console.print("", f"By layer, 0 to {len(layers) - 1}, for and against:", sep="\n")
     for sign, label in ((1, "for    "), (-1, "against")):
         console.print(f"  {label}  {_spark(np.maximum(sign * layers, 0), float(np.abs(layers).max()))}")
-    console.print("", f"The {_N_HEADS} strongest of {found.heads.size} heads:", sep="\n")
+    console.print("", f"The {_N_HEADS} strongest of {found.heads.size} (heads × rows):", sep="\n")
     for row, layer, head, value in found.strongest(_N_HEADS):
         console.print(f"  {value:+7.2f}  layer {layer}, head {head}, row {row}")
     console.print(
         "",
-        f"Second stage (a small network, not additive): final logit {found.final_logit:+.2f}, "
+        f"Second stage (a small network, not additive): logit {found.final_logit:+.2f}, "
         f"probability {found.probability:.3f}.",
-        "How far the logit falls when one feature is set to its mean over all sentences:",
+        "How far the logit falls when one of these is set to its mean over all sentences:",
         "",
         sep="\n",
     )
     for name, (value, change) in sorted(found.context.items(), key=lambda item: -abs(item[1][1]))[:6]:
-        console.print(f"  {change:+7.2f}  {name} = {value:.2f}")
+        console.print(f"  {change:+7.2f}  {CONTEXT[name]}: {value:.2f}")
 
 
+_SECOND_LOOK = (
+    "Its passage was read twice. Told is the second look, before which the best sentences were told: the row "
+    "facts is theirs."
+)
 _KINDS = {
     "log_share": "from this sentence's share of the attention on its passage, per token",
     "log_mass": "from the attention on the whole passage",
     "centred_log_mass": "from the attention on the passage, compared with the other passages",
 }
+CONTEXT = {
+    "logit": "first stage",
+    "previous": "first stage of the sentence before",
+    "next": "first stage of the sentence behind",
+    "best_of_passage_others": "first stage of the best other sentence of the passage",
+    "mean_of_passage": "mean first stage of the passage",
+    "below_best": "first stage, below the best of all",
+    "below_best_of_document": "first stage, below the best of the document",
+    "share_of_better": "share of the sentences that are better",
+    "log_tokens": "length (log tokens)",
+    "log_position": "place from the start of the document (log)",
+    "from_end": "place from the end of the document (log)",
+    "linked_from": "first stage of the best sentence that names its title",
+    "links_to": "best first stage in a document whose title it names",
+    "is_linked": "its title is named elsewhere",
+    "has_link": "it names another document's title",
+    "words_in_question": "share of the question's rarer words that it holds",
+    "title_in_question": "share of the question's rarer words that its title holds",
+    "shared_with_a_best": "rare words shared with one of the best sentences",
+    "rarest_shared_with_a_best": "the rarest word shared with one of the best",
+    "shared_with_the_best": "rare words shared with all of the best",
+    "one_document_logit": "first stage, for evidence in one document",
+    "one_document_best_of_passage": "first stage, for one document: best of the passage",
+    "one_document_below_best": "first stage, for one document: below the best of all",
+    "several_documents_logit": "first stage, for evidence in several documents",
+    "several_documents_best_of_passage": "first stage, for several documents: best of the passage",
+    "several_documents_below_best": "first stage, for several documents: below the best of all",
+    "first_look": "logit after the first look",
+    "is_fact": "it is one of the sentences told",
+    "was_read": "its passage was read twice",
+}
+"""Features of the second stage in words."""
 
 
 def _spark(values: Any, top: float) -> str:

@@ -137,7 +137,10 @@ def compress(
     output: Output = None,
     mark_gaps: MarkGaps = False,
 ) -> None:
-    """Compress the passages that a question finds: the same as compress --index."""
+    """Compress the passages that a question finds.
+
+    The same as compress --index.
+    """
     from .cli import compress as compress_command
 
     compress_command(

@@ -31,6 +31,13 @@ class Format(StrEnum):
     md = "md"
 
 
+class Told(StrEnum):
+    """How an explanation is written."""
+
+    text = "text"
+    json = "json"
+
+
 class Engine(StrEnum):
     """Where the workers of a batch are."""
 
@@ -78,7 +85,7 @@ Ratio = Annotated[
     typer.Option(
         "--ratio",
         metavar="R",
-        help=f"Keep at most this share of the tokens, 0 < R <= 1 (if nothing is said: {DEFAULT_RATIO}).",
+        help=f"Keep at most this share of the tokens, 0 < R <= 1 (if no budget is given: {DEFAULT_RATIO}).",
     ),
 ]
 Recall = Annotated[
@@ -156,7 +163,10 @@ DEFAULT_TOP_K = 50
 TopK = Annotated[
     int | None,
     typer.Option(
-        "--top-k", metavar="K", min=1, help=f"Passages to take from the index (without: {DEFAULT_TOP_K})."
+        "--top-k",
+        metavar="K",
+        min=1,
+        help=f"Passages to take from the index ({DEFAULT_TOP_K} if not given).",
     ),
 ]
 OutputFormat = Annotated[

@@ -15,7 +15,6 @@ from .cli_options import (
     CONVERTING,
     Backend,
     BudgetTokens,
-    Format,
     Output,
     ProbePath,
     ProxyName,
@@ -23,6 +22,7 @@ from .cli_options import (
     Recall,
     ScorerName,
     Setup,
+    Told,
     check_question,
     make_budget,
 )
@@ -55,7 +55,7 @@ def support(
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
     probe: ProbePath = None,
-    format: Annotated[Format, typer.Option("--format", help="text or json (no md).")] = Format.text,
+    format: Annotated[Told, typer.Option("--format", help="A line for each sentence, or JSON.")] = Told.text,
     output: Output = None,
 ) -> None:
     """Show which of the kept sentences an answer rests on.
@@ -70,8 +70,6 @@ def support(
     check_question(question)
     if not answer.strip():
         raise typer.BadParameter("the answer is empty")
-    if format is Format.md:
-        raise typer.BadParameter("--format md is for compress; support writes text or json")
     limits = make_budget(budget, ratio, recall)
     documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
     compressor = Setup(scorer, proxy, backend, probe).load()
@@ -83,7 +81,7 @@ def support(
             model = load_proxy(proxy, backend=backend, progress=progress)
     with count_bar("reading the answer") as progress:
         found = measure(context, answer, proxy=model, method=method.value, progress=progress)
-    emit(_record(context, found) if format is Format.json else _text(context, found), output)
+    emit(_record(context, found) if format is Told.json else _text(context, found), output)
 
 
 def _record(context: CompressedContext, found: Support) -> str:

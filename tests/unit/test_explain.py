@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from fake_probe import fake_probe
 from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
+from ragcompress.cli_explain import CONTEXT
 from ragcompress.prompting import Template
 from ragcompress.scorers._context import context_features
 from ragcompress.scorers._features import attention_features
 from ragcompress.scorers._heads import context_probabilities, look_logits
+from ragcompress.scorers._second_look import SECOND_NAMES
 from ragcompress.scorers.passage_probe import Scorer, probe_passages
 from ragcompress.testing import FakeProxy
 
@@ -113,11 +116,29 @@ def test_every_sentence_is_signed_and_the_best_are_ranked(invoke: Callable[..., 
     result = invoke("explain", QUESTION, text, "--budget", 45, "--top", 3)
     assert result.exit_code == 0
     assert "- 0.000  It rained." in result.stdout
-    assert result.stdout.count("Kept.") == 2
+    assert re.findall(r"^ *(\d)  [\d.]+ +(kept|dropped)", result.stdout, re.MULTILINE) == [
+        ("1", "kept"),
+        ("2", "kept"),
+        ("3", "dropped"),
+    ]
     assert "Dropped: the budget was full" in result.stdout
     assert "\x1b" not in result.stdout
     assert "[bold]leave[/bold]" in result.stdout
     assert result.stdout.endswith("bm25: kept 45 of 89 tokens (51%), 2 of 4 sentences\n")
+
+
+def test_the_best_that_was_dropped_is_shown_whatever_its_rank(
+    invoke: Callable[..., Result], text: Path
+) -> None:
+    result = invoke("explain", QUESTION, text, "--budget", 45, "--top", 1)
+    assert re.findall(r"^ *(\d)  [\d.]+ +(kept|dropped)", result.stdout, re.MULTILINE) == [
+        ("1", "kept"),
+        ("3", "dropped"),
+    ]
+
+
+def test_every_feature_has_words() -> None:
+    assert tuple(CONTEXT) == SECOND_NAMES
 
 
 def test_the_record_has_a_reason_for_every_drop(
@@ -136,7 +157,7 @@ def test_the_record_has_a_reason_for_every_drop(
     ("options", "said"),
     [
         (("--heads", "1"), "--heads is for the scorer passage-probe, not for bm25"),
-        (("--format", "md"), "explain writes text or json"),
+        (("--format", "md"), "'md' is not one of 'text', 'json'"),
         (("-o", "x.json"), "--output is for --format json"),
         (("--top", "0"), "--top"),
     ],
