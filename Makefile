@@ -12,8 +12,9 @@ demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not model"
-	$(BIN)/python -m pytest -q -m model
+	@# -rs: what was skipped, and why (no browser, say), stands at the end of either half.
+	$(BIN)/python -m pytest -q -rs -n auto --maxprocesses 4 -m "not model"
+	$(BIN)/python -m pytest -q -rs -m model
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
