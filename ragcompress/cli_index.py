@@ -22,6 +22,7 @@ from .cli_options import (
     Order,
     Output,
     OutputFormat,
+    Precision,
     ProbePath,
     ProxyName,
     Ratio,
@@ -132,6 +133,7 @@ def compress(
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
+    precision: Precision = None,
     probe: ProbePath = None,
     format: OutputFormat = Format.text,
     output: Output = None,
@@ -144,7 +146,8 @@ def compress(
     from .cli import compress as compress_command
 
     compress_command(
-        question, None, budget, ratio, recall, order, scorer, proxy, backend, probe, format, output,
+        question, budget=budget, ratio=ratio, recall=recall, order=order, scorer=scorer, proxy=proxy,
+        backend=backend, precision=precision, probe=probe, format=format, output=output,
         mark_gaps=mark_gaps, index=index, top_k=top_k,
     )  # fmt: skip
 
