@@ -41,7 +41,7 @@ def evaluate() -> None:
     """Measure context compression on questions with known evidence and answers."""
 
 
-@app.command("evidence")
+@app.command("evidence", short_help="Does the evidence survive?")
 def evidence_command(
     files: options.Files,
     scorer: options.ScorerNames = list(DEFAULT_SCORERS),  # noqa: B006 - typer copies it
@@ -100,18 +100,18 @@ def evidence_command(
     out().print(report.table(results, seed=seed))
 
 
-app.command("answers")(answers_command)
-app.command("positions")(positions_command)
-app.command("report")(report_command)
-app.command("speed")(speed_command)
-app.command("fidelity")(fidelity_command)
-app.command("langchain")(langchain_command)
-app.command("retrieval")(retrieval_command)
-app.command("batch")(batch_command)
-app.command("citations")(citations_command)
-app.command("attribution")(attribution_command)
-app.command("sufficiency")(sufficiency_command)
-app.command("lookback")(lookback_command)
+app.command("answers", short_help="Does the answer survive?")(answers_command)
+app.command("positions", short_help="Lost in the middle?")(positions_command)
+app.command("report", short_help="Render results as Markdown and plots.")(report_command)
+app.command("speed", short_help="What does it cost?")(speed_command)
+app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
+app.command("langchain", short_help="A LangChain application with and without.")(langchain_command)
+app.command("retrieval", short_help="Is the evidence found in one large folder?")(retrieval_command)
+app.command("batch", short_help="Run `ragcompress batch` on real questions.")(batch_command)
+app.command("citations", short_help="Open every citation of a result.")(citations_command)
+app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
+app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
+app.command("lookback", short_help="Is a draft right?")(lookback_command)
 app.add_typer(tasks_app, name="tasks")
 
 
