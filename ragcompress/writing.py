@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from .errors import DataError
+
+_SCRATCH_LIFETIME = 3600.0
 
 
 def to_bytes(text: str) -> bytes:
@@ -42,6 +47,14 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def sweep(scratch: Iterable[Path]) -> None:
+    """Remove the scratch files that killed processes left behind: those an hour old or older."""
+    for path in scratch:
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _SCRATCH_LIFETIME:
+                path.unlink()
 
 
 def lock(file: IO[bytes], reason: str) -> None:

@@ -21,7 +21,6 @@ from ..data import Attention
 from ..errors import ModelError
 from ..prompting import Prompt
 from ..tokenizing import Tokenizer
-from ..writing import write_whole
 from . import batching, weights
 from .base import Progress, ProxyInfo
 from .graph import GraphBuilder, Shape
@@ -32,6 +31,7 @@ from .reuse import KeyValueStore, Prefix, encode_with, padded
 _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
 _LONG = 2048
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "int8"
 
@@ -41,7 +41,7 @@ class OnnxProxy:
 
     Args:
         folder: model folder in Hugging Face layout.
-        cache: where the weight file and the graphs are kept.
+        cache: where the weight file is kept.
         name, fingerprint: for ``info``.
         precision: of the products with weights, ``float32`` or ``int8``; all else is float32. None: the
             default.
@@ -166,19 +166,17 @@ class OnnxProxy:
         precision = self.info.precision
         builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole, precision)
         builder.build()
-        # The graph is small and made anew each time: a stale or damaged file can't be picked up, and a cache
-        # that may not be written to does as long as its file is the right one.
-        graph = builder.model(weights.external(self._index)).SerializeToString(deterministic=True)
-        path = self._cache / f"{'whole' if whole else 'probe'}-{n_layers}-{precision}.onnx"
-        if not path.exists() or path.read_bytes() != graph:
-            write_whole(path, graph)
+        # The graph is made anew each time, in 30 ms: no stale or damaged file can be picked up.
+        graph = builder.model(weights.external(self._index)).SerializeToString()
         options = ort.SessionOptions()
+        options.add_session_config_entry(_WEIGHTS_FOLDER, str(self._cache))
         options.intra_op_num_threads = self._threads or 0
         options.log_severity_level = 3
         try:
-            return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own, without a common public base
-            raise ModelError(f"onnxruntime can't load {path}: {error}") from error
+            file = self._cache / self._index["file"]
+            raise ModelError(f"onnxruntime can't load the weights {file}: {error}") from error
 
     def _encode(
         self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int

@@ -11,7 +11,6 @@ import hashlib
 import logging
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from safetensors.numpy import save
 
 from ..errors import InputError
 from ..prompting import Prompt
-from ..writing import write_whole
+from ..writing import sweep, write_whole
 from . import packing
 from .base import ProxyInfo
 
@@ -35,7 +34,6 @@ Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
 _FORMAT = "3"
 _MEBIBYTE = 1 << 20
-_SCRATCH_LIFETIME = 3600.0
 
 
 class KeyValueStore(Protocol):
@@ -144,7 +142,7 @@ class DiskStore:
         self._lock = threading.Lock()
         self._writable = True
         folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        sweep(folder.glob("??/.*.tmp"))
         self._bytes, self._unseen = sum(size for _, size, _ in self._files()), 0
 
     def get(self, key: str) -> _FLOAT | None:
@@ -225,13 +223,6 @@ class DiskStore:
                 break
             path.unlink(missing_ok=True)
             self._bytes -= size
-
-    def _sweep(self) -> None:
-        """Remove what processes that were killed while writing left behind."""
-        for path in self._folder.glob("??/.*.tmp"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _SCRATCH_LIFETIME:
-                    path.unlink()
 
 
 def _check(max_bytes: int, precision: str) -> None:

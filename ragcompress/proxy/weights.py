@@ -1,9 +1,9 @@
 """The weight file that ONNX graphs of one proxy share: laid out once from a model folder, then mapped.
 
-``weights-float32.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
-page-aligned; ``weights-float32.json`` says where each is. ``weights-int8.bin`` has the layers' matrices as
+``weights-float32-v2.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
+page-aligned; the ``.json`` beside it says where each is. ``weights-int8-v3.bin`` has the layers' matrices as
 whole numbers (``int8``). All are written under a temporary name and moved into place, so that a reader never
-sees half a file.
+sees half a file; versions of this package that lay them out otherwise use other names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from onnx import TensorProto
 from safetensors import safe_open
 
 from ..errors import ModelError
-from ..writing import write_whole
+from ..writing import sweep, write_whole
 from . import int8
 
 _LOG = logging.getLogger("ragcompress")
@@ -98,14 +98,16 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
     Raises:
         ModelError: if the model is broken, or the file can't be written.
     """
-    index, weights = target / f"weights-{precision}.json", target / f"weights-{precision}.bin"
-    if found := _read_index(index, weights, FORMATS[precision]):
+    name = f"weights-{precision}-v{FORMATS[precision]}"
+    index, weights = target / f"{name}.json", target / f"{name}.bin"
+    if found := _read_index(index, weights):
         return found
     entries: dict[str, Any] = {}
     temporary = ""
     given = tensors(folder, n_layers)
     try:
         target.mkdir(parents=True, exist_ok=True)
+        sweep(target.glob("*.tmp"))
         handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
             for name, array in int8.stored(given, head_size) if precision == "int8" else given:
@@ -119,7 +121,7 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
                 array.tofile(out)
             size = out.tell()
         os.replace(temporary, weights)
-        found = {"format": FORMATS[precision], "file": weights.name, "size": size, "tensors": entries}
+        found = {"file": weights.name, "size": size, "tensors": entries}
         write_whole(index, json.dumps(found).encode())
         return found
     except OSError as error:
@@ -142,8 +144,8 @@ def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
     return result
 
 
-def _read_index(path: Path, weights: Path, version: int) -> Mapping[str, Any] | None:
-    """The index, if it is whole and of this format and fits its file; else None, and it is written anew."""
+def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
+    """The index, if it is whole and fits its file; else None, and it is written anew."""
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
         size = weights.stat().st_size
@@ -151,7 +153,7 @@ def _read_index(path: Path, weights: Path, version: int) -> Mapping[str, Any] | 
         return None
     except (OSError, ValueError):
         index, size = None, -1
-    if isinstance(index, dict) and index.get("format") == version and index.get("size") == size:
+    if isinstance(index, dict) and index.get("size") == size:
         return index
-    _LOG.warning("%s is damaged or of another version, and is written anew", weights)
+    _LOG.warning("%s is damaged, and is written anew", weights)
     return None

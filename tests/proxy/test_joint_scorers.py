@@ -6,6 +6,7 @@ which the tiny models' tokenizer makes one token each, and remembers where each 
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,7 @@ from ragcompress import AttentionSort, given
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompting import Prompt
 from ragcompress.proxy.base import Proxy
+from ragcompress.proxy.graph import GraphBuilder, Shape
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.ort import OnnxProxy
 from ragcompress.proxy.reuse import MemoryStore
@@ -288,10 +290,11 @@ def test_next_tokens_are_those_of_the_whole_model(tmp_path: Path, architecture: 
     assert sum(a == b for a, b in zip(coarse.next_tokens(prompts), expected, strict=True)) >= 3
 
 
-def test_the_graph_that_probes_has_no_head(folder: Path) -> None:
-    proxy = OnnxProxy(folder, folder / "apart", name="tiny", fingerprint="f", threads=1, precision="float32")
-    prompt = Prompt((1, 2, 3), (4,), ((1, 3),), (0,), ((0, 1),), ("last",))
-    proxy.probe([prompt], n_layers=4)
-    assert [p.name for p in (folder / "apart").glob("*.onnx")] == ["probe-4-float32.onnx"]
-    proxy.next_tokens([prompt])
-    assert (folder / "apart" / "whole-4-float32.onnx").exists()
+def test_the_graph_that_probes_has_no_head_and_ends_with_the_last_attention(folder: Path) -> None:
+    shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
+    unread = {"3.v", "3.o", "3.gate", "3.up", "3.down"}
+    for whole in (False, True):
+        builder = GraphBuilder(shape, 4, biased=False, whole=whole)
+        builder.build()
+        assert unread & set(builder.weights) == (unread if whole else set())
+        assert not any("head" in name for name in builder.weights)

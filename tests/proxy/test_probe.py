@@ -1,5 +1,6 @@
 """Every backend equals the slow oracle, leaves nothing behind, and may be used from several threads."""
 
+import errno
 import json
 import os
 import shutil
@@ -291,13 +292,27 @@ def test_a_damaged_weight_file_is_made_anew(
 ) -> None:
     expected = onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2)
     assert caplog.messages == []
-    file = folders["qwen3"] / "onnx" / "weights-float32.bin"
+    file = folders["qwen3"] / "onnx" / "weights-float32-v2.bin"
     file.write_bytes(file.read_bytes()[:1000])
     onnx_proxy(folders["qwen3"])
-    assert [m.partition(" is ")[2] for m in caplog.messages] == [
-        "damaged or of another version, and is written anew"
-    ]
+    assert [m.partition(" is ")[2] for m in caplog.messages] == ["damaged, and is written anew"]
     assert largest_difference(onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2), expected) == 0
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(
+    tmp_path: Path, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "killed.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ModelError, match="can't be written to .*: No space left on device"):
+        OnnxProxy(folders["llama"], tmp_path, name="t", fingerprint="f")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cache_that_can_not_be_written_to_is_read(
