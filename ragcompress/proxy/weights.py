@@ -118,7 +118,7 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
                     "length": array.nbytes,
                     "shape": list(array.shape),
                 }
-                array.tofile(out)
+                out.write(np.ascontiguousarray(array))
             size = out.tell()
         os.replace(temporary, weights)
         found = {"file": weights.name, "size": size, "tensors": entries}
