@@ -1,4 +1,4 @@
-"""The ONNX graph of a proxy, built from its weights with ``onnx`` alone: no torch, no export.
+"""The ONNX graph of a proxy, built from its weights: no torch, no export.
 
 The graph does what probing needs and no more: the first ``n_layers`` layers, no language-model head, and in
 the last layer nothing beyond its attention weights. It continues a prefix whose keys and values are given
@@ -26,11 +26,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
+from . import onnx_bytes
 from .int8 import READS_NORM, group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
@@ -134,20 +133,20 @@ class GraphBuilder:
         self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
         self.precision = precision
         self.quantised: dict[str, str] = {}
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
+        self.nodes: list[bytes] = []
+        self.constants: dict[str, bytes] = {}
         self.weights: list[str] = []
 
     def op(self, kind: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
         """Add a node and return the name of its output."""
         name = output or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
+        self.nodes.append(onnx_bytes.node(kind, inputs, [name], domain=domain, attributes=attributes))
         return name
 
     def ints(self, *values: int) -> str:
         """Return the name of a constant vector of int64."""
         name = "ints_" + "_".join(str(v).replace("-", "m") for v in values)
-        self.constants[name] = numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+        self.constants[name] = onnx_bytes.tensor(name, np.array(values, dtype=np.int64))
         return name
 
     def weight(self, name: str) -> str:
@@ -249,50 +248,50 @@ class GraphBuilder:
             out = self.feed_forward(self.norm(h, f"{layer}.norm2"), layer)
             h = self.op("Add", h, out, output="hidden" if last else "")
 
-    def model(self, locations: Mapping[str, onnx.TensorProto]) -> onnx.ModelProto:
+    def model(self, locations: Mapping[str, bytes]) -> bytes:
         """Return the finished model; ``locations`` gives each weight's tensor (stored outside)."""
         cos, sin = rope_caches(self.shape)
-        small = [
-            numpy_helper.from_array(cos, "cos"),
-            numpy_helper.from_array(sin, "sin"),
-            numpy_helper.from_array(np.float32(self.shape.head_size**-0.5), "scale"),
-            *self.constants.values(),
-        ]
+        scale = np.float32(self.shape.head_size**-0.5)
+        small: dict[str, NDArray[Any] | np.generic] = {"cos": cos, "sin": sin, "scale": scale}
         if self.precision == "int8":
-            small += [
-                numpy_helper.from_array(np.float32(1 / _REACH), "step"),
-                numpy_helper.from_array(np.float32(_LARGEST_NORMED / _REACH), "normed_step"),
-                numpy_helper.from_array(np.uint8(_MIDDLE), "middle"),
-                numpy_helper.from_array(np.float32(_TINY), "tiny"),
-            ]
-        graph = helper.make_graph(
-            self.nodes, "probe", self._inputs(), self._outputs(), small + [locations[w] for w in self.weights]
+            small |= {
+                "step": np.float32(1 / _REACH),
+                "normed_step": np.float32(_LARGEST_NORMED / _REACH),
+                "middle": np.uint8(_MIDDLE),
+                "tiny": np.float32(_TINY),
+            }
+        tensors = [onnx_bytes.tensor(name, array) for name, array in small.items()]
+        return onnx_bytes.model(
+            "probe",
+            nodes=self.nodes,
+            inputs=self._inputs(),
+            outputs=self._outputs(),
+            tensors=[*tensors, *self.constants.values(), *(locations[w] for w in self.weights)],
+            operators={"": 17, _MS: 1},
         )
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MS, 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name="ragcompress")
 
-    def _inputs(self) -> list[onnx.ValueInfoProto]:
-        s, f, i = self.shape, TensorProto.FLOAT, TensorProto.INT64
-        info = helper.make_tensor_value_info
+    def _inputs(self) -> list[bytes]:
+        s, value = self.shape, onnx_bytes.value
         inputs = [
-            info("input_ids", i, ["B", "T"]),
-            info("positions", i, ["B", "T"]),
-            info("mask", f, ["B", 1, 1, "T", "K"]),
-            info("row_weights", f, ["R", "T"]),
-            info("pool", f, ["B", 1, "K", "S"]),
+            value("input_ids", "int64", ["B", "T"]),
+            value("positions", "int64", ["B", "T"]),
+            value("mask", "float32", ["B", 1, 1, "T", "K"]),
+            value("row_weights", "float32", ["R", "T"]),
+            value("pool", "float32", ["B", 1, "K", "S"]),
         ]
         for layer in range(self.n_layers):
-            past = ["B", s.n_key_heads, "P", s.head_size]
-            inputs.append(info(f"past_key_{layer}", f, past))
+            past: list[int | str] = ["B", s.n_key_heads, "P", s.head_size]
+            inputs.append(value(f"past_key_{layer}", "float32", past))
             if layer < self.n_layers - 1 or self.whole:
-                inputs.append(info(f"past_value_{layer}", f, past))
+                inputs.append(value(f"past_value_{layer}", "float32", past))
         return inputs
 
-    def _outputs(self) -> list[onnx.ValueInfoProto]:
-        s, f = self.shape, TensorProto.FLOAT
-        info = helper.make_tensor_value_info
-        outputs = [info(f"mass_{n}", f, ["B", s.n_heads, "R", "S"]) for n in range(self.n_layers)]
-        new = ["B", s.n_key_heads, "T", s.head_size]
-        outputs += [info(f"key_{n}", f, new) for n in range(self.n_layers)]
-        outputs += [info(f"value_{n}", f, new) for n in range(self.n_layers - (not self.whole))]
-        return outputs + ([info("hidden", f, ["B", "T", s.hidden])] if self.whole else [])
+    def _outputs(self) -> list[bytes]:
+        s, layers = self.shape, range(self.n_layers)
+        shapes: dict[str, list[int | str]] = {f"mass_{n}": ["B", s.n_heads, "R", "S"] for n in layers}
+        new: list[int | str] = ["B", s.n_key_heads, "T", s.head_size]
+        shapes |= {f"key_{n}": new for n in layers}
+        shapes |= {f"value_{n}": new for n in layers if n < self.n_layers - 1 or self.whole}
+        if self.whole:
+            shapes["hidden"] = ["B", "T", s.hidden]
+        return [onnx_bytes.value(name, "float32", shape) for name, shape in shapes.items()]

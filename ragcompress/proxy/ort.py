@@ -167,7 +167,7 @@ class OnnxProxy:
         builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole, precision)
         builder.build()
         # The graph is made anew each time, in 30 ms: no stale or damaged file can be picked up.
-        graph = builder.model(weights.external(self._index)).SerializeToString()
+        graph = builder.model(weights.external(self._index))
         options = ort.SessionOptions()
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(self._cache))
         options.intra_op_num_threads = self._threads or 0

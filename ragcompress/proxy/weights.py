@@ -17,20 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto
 from safetensors import safe_open
 
 from ..errors import ModelError
 from ..writing import sweep, write_whole
-from . import int8
+from . import int8, onnx_bytes
 
 _LOG = logging.getLogger("ragcompress")
 FORMATS = {"float32": 2, "int8": 3}
 PRECISIONS = tuple(FORMATS)
 _PAGE = 4096
-_TYPES = {"float32": TensorProto.FLOAT, "int8": TensorProto.INT8}
 MATRICES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
@@ -131,17 +128,19 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
             Path(temporary).unlink(missing_ok=True)
 
 
-def external(index: Mapping[str, Any]) -> dict[str, onnx.TensorProto]:
-    """Return a tensor for each weight that points into the weight file."""
-    result = {}
-    for name, entry in index["tensors"].items():
-        proto = TensorProto(name=name, data_type=_TYPES[entry["type"]], dims=entry["shape"])
-        proto.data_location = TensorProto.EXTERNAL
-        for key in ("offset", "length"):
-            proto.external_data.add(key=key, value=str(entry[key]))
-        proto.external_data.add(key="location", value=index["file"])
-        result[name] = proto
-    return result
+def external(index: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return an ONNX tensor for each weight that points into the weight file."""
+    return {
+        name: onnx_bytes.stored_tensor(
+            name,
+            entry["type"],
+            entry["shape"],
+            file=index["file"],
+            offset=entry["offset"],
+            length=entry["length"],
+        )
+        for name, entry in index["tensors"].items()
+    }
 
 
 def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:

@@ -54,7 +54,7 @@ ONLY_IN = {
     "transformers": ("proxy.hf", "proxy.eager", "quiet"),
     "onnxruntime": ("proxy.ort", "index.embedding"),
     "faiss": ("index.vectors",),
-    "onnx": ("proxy.graph", "proxy.weights", "proxy.ort"),
+    "onnx": (),
     "gguf": ("gguf_*",),
     "huggingface_hub": ("models",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),
