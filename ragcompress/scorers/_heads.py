@@ -49,7 +49,9 @@ class Look:
 
 def look_logits(arrays: Arrays, features: NDArray[np.float32], stage: str = "") -> FloatArray:
     """First stage: logits (N, E), E as in ``EXPERTS``, from attention features (N, F)."""
-    return features.astype(np.float64) @ arrays[f"{stage}look.weight"].T + arrays[f"{stage}look.bias"]
+    return (
+        _product(features.astype(np.float64), arrays[f"{stage}look.weight"].T) + arrays[f"{stage}look.bias"]
+    )
 
 
 def context_probabilities(arrays: Arrays, features: FloatArray, stage: str = "") -> FloatArray:
@@ -58,8 +60,9 @@ def context_probabilities(arrays: Arrays, features: FloatArray, stage: str = "")
     def part(name: str) -> NDArray[np.float32]:
         return arrays[f"{stage}context.{name}"]
 
-    hidden = np.tanh((features - part("mean")) / part("scale") @ part("hidden_weight") + part("hidden_bias"))
-    logits = hidden @ part("weight") + float(part("bias")[0])
+    scaled = (features - part("mean")) / part("scale")
+    hidden = np.tanh(_product(scaled, part("hidden_weight")) + part("hidden_bias"))
+    logits = _product(hidden, part("weight")[:, None])[:, 0] + float(part("bias")[0])
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
@@ -77,3 +80,8 @@ def first_look(
     probabilities = context_probabilities(arrays, context) if len(features) else np.zeros(0)
     rows = attentions[0].rows if attentions else ()
     return Look("", rows, features, np.ones(len(features), dtype=np.bool_), context, NAMES, probabilities)
+
+
+def _product(rows: FloatArray, matrix: NDArray[np.float32]) -> FloatArray:
+    """``rows @ matrix``, equal rows giving equal results: BLAS rounds by a row's place, and ties would turn."""
+    return np.asarray(np.einsum("nf,fk->nk", rows, matrix.astype(np.float64), optimize=False))

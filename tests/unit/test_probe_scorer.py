@@ -18,6 +18,7 @@ from ragcompress.probes import ProbeWeights, load
 from ragcompress.prompting import Passage, Template, cut_passages
 from ragcompress.scorers._context import NAMES, context_features
 from ragcompress.scorers._features import attention_features
+from ragcompress.scorers._heads import context_probabilities, look_logits
 from ragcompress.scorers._second_look import (
     SECOND_NAMES,
     Chosen,
@@ -109,6 +110,18 @@ def test_each_kind_of_question_has_its_own_logits() -> None:
     assert column("one_document_best_of_passage") == [2, 2, 1, -1, -1, 5]
     assert column("one_document_below_best") == [-3, -5, -4, -6, -7, 0]
     assert column("several_documents_best_of_passage") == [0, 0, 0, 3, 3, 0]
+
+
+@pytest.mark.parametrize("n", [2, 5, 17, 64])
+def test_equal_sentences_have_equal_probabilities_wherever_they_stand(n: int) -> None:
+    arrays, draw = fake_probe().arrays, np.random.default_rng(n)
+    features = np.repeat(draw.normal(size=(1, arrays["look.weight"].shape[1])).astype(np.float32), n, axis=0)
+    logits = look_logits(arrays, features)
+    context = np.repeat(draw.normal(size=(1, len(NAMES))), n, axis=0)
+    assert (logits == logits[0]).all()
+    assert len(set(context_probabilities(arrays, context))) == 1
+    weight = arrays["look.weight"].astype(np.float64)
+    assert logits == pytest.approx(features @ weight.T + arrays["look.bias"], abs=1e-4)
 
 
 def test_a_sentence_that_names_a_title_links_the_two_documents() -> None:
