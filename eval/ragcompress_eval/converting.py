@@ -76,6 +76,7 @@ def _hotpotqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Re
 def _musique(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
         documents = [{"title": p["title"], "sentences": cut(p["paragraph_text"])} for p in r["paragraphs"]]
+        place = {p["idx"]: d for d, p in enumerate(r["paragraphs"])}
         yield {
             "id": r["id"],
             "question": r["question"],
@@ -83,7 +84,14 @@ def _musique(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Rec
             "documents": documents,
             "supporting": None,
             "gold_docs": [d for d, p in enumerate(r["paragraphs"]) if p["is_supporting"]],
-            "decomposition": r["question_decomposition"],
+            "decomposition": [
+                {
+                    "question": s["question"],
+                    "answer": s["answer"],
+                    "doc": place.get(s["paragraph_support_idx"]),
+                }
+                for s in r["question_decomposition"]
+            ],
         }
 
 

@@ -198,16 +198,16 @@ def _gold(record: Record, documents: list[list[str]], answers: Iterable[str]) ->
 
 
 def _steps(record: Record, documents: list[list[str]]) -> set[Place]:
-    """Places of the sentences that answer a step, each in the document that the data names for it."""
-    steps = record.get("decomposition") or []
-    if not isinstance(steps, list) or not all(isinstance(s, dict) for s in steps):
-        raise InputError(f"'decomposition' must be a list of objects, got {steps!r:.60}")
+    """Places of the sentences that answer a step, each in the document that the data names for it.
+
+    Measuring does without steps, so those that name no document, or have another form, are passed over.
+    """
+    steps = record.get("decomposition")
     found: set[Place] = set()
-    for step in steps:
-        answer, document = step.get("answer"), step.get("doc")
-        if not isinstance(answer, str) or not _is_index(document, documents):
-            raise InputError(f"a step must have an 'answer' and the number of its 'doc', got {step!r:.60}")
-        found |= _holding([answer], [document], documents)
+    for step in steps if isinstance(steps, list) else ():
+        answer, document = (step.get("answer"), step.get("doc")) if isinstance(step, dict) else (None, None)
+        if isinstance(answer, str) and isinstance(document, int) and _is_index(document, documents):
+            found |= _holding([answer], [document], documents)
     return found
 
 

@@ -83,5 +83,5 @@ def first_look(
 
 
 def _product(rows: FloatArray, matrix: NDArray[np.float32]) -> FloatArray:
-    """``rows @ matrix``, equal rows giving equal results: BLAS rounds by a row's place, and ties would turn."""
+    """``rows @ matrix``, equal for equal rows: BLAS rounds by a row's place, and ties would turn."""
     return np.asarray(np.einsum("nf,fk->nk", rows, matrix.astype(np.float64), optimize=False))

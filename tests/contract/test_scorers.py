@@ -144,4 +144,6 @@ def test_fake_proxy_prefers_shared_words_and_keeps_its_prompts() -> None:
     )
     assert found.ranking() == (1, 0)
     assert len(proxy.prompts) == 1
-    assert bytes(i for i in proxy.prompts[0].prefix if i < 256).endswith(b"Anna built the bridge.")
+    assert b"Ferries leave at noon. Anna built the bridge.\n" in bytes(
+        i for i in proxy.prompts[0].prefix if i < 256
+    )

@@ -74,6 +74,22 @@ def test_chinese_is_joined_with_nothing() -> None:
     assert texts(example) == ["他带伞。"]
 
 
+def test_sentences_that_answer_a_step_are_known_beside_the_evidence() -> None:
+    steps = [
+        {"question": "Who has a hat?", "answer": "berit", "doc": 1},
+        {"question": "What are bees?", "answer": "insects", "doc": 0},
+        {"question": "When?", "answer": "insects", "doc": None},
+        "of another form",
+    ]
+    example = parse(record(decomposition=steps))
+    assert texts(example) == ["Berit keeps bees."]
+    assert [example.segmentation.sentences[i].text for i in example.steps] == [
+        "Bees are insects.",
+        "Berit's hat, BERIT!",
+    ]
+    assert parse(record(decomposition="none")).steps == parse(record()).steps == ()
+
+
 def test_evidence_that_the_data_says_is_incomplete() -> None:
     assert parse(record()).complete
     assert parse(record(meta={"dropped_supporting": 0})).complete

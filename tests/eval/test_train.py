@@ -34,7 +34,7 @@ def test_a_trained_probe_ranks_the_evidence_and_loads_again(proxy: FakeProxy, tm
     assert json.loads((tmp_path / "p.json").read_text(encoding="utf-8")) == card
     assert card["n_layers"] == 2 and card["proxy"]["fingerprint"] == proxy.info.fingerprint
     assert all(result["auc"] > 0.8 for result in card["dev"].values())
-    assert card["second_look"] == asdict(Recipe()) and card["settings"]["second_questions"] == 250
+    assert card["second_look"] == asdict(Recipe()) and card["settings"]["second_questions"] == 150
     scorer = Scorer(proxy=proxy, probe=tmp_path / "p")
     assert scorer.probe.arrays["second.look.weight"].shape == (3, 3 * 3 * 2 * 2), (
         "experts; kinds, rows, layers, heads"
