@@ -115,7 +115,7 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
                     "length": array.nbytes,
                     "shape": list(array.shape),
                 }
-                out.write(np.ascontiguousarray(array))
+                out.write(np.ascontiguousarray(array).data)
             size = out.tell()
         os.replace(temporary, weights)
         found = {"file": weights.name, "size": size, "tensors": entries}
