@@ -191,9 +191,8 @@ class Database:
     def get(self, keys: Sequence[int]) -> dict[int, Passage]:
         """Passages by id."""
         found: dict[int, Passage] = {}
-        for first in range(
-            0, len(keys), _CHUNK
-        ):  # SQLite takes so many values in one query, and not any number
+        # SQLite takes so many values in one query, and not any number.
+        for first in range(0, len(keys), _CHUNK):
             some = tuple(keys[first : first + _CHUNK])
             found |= self._passages(f"{_PASSAGES} WHERE p.id IN ({','.join('?' * len(some))})", some)
         return found
