@@ -130,7 +130,7 @@ Backend = Annotated[
 Precision = Annotated[
     str | None,
     typer.Option(
-        "--precision", metavar="NAME", help="Of the proxy's products with weights: float32 or int8."
+        "--precision", metavar="NAME", help="Of the proxy's products with weights: float32, int8 or int7."
     ),
 ]
 ProbePath = Annotated[

@@ -11,12 +11,13 @@ the last layer nothing beyond its attention weights. It continues a prefix whose
 B prompts, T new tokens, P tokens of the prefix, KV key heads, D head size. ``mass`` is the softmaxed
 attention of the rows, averaged by ``row_weights`` and summed over each sentence's tokens by ``pool``.
 
-In ``int8`` the products with weights are of whole numbers, 8 bits of activation by 7 of weight, and exact in
-int32. A weight has one scale per output channel. What a norm gives has the same size in every token and,
-rotated (``int8``), no channel that sticks out: one step serves for all. What attention and the inner layer
-give has one scale per token: a few tokens' are a thousand times as large as all others' (Massive Activations,
-arXiv 2402.17762), and one scale for all would leave nothing of the rest. All else, the attention above all,
-stays in float32.
+In ``int8`` the products with weights are of whole numbers, 8 bits of activation by 8 of weight, summed in
+int32. CPUs without instructions for that add pairs of products in int16 first, which may overflow: ``int7``,
+the same with 7 bits of activation, can't, as 2 · 127 · 127 < 2^15. A weight has one scale per output channel.
+What a norm gives has the same size in every token and, rotated (``int8.py``), no channel that sticks out: one
+step serves for all. What attention and the inner layer give has one scale per token: a few tokens' are a
+thousand times as large as all others' (Massive Activations, arXiv 2402.17762), and one scale for all would
+leave nothing of the rest. All else, the attention above all, stays in float32.
 """
 
 from __future__ import annotations
@@ -34,10 +35,26 @@ from .int8 import READS_NORM, group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 _MS = "com.microsoft"
-# An activation is divided by its row's largest value, so that it fills uint8 around its middle; one that
-# comes from a norm, whose root mean square is 1, by what hardly any of its values exceeds.
-_MIDDLE, _REACH = 128, 127
-_LARGEST_NORMED = 4.5
+WHOLE = ("int8", "int7")
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """How activations become uint8.
+
+    Attributes:
+        middle: what 0 becomes.
+        reach: what a row's largest value becomes, counted from the middle.
+        largest_normed: what becomes ``reach`` in rows that come from a norm, whose root mean square is 1; the
+            few values beyond it lose less than a larger step would cost all others.
+    """
+
+    middle: int
+    reach: int
+    largest_normed: float
+
+
+_STEPS = {"int8": _Steps(128, 127, 4.0), "int7": _Steps(64, 63, 3.5)}
 _TINY = 1e-30  # a row of zeros is not divided by zero
 
 
@@ -172,6 +189,8 @@ class GraphBuilder:
             return self.op("MatMul", x, self.weight(weight))
         matrix = [self.weight(weight), self.weight(f"{weight}_scale")]
         if weight.rpartition(".")[2] in READS_NORM:
+            if self.precision == "int7":  # what lies beyond would leave the 7 bits
+                x = self.op("Clip", x, "lowest_normed", "largest_normed")
             return self.whole_product(x, "normed_step", *matrix)
         largest = self.op("Max", self.op("ReduceMax", self.op("Abs", x), axes=[-1], keepdims=1), "tiny")
         return self.op("Mul", self.whole_product(self.op("Div", x, largest), "step", *matrix), largest)
@@ -230,7 +249,7 @@ class GraphBuilder:
         up = self.product(x, f"{layer}.up")
         gate = self.op("Mul", gate, self.op("Sigmoid", gate))
         y = self.op("Mul", gate, up)
-        if self.precision == "int8":
+        if self.precision in WHOLE:
             groups = self.op("Reshape", y, self.ints(0, 0, -1, group_size(self.shape.inner)))
             y = self.op("MatMul", groups, self.weight("turn"))
             y = self.op("Reshape", y, self.ints(0, 0, self.shape.inner))
@@ -253,13 +272,17 @@ class GraphBuilder:
         cos, sin = rope_caches(self.shape)
         scale = np.float32(self.shape.head_size**-0.5)
         small: dict[str, NDArray[Any] | np.generic] = {"cos": cos, "sin": sin, "scale": scale}
-        if self.precision == "int8":
+        if self.precision in WHOLE:
+            steps = _STEPS[self.precision]
             small |= {
-                "step": np.float32(1 / _REACH),
-                "normed_step": np.float32(_LARGEST_NORMED / _REACH),
-                "middle": np.uint8(_MIDDLE),
+                "step": np.float32(1 / steps.reach),
+                "normed_step": np.float32(steps.largest_normed / steps.reach),
+                "middle": np.uint8(steps.middle),
                 "tiny": np.float32(_TINY),
             }
+            if self.precision == "int7":
+                largest = np.float32(steps.largest_normed)
+                small |= {"lowest_normed": -largest, "largest_normed": largest}
         tensors = [onnx_bytes.tensor(name, array) for name, array in small.items()]
         return onnx_bytes.model(
             "probe",

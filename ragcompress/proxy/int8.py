@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 _FLOAT = NDArray[np.float32]
 Named = tuple[str, NDArray[Any]]
 _LARGEST_GROUP = 64
-# 7 bits with the sign. CPUs before VNNI add two products in int16, which 8 bits overflow: uint8 255 times
-# twice 127 is above 32767, times twice 63 is not. One bit is worth the same result on every machine.
-_LARGEST = 63
+_LARGEST = 127
 _NORM_OF = {"q": "norm", "k": "norm", "v": "norm", "gate": "norm2", "up": "norm2"}
 READS_NORM = frozenset(_NORM_OF)
 _WRITES = ("o", "down")

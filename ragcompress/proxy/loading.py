@@ -32,8 +32,8 @@ def load_proxy(
         download: fetch the model if it is not in the cache; a message says so before it starts.
         progress: called with (bytes done, bytes in all) while downloading.
         threads: threads of one run of the onnx backend; None: one per core.
-        precision: of the products with weights: ``float32`` or ``int8`` (onnx), ``float32``, ``bfloat16`` or
-            ``float16`` (torch); None: the backend's default.
+        precision: of the products with weights: ``float32``, ``int8`` or ``int7`` (onnx), ``float32``,
+            ``bfloat16`` or ``float16`` (torch); None: the backend's default.
         reuse_bytes: memory in which a proxy on the CPU keeps keys and values of the passages read last, so
             that another question about them reads only the question; 0 keeps none.
         store: where they are kept instead, for instance on disk.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from ..data import Attention
 from ..errors import ModelError
 from ..prompting import Prompt
 from ..tokenizing import Tokenizer
-from . import batching, weights
+from . import batching, onnx_bytes, weights
 from .base import Progress, ProxyInfo
-from .graph import GraphBuilder, Shape
+from .graph import WHOLE, GraphBuilder, Shape
 from .int8 import rotation
 from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with, padded
@@ -34,6 +35,7 @@ _LONG = 2048
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "int8"
+PRECISIONS = ("float32", *WHOLE)
 
 
 class OnnxProxy:
@@ -43,8 +45,9 @@ class OnnxProxy:
         folder: model folder in Hugging Face layout.
         cache: where the weight file is kept.
         name, fingerprint: for ``info``.
-        precision: of the products with weights, ``float32`` or ``int8``; all else is float32. None: the
-            default.
+        precision: of the products with weights, ``float32``, ``int8`` or ``int7``; all else is float32. What
+            is asked for as ``int8`` runs as ``int7`` where the CPU can't sum int8's products exactly, and
+            ``info`` says so. None: the default.
         threads: threads of one run; None leaves it to ONNX Runtime (one per core).
         batch_tokens: most tokens, padding included, of one batch; bounds the memory.
         store: where passages' keys and values are kept for the next question; None keeps nothing.
@@ -66,8 +69,8 @@ class OnnxProxy:
         store: KeyValueStore | None = None,
     ) -> None:
         precision = precision or DEFAULT_PRECISION
-        if precision not in weights.PRECISIONS:
-            known = ", ".join(weights.PRECISIONS)
+        if precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
             raise ModelError(f"unknown precision {precision!r} of the onnx backend; known are: {known}")
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -75,7 +78,10 @@ class OnnxProxy:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
-        self._index = weights.ensure(folder, cache, self._shape.n_layers, self._shape.head_size, precision)
+        form = "int8" if precision in WHOLE else precision
+        self._index = weights.ensure(folder, cache, self._shape.n_layers, self._shape.head_size, form)
+        if precision == "int8" and not sums_exactly():
+            precision = "int7"
         self._threads, self.batch_tokens = threads, batch_tokens
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
@@ -137,7 +143,7 @@ class OnnxProxy:
         for batch in batching.batches(prompts, self.batch_tokens):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
             (hidden,) = _run(session, ["hidden"], self._fresh(rows, past))
-            if self.info.precision == "int8":
+            if self.info.precision in WHOLE:
                 hidden = hidden @ rotation(self._shape.hidden).T
             for number, i in enumerate(batch):
                 yield i, head.normed(hidden[number, : len(rows[number])], self._shape.eps)
@@ -221,6 +227,22 @@ class OnnxProxy:
         }
         masses = _run(session, [f"mass_{layer}" for layer in range(n_layers)], feed)
         return list(np.stack(masses).transpose(1, 3, 0, 2, 4))  # (L, B, H, R, S) -> (B, R, L, H, S)
+
+
+@cache
+def sums_exactly() -> bool:
+    """Whether products of 8 by 8 bits are summed without overflow on this CPU; tried out."""
+    most, weight = np.full((4, 64), 255, dtype=np.uint8), np.full((64, 16), 127, dtype=np.int8)
+    graph = onnx_bytes.model(
+        "try",
+        nodes=[onnx_bytes.node("MatMulInteger", ["x", "w"], ["y"])],
+        inputs=[onnx_bytes.value("x", "uint8", [4, 64])],
+        outputs=[onnx_bytes.value("y", "int32", [4, 16])],
+        tensors=[onnx_bytes.tensor("w", weight)],
+        operators={"": 17},
+    )
+    (found,) = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"x": most})
+    return bool((found == 255 * 127 * 64).all())
 
 
 def _run(session: ort.InferenceSession, outputs: list[str], feed: dict[str, Any]) -> list[_FLOAT]:

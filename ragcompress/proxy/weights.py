@@ -1,7 +1,7 @@
 """The weight file that ONNX graphs of one proxy share: laid out once from a model folder, then mapped.
 
 ``weights-float32-v2.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
-page-aligned; the ``.json`` beside it says where each is. ``weights-int8-v3.bin`` has the layers' matrices as
+page-aligned; the ``.json`` beside it says where each is. ``weights-int8-v4.bin`` has the layers' matrices as
 whole numbers (``int8``). All are written under a temporary name and moved into place, so that a reader never
 sees half a file; versions of this package that lay them out otherwise use other names.
 """
@@ -25,8 +25,7 @@ from ..writing import sweep, write_whole
 from . import int8, onnx_bytes
 
 _LOG = logging.getLogger("ragcompress")
-FORMATS = {"float32": 2, "int8": 3}
-PRECISIONS = tuple(FORMATS)
+FORMATS = {"float32": 2, "int8": 4}
 _PAGE = 4096
 MATRICES = {
     "q": "self_attn.q_proj",
@@ -89,13 +88,16 @@ def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDAr
     return where, read
 
 
-def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision: str) -> Mapping[str, Any]:
+def ensure(folder: Path, target: Path, n_layers: int, head_size: int, form: str) -> Mapping[str, Any]:
     """Write the weight file of ``folder`` into ``target`` unless it is there; return its index.
+
+    Args:
+        form: ``float32`` or ``int8``.
 
     Raises:
         ModelError: if the model is broken, or the file can't be written.
     """
-    name = f"weights-{precision}-v{FORMATS[precision]}"
+    name = f"weights-{form}-v{FORMATS[form]}"
     index, weights = target / f"{name}.json", target / f"{name}.bin"
     if found := _read_index(index, weights):
         return found
@@ -107,7 +109,7 @@ def ensure(folder: Path, target: Path, n_layers: int, head_size: int, precision:
         sweep(target.glob("*.tmp"))
         handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
         with os.fdopen(handle, "wb") as out:
-            for name, array in int8.stored(given, head_size) if precision == "int8" else given:
+            for name, array in int8.stored(given, head_size) if form == "int8" else given:
                 out.write(b"\0" * (-out.tell() % _PAGE))
                 entries[name] = {
                     "type": array.dtype.name,

@@ -27,7 +27,7 @@ from ragcompress.proxy.base import Encoder, Proxy
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.graph import Shape
 from ragcompress.proxy.hf import TorchProxy
-from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.ort import OnnxProxy, sums_exactly
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore, entry_key
 
 Make = Callable[..., Proxy]
@@ -112,12 +112,15 @@ def test_backends_equal_the_oracle(make: Make, folders: dict[str, Path], archite
     assert largest_difference(found, expected) <= 1e-5
 
 
+@pytest.mark.parametrize("precision", ["int8", "int7"])
 @pytest.mark.parametrize("architecture", tiny.CONFIGS)
-def test_int8_is_near_the_oracle(folders: dict[str, Path], architecture: str) -> None:
+def test_whole_numbers_are_near_the_oracle(
+    folders: dict[str, Path], architecture: str, precision: str
+) -> None:
     asked = prompts(7)
     expected = EagerProxy(folders[architecture]).probe(asked, n_layers=3)
-    proxy = onnx_proxy(folders[architecture], precision="int8")
-    assert proxy.info.precision == "int8"
+    proxy = onnx_proxy(folders[architecture], precision=precision)
+    assert proxy.info.precision == (precision if sums_exactly() else "int7")
     found = proxy.probe(asked, n_layers=3)
     distances = [np.abs(a.mass - b.mass).sum(-1) for a, b in zip(found, expected, strict=True)]
     assert 1e-5 < float(np.mean(np.concatenate(distances))) < 0.02
@@ -166,8 +169,19 @@ def weights_name(key: str) -> str:
     return f"{layer}.{names[part]}" if part in names else ""
 
 
+def test_eight_bits_are_left_to_cpus_that_sum_them(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = prompts(5)
+    expected = onnx_proxy(folders["llama"], precision="int7").probe(asked, n_layers=4)
+    monkeypatch.setattr("ragcompress.proxy.ort.sums_exactly", lambda: False)
+    proxy = onnx_proxy(folders["llama"], precision="int8")
+    assert proxy.info.precision == "int7"
+    assert largest_difference(proxy.probe(asked, n_layers=4), expected) == 0
+
+
 def test_an_unknown_precision_is_refused(folders: dict[str, Path]) -> None:
-    with pytest.raises(ModelError, match="known are: float32, int8"):
+    with pytest.raises(ModelError, match="known are: float32, int8, int7"):
         onnx_proxy(folders["llama"], precision="int3")
 
 
