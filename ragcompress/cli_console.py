@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -28,6 +30,7 @@ from rich.text import Text
 from .errors import DEBUG, DataError, explain
 from .writing import to_bytes, write_whole
 
+EVERY_SECONDS = 30.0
 _WIDE = 10_000
 _INTERRUPTED = 130
 
@@ -106,17 +109,44 @@ def byte_bar(label: str, last: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def count_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback (done, in all) that shows one bar while the work goes on."""
+    """Give a callback (done, in all) that shows how far the work is."""
     with phase_bar() as update:
         yield lambda done, total: update(label, done, total)
 
 
 @contextmanager
-def phase_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a callback (what, done, in all) that shows one bar whose label changes."""
+def phase_bar(
+    *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a callback (what, done, in all): a bar whose label changes; off a terminal a line now and then.
+
+    Args:
+        every: seconds between two lines; the time left is reckoned from the pace since the last one.
+        clock: seconds, from any start.
+    """
+    if not err().is_terminal:
+        yield _teller(every, clock)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _bar(*columns) as update:
         yield update
+
+
+def _teller(every: float, clock: Callable[[], float]) -> Callable[[str, int, int], None]:
+    last_label, last_time, last_done = "", clock(), 0
+
+    def tell(label: str, done: int, total: int) -> None:
+        nonlocal last_label, last_time, last_done
+        if label != last_label:
+            last_label, last_time, last_done = label, clock(), 0
+        passed = clock() - last_time
+        if passed < every or done >= total:
+            return
+        left = timedelta(seconds=round((total - done) * passed / max(1, done - last_done)))
+        note(f"{label}: {done} of {total}, about {left} left")
+        last_time, last_done = clock(), done
+
+    return tell
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import InputError, Tokenizer, __version__, models, ordering, scorers
-from ragcompress.cli_console import byte_bar, note, out
+from ragcompress.cli_console import byte_bar, count_bar, note, out
 from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
@@ -19,7 +19,6 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from . import answers, data, endpoint, options, readers, report
 from .journal import Journal, beside
 from .positions import spread
-from .progress import counted
 from .provenance import provenance, session
 from .rival_methods import NAMES
 
@@ -212,7 +211,7 @@ class Job:
                 backend=self.backend,
                 seed=self.seed,
             ) as methods,
-            counted("asking the reader") as progress,
+            count_bar("asking the reader") as progress,
         ):
             wanted = answers.conditions(
                 [m for m in methods if m not in NAMES],

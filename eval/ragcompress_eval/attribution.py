@@ -24,7 +24,7 @@ from ragcompress import (
     support,
 )
 from ragcompress.attribution import Method
-from ragcompress.cli_console import out
+from ragcompress.cli_console import count_bar, out
 from ragcompress.cli_options import DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.base import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
@@ -36,7 +36,6 @@ from .data import Example
 from .extraction import Recalling
 from .journal import Journal, beside, fingerprint
 from .metrics import BoolArray, FloatArray, auc
-from .progress import counted
 from .provenance import provenance, session
 
 SCORES = "scores"
@@ -217,7 +216,7 @@ def attribution_command(
     rows = beside(json_file) if json_file else None
     with (
         Journal(rows, settings=rests_on, session=session(), resume=resume) as journal,
-        counted("asking for support") as progress,
+        count_bar("asking for support") as progress,
     ):
         compressor = Compressor(made, counter=model.tokenizer)
         found = run(examples, compressor, model, ratio, journal=journal, prepare=prepare, progress=progress)

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from ragcompress import Tokenizer, __version__, models, scorers
-from ragcompress.cli_console import byte_bar, exit_code, out
+from ragcompress.cli_console import byte_bar, count_bar, exit_code, out
 from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
@@ -21,7 +21,6 @@ from .fidelity import fidelity_command
 from .journal import Journal, beside
 from .langchain_app import langchain_command
 from .lookback import lookback_command
-from .progress import counted
 from .provenance import provenance, session
 from .report_cli import report_command
 from .retrieval import retrieval_command
@@ -79,7 +78,7 @@ def evidence_command(
         options.build_methods(
             scorer, rival, folder=folder, counter=counter, proxy=proxy, backend=backend, seed=seed
         ) as methods,
-        counted("compressing questions") as progress,
+        count_bar("compressing questions") as progress,
     ):
         runs = evidence.run(
             examples,

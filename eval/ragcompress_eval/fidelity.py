@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import Attention, Budget, BudgetTooSmall, Compressor, Proxy, load_proxy, scorers
-from ragcompress.cli_console import out
+from ragcompress.cli_console import count_bar, out
 from ragcompress.cli_options import ProxyName
 from ragcompress.prompting import Prompt
 from ragcompress.proxy import packing
@@ -25,7 +25,6 @@ from ragcompress.proxy.reuse import MemoryStore
 from . import options, report
 from .data import Example
 from .metrics import recall
-from .progress import counted
 from .provenance import provenance
 
 _ENDLESS = 1 << 40
@@ -162,7 +161,7 @@ def fidelity_command(
     if not scorers.load(scorer).needs_proxy:
         raise typer.BadParameter(f"the scorer {scorer} reads no proxy")
     read, examples = options.read_examples(files, limit=limit, on_bad=options.OnBad.stop)
-    with counted("reading questions") as progress:
+    with count_bar("reading questions") as progress:
         readings = read_all(examples, scorer=scorer, proxy=proxy, ratios=ratio or [0.2], progress=progress)
     results = summarise(examples, readings)
     if json_file:

@@ -25,7 +25,7 @@ from ragcompress import (
     scorers,
 )
 from ragcompress.attribution import TEMPLATE
-from ragcompress.cli_console import out
+from ragcompress.cli_console import count_bar, out
 from ragcompress.cli_options import DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.joint import cut_windows
 from ragcompress.prompting import Prompt
@@ -40,7 +40,6 @@ from .data import Example
 from .extraction import Recalling
 from .journal import Journal, beside, fingerprint
 from .metrics import FloatArray, answer_in_output
-from .progress import counted
 from .provenance import provenance, session
 
 MAX_DRAFT_TOKENS = 16
@@ -271,7 +270,7 @@ def lookback_command(
     rows = beside(json_file) if json_file else None
     with (
         Journal(rows, settings=rests_on, session=session(), resume=resume) as journal,
-        counted("writing drafts") as progress,
+        count_bar("writing drafts") as progress,
     ):
         compressor = Compressor(made, counter=model.tokenizer)
         found = run(examples, compressor, model, ratio, journal=journal, prepare=prepare, progress=progress)

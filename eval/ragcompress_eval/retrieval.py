@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from ragcompress import Budget, Compressor, Segmentation, Tokenizer, models, scorers
-from ragcompress.cli_console import byte_bar, note, out
+from ragcompress.cli_console import byte_bar, count_bar, note, out
 from ragcompress.cli_options import CONVERTING, Backend, ProxyName
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
@@ -23,7 +23,6 @@ from ragcompress.rendering import render
 
 from . import options, report
 from .methods import head
-from .progress import counted
 from .provenance import provenance
 from .retrieval_texts import Question, questions, write_folder
 
@@ -164,7 +163,7 @@ def retrieval_command(
     compressor = Compressor.from_pretrained(proxy, scorer=scorer, backend=backend)
     asked = questions(read, n_questions)
     rows = []
-    with counted("asking") as progress:
+    with count_bar("asking") as progress:
         for question in asked:
             rows.append(ask(index, compressor, counter, question, top_k, budget))
             progress(len(rows), len(asked))

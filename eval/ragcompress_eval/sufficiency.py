@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import Attention, Proxy, RagCompressError, Scores, Segmentation, __version__, load_proxy
-from ragcompress.cli_console import out
+from ragcompress.cli_console import count_bar, out
 from ragcompress.cli_options import Backend, ProxyName
 from ragcompress.proxy.base import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
@@ -23,7 +23,6 @@ from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
 from .data import Example
 from .extraction import Recalling
 from .journal import Journal, beside, fingerprint
-from .progress import counted
 from .provenance import provenance, session
 
 REMOVED = ("all", "one")
@@ -194,7 +193,7 @@ def sufficiency_command(
     rows = beside(json_file) if json_file else None
     with (
         Journal(rows, settings=rests_on, session=session(), resume=resume) as journal,
-        counted("reading questions") as progress,
+        count_bar("reading questions") as progress,
     ):
         found = run(examples, scorer, model, store=store, journal=journal, progress=progress)
         results = summarise(found, seed=seed)

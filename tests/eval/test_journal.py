@@ -9,7 +9,6 @@ import pytest
 
 from ragcompress import DataError, InputError
 from ragcompress_eval.journal import Journal, beside
-from ragcompress_eval.progress import counted
 
 
 def test_rows_are_there_at_once_and_after_resuming(tmp_path: Path) -> None:
@@ -70,15 +69,3 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_rows_lie_beside_the_result() -> None:
     assert beside(Path("a/out.json")) == Path("a/out.rows.jsonl")
     assert beside(Path("a/out.v2")) == Path("a/out.v2.rows.jsonl")
-
-
-def test_without_a_terminal_a_line_comes_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    seconds = iter(range(0, 10_000, 10))
-    with counted("reading", every=35, clock=lambda: float(next(seconds))) as progress:
-        for done in range(1, 11):
-            progress(done, 10)
-    said = capsys.readouterr()
-    assert said.out == ""
-    lines = said.err.splitlines()
-    assert lines[0] == "reading: 4 of 10, about 0:01:00 left"
-    assert 1 < len(lines) < 4
