@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__, scorers
-from .cli_console import byte_bar, count_bar, emit, exit_code, note, phase_bar
+from .cli_console import byte_bar, count_bar, emit, exit_code, note
 from .cli_index import index_app, retrieve
 from .cli_options import (
     CONVERTING,
@@ -49,12 +49,11 @@ from .cli_options import (
     make_budget,
 )
 from .cli_support import support
+from .cli_train import train
 from .proxy.loading import DEFAULT_PROXY
 
 if TYPE_CHECKING:
     from .context import CompressedContext
-
-TRAINED = ("passage-probe", "sentinel", "retrieval-heads")
 
 
 class _Group(TyperGroup):
@@ -202,6 +201,7 @@ def batch(
     precision: Precision = None,
     probe: ProbePath = None,
     mark_gaps: MarkGaps = False,
+    headings: Headings = False,
     workers: Workers = 1,
     resume: Resume = False,
     engine: EngineName = Engine.local,
@@ -231,7 +231,7 @@ def batch(
         raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
     cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
     limits = make_budget(budget, ratio, recall)
-    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps, precision=precision)
+    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps, headings, precision)
     if not Batch(source, output, setup, limits, workers, resume, cluster).run():
         raise typer.Exit(1)
 
@@ -348,55 +348,4 @@ def models_fetch(
     emit(f"{folder.path}\n")
 
 
-@app.command()
-def train(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE[:N]", help="Training records, .jsonl or .jsonl.gz; with :N the first N of them."
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")
-    ],
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
-    n_layers: Annotated[
-        int | None,
-        typer.Option(
-            "--layers", metavar="N", min=1, help="Layers to read, from the first (without: four fifths)."
-        ),
-    ] = None,
-    passage_tokens: Annotated[
-        int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage of one prompt.")
-    ] = 256,
-    dev: Annotated[
-        list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
-    ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", metavar="DIR", help="Where attention is kept, to go on later."),
-    ] = None,
-    scorer: Annotated[
-        str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
-    ] = scorers.DEFAULT,
-) -> None:
-    """Train a probe for a proxy.
-
-    Learns from questions with known evidence; needs the extra `eval`. The card of the probe goes to stdout.
-    """
-    from .errors import MissingExtra
-
-    try:
-        from ragcompress_eval import fitting
-        from ragcompress_eval import train as training
-    except ImportError as error:
-        raise MissingExtra("training", "eval") from error
-    if scorer not in TRAINED:
-        raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
-    with phase_bar() as progress:
-        card = training.run(
-            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
-            scorer=scorer, settings=fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens),
-        )  # fmt: skip
-    emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+app.command()(train)

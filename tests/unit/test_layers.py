@@ -68,7 +68,7 @@ ONLY_IN = {
     "openpyxl": ("loaders.xlsx",),
     "typer": ("cli", "cli_*"),
     "rich": ("cli", "cli_*"),
-    "ragcompress_eval": ("cli",),
+    "ragcompress_eval": ("cli_train",),
     "ragcompress_adapters": ("cli_batch",),
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
