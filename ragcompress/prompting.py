@@ -24,6 +24,8 @@ from .errors import InputError
 from .tokenizing import Tokenizer
 
 Span = tuple[int, int]
+ROWS = ("last", "before_last", "after", "asked", "question", "begin", "end")
+"""The rows that ``make_tail`` has read; see there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,17 @@ class Tail:
 
 
 def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Sequence[str] = ()) -> Tail:
-    """Build the tail for a question.
+    """Build the tail for a question, with the rows that are read in it.
+
+    ``last`` is the row of the very last token, from which an answer would go on, ``before_last`` the one
+    before it, ``asked`` that of the question's last token, which has seen all of it, ``after`` the one
+    behind.
+    ``question`` is the mean over the question's tokens, ``begin`` and ``end`` those over its halves, which
+    may ask for different things.
 
     Args:
-        facts: sentences already known to matter, put before the question; with them a third row, the mean
-            over their tokens, is read.
+        facts: sentences already known to matter, put before the question; with them one more row, ``facts``,
+            the mean over their tokens, is read.
     """
     texts = [template.ask, " " + question, template.end]
     if facts:
@@ -116,11 +124,21 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
     ask = pieces[-3]
     own = pieces if facts else pieces[1:]
     starts = list(accumulate(map(len, own), initial=0))
-    rows = {"last": (starts[-1] - 1, starts[-1]), "question": (starts[-3], starts[-2])}
+    start, stop, end = starts[-3:]
+    half = (start + stop) // 2
+    rows = [
+        (end - 1, end),
+        (end - 2, end - 1),
+        (stop, stop + 1),
+        (stop - 1, stop),
+        (start, stop),
+        (start, max(half, start + 1)),
+        (half, stop),
+    ]
+    ids = tuple(chain(*own))
     if facts:
-        rows["facts"] = (starts[1], starts[2])
-    before = () if facts else ask
-    return Tail(tuple(chain(*own)), tuple(rows.values()), tuple(rows), before, ask)
+        return Tail(ids, (*rows, (starts[1], starts[2])), (*ROWS, "facts"), (), ask)
+    return Tail(ids, tuple(rows), ROWS, ask, ask)
 
 
 def cut_passages(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress.probes import FORMAT, ProbeWeights
-from ragcompress.prompting import Template
+from ragcompress.prompting import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
 from ragcompress.scorers._context import EXPERTS, NAMES
 from ragcompress.scorers._features import PER_HEAD
@@ -33,10 +33,10 @@ def fake_probe(*, second: bool = True) -> ProbeWeights:
     """Weights for the fake proxy, drawn at random: the contract holds whatever was learned."""
     info, generator = FakeProxy().info, np.random.default_rng(0)
     per_row = len(PER_HEAD) * info.n_layers * info.n_heads
-    arrays = _look(generator, 2 * per_row, len(NAMES))
+    arrays = _look(generator, len(ROWS) * per_row, len(NAMES))
     about: dict[str, object] = {}
     if second:
-        again = _look(generator, 3 * per_row, len(SECOND_NAMES))
+        again = _look(generator, (len(ROWS) + 1) * per_row, len(SECOND_NAMES))
         arrays |= {f"{SECOND}{name}": array for name, array in again.items()}
         recipe = {"facts": 2, "fact_tokens": 64, "passages": 3, "at_least": 0.001}
         about = {"second_look": recipe, "second_context_features": list(SECOND_NAMES)}
@@ -46,7 +46,7 @@ def fake_probe(*, second: bool = True) -> ProbeWeights:
         "template": Template().fingerprint(),
         "n_layers": info.n_layers,
         "n_heads": info.n_heads,
-        "rows": ["last", "question"],
+        "rows": list(ROWS),
         "context_features": list(NAMES),
         "passage_tokens": 512,
         **about,

@@ -13,6 +13,7 @@ from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyNam
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report
+from .ablation import ablation_command
 from .answers_cli import answers_command, positions_command
 from .attribution import attribution_command
 from .batch_cli import batch_command
@@ -108,6 +109,7 @@ app.command("langchain", short_help="A LangChain application with and without.")
 app.command("retrieval", short_help="Is the evidence found in one large folder?")(retrieval_command)
 app.command("batch", short_help="Run `ragcompress batch` on real questions.")(batch_command)
 app.command("citations", short_help="Open every citation of a result.")(citations_command)
+app.command("ablation", short_help="What would the probe be without this?")(ablation_command)
 app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
 app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
 app.command("lookback", short_help="Is a draft right?")(lookback_command)

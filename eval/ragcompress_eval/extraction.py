@@ -19,7 +19,7 @@ from ragcompress.scorers.passage_probe import probe_again, probe_passages
 
 from .data import Example
 
-FORMAT = 1
+FORMAT = 2
 Advance = Callable[[int, int], None]
 
 

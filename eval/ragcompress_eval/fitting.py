@@ -58,6 +58,11 @@ class Settings:
     second_questions: int = 150
 
 
+def layers_of(settings: Settings, n_layers: int) -> int:
+    """Layers to read of a proxy that has ``n_layers``."""
+    return settings.n_layers or max(1, round(n_layers * 0.8))
+
+
 @dataclass(frozen=True, slots=True)
 class First:
     """The first look, fitted; probabilities (N,) of each reading are by weights that have not seen it."""
@@ -99,6 +104,13 @@ def fit(readings: Sequence[Reading], settings: Settings) -> First:
     spread = [is_spread(r) for r in readings]
     folds = _folds(readings, settings)
     return First(*_two_stages(features, labels, labels, spread, context, folds, settings))
+
+
+def fit_regressions(readings: Sequence[Reading], settings: Settings) -> Arrays:
+    """Fit the first stage of the first look alone; arguments and errors as for ``fit``."""
+    features = [attention_features(r.attentions) for r in readings]
+    labels = [part_labels(r) for r in readings]
+    return _fit_look(features, labels, [is_spread(r) for r in readings], range(len(readings)), settings)
 
 
 def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:

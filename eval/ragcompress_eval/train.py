@@ -12,7 +12,7 @@ import numpy as np
 
 from ragcompress import InputError, Segmentation, load_proxy
 from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
-from ragcompress.prompting import Template
+from ragcompress.prompting import ROWS, Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
@@ -58,7 +58,7 @@ def run(
         InputError: if no question has evidence.
         DataError, ModelError, MissingExtra: each says what to do.
     """
-    sources, held_out = ([_read(name) for name in names] for names in (files, dev))
+    sources, held_out = ([read(name) for name in names] for names in (files, dev))
     if scorer != DEFAULT_SCORER:
         return train_joint.run(
             scorer,
@@ -72,9 +72,9 @@ def run(
         )
     settings = settings or fitting.Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
-    settings = replace(settings, n_layers=settings.n_layers or max(1, round(model.info.n_layers * 0.8)))
+    settings = replace(settings, n_layers=fitting.layers_of(settings, model.info.n_layers))
     train = _readings(
-        [*_evidenced(sources), *_untitled(_evidenced(sources), settings)],
+        [*evidenced(sources), *untitled(evidenced(sources), settings)],
         model, settings, store, partial(progress, "reading training questions"),
     )  # fmt: skip
     if not train:
@@ -84,7 +84,7 @@ def run(
     progress("fitting", 1, 1)
     arrays = first.arrays | _second(train, first, model, settings, store, progress)
     unseen = _readings(
-        _evidenced(held_out), model, settings, store, partial(progress, "reading dev questions")
+        evidenced(held_out), model, settings, store, partial(progress, "reading dev questions")
     )
     card = _card(model, settings, second=f"{SECOND}look.weight" in arrays)
     card["trained_on"] = [_source(f) for f in sources]
@@ -129,11 +129,12 @@ def _second(
     return arrays
 
 
-def _evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
+def evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
+    """The questions of the files whose evidence is there and complete."""
     return [e for f in files for e in f.examples if e.gold and e.complete]
 
 
-def _untitled(examples: Sequence[data.Example], settings: fitting.Settings) -> list[data.Example]:
+def untitled(examples: Sequence[data.Example], settings: fitting.Settings) -> list[data.Example]:
     """Copies of some of the examples, without titles."""
     return [
         replace(e, segmentation=Segmentation(tuple(replace(d, title=None) for d in s.documents), s.sentences))
@@ -159,7 +160,7 @@ def _readings(
     )
 
 
-def _read(name: str) -> data.DataFile:
+def read(name: str) -> data.DataFile:
     """Read a file, or with ``:N`` behind its name its first N records."""
     path, _, number = name.rpartition(":")
     if path and number.isdecimal():
@@ -177,7 +178,7 @@ def _card(proxy: Proxy, settings: fitting.Settings, *, second: bool) -> dict[str
         "template": Template().fingerprint(),
         "n_layers": fitted.pop("n_layers"),
         "n_heads": proxy.info.n_heads,
-        "rows": ["last", "question"],
+        "rows": list(ROWS),
         "look_features": list(PER_HEAD),
         "context_features": list(NAMES),
         "passage_tokens": fitted.pop("passage_tokens"),
@@ -189,7 +190,7 @@ def _card(proxy: Proxy, settings: fitting.Settings, *, second: bool) -> dict[str
 
 
 def _source(file: data.DataFile) -> dict[str, Any]:
-    return {"file": file.name, "sha256": file.sha256, "questions": len(_evidenced([file]))}
+    return {"file": file.name, "sha256": file.sha256, "questions": len(evidenced([file]))}
 
 
 def _dev_metrics(

@@ -32,6 +32,9 @@ from .reuse import KeyValueStore, Prefix, encode_with, padded
 _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
 _LONG = 2048
+# A tail has few tokens, and a run that reads all weights for few tokens is slow: prompts whose prefixes fill
+# so many batches are read together.
+_READ_TOGETHER = 3
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "int8"
@@ -49,7 +52,8 @@ class OnnxProxy:
             is asked for as ``int8`` runs as ``int7`` where the CPU can't sum int8's products exactly, and
             ``info`` says so. None: the default.
         threads: threads of one run; None leaves it to ONNX Runtime (one per core).
-        batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+        batch_tokens: most tokens, padding included, of one batch of passages; three batches' keys and values
+            are held to read the question on them. Bounds the memory.
         store: where passages' keys and values are kept for the next question; None keeps nothing.
 
     Raises:
@@ -98,22 +102,17 @@ class OnnxProxy:
     ) -> list[Attention]:
         """See ``Proxy.probe``."""
 
-        def run(batch: list[Prompt]) -> list[_FLOAT]:
-            session = self._session(n_layers)
-            if self._store is None:
-                past = self._encode([p.prefix for p in batch], session, n_layers)
-                return self._read(batch, past, session, n_layers)
-            arrays = encode_with(
-                self._store,
-                self.info,
-                n_layers,
-                batch,
-                lambda missing: self._apart(missing, session, n_layers),
-            )
-            past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))
-            return self._read(batch, past, session, n_layers)
+        def encode(prefixes: Sequence[Prefix]) -> list[_FLOAT]:
+            found = dict(self.encode(prefixes, n_layers=n_layers))
+            return [found[i] for i in range(len(prefixes))]
 
-        return batching.probe_in_batches(prompts, self.info, n_layers, self.batch_tokens, run, progress)
+        def run(batch: list[Prompt]) -> list[_FLOAT]:
+            arrays = encode_with(self._store, self.info, n_layers, batch, encode)
+            past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))
+            return self._read(batch, past, self._session(n_layers), n_layers)
+
+        together = _READ_TOGETHER * self.batch_tokens
+        return batching.probe_in_batches(prompts, self.info, n_layers, together, run, progress)
 
     def encode(self, prefixes: Sequence[Prefix], *, n_layers: int) -> Iterator[tuple[int, _FLOAT]]:
         """See ``Encoder.encode``."""

@@ -55,16 +55,19 @@ def entry_key(proxy: ProxyInfo, n_layers: int, prefix: Sequence[int]) -> str:
 
 
 def encode_with(
-    store: KeyValueStore, proxy: ProxyInfo, n_layers: int, prompts: Sequence[Prompt], encode: Encode
+    store: KeyValueStore | None, proxy: ProxyInfo, n_layers: int, prompts: Sequence[Prompt], encode: Encode
 ) -> list[_FLOAT]:
     """Keys and values of the prompts' prefixes, from the store where it has them.
 
     Args:
-        encode: computes the arrays of those that are missing, all in one batch.
+        store: None: there is none.
+        encode: computes the arrays of those that are missing.
 
     Returns:
         One array (2·L - 1, KV, P, D) per prefix, P its length.
     """
+    if store is None:
+        return encode([p.prefix for p in prompts])
     kept = [p.kept or p.prefix for p in prompts]
     keys = [entry_key(proxy, n_layers, ids) for ids in kept]
     found = {i: array for i, key in enumerate(keys) if (array := store.get(key)) is not None}

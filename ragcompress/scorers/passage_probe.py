@@ -20,7 +20,7 @@ from .. import probes
 from ..data import Attention, Scores, Segmentation
 from ..errors import InputError, ProbeMismatch
 from ..probes import ProbeWeights
-from ..prompting import Passage, Template, cut_passages, join, make_tail
+from ..prompting import ROWS, Passage, Template, cut_passages, join, make_tail
 from ..proxy.base import Progress, Proxy
 from ._attribution import Attribution, attribute
 from ._context import NAMES
@@ -52,6 +52,7 @@ class Scorer:
             probe = probes.load(Path(probe))
         self.proxy, self.probe, self.template = proxy, probe, Template()
         probe.check(proxy.info, self.template)
+        self._check_features("rows", ROWS)
         self._check_features("context_features", NAMES)
         self.second_look, self._recipe = second_look, None
         if second_look and (recipe := probe.card.get("second_look")):

@@ -36,7 +36,7 @@ def test_a_trained_probe_ranks_the_evidence_and_loads_again(proxy: FakeProxy, tm
     assert all(result["auc"] > 0.8 for result in card["dev"].values())
     assert card["second_look"] == asdict(Recipe()) and card["settings"]["second_questions"] == 150
     scorer = Scorer(proxy=proxy, probe=tmp_path / "p")
-    assert scorer.probe.arrays["second.look.weight"].shape == (3, 3 * 3 * 2 * 2), (
+    assert scorer.probe.arrays["second.look.weight"].shape == (3, 3 * 8 * 2 * 2), (
         "experts; kinds, rows, layers, heads"
     )
     scores = scorer.score("Who built the bridge?", segment([Document("Ann built the bridge. It rained.")]))

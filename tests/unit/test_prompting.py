@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import tokenizers
 from hypothesis import given as cases
 from hypothesis import settings
 from hypothesis import strategies as st
+from tokenizers import models, pre_tokenizers
 
-from ragcompress import Document, InputError, segment
+from ragcompress import Document, InputError, Tokenizer, segment
 from ragcompress.prompting import Passage, Template, cut_passages, join, make_tail
 from ragcompress.testing import FakeProxy
 
@@ -31,7 +33,25 @@ def test_a_prompt_reads_as_the_template_says() -> None:
         "Answer the following question based on the given information with one or few words: Which?\nAnswer:"
     )
     assert [text_of(prompt.prefix[a:b]) for a, b in prompt.spans] == ["One fact.", "  Another."]
-    assert [text_of(prompt.tail[a:b]) for a, b in prompt.rows] == [":", " Which?"]
+    rows = zip(prompt.row_names, prompt.rows, strict=True)
+    read = {name: text_of(prompt.tail[a:b]) for name, (a, b) in rows}
+    assert read == {
+        "last": ":",
+        "before_last": "r",
+        "after": "\n",
+        "asked": "?",
+        "question": " Which?",
+        "begin": " Wh",
+        "end": "ich?",
+    }
+
+
+def test_a_question_of_one_token_is_its_own_halves() -> None:
+    backend = tokenizers.Tokenizer(models.WordLevel({"": 0}, unk_token=""))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tail = make_tail(Tokenizer(backend), TEMPLATE, "Why")
+    rows = dict(zip(tail.row_names, tail.rows, strict=True))
+    assert rows["begin"] == rows["end"] == rows["asked"] == rows["question"]
 
 
 def test_known_facts_stand_before_the_question_and_are_read() -> None:
