@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ragcompress import Attention, InputError, Segmentation
 from ragcompress.errors import ModelNotFound
-from ragcompress.prompting import Prompt
+from ragcompress.prompting import ROWS, Prompt
 from ragcompress.proxy.base import Progress
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers import bm25, lead, minilm, random, raw_attention
@@ -182,7 +182,7 @@ class TestFakeProxy:
         parts = given([["Anna built the bridge.", "It is red."]])
         raw_attention.Scorer(proxy=proxy).score("Who built the bridge?", parts)
         (read,) = proxy.probe(proxy.prompts, n_layers=2)
-        assert read.mass.shape == (2, 2, 4, 2)
+        assert read.mass.shape == (len(ROWS), 2, 4, 2)
         assert (read.mass.sum(-1) < 1).all()
         assert len(np.unique(read.mass[0, :, :, 0])) == 2 * 4
         assert (read.mass[..., 0] > read.mass[..., 1]).all()

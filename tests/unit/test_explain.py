@@ -15,7 +15,7 @@ from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
 from ragcompress.cli_explain import CONTEXT
-from ragcompress.prompting import Template
+from ragcompress.prompting import ROWS, Template
 from ragcompress.scorers._context import context_features
 from ragcompress.scorers._features import attention_features
 from ragcompress.scorers._heads import context_probabilities, look_logits
@@ -49,10 +49,10 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
     assert found.logit == pytest.approx(logits[sentence, 0])
     assert found.heads.sum() == pytest.approx(logits[sentence, 0] - logits[:, 0].mean(), abs=1e-4)
     assert sum(found.kinds.values()) == pytest.approx(found.heads.sum())
-    assert found.heads.shape == (2, 2, 2)
+    assert found.heads.shape == (len(ROWS), 2, 2)
     # One head by hand: its three features, in the order that the features are documented to have.
     weight, f = probe.arrays["look.weight"][0], features.astype(np.float64)
-    columns = [kind * 8 + 1 * 4 + 0 * 2 + 1 for kind in range(3)]
+    columns = [kind * len(ROWS) * 4 + 1 * 4 + 0 * 2 + 1 for kind in range(3)]
     by_hand = sum((f[sentence, c] - f[:, c].mean()) * weight[c] for c in columns)
     assert found.heads[1, 0, 1] == pytest.approx(by_hand)
 
