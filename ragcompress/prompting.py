@@ -109,9 +109,8 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
 
     ``last`` is the row of the very last token, from which an answer would go on, ``before_last`` the one
     before it, ``asked`` that of the question's last token, which has seen all of it, ``after`` the one
-    behind.
-    ``question`` is the mean over the question's tokens, ``begin`` and ``end`` those over its halves, which
-    may ask for different things.
+    behind. ``question`` is the mean over the question's tokens, ``begin`` and ``end`` those over its halves,
+    which may ask for different things.
 
     Args:
         facts: sentences already known to matter, put before the question; with them one more row, ``facts``,

@@ -7,15 +7,14 @@ first look is fitted: what the second reads depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
 
@@ -29,15 +28,23 @@ from ragcompress.scorers._heads import look_logits
 
 from . import fitting, options, report
 from .extraction import Reading, extract
-from .metrics import auc, recall
-from .train import evidenced, read, untitled
+from .metrics import FloatArray, auc, recall
+from .provenance import provenance
+from .train import Progress, evidenced, read, untitled
 
-FloatArray = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 RATIOS = (0.1, 0.2)
 BASE = "as trained"
-_FITTED = {f.name: f.type for f in fields(fitting.Settings) if f.type in ("int", "float")}
-_KEYS = ("rows", "layers", "questions", "stage", *_FITTED)
+# Settings that the fit of a first look depends on; the rest is about reading, or about the second look.
+_FITTED = {
+    "regularisation": float,
+    "penalty": float,
+    "hidden": int,
+    "networks": int,
+    "folds": int,
+    "seed": int,
+}
+_NUMBERS = {"layers": "n_layers", "questions": "n_questions", "stage": "stage"}
+_KEYS = ("rows", *_NUMBERS, *_FITTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,13 @@ class Variant:
             if not set(rows) <= set(ROWS):
                 raise typer.BadParameter(f"rows are {', '.join(ROWS)}, not {value!r}")
             return replace(self, rows=rows)
-        number: Any = float(value) if _FITTED.get(key) == "float" else int(value)
         if key in _FITTED:
-            settings: dict[str, Any] = {key: number}
+            settings: dict[str, Any] = {key: _FITTED[key](value)}
             return replace(self, settings=replace(self.settings, **settings))
-        own: dict[str, Any] = {{"layers": "n_layers", "questions": "n_questions"}.get(key, key): number}
+        number = int(value)
+        if number < 1 or (key == "stage" and number > 2):
+            raise ValueError
+        own: dict[str, Any] = {_NUMBERS[key]: number}
         return replace(self, **own)
 
     def seen(self, reading: Reading) -> Reading:
@@ -179,14 +188,18 @@ def ablation_command(
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     base = fitting.Settings()
     n_layers = fitting.layers_of(base, model.info.n_layers)
-    questions = evidenced([read(name) for name in files])
+    wide = [one.name for one in variants if (one.n_layers or 1) > n_layers]
+    if wide:
+        raise typer.BadParameter(f"{n_layers} layers are read, fewer than {', '.join(wide)}")
+    sources, held_out = ([read(name) for name in names] for names in (files, dev))
+    questions = evidenced(sources)
     groups = {
         "reading training questions": [*questions, *untitled(questions, base)],
-        "reading dev questions": evidenced([read(name) for name in dev]),
+        "reading dev questions": evidenced(held_out),
     }
     results = []
     with phase_bar() as progress:
-        train, held_out = (
+        train, asked = (
             extract(
                 examples, model, n_layers=n_layers, passage_tokens=base.passage_tokens, store=store,
                 advance=partial(progress, what),
@@ -194,9 +207,11 @@ def ablation_command(
             for what, examples in groups.items()
         )  # fmt: skip
         for one in variants:
-            results += measure(one, train, held_out, progress)
+            results += measure(one, train, asked, progress)
     if json_file:
-        report.write_json(json_file, {"results": results, "questions": len(train), "ratios": RATIOS})
+        settings = {"proxy": model.info.name, "precision": model.info.precision, "n_layers": n_layers}
+        about = provenance([*sources, *held_out], limit=None, seed=base.seed, settings=settings)
+        report.write_json(json_file, {"results": results, "readings": len(train), "provenance": about})
     out().print(table(results))
 
 

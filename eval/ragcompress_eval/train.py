@@ -24,7 +24,6 @@ from .extraction import Reading, extract, extract_again
 from .metrics import auc
 from .provenance import versions
 
-SCORERS = (DEFAULT_SCORER, *train_joint.KINDS)
 Progress = Callable[[str, int, int], None]
 
 

@@ -44,7 +44,12 @@ def test_variants_are_fitted_and_nothing_is_read_twice(
 
 @pytest.mark.parametrize(
     ("variant", "wrong"),
-    [("rows=first", "rows are last"), ("depth=3", "KEY=VALUE"), ("layers=two", "no value")],
+    [
+        ("rows=first", "rows are last"),
+        ("depth=3", "KEY=VALUE"),
+        ("layers=two", "no value"),
+        ("stage=3", "no value"),
+    ],
 )
 def test_a_variant_that_is_none_is_refused(
     proxy: FakeProxy, tmp_path: Path, variant: str, wrong: str, capsys: pytest.CaptureFixture[str]
