@@ -189,8 +189,6 @@ class GraphBuilder:
             return self.op("MatMul", x, self.weight(weight))
         matrix = [self.weight(weight), self.weight(f"{weight}_scale")]
         if weight.rpartition(".")[2] in READS_NORM:
-            if self.precision == "int7":  # what lies beyond would leave the 7 bits
-                x = self.op("Clip", x, "lowest_normed", "largest_normed")
             return self.whole_product(x, "normed_step", *matrix)
         largest = self.op("Max", self.op("ReduceMax", self.op("Abs", x), axes=[-1], keepdims=1), "tiny")
         return self.op("Mul", self.whole_product(self.op("Div", x, largest), "step", *matrix), largest)
@@ -198,7 +196,10 @@ class GraphBuilder:
     def whole_product(self, x: str, step: str, matrix: str, scales: str) -> str:
         """X, rounded to steps around the middle of uint8, times a matrix of whole numbers."""
         if x not in self.quantised:
-            self.quantised[x] = self.op("QuantizeLinear", x, step, "middle")
+            held = x
+            if self.precision == "int7" and step == "normed_step":  # what lies beyond would leave the 7 bits
+                held = self.op("Clip", x, "lowest_normed", "largest_normed")
+            self.quantised[x] = self.op("QuantizeLinear", held, step, "middle")
         inputs = (self.quantised[x], matrix, step, scales, "middle")
         return self.op("MatMulIntegerToFloat", *inputs, domain=_MS)
 
