@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,8 @@ class OnnxProxy:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
-        form = "int8" if precision in WHOLE else precision
-        self._index = weights.ensure(folder, cache, self._shape.n_layers, self._shape.head_size, form)
+        self._form = "int8" if precision in WHOLE else precision
+        self._index, self._sound = self._weights(), False
         if precision == "int8" and not sums_exactly():
             precision = "int7"
         self._threads, self.batch_tokens = threads, batch_tokens
@@ -168,11 +169,29 @@ class OnnxProxy:
             return self._sessions[n_layers]
 
     def _load(self, n_layers: int, whole: bool = False) -> ort.InferenceSession:
+        """Load the graph, and check the weight file meanwhile: what is damaged is made anew, never used."""
         precision = self.info.precision
         builder = GraphBuilder(self._shape, n_layers, "0.q_bias" in self._index["tensors"], whole, precision)
         builder.build()
         # The graph is made anew each time, in 30 ms: no stale or damaged file can be picked up.
         graph = builder.model(weights.external(self._index))
+        with ThreadPoolExecutor(1) as beside:
+            sound = beside.submit(lambda: self._sound or weights.sound(self._index, self._cache))
+            session = self._session_of(graph)
+            if not sound.result():
+                self._index = self._weights(anew=True)
+                session = self._session_of(graph)
+        self._sound = True
+        return session
+
+    def _weights(self, *, anew: bool = False) -> Mapping[str, Any]:
+        """Index of the weight file, which is written if need be."""
+        shape = self._shape
+        return weights.ensure(
+            self._folder, self._cache, shape.n_layers, shape.head_size, self._form, anew=anew
+        )
+
+    def _session_of(self, graph: bytes) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(self._cache))
         options.intra_op_num_threads = self._threads or 0

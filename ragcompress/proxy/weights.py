@@ -1,9 +1,10 @@
 """The weight file that ONNX graphs of one proxy share: laid out once from a model folder, then mapped.
 
-``weights-float32-v2.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
-page-aligned; the ``.json`` beside it says where each is. ``weights-int8-v4.bin`` has the layers' matrices as
-whole numbers (``int8``). All are written under a temporary name and moved into place, so that a reader never
-sees half a file; versions of this package that lay them out otherwise use other names.
+``weights-float32-v3.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
+page-aligned; the ``.json`` beside it says where each is, and the sum of all bytes (CRC-32).
+``weights-int8-v5.bin`` has the layers' matrices as whole numbers (``int8``). All are written under a
+temporary name and moved into place, so that a reader never sees half a file; versions of this package that
+lay them out otherwise use other names.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,9 @@ from ..writing import sweep, write_whole
 from . import int8, onnx_bytes
 
 _LOG = logging.getLogger("ragcompress")
-FORMATS = {"float32": 2, "int8": 4}
+FORMATS = {"float32": 3, "int8": 5}
 _PAGE = 4096
+_READ_AT_ONCE = 1 << 20
 MATRICES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
@@ -88,46 +91,72 @@ def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDAr
     return where, read
 
 
-def ensure(folder: Path, target: Path, n_layers: int, head_size: int, form: str) -> Mapping[str, Any]:
+def ensure(
+    folder: Path, target: Path, n_layers: int, head_size: int, form: str, *, anew: bool = False
+) -> Mapping[str, Any]:
     """Write the weight file of ``folder`` into ``target`` unless it is there; return its index.
 
     Args:
         form: ``float32`` or ``int8``.
+        anew: write it even if it is there.
 
     Raises:
         ModelError: if the model is broken, or the file can't be written.
     """
     name = f"weights-{form}-v{FORMATS[form]}"
     index, weights = target / f"{name}.json", target / f"{name}.bin"
-    if found := _read_index(index, weights):
+    if not anew and (found := _read_index(index, weights)):
         return found
-    entries: dict[str, Any] = {}
-    temporary = ""
+    temporary = target / f"{name}.{os.getpid()}.{threading.get_ident()}.tmp"
     given = tensors(folder, n_layers)
     try:
         target.mkdir(parents=True, exist_ok=True)
         sweep(target.glob("*.tmp"))
-        handle, temporary = tempfile.mkstemp(dir=target, suffix=".tmp")
-        with os.fdopen(handle, "wb") as out:
-            for name, array in int8.stored(given, head_size) if form == "int8" else given:
-                out.write(b"\0" * (-out.tell() % _PAGE))
-                entries[name] = {
-                    "type": array.dtype.name,
-                    "offset": out.tell(),
-                    "length": array.nbytes,
-                    "shape": list(array.shape),
-                }
-                out.write(np.ascontiguousarray(array).data)
-            size = out.tell()
+        with open(temporary, "wb") as out:
+            found = _write(out, int8.stored(given, head_size) if form == "int8" else given)
         os.replace(temporary, weights)
-        found = {"file": weights.name, "size": size, "tensors": entries}
+        found |= {"file": weights.name}
         write_whole(index, json.dumps(found).encode())
         return found
     except OSError as error:
         raise ModelError(f"the weights can't be written to {target}: {error.strerror or error}") from error
     finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def _write(out: IO[bytes], named: Iterable[tuple[str, NDArray[Any]]]) -> dict[str, Any]:
+    """Write tensors, each on a page of its own, and return the size, sum and places for the index."""
+    entries: dict[str, Any] = {}
+    end = total = 0
+    for name, array in named:
+        start = end + -end % _PAGE
+        content = np.ascontiguousarray(array).data
+        for part in (b"\0" * (start - end), content):
+            out.write(part)
+            total = zlib.crc32(part, total)
+        entries[name] = {
+            "type": array.dtype.name,
+            "offset": start,
+            "length": array.nbytes,
+            "shape": list(array.shape),
+        }
+        end = start + array.nbytes
+    return {"size": end, "crc32": total, "tensors": entries}
+
+
+def sound(index: Mapping[str, Any], target: Path) -> bool:
+    """Whether the weight file has the sum it was written with; reads all of it, and says so if it has not."""
+    weights, total = target / index["file"], 0
+    try:
+        with open(weights, "rb", buffering=0) as file:
+            while part := file.read(_READ_AT_ONCE):
+                total = zlib.crc32(part, total)
+    except OSError as error:
+        raise ModelError(f"the weights {weights} can't be read: {error.strerror or error}") from error
+    if total == index["crc32"]:
+        return True
+    _LOG.warning("%s is damaged, and is written anew", weights)
+    return False
 
 
 def external(index: Mapping[str, Any]) -> dict[str, bytes]:
@@ -154,7 +183,7 @@ def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
         return None
     except (OSError, ValueError):
         index, size = None, -1
-    if isinstance(index, dict) and index.get("size") == size:
+    if isinstance(index, dict) and index.get("size") == size and isinstance(index.get("crc32"), int):
         return index
     _LOG.warning("%s is damaged, and is written anew", weights)
     return None

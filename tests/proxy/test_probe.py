@@ -306,11 +306,16 @@ def test_a_damaged_weight_file_is_made_anew(
 ) -> None:
     expected = onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2)
     assert caplog.messages == []
-    file = folders["qwen3"] / "onnx" / "weights-float32-v2.bin"
-    file.write_bytes(file.read_bytes()[:1000])
-    onnx_proxy(folders["qwen3"])
-    assert [m.partition(" is ")[2] for m in caplog.messages] == ["damaged, and is written anew"]
-    assert largest_difference(onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2), expected) == 0
+    file = folders["qwen3"] / "onnx" / f"weights-float32-v{weights.FORMATS['float32']}.bin"
+    whole = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == (folders["qwen3"] / "config.json").stat().st_mode & 0o777
+    for damaged in (whole[:1000], whole[:-1] + bytes([whole[-1] ^ 1])):
+        caplog.clear()
+        file.write_bytes(damaged)
+        found = onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2)
+        assert [m.partition(" is ")[2] for m in caplog.messages] == ["damaged, and is written anew"]
+        assert largest_difference(found, expected) == 0
+        assert file.read_bytes() == whole
 
 
 def test_a_full_disk_is_named_and_nothing_is_left(
