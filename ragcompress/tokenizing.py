@@ -56,8 +56,11 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens."""
-        batch = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in batch]
+        return [encoding.ids for encoding in self._encoded(texts)]
+
+    def _encoded(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
+        # Fast: places in the text are left out.
+        return self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids."""
@@ -69,11 +72,11 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """Return the number of tokens of one text."""
-        return len(self._backend.encode(text, add_special_tokens=False).ids)
+        return self.count_all([text])[0]
 
     def count_all(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text."""
-        return [len(ids) for ids in self.encode(texts)]
+        return [len(encoding) for encoding in self._encoded(texts)]
 
 
 def as_counter(source: Any) -> Counter:
