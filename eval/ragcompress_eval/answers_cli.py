@@ -18,6 +18,7 @@ from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import answers, data, endpoint, options, readers, report
 from .journal import Journal, beside
+from .methods import TOGETHER
 from .positions import spread
 from .provenance import provenance, session
 from .rival_methods import NAMES
@@ -27,7 +28,7 @@ KEY = "OPENAI_API_KEY"
 
 def _check_orders(values: list[str]) -> list[str]:
     for value in values:
-        if value not in ordering.ORDERS:
+        if value.removesuffix(TOGETHER) not in ordering.ORDERS:
             raise typer.BadParameter(f"{value!r} is none of: {', '.join(ordering.ORDERS)}")
     return list(dict.fromkeys(values))
 
@@ -47,7 +48,10 @@ ReaderModel = Annotated[
 Orders = Annotated[
     list[str],
     typer.Option(
-        "--order", callback=_check_orders, metavar="NAME", help=f"One of {', '.join(ordering.ORDERS)}."
+        "--order",
+        callback=_check_orders,
+        metavar="NAME",
+        help=f"One of {', '.join(ordering.ORDERS)}; with {TOGETHER} behind it, of whole documents.",
     ),
 ]
 AnswerTokens = Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")]

@@ -15,10 +15,15 @@ from ragcompress.tokenizing import Counter, as_counter
 from .data import Example
 from .metrics import FloatArray
 
+TOGETHER = "+together"
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to compress to, in tokens of rendered text, and the order of what is kept."""
+    """What to compress to, in tokens of rendered text, and the order of what is kept.
+
+    With ``TOGETHER`` behind its name it is an order of whole documents, not of single sentences.
+    """
 
     budget: Budget
     order: str = "source"
@@ -109,7 +114,10 @@ class ScorerMethod:
     def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
         """Select and render; ``seconds`` is what scoring took."""
         proxy = self._load() if self._load and target.order == ATTENTION_SORT else None
-        compressor = Compressor(self._scorer, counter=self._counter, order=target.order, proxy=proxy)
+        order, together = target.order.removesuffix(TOGETHER), target.order.endswith(TOGETHER)
+        compressor = Compressor(
+            self._scorer, counter=self._counter, order=order, keep_together=together, proxy=proxy
+        )
         start = time.perf_counter()
         try:
             found = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)

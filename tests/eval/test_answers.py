@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from http_server import said, serving
 
-from ragcompress import InputError, RagCompressError, Scores, Segmentation
+from ragcompress import Budget, Compressor, InputError, RagCompressError, Scores, Segmentation
 from ragcompress.scorers import make
 from ragcompress.testing import FakeProxy
 from ragcompress_eval import cli, metrics
 from ragcompress_eval.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
 from ragcompress_eval.data import Example, read
 from ragcompress_eval.journal import Journal
-from ragcompress_eval.methods import full_text, head, ours
+from ragcompress_eval.methods import Target, full_text, head, ours
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
@@ -206,3 +206,14 @@ def test_attention_sort_reads_the_proxy_even_where_the_scorer_does_not(
     rows = run(examples[:1], Setup(methods, reader, count, wanted))
     assert loaded == [1]
     assert all(found[0].prediction for found in rows.values())
+
+
+def test_an_order_of_whole_documents_is_asked_for_by_its_name(examples: tuple[Example, ...]) -> None:
+    (method,) = ours({"bm25": make("bm25")}, counter=count).values()
+    orders = ("best-last", "best-last+together")
+    for example in examples:
+        contexts = method.compress(example, [Target(Budget(ratio=0.6), o) for o in orders]).contexts
+        for name, found in zip(orders, contexts, strict=True):
+            compressor = Compressor(make("bm25"), counter=count, order="best-last", keep_together="+" in name)
+            made = compressor(example.question, example.segmentation, budget=Budget(ratio=0.6))
+            assert found is not None and found.text == made.text
