@@ -56,7 +56,7 @@ class ProbeWeights:
 
     @property
     def passage_tokens(self) -> int:
-        """Longest passage in tokens, as trained."""
+        """Longest passage that is read at once, in tokens."""
         return int(self.card["passage_tokens"])
 
     @property
