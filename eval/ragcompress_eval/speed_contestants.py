@@ -28,6 +28,7 @@ from ragcompress import (
 from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Encoder, Progress
 from ragcompress.proxy.batching import batches
+from ragcompress.proxy.loading import REUSE_BYTES
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
 
 from .rivals.run import Contestant
@@ -162,7 +163,7 @@ def whole(
         precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
     """
-    store = _Store()
+    store = _Store(_ENDLESS if reuse else REUSE_BYTES)
     proxy = _proxy(setting, backend, store=store, precision=precision)
     if reuse and _about(proxy).get("device", "cpu") != "cpu":
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
@@ -256,13 +257,14 @@ def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tu
 
 
 class _Store:
-    """Keys and values as a ``Compressor`` keeps them by default, without a ceiling; all can be forgotten."""
+    """Keys and values as a ``Compressor`` keeps them by default; all can be forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self.forget()
 
     def forget(self) -> None:
-        self._kept = MemoryStore(_ENDLESS)
+        self._kept = MemoryStore(self._max_bytes)
 
     def get(self, key: str) -> NDArray[np.float32] | None:
         return self._kept.get(key)

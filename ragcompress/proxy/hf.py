@@ -59,15 +59,15 @@ class _Reader:
     """What one forward pass shall read, and what it has read so far.
 
     positions (B, Q) of the tail's tokens among the queries; weights (R, Q); pool (B, T, S); found: per layer
-    (B, R, H, S). Where keys and values of the prefix are given, the pass runs the tail alone: past
-    (2·L - 1, B, KV, P, D), mask (B, 1, Q, T) which keys each of its tokens may see.
+    (B, R, H, S). Where keys and values of the prefix are given, the pass runs the tail alone: past,
+    2·L - 1 times (B, KV, P, D), mask (B, 1, Q, T) which keys each of its tokens may see.
     """
 
     n_layers: int
     positions: torch.Tensor
     weights: torch.Tensor
     pool: torch.Tensor
-    past: torch.Tensor | None = None
+    past: Sequence[torch.Tensor] | None = None
     mask: torch.Tensor | None = None
     found: list[torch.Tensor] = field(default_factory=list)
 
@@ -287,10 +287,10 @@ class TorchProxy:
             return self._apart(prefixes, n_layers)
 
         past = padded(encode_with(store, self.info, n_layers, prompts, encode))
-        tail, longest = len(prompts[0].tail), past.shape[3]
+        tail, longest = len(prompts[0].tail), past[0].shape[2]
         starts = torch.tensor([len(p.prefix) for p in prompts])
         reader = self._reader(prompts, n_layers, torch.zeros_like(starts), longest + tail)
-        reader.past = torch.from_numpy(past).to(self._device)
+        reader.past = [torch.from_numpy(part).to(self._device) for part in past]
         before = (torch.arange(longest) < starts[:, None])[:, None, None].expand(-1, 1, tail, -1)
         own = torch.ones(tail, tail, dtype=torch.bool).tril().expand(len(prompts), 1, -1, -1)
         reader.mask = torch.cat([before, own], -1).to(self._device)
