@@ -23,8 +23,7 @@ from ragcompress.cli_console import out, phase_bar
 from ragcompress.cli_options import Backend, ProxyName
 from ragcompress.prompting import ROWS
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import look_logits
+from ragcompress.scorers._heads import attention_logits
 
 from . import fitting, options, report
 from .extraction import Reading, extract
@@ -119,7 +118,7 @@ def measure(
     shown, asked = [variant.seen(r) for r in chosen], [variant.seen(r) for r in dev]
     if variant.stage == 1:
         arrays = fitting.fit_regressions(shown, variant.settings)
-        found = [look_logits(arrays, attention_features(r.attentions))[:, 0] for r in asked]
+        found = [attention_logits(arrays, r.attentions)[:, 0] for r in asked]
     else:
         arrays = fitting.fit(shown, replace(variant.settings, outside=0)).arrays
         found = [look.probabilities for look in fitting.first_looks(asked, arrays)]

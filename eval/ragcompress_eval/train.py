@@ -16,7 +16,7 @@ from ragcompress.prompting import ROWS, Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers._context import NAMES
 from ragcompress.scorers._features import PER_HEAD
-from ragcompress.scorers._heads import SECOND, look_logits
+from ragcompress.scorers._heads import SECOND, attention_logits
 from ragcompress.scorers._second_look import SECOND_NAMES, best_of, second_look, was_read
 
 from . import data, fitting, train_joint
@@ -201,7 +201,7 @@ def _dev_metrics(
 ) -> dict[str, Any]:
     """Pooled AUC per data set, after the first stage, after the first look and in the end."""
     looks = fitting.first_looks(readings, arrays)
-    logits = [look_logits(arrays, look.features)[:, 0] for look in looks]
+    logits = [attention_logits(arrays, look.attentions)[:, 0] for look in looks]
     final = {id(r): look.probabilities for r, look in zip(readings, looks, strict=True)}
     if f"{SECOND}look.weight" in arrays and settings.second_look:
         first = [look.probabilities for look in looks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,19 @@ def attention_features(attentions: Sequence[Attention]) -> NDArray[np.float32]:
         float32 (Σ S, 3·R·L·H), passages in the order given; the feature index runs slowest over the three
         kinds, then row, layer, head.
     """
+    blocks = list(feature_blocks(attentions))
+    return np.concatenate(blocks) if blocks else np.zeros((0, 0), dtype=np.float32)
+
+
+def feature_blocks(attentions: Sequence[Attention]) -> Iterator[NDArray[np.float32]]:
+    """Yield ``attention_features`` passage by passage: all at once they are many times the attention."""
     if not attentions:
-        return np.zeros((0, 0), dtype=np.float32)
+        return
     masses = [np.log(a.mass.sum(-1) + _FLOOR) for a in attentions]  # (R, L, H) each
     centre = np.mean(masses, axis=0)
-    blocks = []
     for a, mass in zip(attentions, masses, strict=True):
         share = np.log(a.mass + _FLOOR) - mass[..., None] - np.log(a.n_tokens)
         wide = np.broadcast_to(mass[..., None], share.shape)
         parts = [share, wide, wide - centre[..., None]]
-        blocks.append(np.stack(parts).reshape(-1, share.shape[-1]).T)  # (S, 3·R·L·H)
-    return np.concatenate(blocks).astype(np.float32)
+        rows = np.stack(parts).reshape(-1, share.shape[-1]).T  # (S, 3·R·L·H)
+        yield np.ascontiguousarray(rows, dtype=np.float32)  # sums over a row go the same way in every block

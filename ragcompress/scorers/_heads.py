@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..data import Attention, FloatArray, Segmentation
 from ..prompting import Passage
 from ._context import EXPERTS, NAMES, context_features
-from ._features import attention_features
+from ._features import attention_features, feature_blocks
 
 Arrays = Mapping[str, NDArray[np.float32]]
 SECOND = "second."
@@ -31,7 +31,7 @@ class Look:
     Attributes:
         stage: what the names of the arrays begin with: nothing, or ``SECOND``.
         rows: names of the rows that were read.
-        features: float32 (M, F), attention features of the parts that were read.
+        attentions: of the passages that were read, M parts in all.
         read: (N,) which parts were.
         context: (N, K) features of the network.
         names: their K names.
@@ -40,11 +40,22 @@ class Look:
 
     stage: str
     rows: tuple[str, ...]
-    features: NDArray[np.float32]
+    attentions: Sequence[Attention]
     read: NDArray[np.bool_]
     context: FloatArray
     names: tuple[str, ...]
     probabilities: FloatArray
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """(M, F) attention features of the parts that were read; made when asked for."""
+        return attention_features(self.attentions)
+
+
+def attention_logits(arrays: Arrays, attentions: Sequence[Attention], stage: str = "") -> FloatArray:
+    """First stage: logits (N, E) from the attention in passages of N parts in all."""
+    blocks = [look_logits(arrays, block, stage) for block in feature_blocks(attentions)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, len(EXPERTS)))
 
 
 def look_logits(arrays: Arrays, features: NDArray[np.float32], stage: str = "") -> FloatArray:
@@ -74,12 +85,12 @@ def first_look(
     question: str,
 ) -> Look:
     """Both stages on the attention in all passages."""
-    features = attention_features(attentions)
-    logits = look_logits(arrays, features) if len(features) else np.zeros((0, len(EXPERTS)))
+    logits = attention_logits(arrays, attentions)
     context = context_features(logits, passages, segmentation, question)
-    probabilities = context_probabilities(arrays, context) if len(features) else np.zeros(0)
+    probabilities = context_probabilities(arrays, context) if len(logits) else np.zeros(0)
     rows = attentions[0].rows if attentions else ()
-    return Look("", rows, features, np.ones(len(features), dtype=np.bool_), context, NAMES, probabilities)
+    read = np.ones(len(logits), dtype=np.bool_)
+    return Look("", rows, attentions, read, context, NAMES, probabilities)
 
 
 def _product(rows: FloatArray, matrix: NDArray[np.float32]) -> FloatArray:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from ..data import Attention, FloatArray, Segmentation
 from ..prompting import Passage
 from ._context import NAMES, context_features
-from ._features import attention_features
-from ._heads import SECOND, Arrays, Look, context_probabilities, look_logits
+from ._heads import SECOND, Arrays, Look, attention_logits, context_probabilities
 
 SECOND_NAMES = (*NAMES, "first_look", "is_fact", "was_read")
 # What a part that was not read again counts for in the features of the others: doubtful at best.
@@ -117,12 +116,11 @@ def second_look(
     question: str,
 ) -> Look:
     """Both stages of the second look, from the attention in the chosen passages."""
-    features = attention_features(attentions)
-    logits = look_logits(arrays, features, SECOND)
+    logits = attention_logits(arrays, attentions, SECOND)
     context = second_context(logits, first.probabilities, chosen, passages, segmentation, question)
     probabilities = context_probabilities(arrays, context, SECOND)
     read = was_read(passages, chosen)
-    return Look(SECOND, attentions[0].rows, features, read, context, SECOND_NAMES, probabilities)
+    return Look(SECOND, attentions[0].rows, attentions, read, context, SECOND_NAMES, probabilities)
 
 
 def best_of(looks: Sequence[Look]) -> FloatArray:

@@ -18,7 +18,7 @@ from ragcompress.probes import ProbeWeights, load
 from ragcompress.prompting import Passage, Template, cut_passages
 from ragcompress.scorers._context import NAMES, context_features
 from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import context_probabilities, look_logits
+from ragcompress.scorers._heads import attention_logits, context_probabilities, look_logits
 from ragcompress.scorers._second_look import (
     SECOND_NAMES,
     Chosen,
@@ -68,6 +68,17 @@ def test_scores_name_the_probe_that_made_them() -> None:
         for p in (probe, fake_probe(), other)
     )
     assert first == again != changed
+
+
+def test_logits_made_passage_by_passage_are_those_of_all_features_at_once() -> None:
+    attentions = [random_attention(n, n) for n in (3, 1, 4, 1, 9)]
+    draw, n_features = np.random.default_rng(0), 36
+    arrays = {
+        "look.weight": draw.normal(size=(3, n_features)).astype(np.float32),
+        "look.bias": draw.normal(size=3).astype(np.float32),
+    }
+    expected = look_logits(arrays, attention_features(attentions))
+    assert np.array_equal(attention_logits(arrays, attentions), expected)
 
 
 def test_no_passages_have_no_features() -> None:
