@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import pickle
 import threading
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -209,8 +210,9 @@ def test_copies_share_the_model_and_another_process_loads_its_own() -> None:
     made.warm_up()
     for copied in (made.model_copy(update={"ratio": 0.9}), copy.copy(made), copy.deepcopy(made)):
         assert copied._compressor().scorer is made._compressor().scorer
-    sent = pickle.loads(pickle.dumps(RagCompressor(scorer="bm25", counter=words)))
-    assert sent._compressor().scorer is not made._compressor().scorer
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = pool.submit(RagCompressor.compress_documents, made, DOCUMENTS, QUESTION).result()
+    assert found == made.compress_documents(DOCUMENTS, QUESTION)
     assert made.model_copy(update={"scorer": "lead"})._compressor().scorer.name == "lead"
 
 
