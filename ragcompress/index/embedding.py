@@ -100,6 +100,7 @@ class MiniLM:
         self._first, self._last = backend.token_to_id("[CLS]"), backend.token_to_id("[SEP]")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads or 0
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # see ``proxy.ort``
         try:
             self._session: Any = ort.InferenceSession(
                 str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]

@@ -37,6 +37,8 @@ _LONG = 2048
 # so many batches are read together.
 _READ_TOGETHER = 3
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+# Threads that wait would keep their cores busy: 4 % faster alone, a third slower beside another process.
+_SPINNING = "session.intra_op.allow_spinning"
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "int8"
 PRECISIONS = ("float32", *WHOLE)
@@ -194,6 +196,7 @@ class OnnxProxy:
     def _session_of(self, graph: bytes) -> ort.InferenceSession:
         options = ort.SessionOptions()
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(self._cache))
+        options.add_session_config_entry(_SPINNING, "0")
         options.intra_op_num_threads = self._threads or 0
         options.log_severity_level = 3
         try:
