@@ -29,6 +29,7 @@ from .cli_options import (
     Headings,
     Html,
     IndexPath,
+    KeepTogether,
     MarkGaps,
     MaxFileSize,
     Order,
@@ -119,6 +120,7 @@ def compress(
     ratio: Ratio = None,
     recall: Recall = None,
     order: Order = "source",
+    keep_together: KeepTogether = False,
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
@@ -151,7 +153,7 @@ def compress(
         raise typer.BadParameter("give PATH or --index: one of them, not both")
     if index is None and top_k is not None:
         raise typer.BadParameter("--top-k is about an index: give --index")
-    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings, precision)
+    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings, precision, keep_together)
     found = None if index is None else retrieve(index, question, top_k or DEFAULT_TOP_K)
     documents = (
         found.segmentation
@@ -195,6 +197,7 @@ def batch(
     ratio: Ratio = None,
     recall: Recall = None,
     order: Order = "source",
+    keep_together: KeepTogether = False,
     scorer: ScorerName = scorers.DEFAULT,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
@@ -231,7 +234,9 @@ def batch(
         raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
     cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
     limits = make_budget(budget, ratio, recall)
-    setup = Setup(scorer, proxy, backend, probe, order, Format.json, mark_gaps, headings, precision)
+    setup = Setup(
+        scorer, proxy, backend, probe, order, Format.json, mark_gaps, headings, precision, keep_together
+    )
     if not Batch(source, output, setup, limits, workers, resume, cluster).run():
         raise typer.Exit(1)
 

@@ -196,6 +196,9 @@ Cpus = Annotated[
 ]
 Gpus = Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="Ray: GPUs that each worker takes.")]
 MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
+KeepTogether = Annotated[
+    bool, typer.Option("--keep-together", help="Put whole documents in order, not single sentences.")
+]
 Headings = Annotated[bool, typer.Option("--headings", help="Keep the heading above a kept sentence, too.")]
 MaxFileSize = Annotated[
     int,
@@ -216,6 +219,7 @@ class Setup:
     mark_gaps: bool = False
     headings: bool = False
     precision: str | None = None
+    keep_together: bool = False
 
     def load(self, *, threads: int | None = None, store: KeyValueStore | None = None) -> Compressor:
         """Build the compressor; a model that is not on this machine is fetched, with a bar."""
@@ -235,6 +239,7 @@ class Setup:
             "backend": self.backend,
             "precision": self.precision,
             "order": self.order,
+            "keep_together": self.keep_together,
             "format": "md" if self.format is Format.md else "text",
             "mark_gaps": self.mark_gaps,
             "headings": self.headings,
