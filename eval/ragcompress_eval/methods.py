@@ -113,8 +113,8 @@ class ScorerMethod:
 
     def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
         """Select and render; ``seconds`` is what scoring took."""
-        proxy = self._load() if self._load and target.order == ATTENTION_SORT else None
         order, together = target.order.removesuffix(TOGETHER), target.order.endswith(TOGETHER)
+        proxy = self._load() if self._load and order == ATTENTION_SORT else None
         compressor = Compressor(
             self._scorer, counter=self._counter, order=order, keep_together=together, proxy=proxy
         )

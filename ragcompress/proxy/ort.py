@@ -37,7 +37,7 @@ _LONG = 2048
 # so many batches are read together.
 _READ_TOGETHER = 3
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
-# Threads that wait would keep their cores busy: 4 % faster alone, a third slower beside another process.
+# Threads that wait would keep their cores busy: a little faster alone, much slower beside other work.
 _SPINNING = "session.intra_op.allow_spinning"
 _MASKED = np.float32(-1e30)
 DEFAULT_PRECISION = "int8"

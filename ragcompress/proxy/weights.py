@@ -15,6 +15,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +31,7 @@ _LOG = logging.getLogger("ragcompress")
 FORMATS = {"float32": 3, "int8": 5}
 _PAGE = 4096
 _READ_AT_ONCE = 1 << 20
+_DAMAGED = "%s is damaged, and is written anew"
 MATRICES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
@@ -121,7 +123,8 @@ def ensure(
     except OSError as error:
         raise ModelError(f"the weights can't be written to {target}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that can't be used; the first error says so
+            temporary.unlink(missing_ok=True)
 
 
 def _write(out: IO[bytes], named: Iterable[tuple[str, NDArray[Any]]]) -> dict[str, Any]:
@@ -145,7 +148,11 @@ def _write(out: IO[bytes], named: Iterable[tuple[str, NDArray[Any]]]) -> dict[st
 
 
 def sound(index: Mapping[str, Any], target: Path) -> bool:
-    """Whether the weight file has the sum it was written with; reads all of it, and says so if it has not."""
+    """Whether the weight file has the sum it was written with; reads all of it, and says so if it has not.
+
+    Raises:
+        ModelError: if it can't be read.
+    """
     weights, total = target / index["file"], 0
     try:
         with open(weights, "rb", buffering=0) as file:
@@ -155,7 +162,7 @@ def sound(index: Mapping[str, Any], target: Path) -> bool:
         raise ModelError(f"the weights {weights} can't be read: {error.strerror or error}") from error
     if total == index["crc32"]:
         return True
-    _LOG.warning("%s is damaged, and is written anew", weights)
+    _LOG.warning(_DAMAGED, weights)
     return False
 
 
@@ -185,5 +192,5 @@ def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
         index, size = None, -1
     if isinstance(index, dict) and index.get("size") == size and isinstance(index.get("crc32"), int):
         return index
-    _LOG.warning("%s is damaged, and is written anew", weights)
+    _LOG.warning(_DAMAGED, weights)
     return None

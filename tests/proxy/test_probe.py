@@ -334,6 +334,12 @@ def test_a_full_disk_is_named_and_nothing_is_left(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_cache_that_is_no_folder_is_named(tmp_path: Path, folders: dict[str, Path]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelError, match="can't be written to"):
+        OnnxProxy(folders["llama"], tmp_path / "file" / "onnx", name="t", fingerprint="f")
+
+
 def test_a_cache_that_can_not_be_written_to_is_read(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ def test_json_points_into_the_files(invoke: Callable[..., Result], tmp_path: Pat
     [
         (("--format", "md"), "### [1] "),
         (("--order", "edges"), "larch.\n\nThe bridge"),
-        (("--order", "edges", "--keep-together"), "1902. It is of larch."),
+        (("--order", "edges", "--keep-together"), "Oslo. Anna Lund"),
         (("--mark-gaps",), "1902. […] It is of larch."),
     ],
 )
