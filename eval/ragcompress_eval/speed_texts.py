@@ -56,7 +56,10 @@ def from_samples(*, seed: int) -> Source:
 
 
 def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
-    """The documents of data files, each once, in an order drawn from the seed, and their first questions.
+    """The documents of data files, each once, in an order drawn from the seed.
+
+    What is asked is the question of median length, as reuse saves the more the shorter it is, and before it
+    the first of the others.
 
     Raises:
         InputError: if they hold no question.
@@ -65,8 +68,10 @@ def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
     if not examples:
         raise InputError("the files hold no question that can be used")
     documents = dict.fromkeys(d for e in examples for d in _by_document(e.segmentation))
-    asked = [*dict.fromkeys(e.question for e in examples), _OTHER]
-    return Source(asked[0], asked[1], _shuffled(list(documents), seed))
+    asked = list(dict.fromkeys(e.question for e in examples))
+    question = sorted(asked, key=len)[(len(asked) - 1) // 2]
+    other = next((q for q in asked if q != question), _OTHER)
+    return Source(question, other, _shuffled(list(documents), seed))
 
 
 def _by_document(segmentation: Segmentation) -> list[tuple[str, ...]]:

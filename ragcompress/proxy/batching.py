@@ -23,11 +23,13 @@ def probe_in_batches(
     batch_tokens: int,
     run: Run,
     progress: Progress | None,
+    tail_tokens: int | None = None,
 ) -> list[Attention]:
     """Check the prompts, run them batch by batch, and return their attention in order.
 
     Args:
         batch_tokens: most tokens of a batch, padding included; a longer prompt makes a batch of its own.
+        tail_tokens: most tokens of its tails, where these are run apart from the prefixes.
         run: gives mass (R, L, H, S) for each prompt of a batch; padding beyond its sentences is cut.
 
     Raises:
@@ -35,7 +37,7 @@ def probe_in_batches(
     """
     check(prompts, info, n_layers)
     found: dict[int, Attention] = {}
-    for batch in batches(prompts, batch_tokens):
+    for batch in batches(prompts, batch_tokens, tail_tokens):
         chosen = [prompts[i] for i in batch]
         for i, p, mass in zip(batch, chosen, run(chosen), strict=True):
             spans = np.array(p.spans, dtype=np.int64).reshape(-1, 2)
@@ -82,8 +84,10 @@ def check_lengths(prompts: Sequence[Prompt], info: ProxyInfo) -> None:
             raise InputError(f"a prompt of {len(p)} tokens; {info.name} reads at most {info.max_tokens}")
 
 
-def batches(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[int]]:
-    """Indices in batches of one tail and of similar length, longest first, each within ``batch_tokens``."""
+def batches(
+    prompts: Sequence[Prompt], batch_tokens: int, tail_tokens: int | None = None
+) -> list[list[int]]:
+    """Indices in batches of one tail and of similar length, longest first, each within both limits."""
     ranked = sorted(
         range(len(prompts)), key=lambda i: (prompts[i].tail, prompts[i].rows, -len(prompts[i]), i)
     )
@@ -91,7 +95,9 @@ def batches(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[int]]:
     for i in ranked:
         first = prompts[result[-1][0]] if result else prompts[i]
         alike = (first.tail, first.rows) == (prompts[i].tail, prompts[i].rows)
-        if result and alike and (len(result[-1]) + 1) * len(first) <= batch_tokens:
+        n = len(result[-1]) + 1 if result and alike else 1
+        fits = n * len(first) <= batch_tokens and (not tail_tokens or n * len(first.tail) <= tail_tokens)
+        if n > 1 and fits:
             result[-1].append(i)
         else:
             result.append([i])

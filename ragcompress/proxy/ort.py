@@ -115,7 +115,9 @@ class OnnxProxy:
             return self._read(batch, past, self._session(n_layers), n_layers)
 
         together = _READ_TOGETHER * self.batch_tokens
-        return batching.probe_in_batches(prompts, self.info, n_layers, together, run, progress)
+        return batching.probe_in_batches(
+            prompts, self.info, n_layers, together, run, progress, self.batch_tokens
+        )
 
     def encode(self, prefixes: Sequence[Prefix], *, n_layers: int) -> Iterator[tuple[int, _FLOAT]]:
         """See ``Encoder.encode``."""
@@ -197,6 +199,8 @@ class OnnxProxy:
         options = ort.SessionOptions()
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(self._cache))
         options.add_session_config_entry(_SPINNING, "0")
+        # One block for each shape of input that comes a second time: hundreds of megabytes, and no faster.
+        options.enable_mem_pattern = False
         options.intra_op_num_threads = self._threads or 0
         options.log_severity_level = 3
         try:

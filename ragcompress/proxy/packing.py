@@ -26,7 +26,7 @@ PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 
 
 def pack(array: _FLOAT, precision: str) -> Packed:
-    """Return ``numbers`` and, for int8, ``scales``; a copy, never the array itself.
+    """Return ``numbers`` and, for int8, ``scales``; in float32 the array itself, where it is not a view.
 
     Args:
         array: finite, rows along the last axis.
@@ -38,7 +38,8 @@ def pack(array: _FLOAT, precision: str) -> Packed:
     if precision == "bfloat16":  # numpy has no such type: the upper half of a float32, rounded to even
         bits = np.ascontiguousarray(array).view(np.uint32)
         return {"numbers": ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype(np.uint16)}
-    return {"numbers": np.array(array, dtype=precision, order="C")}
+    whole = array.flags.owndata and array.flags.c_contiguous  # what is a view may be a small part of it
+    return {"numbers": array.astype(precision, order="C", copy=not whole)}
 
 
 def unpack(packed: Packed) -> _FLOAT:

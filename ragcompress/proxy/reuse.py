@@ -44,7 +44,7 @@ class KeyValueStore(Protocol):
         ...
 
     def put(self, key: str, array: _FLOAT) -> None:
-        """Keep an array; it may be dropped again at any time."""
+        """Keep an array, which must not be written to any more; it may be dropped again at any time."""
         ...
 
 
@@ -120,7 +120,7 @@ class MemoryStore:
         return packing.unpack(packed)
 
     def put(self, key: str, array: _FLOAT) -> None:
-        """See ``KeyValueStore``; an array larger than the ceiling is not kept."""
+        """See ``KeyValueStore``; an array larger than the ceiling is not kept, one that is is read-only then."""
         packed = packing.pack(array, self._precision)
         if packing.n_bytes(packed) > self._max_bytes:
             return

@@ -125,6 +125,20 @@ def test_memory_forgets_what_was_used_longest_ago() -> None:
     assert store.get("huge") is None and store.get("a") is not None
 
 
+@pytest.mark.parametrize("view", [False, True])
+def test_what_is_kept_in_memory_stays_as_it_was(view: bool) -> None:
+    array = ARRAY.copy()[:, :, :3] if view else ARRAY.copy()
+    before = array.copy()
+    store = MemoryStore()
+    store.put("k", array)
+    if view:
+        array[:] = 0
+    else:
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+    assert np.array_equal(store.get("k"), before)
+
+
 def test_the_disk_store_stays_below_its_ceiling(tmp_path: Path) -> None:
     store = DiskStore(tmp_path, max_bytes=5 * ARRAY.nbytes, precision="float32")
     for number in range(20):
