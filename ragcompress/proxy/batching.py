@@ -84,9 +84,7 @@ def check_lengths(prompts: Sequence[Prompt], info: ProxyInfo) -> None:
             raise InputError(f"a prompt of {len(p)} tokens; {info.name} reads at most {info.max_tokens}")
 
 
-def batches(
-    prompts: Sequence[Prompt], batch_tokens: int, tail_tokens: int | None = None
-) -> list[list[int]]:
+def batches(prompts: Sequence[Prompt], batch_tokens: int, tail_tokens: int | None = None) -> list[list[int]]:
     """Indices in batches of one tail and of similar length, longest first, each within both limits."""
     ranked = sorted(
         range(len(prompts)), key=lambda i: (prompts[i].tail, prompts[i].rows, -len(prompts[i]), i)

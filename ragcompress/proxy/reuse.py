@@ -120,7 +120,7 @@ class MemoryStore:
         return packing.unpack(packed)
 
     def put(self, key: str, array: _FLOAT) -> None:
-        """See ``KeyValueStore``; an array larger than the ceiling is not kept, one that is is read-only then."""
+        """See ``KeyValueStore``; what is larger than the ceiling is not kept, what is kept is read-only."""
         packed = packing.pack(array, self._precision)
         if packing.n_bytes(packed) > self._max_bytes:
             return
