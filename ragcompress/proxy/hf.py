@@ -29,7 +29,8 @@ from ..tokenizing import Tokenizer
 from . import batching
 from .base import Progress, ProxyInfo
 from .language_head import LanguageHead
-from .reuse import KeyValueStore, Prefix, encode_with, padded
+from .reuse import KeyValueStore, Prefix, encode_with
+from .stacking import Stacks
 
 _NAME = "ragcompress_probe"
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -201,7 +202,7 @@ class TorchProxy:
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self.model = model.to(device).eval()
         self._device, self.batch_tokens, self._store = device, batch_tokens, store
-        self._folder, self._lock = folder, threading.Lock()
+        self._folder, self._lock, self._stacks = folder, threading.Lock(), Stacks()
         self._head: LanguageHead | None = None
         self.tokenizer = Tokenizer.from_folder(folder)
         c = self.model.config
@@ -286,7 +287,14 @@ class TorchProxy:
         def encode(prefixes: Sequence[Prefix]) -> list[NDArray[np.float32]]:
             return self._apart(prefixes, n_layers)
 
-        past = padded(encode_with(store, self.info, n_layers, prompts, encode))
+        arrays = encode_with(store, self.info, n_layers, prompts, encode)
+        with self._stacks.padded(arrays) as past:
+            return self._read(prompts, past, n_layers)
+
+    def _read(
+        self, prompts: list[Prompt], past: list[NDArray[np.float32]], n_layers: int
+    ) -> list[NDArray[np.float32]]:
+        """Mass (R, L, H, S) of each prompt of a batch; they share their tail."""
         tail, longest = len(prompts[0].tail), past[0].shape[2]
         starts = torch.tensor([len(p.prefix) for p in prompts])
         reader = self._reader(prompts, n_layers, torch.zeros_like(starts), longest + tail)

@@ -28,7 +28,8 @@ from .base import Progress, ProxyInfo
 from .graph import WHOLE, GraphBuilder, Shape
 from .int8 import rotation
 from .language_head import LanguageHead
-from .reuse import KeyValueStore, Prefix, encode_with, padded
+from .reuse import KeyValueStore, Prefix, encode_with
+from .stacking import Stacks
 
 _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
@@ -93,7 +94,7 @@ class OnnxProxy:
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
         self._writer: tuple[ort.InferenceSession, LanguageHead] | None = None
-        self._lock = threading.Lock()
+        self._lock, self._stacks = threading.Lock(), Stacks()
         self.tokenizer = Tokenizer.from_folder(folder)
         longest = min(self._shape.max_tokens, self._shape.window or self._shape.max_tokens)
         self.info = ProxyInfo(
@@ -111,8 +112,9 @@ class OnnxProxy:
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             arrays = encode_with(self._store, self.info, n_layers, batch, encode)
-            past = dict(zip(_past_names(n_layers), padded(arrays), strict=True))
-            return self._read(batch, past, self._session(n_layers), n_layers)
+            with self._stacks.padded(arrays) as parts:
+                past = dict(zip(_past_names(n_layers), parts, strict=True))
+                return self._read(batch, past, self._session(n_layers), n_layers)
 
         together = _READ_TOGETHER * self.batch_tokens
         return batching.probe_in_batches(

@@ -78,25 +78,6 @@ def encode_with(
     return [found[i][:, :, : len(p.prefix)] for i, p in enumerate(prompts)]
 
 
-def padded(arrays: Sequence[_FLOAT]) -> list[_FLOAT]:
-    """Stack a batch: 2·L - 1 arrays (B, KV, P, D), zeros behind the shorter ones.
-
-    One array for each part, not one for all: memory of their size is used again, where hundreds of megabytes
-    would be asked of the system, and cleared by it, each time.
-    """
-    n_parts, heads, _, size = arrays[0].shape
-    longest = max(a.shape[2] for a in arrays)
-    result = []
-    for part in range(n_parts):
-        stacked = np.empty((len(arrays), heads, longest, size), dtype=np.float32)
-        for row, array in enumerate(arrays):
-            length = array.shape[2]
-            stacked[row, :, :length] = array[part]
-            stacked[row, :, length:] = 0
-        result.append(stacked)
-    return result
-
-
 class MemoryStore:
     """Keeps the most recently used entries in memory.
 
