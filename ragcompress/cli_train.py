@@ -38,6 +38,15 @@ def train(
     passage_tokens: Annotated[
         int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage of one prompt.")
     ] = 256,
+    joined_every: Annotated[
+        int,
+        typer.Option(
+            "--joined-every",
+            metavar="N",
+            min=0,
+            help="Read one of N training questions again, its documents joined to long ones; 0: none.",
+        ),
+    ] = 0,
     dev: Annotated[
         list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
     ] = None,
@@ -63,6 +72,9 @@ def train(
     with phase_bar() as progress:
         card = training.run(
             files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
-            scorer=scorer, settings=fitting.Settings(n_layers=n_layers, passage_tokens=passage_tokens),
+            scorer=scorer,
+            settings=fitting.Settings(
+                n_layers=n_layers, passage_tokens=passage_tokens, joined_every=joined_every
+            ),
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

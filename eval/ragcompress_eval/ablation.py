@@ -26,10 +26,11 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers._heads import attention_logits
 
 from . import fitting, options, report
+from .augment import augmented
 from .extraction import Reading, extract
 from .metrics import FloatArray, auc, recall
 from .provenance import provenance
-from .train import Progress, evidenced, read, untitled
+from .train import Progress, evidenced, read
 
 RATIOS = (0.1, 0.2)
 BASE = "as trained"
@@ -193,7 +194,7 @@ def ablation_command(
     sources, held_out = ([read(name) for name in names] for names in (files, dev))
     questions = evidenced(sources)
     groups = {
-        "reading training questions": [*questions, *untitled(questions, base)],
+        "reading training questions": [*questions, *augmented(questions, base)],
         "reading dev questions": evidenced(held_out),
     }
     results = []

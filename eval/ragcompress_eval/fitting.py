@@ -36,6 +36,8 @@ class Settings:
         penalty: L2 penalty of the networks.
         untitled_every: of every so many training questions one is read again without its documents' titles,
             so that plain files, which have none, are scored as well; 0: none.
+        joined_every: of every so many one is read again with its documents joined to long ones of several
+            subjects; 0: none.
         folds: the networks see first-stage logits of questions that the first stage was not fitted to.
         seed: of folds and networks.
         second_look: when the probe looks again, and at what; None: never.
@@ -51,6 +53,7 @@ class Settings:
     outside: int = 2
     penalty: float = 30.0
     untitled_every: int = 12
+    joined_every: int = 0
     folds: int = 5
     seed: int = 0
     second_look: Recipe | None = field(default_factory=Recipe)

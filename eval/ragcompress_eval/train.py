@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ragcompress import InputError, Segmentation, load_proxy
+from ragcompress import InputError, load_proxy
 from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
 from ragcompress.prompting import ROWS, Template
 from ragcompress.proxy.base import Proxy
@@ -20,6 +20,7 @@ from ragcompress.scorers._heads import SECOND, attention_logits
 from ragcompress.scorers._second_look import SECOND_NAMES, best_of, second_look, was_read
 
 from . import data, fitting, train_joint
+from .augment import augmented
 from .extraction import Reading, extract, extract_again
 from .metrics import auc
 from .provenance import versions
@@ -73,7 +74,7 @@ def run(
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     settings = replace(settings, n_layers=fitting.layers_of(settings, model.info.n_layers))
     train = _readings(
-        [*evidenced(sources), *untitled(evidenced(sources), settings)],
+        [*evidenced(sources), *augmented(evidenced(sources), settings)],
         model, settings, store, partial(progress, "reading training questions"),
     )  # fmt: skip
     if not train:
@@ -131,15 +132,6 @@ def _second(
 def evidenced(files: Sequence[data.DataFile]) -> list[data.Example]:
     """The questions of the files whose evidence is there and complete."""
     return [e for f in files for e in f.examples if e.gold and e.complete]
-
-
-def untitled(examples: Sequence[data.Example], settings: fitting.Settings) -> list[data.Example]:
-    """Copies of some of the examples, without titles."""
-    return [
-        replace(e, segmentation=Segmentation(tuple(replace(d, title=None) for d in s.documents), s.sentences))
-        for e in (examples[:: settings.untitled_every] if settings.untitled_every else ())
-        for s in (e.segmentation,)
-    ]
 
 
 def _readings(
