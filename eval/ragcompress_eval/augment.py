@@ -1,4 +1,4 @@
-"""Training questions a second time, changed as documents of users differ from those of the data sets."""
+"""Questions with other documents: changed as those of users differ from those of the data sets."""
 
 from __future__ import annotations
 

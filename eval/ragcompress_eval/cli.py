@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from . import evidence, options, report
 from .ablation import ablation_command
 from .answers_cli import answers_command, positions_command
 from .attribution import attribution_command
+from .augment import joined
 from .batch_cli import batch_command
 from .citations import citations_command
 from .fidelity import fidelity_command
@@ -49,6 +50,12 @@ def evidence_command(
     recall: options.Recalls = [],  # noqa: B006
     rival: options.Rivals = [],  # noqa: B006
     limit: options.Limit = None,
+    join: Annotated[
+        int,
+        typer.Option(
+            "--join", metavar="N", min=1, help="Make every N documents one long one, without title."
+        ),
+    ] = 1,
     json_file: options.JsonFile = None,
     resume: options.Resume = False,
     proxy: ProxyName = DEFAULT_PROXY,
@@ -60,12 +67,15 @@ def evidence_command(
     options.check_json(json_file, files, resume=resume)
     ratio = ratio or ([] if recall else [DEFAULT_RATIO])
     read, examples = options.read_examples(files, limit=limit, on_bad=on_bad)
+    if join > 1:
+        examples = [joined(example, join) for example in examples]
     with byte_bar(f"downloading {proxy}", CONVERTING) as progress:
         folder = models.resolve(proxy, progress=progress)
     counter = Tokenizer.from_folder(folder.path)
     settings: dict[str, Any] = {
         "ratios": ratio,
         "recalls": recall,
+        "join": join,
         "order": "source",
         "on_bad": on_bad.value,
         "proxy": folder.name,

@@ -48,10 +48,12 @@ class Stacks:
     def _take(self, n: int) -> _FLOAT:
         """Memory for ``n`` numbers: what is at hand, if it is enough."""
         with self._lock:
-            room, self._spare = self._spare, None
-        return np.empty(n, dtype=np.float32) if room is None or room.size < n else room
+            if (room := self._spare) is not None and room.size >= n:
+                self._spare = None
+                return room
+        return np.empty(n, dtype=np.float32)
 
     def _give_back(self, room: _FLOAT) -> None:
-        if room.nbytes <= _MOST_BYTES:
-            with self._lock:
+        with self._lock:
+            if room.nbytes <= _MOST_BYTES and (self._spare is None or room.size > self._spare.size):
                 self._spare = room

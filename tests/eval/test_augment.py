@@ -1,4 +1,4 @@
-"""Training questions a second time: what is changed, and that the evidence stays the evidence."""
+"""Questions with other documents: what is changed, and that the sentences stay the sentences."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("sklearn")
 
 from ragcompress_eval import data
 from ragcompress_eval.augment import augmented, joined, untitled

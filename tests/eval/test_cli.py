@@ -77,6 +77,17 @@ def test_the_same_call_gives_the_same_results(tmp_path: Path, proxy: str) -> Non
     assert found[0] == found[1]
 
 
+def test_joined_documents_are_what_is_compressed(tmp_path: Path, proxy: str) -> None:
+    found = []
+    for n in (1, 100):
+        out = tmp_path / f"{n}.json"
+        assert evaluate(SAMPLE, "--scorer", "lead", "--join", n, "--proxy", proxy, "--json", out) == 0
+        content = written(out)
+        assert content["provenance"]["settings"]["join"] == n
+        found.append([r["evidence_recall"] for r in content["results"]])
+    assert found[0] != found[1], "the first sentences of one long document are others"
+
+
 def test_repeated_options_count_once(tmp_path: Path, proxy: str) -> None:
     out = tmp_path / "out.json"
     twice = ("--scorer", "lead", "--scorer", "lead", "--ratio", 0.5, "--ratio", 0.5)
