@@ -94,7 +94,7 @@ def batches(prompts: Sequence[Prompt], batch_tokens: int, tail_tokens: int | Non
         first = prompts[result[-1][0]] if result else prompts[i]
         alike = (first.tail, first.rows) == (prompts[i].tail, prompts[i].rows)
         n = len(result[-1]) + 1 if result and alike else 1
-        fits = n * len(first) <= batch_tokens and (not tail_tokens or n * len(first.tail) <= tail_tokens)
+        fits = n * len(first) <= batch_tokens and (tail_tokens is None or n * len(first.tail) <= tail_tokens)
         if n > 1 and fits:
             result[-1].append(i)
         else:

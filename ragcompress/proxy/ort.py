@@ -118,7 +118,7 @@ class OnnxProxy:
 
         together = _READ_TOGETHER * self.batch_tokens
         return batching.probe_in_batches(
-            prompts, self.info, n_layers, together, run, progress, self.batch_tokens
+            prompts, self.info, n_layers, together, run, progress, tail_tokens=self.batch_tokens
         )
 
     def encode(self, prefixes: Sequence[Prefix], *, n_layers: int) -> Iterator[tuple[int, _FLOAT]]:

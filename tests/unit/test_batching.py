@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,3 +25,8 @@ def test_batches_hold_each_prompt_once_and_stay_within_both_limits(
         if len(batch) > 1:
             assert len(batch) * max(len(prompts[i]) for i in batch) <= batch_tokens
             assert tail_tokens is None or len(batch) * len(prompts[batch[0]].tail) <= tail_tokens
+    for batch, after in pairwise(found):
+        first, n = prompts[batch[0]], len(batch) + 1
+        if first.tail == prompts[after[0]].tail:
+            full = n * len(first) > batch_tokens
+            assert full or (tail_tokens is not None and n * len(first.tail) > tail_tokens)
