@@ -5,9 +5,8 @@
 >>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
 """
 
-from .attention_sort import AttentionSort
-from .attribution import Support, support
-from .batch import Outcome, run_request
+from .batch.request import Outcome, run_request
+from .compressor import Compressor
 from .context import CompressedContext
 from .data import (
     Attention,
@@ -19,6 +18,7 @@ from .data import (
     Selection,
     Sentence,
 )
+from .documents.reading import read_documents
 from .errors import (
     BudgetTooSmall,
     CompressionTimeout,
@@ -32,15 +32,15 @@ from .errors import (
     UnknownName,
     UnreadableFile,
 )
-from .ordering import reorder
-from .pipeline import Compressor
 from .places import Place, Places
 from .proxy.base import Proxy, ProxyInfo
 from .proxy.loading import load_proxy
-from .reading import read_documents
 from .scorers import Scorer
-from .segmentation import given, segment
-from .tokenizing import Tokenizer
+from .selection.attention_sort import AttentionSort
+from .selection.ordering import reorder
+from .support import Support, support
+from .text.segmentation import given, segment
+from .text.tokenizing import Tokenizer
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .data import Document, Piece, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
-from .layout import Layout
+from .selection.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,15 @@ class CompressedContext:
         if not self.scores.calibrated:
             return None
         return max((float(self.scores.values[i]) for i in self.selection.kept), default=0.0)
+
+    def cite(self, index: int) -> str:
+        """Where a sentence is: its source, with page or lines where they are known, and its code points."""
+        s = self.segmentation.sentences[index]
+        document = self.segmentation.documents[s.document]
+        place = document.place(s.start_char, s.end_char)
+        name = document.source or f"document {s.document + 1}"
+        found = " ".join((name if place is None else place.cite(name)).split())
+        return f"{found} [{s.start_char}:{s.end_char}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""

@@ -9,7 +9,7 @@ in ``_token``. *ratio* is always kept ÷ original.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -24,6 +24,8 @@ Kind = Literal["prose", "code", "table", "table header", "table row", "list item
 Syntax = Literal["markdown", "text", "code", "csv"]
 Reason = Literal["over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents"]
 FloatArray = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+"""Called with how much is done, and how much there is in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import threading
 import time
 from typing import Literal
 
+from .data import Progress
 from .errors import CompressionTimeout, InputError, UnknownName
-from .proxy.base import Progress
-from .tokenizing import Counter
+from .text.tokenizing import Counter
 
 OnError = Literal["raise", "passthrough"]
 ON_ERROR: tuple[OnError, ...] = ("raise", "passthrough")

@@ -16,7 +16,7 @@ import numpy as np
 from .data import Document, Scores, Segmentation
 from .proxy.fake import FakeProxy
 from .scorers import Scorer
-from .segmentation import given
+from .text.segmentation import given
 
 __all__ = ["FakeProxy", "check_scorer"]
 

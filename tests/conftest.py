@@ -17,7 +17,7 @@ import tokenizers
 from typer.testing import CliRunner, Result
 
 from ragcompress import models
-from ragcompress.cli import app
+from ragcompress.cli.app import app
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
 hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None)

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress.probes import FORMAT, ProbeWeights
-from ragcompress.prompting import ROWS, Template
+from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
-from ragcompress.scorers._context import EXPERTS, NAMES
-from ragcompress.scorers._features import PER_HEAD
-from ragcompress.scorers._heads import SECOND
-from ragcompress.scorers._second_look import SECOND_NAMES
+from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
+from ragcompress.scorers.passage_probe.features import PER_HEAD
+from ragcompress.scorers.passage_probe.looks import SECOND
+from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES
 from ragcompress.testing import FakeProxy
 
 

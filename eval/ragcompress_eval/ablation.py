@@ -19,11 +19,11 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import Attention, load_proxy
-from ragcompress.cli_console import out, phase_bar
-from ragcompress.cli_options import Backend, ProxyName
-from ragcompress.prompting import ROWS
+from ragcompress.cli.console import out, phase_bar
+from ragcompress.cli.options import Backend, ProxyName
+from ragcompress.prompts.passages import ROWS
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.scorers._heads import attention_logits
+from ragcompress.scorers.passage_probe.looks import attention_logits
 
 from . import fitting, options, report
 from .augment import augmented

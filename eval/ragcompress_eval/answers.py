@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ragcompress import Budget, InputError, RagCompressError, Tokenizer
-from ragcompress.proxy.base import Progress
-from ragcompress.tokenizing import Counter, as_counter
+from ragcompress.data import Progress
+from ragcompress.text.tokenizing import Counter, as_counter
 
 from .bootstrap import Estimate, mean, resample
 from .data import Example, OnBad

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
-from ragcompress import InputError, Tokenizer, __version__, models, ordering, scorers
-from ragcompress.cli_console import byte_bar, count_bar, note, out
-from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
+from ragcompress import InputError, Tokenizer, __version__, models, scorers
+from ragcompress.cli.console import byte_bar, count_bar, note, out
+from ragcompress.cli.options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
+from ragcompress.selection import ordering
 
 from . import answers, data, endpoint, options, readers, report
 from .journal import Journal, beside

@@ -23,12 +23,12 @@ from ragcompress import (
     scorers,
     support,
 )
-from ragcompress.attribution import Method
-from ragcompress.cli_console import count_bar, out
-from ragcompress.cli_options import DEFAULT_RATIO, Backend, ProxyName
-from ragcompress.proxy.base import Progress
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
+from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.support import Method
 
 from . import options, report
 from .bootstrap import LEVEL, N_RESAMPLES, Estimate, mean, resample

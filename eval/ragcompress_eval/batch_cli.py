@@ -13,8 +13,8 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import scorers
-from ragcompress.cli_console import note, out
-from ragcompress.cli_options import ProxyName, ScorerName
+from ragcompress.cli.console import note, out
+from ragcompress.cli.options import ProxyName, ScorerName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
 from . import batch_runs, options, report

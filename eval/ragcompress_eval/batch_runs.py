@@ -18,7 +18,7 @@ from random import Random
 from typing import IO
 
 from ragcompress import RagCompressError
-from ragcompress.cli_console import one_line
+from ragcompress.cli.console import one_line
 
 from .data import DataFile
 

@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import DataError, RagCompressError
-from ragcompress.cli_console import note, out
+from ragcompress.cli.console import note, out
 
 Piece = Mapping[str, Any]
 _TAG = re.compile(r"<[^>]*>?|^[^<>]*>")

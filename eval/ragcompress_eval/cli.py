@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import Tokenizer, __version__, models, scorers
-from ragcompress.cli_console import byte_bar, count_bar, exit_code, out
-from ragcompress.cli_options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
+from ragcompress.cli.console import byte_bar, count_bar, exit_code, out
+from ragcompress.cli.options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 
 from . import evidence, options, report

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ragcompress import Budget, InputError, RagCompressError
-from ragcompress.proxy.base import Progress
+from ragcompress.data import Progress
 
 from .bootstrap import Estimate, mean, pooled_auc, resample
 from .data import Example, OnBad

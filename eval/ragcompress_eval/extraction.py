@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import Attention, DataError
-from ragcompress.prompting import Passage, Prompt, Template, cut_passages, join, make_tail
-from ragcompress.proxy.base import Progress, Proxy
-from ragcompress.scorers._second_look import Chosen, Recipe, choose, told
-from ragcompress.scorers.passage_probe import probe_again, probe_passages
+from ragcompress.data import Progress
+from ragcompress.prompts.passages import Passage, Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy.base import Proxy
+from ragcompress.scorers.passage_probe.scorer import probe_again, probe_passages
+from ragcompress.scorers.passage_probe.second_look import Chosen, Recipe, choose, told
 
 from .data import Example
 

@@ -14,11 +14,11 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import Attention, Budget, BudgetTooSmall, Compressor, Proxy, load_proxy, scorers
-from ragcompress.cli_console import count_bar, out
-from ragcompress.cli_options import ProxyName
-from ragcompress.prompting import Prompt
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import ProxyName
+from ragcompress.data import Progress
+from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy import packing
-from ragcompress.proxy.base import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.proxy.reuse import MemoryStore
 

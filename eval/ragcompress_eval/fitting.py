@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import MissingExtra
-from ragcompress.scorers._context import context_features
-from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import SECOND, Look, context_probabilities, first_look, look_logits
-from ragcompress.scorers._second_look import Recipe, second_context, was_read
+from ragcompress.scorers.passage_probe.context import context_features
+from ragcompress.scorers.passage_probe.features import attention_features
+from ragcompress.scorers.passage_probe.looks import (
+    SECOND,
+    Look,
+    context_probabilities,
+    first_look,
+    look_logits,
+)
+from ragcompress.scorers.passage_probe.second_look import Recipe, second_context, was_read
 
 from .extraction import Reading, SecondReading
 

@@ -17,9 +17,9 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import MissingExtra, RagCompressError
-from ragcompress.cli_console import count_bar, out
-from ragcompress.cli_options import ProxyName
-from ragcompress.proxy.base import Progress
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import ProxyName
+from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
 from . import data, report

@@ -24,15 +24,16 @@ from ragcompress import (
     load_proxy,
     scorers,
 )
-from ragcompress.attribution import TEMPLATE
-from ragcompress.cli_console import count_bar, out
-from ragcompress.cli_options import DEFAULT_RATIO, Backend, ProxyName
-from ragcompress.joint import cut_windows
-from ragcompress.prompting import Prompt
-from ragcompress.proxy.base import NextToken, Progress, TeacherForced
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
+from ragcompress.data import Progress
+from ragcompress.prompts.passages import Prompt
+from ragcompress.prompts.windows import cut_windows
+from ragcompress.proxy.base import NextToken, TeacherForced
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers._hints import continued
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.support import TEMPLATE
 
 from . import options, report
 from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ragcompress import Budget, BudgetTooSmall, Compressor, Proxy, Scorer, Scores, Tokenizer
-from ragcompress.ordering import ATTENTION_SORT
-from ragcompress.rendering import render
-from ragcompress.tokenizing import Counter, as_counter
+from ragcompress.selection.ordering import ATTENTION_SORT
+from ragcompress.selection.rendering import render
+from ragcompress.text.tokenizing import Counter, as_counter
 
 from .data import Example
 from .metrics import FloatArray

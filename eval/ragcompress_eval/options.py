@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, scorers
-from ragcompress.cli_console import note
+from ragcompress.cli.console import note
 from ragcompress.models import ModelFolder
 
 from . import data, rival_methods

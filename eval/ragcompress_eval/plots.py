@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ragcompress.writing import write_whole
+from ragcompress.files import write_whole
 
 from .speed_report import figure_class
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from ragcompress.writing import to_bytes, write_whole
+from ragcompress.files import to_bytes, write_whole
 
 from .bootstrap import LEVEL, N_RESAMPLES
 from .evidence import METRICS

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import DataError, InputError
-from ragcompress.cli_console import out
-from ragcompress.writing import to_bytes, write_whole
+from ragcompress.cli.console import out
+from ragcompress.files import to_bytes, write_whole
 
 from . import plots, speed_report
 

@@ -14,12 +14,12 @@ import typer
 from rich.table import Table
 
 from ragcompress import Budget, Compressor, Segmentation, Tokenizer, models, scorers
-from ragcompress.cli_console import byte_bar, count_bar, note, out
-from ragcompress.cli_options import CONVERTING, Backend, ProxyName
+from ragcompress.cli.console import byte_bar, count_bar, note, out
+from ragcompress.cli.options import CONVERTING, Backend, ProxyName
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.rendering import render
+from ragcompress.selection.rendering import render
 
 from . import options, report
 from .methods import head

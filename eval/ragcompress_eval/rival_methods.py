@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from ragcompress import InputError, Tokenizer
 from ragcompress.models import ModelFolder
-from ragcompress.rendering import render
-from ragcompress.tokenizing import Counter, as_counter
+from ragcompress.selection.rendering import render
+from ragcompress.text.tokenizing import Counter, as_counter
 
 from .data import Example
 from .methods import Compressed, Context, Target, full_text

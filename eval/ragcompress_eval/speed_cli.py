@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import RagCompressError, models, scorers
-from ragcompress.cli_console import byte_bar, note, out, phase_bar
-from ragcompress.cli_options import CONVERTING, ProxyName
+from ragcompress.cli.console import byte_bar, note, out, phase_bar
+from ragcompress.cli.options import CONVERTING, ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
 from . import data, report, speed, speed_report, speed_texts

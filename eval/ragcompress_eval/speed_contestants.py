@@ -25,8 +25,9 @@ from ragcompress import (
     scorers,
     segment,
 )
-from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
-from ragcompress.proxy.base import Encoder, Progress
+from ragcompress.data import Progress
+from ragcompress.prompts.passages import Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy.base import Encoder
 from ragcompress.proxy.batching import batches
 from ragcompress.proxy.loading import REUSE_BYTES
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore

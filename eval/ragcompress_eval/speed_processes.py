@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ragcompress import RagCompressError
-from ragcompress.cli_console import one_line
+from ragcompress.cli.console import one_line
 
 RIVALS = {
     "ragcompress-0.1.0": "rival_ragcompress",

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import MissingExtra
-from ragcompress.writing import write_whole
+from ragcompress.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,11 +12,11 @@ from rich import box
 from rich.table import Table
 
 from ragcompress import Attention, Proxy, RagCompressError, Scores, Segmentation, __version__, load_proxy
-from ragcompress.cli_console import count_bar, out
-from ragcompress.cli_options import Backend, ProxyName
-from ragcompress.proxy.base import Progress
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import Backend, ProxyName
+from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
 
 from . import options, report
 from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import InputError
-from ragcompress.cli_console import note, out
-from ragcompress.writing import to_bytes, write_whole
+from ragcompress.cli.console import note, out
+from ragcompress.files import to_bytes, write_whole
 
 from . import converting, data, generating, tasks
 from .options import check_output

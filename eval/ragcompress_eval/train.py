@@ -12,12 +12,12 @@ import numpy as np
 
 from ragcompress import InputError, load_proxy
 from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
-from ragcompress.prompting import ROWS, Template
+from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
-from ragcompress.scorers._context import NAMES
-from ragcompress.scorers._features import PER_HEAD
-from ragcompress.scorers._heads import SECOND, attention_logits
-from ragcompress.scorers._second_look import SECOND_NAMES, best_of, second_look, was_read
+from ragcompress.scorers.passage_probe.context import NAMES
+from ragcompress.scorers.passage_probe.features import PER_HEAD
+from ragcompress.scorers.passage_probe.looks import SECOND, attention_logits
+from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES, best_of, second_look, was_read
 
 from . import data, fitting, train_joint
 from .augment import augmented

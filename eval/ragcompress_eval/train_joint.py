@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import DataError, InputError, MissingExtra, Segmentation, Tokenizer, given, load_proxy
-from ragcompress.joint import JointTemplate
 from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.prompts.windows import JointTemplate
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers import _icr, sentinel
 

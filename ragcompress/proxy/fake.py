@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, processors
 
-from ..data import Attention
+from ..data import Attention, Progress
 from ..errors import InputError
-from ..prompting import Prompt, Span
-from ..tokenizing import Tokenizer
-from .base import Progress, ProxyInfo
+from ..prompts.passages import Prompt, Span
+from ..text.tokenizing import Tokenizer
+from .base import ProxyInfo
 from .batching import check_lengths
 
 _BEGIN = 256  # ids below are bytes

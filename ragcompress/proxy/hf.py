@@ -21,13 +21,13 @@ from transformers import AttentionInterface, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from ..data import Attention
+from ..data import Attention, Progress
 from ..errors import ModelError
-from ..prompting import Prompt
+from ..prompts.passages import Prompt
 from ..quiet import no_transformers_bar
-from ..tokenizing import Tokenizer
+from ..text.tokenizing import Tokenizer
 from . import batching
-from .base import Progress, ProxyInfo
+from .base import ProxyInfo
 from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with
 from .stacking import Stacks

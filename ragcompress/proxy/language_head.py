@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .weights import open_tensors
+from .onnx.weights import open_tensors
 
 _FLOAT = NDArray[np.float32]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .. import models
+from ..data import Progress
 from ..errors import MissingExtra, UnknownName
-from .base import Progress, Proxy
+from .base import Proxy
 from .reuse import KeyValueStore, MemoryStore
 
 DEFAULT_PROXY = "smollm2-135m"
@@ -62,7 +63,7 @@ def load_proxy(
             precision=precision,
             store=kept,
         )
-    from .ort import OnnxProxy
+    from .onnx.session import OnnxProxy
 
     return OnnxProxy(
         folder.path,

@@ -23,8 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import InputError
-from ..prompting import Prompt
-from ..writing import sweep, write_whole
+from ..files import sweep, write_whole
+from ..prompts.passages import Prompt
 from . import packing
 from .base import ProxyInfo
 

@@ -12,12 +12,15 @@ import hashlib
 import html
 from importlib.resources import files
 from string import Template
+from typing import TYPE_CHECKING
 
-from ..context import CompressedContext
 from ..errors import InputError
 from .markup import body, summary
 from .payload import payload
 from .sweep import sweep
+
+if TYPE_CHECKING:
+    from ..context import CompressedContext
 
 _POLICY = (
     "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; base-uri 'none'; "

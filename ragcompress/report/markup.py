@@ -7,9 +7,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..context import CompressedContext
 from ..data import Scores
+
+if TYPE_CHECKING:
+    from ..context import CompressedContext
 
 _LEVELS = 7
 # Probabilities crowd near 0: steps that grow tell them apart.
@@ -69,15 +72,6 @@ class View:
     def classes(self, index: int) -> str:
         """Shade and state of a sentence, as class names."""
         return f"l{self.levels[index]}{' kept' if index in self.kept else ''}"
-
-
-def place(context: CompressedContext, index: int) -> str:
-    """Where a sentence stands: its source, with page or lines where they are known, and its code points."""
-    s = context.segmentation.sentences[index]
-    document = context.segmentation.documents[s.document]
-    found = document.place(s.start_char, s.end_char)
-    name = document.source or f"document {s.document + 1}"
-    return f"{_line(name if found is None else found.cite(name))} [{s.start_char}:{s.end_char}]"
 
 
 def summary(context: CompressedContext) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..context import CompressedContext
 from ..data import Piece, Selection
-from .markup import place, scale
+from .markup import scale
 from .sweep import Stop
+
+if TYPE_CHECKING:
+    from ..context import CompressedContext
 
 # One letter for each state of a sentence; what a person reads stands beside it.
 STATES: dict[str, tuple[str, str]] = {
@@ -39,7 +41,7 @@ def payload(views: Sequence[CompressedContext], stops: Sequence[tuple[Stop, ...]
         "before": context.tokens_before,
         "limits": [s.limit for s in stops[0]],
         "sentences": [
-            {"d": s.document, "t": s.text, "at": place(context, i)}
+            {"d": s.document, "t": s.text, "at": context.cite(i)}
             for i, s in enumerate(context.segmentation.sentences)
         ],
         "views": [_view(v, own) for v, own in zip(views, stops, strict=True)],

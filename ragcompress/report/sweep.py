@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from .. import selection
-from ..context import CompressedContext
 from ..data import Budget, Selection
 from ..errors import BudgetTooSmall
-from ..layout import Layout
-from ..rendering import Rendered
+from ..selection.layout import Layout
+from ..selection.rendering import Rendered
+
+if TYPE_CHECKING:
+    from ..context import CompressedContext
 
 # Every budget up to 200 tokens, then a hundredth more each time; for long originals the steps are larger, so
 # that about so many tokens are counted in all.
@@ -86,14 +88,8 @@ class _Again:
         return Stop(limit, self._count(made.text), chosen, made)
 
     def _select(self, limit: int) -> Selection:
-        return selection.select(
-            self._context.segmentation,
-            self._context.scores,
-            limit=limit,
-            count=self._count,
-            render=lambda kept: self._render(kept).text,
-            shares=self._shares,
-        )
+        layout = replace(self._layout, count=self._count)
+        return layout.select(self._context.segmentation, self._context.scores, limit, shares=self._shares)
 
     def _render(self, kept: tuple[int, ...]) -> Rendered:
         if kept not in self._made:

@@ -14,9 +14,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Protocol
 
-from ..data import Scores, Segmentation
+from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
-from ..proxy.base import Progress, Proxy
+from ..proxy.base import Proxy
 
 DEFAULT = "passage-probe"
 _GROUP = "ragcompress.scorers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..prompting import Prompt
+from ..prompts.passages import Prompt
 from ..proxy.base import NextToken, Proxy
 
 _LONGEST = 24

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Attention, FloatArray, Segmentation
-from ..joint import JointTemplate, Window, cut_windows, gather, joint_tail, only_row
-from ..proxy.base import Progress, Proxy
+from ..data import Attention, FloatArray, Progress, Segmentation
+from ..prompts.windows import JointTemplate, Window, cut_windows, gather, joint_tail, only_row
+from ..proxy.base import Proxy
 
 Pool = Literal["mean", "sum"]
 CONTENT_FREE = "N/A"

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from ..data import Attention, FloatArray, Scores, Segmentation
+from ..data import Attention, FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-from ..joint import JointTemplate, Window, cut_windows, gather
-from ..prompting import Prompt, Tail
-from ..proxy.base import NextToken, Progress, Proxy
+from ..prompts.passages import Prompt, Tail
+from ..prompts.windows import JointTemplate, Window, cut_windows, gather
+from ..proxy.base import NextToken, Proxy
 from ._hints import by_proxy, by_rules, continued
 
 Hint = Literal["rules", "proxy", "empty"]

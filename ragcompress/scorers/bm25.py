@@ -9,9 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..data import FloatArray, Scores, Segmentation
+from ..data import FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-from ..proxy.base import Progress
 
 # Han, kana: written without blanks between words, so each character is a term of its own.
 _CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"

@@ -9,11 +9,11 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from ..data import Attention, FloatArray, Scores, Segmentation
+from ..data import Attention, FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-from ..joint import JointTemplate, Window, cut_windows, gather, joint_tail, longest_prompt, only_row
-from ..prompting import Prompt, Span, Tail
-from ..proxy.base import Progress, Proxy
+from ..prompts.passages import Prompt, Span, Tail
+from ..prompts.windows import JointTemplate, Window, cut_windows, gather, joint_tail, longest_prompt, only_row
+from ..proxy.base import Proxy
 
 Level = Literal["sentence", "document"]
 Dummies = Literal["each", "all"]
@@ -69,7 +69,7 @@ class Scorer:
                 raise InputError(f"{what} must be one of {', '.join(get_args(known))}, got {value!r}")
         if not isinstance(dummy, str) or not proxy.tokenizer.count(dummy):
             raise InputError(f"dummy must be a text of at least one token, got {dummy!r}")
-        longest_prompt(proxy.info, window_tokens)
+        longest_prompt(proxy.info.max_tokens, window_tokens)
         self.proxy, self.level, self.dummies, self.dummy = proxy, level, dummies, dummy
         self.window_tokens = window_tokens
 
@@ -81,7 +81,7 @@ class Scorer:
         """
         tokenizer, info = self.proxy.tokenizer, self.proxy.info
         tail = only_row(joint_tail(tokenizer, TEMPLATE, question), "last")
-        longest = longest_prompt(info, self.window_tokens)
+        longest = longest_prompt(info.max_tokens, self.window_tokens)
         windows = cut_windows(
             tokenizer, TEMPLATE, segmentation, question=question, room=longest - len(tail.ids)
         )

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..data import FloatArray, Scores, Segmentation
+from ..data import FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError, MissingExtra, ModelError, ModelNotFound
-from ..proxy.base import Progress
 from ..quiet import no_transformers_bar
-from ..tokenizing import Tokenizer
+from ..text.tokenizing import Tokenizer
 from ._halves import halves
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import ClassVar, get_args
 
 import numpy as np
 
-from ..data import Scores, Segmentation
+from ..data import Progress, Scores, Segmentation
 from ..errors import InputError
-from ..joint import longest_prompt
-from ..proxy.base import Progress, Proxy
+from ..prompts.windows import longest_prompt
+from ..proxy.base import Proxy
 from ._icr import Pool, read_both, score_sentences
 
 
@@ -48,7 +48,7 @@ class Scorer:
     def __init__(self, *, proxy: Proxy, pool: Pool = "mean", window_tokens: int | None = None) -> None:
         if pool not in get_args(Pool):
             raise InputError(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}")
-        longest_prompt(proxy.info, window_tokens)
+        longest_prompt(proxy.info.max_tokens, window_tokens)
         self.proxy, self.pool, self.window_tokens = proxy, pool, window_tokens
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
@@ -58,7 +58,7 @@ class Scorer:
             InputError: if the question, or a title, leaves no room in a window.
         """
         info = self.proxy.info
-        longest = longest_prompt(info, self.window_tokens)
+        longest = longest_prompt(info.max_tokens, self.window_tokens)
         read = read_both(
             self.proxy, question, segmentation, longest=longest, n_layers=info.n_layers, progress=progress
         )

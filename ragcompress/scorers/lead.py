@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..data import Scores, Segmentation
-from ..proxy.base import Progress
+from ..data import Progress, Scores, Segmentation
 
 
 class Scorer:

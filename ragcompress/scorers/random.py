@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..data import Scores, Segmentation
+from ..data import Progress, Scores, Segmentation
 from ..errors import InputError
-from ..proxy.base import Progress
 
 
 class Scorer:

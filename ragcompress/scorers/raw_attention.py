@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..data import Attention, FloatArray, Scores, Segmentation
+from ..data import Attention, FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-from ..prompting import Tail, Template, cut_passages, join, make_tail
-from ..proxy.base import Progress, Proxy
+from ..prompts.passages import Tail, Template, cut_passages, join, make_tail
+from ..proxy.base import Proxy
 
 _TINY = 1e-8
 

@@ -8,11 +8,11 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from .. import probes
-from ..data import Scores, Segmentation
+from ..data import Progress, Scores, Segmentation
 from ..errors import InputError
-from ..joint import longest_prompt
 from ..probes import ProbeWeights
-from ..proxy.base import Progress, Proxy
+from ..prompts.windows import longest_prompt
+from ..proxy.base import Proxy
 from ._icr import TEMPLATE, Pool, read_both, score_sentences
 
 
@@ -57,7 +57,7 @@ class Scorer:
     ) -> None:
         if pool not in get_args(Pool):
             raise InputError(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}")
-        longest_prompt(proxy.info, window_tokens)
+        longest_prompt(proxy.info.max_tokens, window_tokens)
         if probe is None:
             probe = probes.shipped_for(proxy.info, self.name)
         elif not isinstance(probe, ProbeWeights):
@@ -73,7 +73,7 @@ class Scorer:
         """
         heads = self.probe.arrays["heads"]  # (L, H), 1 where chosen
         n_layers = int(np.flatnonzero(heads.any(1)).max()) + 1
-        longest = longest_prompt(self.proxy.info, self.window_tokens)
+        longest = longest_prompt(self.proxy.info.max_tokens, self.window_tokens)
         read = read_both(
             self.proxy, question, segmentation, longest=longest, n_layers=n_layers, progress=progress
         )

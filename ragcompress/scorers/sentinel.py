@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import probes
-from ..data import Attention, FloatArray, Scores, Segmentation
-from ..joint import JointTemplate, Window, cut_windows, gather, joint_tail, longest_prompt, only_row
+from ..data import Attention, FloatArray, Progress, Scores, Segmentation
 from ..probes import ProbeWeights
-from ..proxy.base import Progress, Proxy
+from ..prompts.windows import JointTemplate, Window, cut_windows, gather, joint_tail, longest_prompt, only_row
+from ..proxy.base import Proxy
 
 TEMPLATE = JointTemplate()
 _TINY = 1e-8
@@ -61,7 +61,7 @@ class Scorer:
         elif not isinstance(probe, ProbeWeights):
             probe = probes.load(Path(probe))
         probe.check(proxy.info, TEMPLATE, self.name)
-        longest_prompt(proxy.info, window_tokens)
+        longest_prompt(proxy.info.max_tokens, window_tokens)
         self.proxy, self.probe = proxy, probe
         self.length_invariant, self.window_tokens = length_invariant, window_tokens
 
@@ -82,7 +82,7 @@ class Scorer:
         settings = {
             **info.settings(),
             "length_invariant": self.length_invariant,
-            "window_tokens": longest_prompt(info, self.window_tokens),
+            "window_tokens": longest_prompt(info.max_tokens, self.window_tokens),
         }
         sigmoid = (1 + np.tanh(values / 2)) / 2  # in this form it can't overflow
         return Scores(sigmoid, self.name, settings=settings)
@@ -98,7 +98,7 @@ def read_windows(
 ) -> tuple[tuple[Window, ...], list[Attention]]:
     """Cut the documents into windows and read the last row of each; the same for scoring and training."""
     tail = only_row(joint_tail(proxy.tokenizer, TEMPLATE, question), "last")
-    room = longest_prompt(proxy.info, window_tokens) - len(tail.ids)
+    room = longest_prompt(proxy.info.max_tokens, window_tokens) - len(tail.ids)
     windows = cut_windows(proxy.tokenizer, TEMPLATE, segmentation, question=question, room=room)
     prompts = [w.by_sentence(tail) for w in windows]
     return windows, proxy.probe(prompts, n_layers=proxy.info.n_layers, progress=progress)

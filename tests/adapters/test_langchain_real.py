@@ -106,7 +106,7 @@ def test_a_chain_with_a_local_chat_model(
 
 
 def test_a_proxy_is_shared_by_name_or_by_object(compressor: RagCompressor, archive: list[Document]) -> None:
-    from ragcompress.scorers.passage_probe import Scorer
+    from ragcompress.scorers.passage_probe.scorer import Scorer
 
     shared = Scorer(proxy=load_proxy(download=False))
     again = RagCompressor(max_tokens=260, scorer=shared)

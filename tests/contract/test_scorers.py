@@ -10,12 +10,11 @@ import pytest
 from fake_probe import FAKE_PROBES
 
 from ragcompress import scorers
-from ragcompress.data import Scores, Segmentation
+from ragcompress.data import Progress, Scores, Segmentation
 from ragcompress.errors import InputError, UnknownName
-from ragcompress.proxy.base import Progress
 from ragcompress.scorers import Scorer
-from ragcompress.segmentation import given
 from ragcompress.testing import FakeProxy, check_scorer
+from ragcompress.text.segmentation import given
 
 # Their library takes ten seconds to import: they hold the contract in tests/proxy/test_text_models.py.
 TEXT_MODELS = ("cross-encoder", "minilm")

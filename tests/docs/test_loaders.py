@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress import loaders
 from ragcompress.data import Document
+from ragcompress.documents import loaders
+from ragcompress.documents.loaders import Loaded
+from ragcompress.documents.reading import read_documents, read_file
 from ragcompress.errors import MissingExtra, UnreadableFile
-from ragcompress.loaders import Loaded
-from ragcompress.reading import read_documents, read_file
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
 LIMIT = 1 << 20
@@ -306,7 +306,7 @@ def test_whatever_a_parser_raises_is_told_of_its_file(
     def fail(html: str) -> str:
         raise raised
 
-    monkeypatch.setattr("ragcompress.loaders.html.markdown", fail)
+    monkeypatch.setattr("ragcompress.documents.loaders.html.markdown", fail)
     with pytest.raises(UnreadableFile, match=said) as caught:
         load(b"<p>x", ".html")
     assert caught.value.reason == reason

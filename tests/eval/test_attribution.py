@@ -10,7 +10,7 @@ import pytest
 from fake_probe import fake_probe
 
 from ragcompress import Attention, Scores
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.testing import FakeProxy
 from ragcompress_eval import attribution, cli, sufficiency
 from ragcompress_eval.attribution import Row

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ragcompress import Budget, InputError, RagCompressError, Scores, Segmentation
+from ragcompress.data import Progress
 from ragcompress.errors import ModelError
-from ragcompress.proxy.base import Progress
 from ragcompress.scorers import make
 from ragcompress_eval.data import Example, read
 from ragcompress_eval.evidence import Row, Run, estimates, rows_of, run, summarise

@@ -12,8 +12,8 @@ from pytest import MonkeyPatch
 
 from ragcompress import InputError, segment
 from ragcompress.data import Document
-from ragcompress.scorers._second_look import Recipe
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.scorers.passage_probe.second_look import Recipe
 from ragcompress.testing import FakeProxy
 from ragcompress_eval import fitting, train
 

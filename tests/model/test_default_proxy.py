@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, CompressionTimeout, Compressor, Document, models, segment
-from ragcompress.prompting import Template, cut_passages, join, make_tail
+from ragcompress.prompts.passages import Template, cut_passages, join, make_tail
 from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
-from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.onnx.session import OnnxProxy
 from ragcompress.proxy.reuse import DiskStore, MemoryStore
 
 pytestmark = pytest.mark.model
@@ -140,7 +140,7 @@ def test_memory_of_a_long_prompt_is_given_back(default_folder: models.ModelFolde
     script = """
 import os
 from ragcompress import load_proxy
-from ragcompress.prompting import Prompt
+from ragcompress.prompts.passages import Prompt
 
 def held():
     with open("/proc/self/statm") as file:

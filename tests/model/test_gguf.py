@@ -14,9 +14,9 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
 
 from ragcompress import models
-from ragcompress.gguf_file import GgufFile
-from ragcompress.pip_download import file_sha256
-from ragcompress.tokenizing import Tokenizer
+from ragcompress.models.gguf_file import GgufFile
+from ragcompress.models.pip_download import file_sha256
+from ragcompress.text.tokenizing import Tokenizer
 
 pytestmark = pytest.mark.model
 

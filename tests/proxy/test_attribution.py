@@ -18,12 +18,12 @@ import transformers
 from typer.testing import CliRunner
 
 from ragcompress import Budget, CompressedContext, Compressor, Document
-from ragcompress.attribution import jensen_shannon, support
-from ragcompress.cli import app
-from ragcompress.prompting import Prompt
+from ragcompress.cli.app import app
+from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.hf import TorchProxy
-from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.onnx.session import OnnxProxy
 from ragcompress.scorers.lead import Scorer as Lead
+from ragcompress.support import jensen_shannon, support
 
 QUESTION, ANSWER = "Who built it?", "Anna Lund"
 HEAD = "Answer the question with the help of the documents.\n\n"

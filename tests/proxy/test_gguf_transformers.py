@@ -9,7 +9,7 @@ import tiny_gguf
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, GgufConfig, Qwen2Tokenizer
 
-from ragcompress.gguf_folder import convert
+from ragcompress.models.gguf_folder import convert
 
 HOSTILE = [
     "a  12 34",

@@ -26,11 +26,11 @@ import transformers
 
 from ragcompress import AttentionSort, given
 from ragcompress.probes import FORMAT, ProbeWeights
-from ragcompress.prompting import Prompt
+from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.base import Proxy
-from ragcompress.proxy.graph import GraphBuilder, Shape
 from ragcompress.proxy.hf import TorchProxy
-from ragcompress.proxy.ort import OnnxProxy
+from ragcompress.proxy.onnx.graph import GraphBuilder, Shape
+from ragcompress.proxy.onnx.session import OnnxProxy
 from ragcompress.proxy.reuse import MemoryStore
 from ragcompress.scorers import (
     _icr,

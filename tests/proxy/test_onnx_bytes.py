@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from ragcompress.proxy import onnx_bytes
-from ragcompress.proxy.graph import GraphBuilder, Shape
+from ragcompress.proxy.onnx import protobuf as onnx_bytes
+from ragcompress.proxy.onnx.graph import GraphBuilder, Shape
 
 SHAPE = {
     "model_type": "qwen2",

@@ -21,13 +21,13 @@ pytest.importorskip("transformers")
 import tiny_models as tiny
 
 from ragcompress import Attention, Document, InputError, ModelError, segment
-from ragcompress.prompting import Prompt, Template, cut_passages, join, make_tail
-from ragcompress.proxy import int8, weights
+from ragcompress.prompts.passages import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Encoder, Proxy
 from ragcompress.proxy.eager import EagerProxy
-from ragcompress.proxy.graph import Shape
 from ragcompress.proxy.hf import TorchProxy
-from ragcompress.proxy.ort import OnnxProxy, sums_exactly
+from ragcompress.proxy.onnx import int8, weights
+from ragcompress.proxy.onnx.graph import Shape
+from ragcompress.proxy.onnx.session import OnnxProxy, sums_exactly
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore, entry_key
 
 Make = Callable[..., Proxy]
@@ -174,7 +174,7 @@ def test_eight_bits_are_left_to_cpus_that_sum_them(
 ) -> None:
     asked = prompts(5)
     expected = onnx_proxy(folders["llama"], precision="int7").probe(asked, n_layers=4)
-    monkeypatch.setattr("ragcompress.proxy.ort.sums_exactly", lambda: False)
+    monkeypatch.setattr("ragcompress.proxy.onnx.session.sums_exactly", lambda: False)
     proxy = onnx_proxy(folders["llama"], precision="int8")
     assert proxy.info.precision == "int7"
     assert largest_difference(proxy.probe(asked, n_layers=4), expected) == 0

@@ -18,13 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, Compressor, DataError, Document, InputError, Tokenizer, segment
+from ragcompress.files import lock
 from ragcompress.index import Index, Passage, Report, build_index, to_sources
 from ragcompress.index import vectors as faiss_vectors
 from ragcompress.index.passages import assemble, cut
 from ragcompress.places import Places
 from ragcompress.scorers import make
 from ragcompress.scorers.bm25 import terms
-from ragcompress.writing import lock
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ragcompress import models
-from ragcompress.cli import app
+from ragcompress.cli.app import app
 from ragcompress.index import MiniLM
 
 TOWNS = ("Oslo", "Turin", "Lagos")

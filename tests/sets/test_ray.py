@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ragcompress.cli import app
+from ragcompress.cli.app import app
 
 pytest.importorskip("ray")
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ragcompress import AttentionSort, Budget, Compressor, Document, InputError
-from ragcompress.ordering import order_as_documents
-from ragcompress.prompting import Prompt
+from ragcompress.prompts.passages import Prompt
 from ragcompress.scorers.lead import Scorer as Lead
-from ragcompress.segmentation import given
+from ragcompress.selection.ordering import order_as_documents
 from ragcompress.testing import FakeProxy
+from ragcompress.text.segmentation import given
 
 QUESTION = "Who built the bridge?"
 DOCUMENTS = [

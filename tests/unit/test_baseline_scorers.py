@@ -17,12 +17,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ragcompress import Attention, InputError, Segmentation
+from ragcompress.data import Progress
 from ragcompress.errors import ModelNotFound
-from ragcompress.prompting import ROWS, Prompt
-from ragcompress.proxy.base import Progress
+from ragcompress.prompts.passages import ROWS, Prompt
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers import bm25, lead, minilm, random, raw_attention
-from ragcompress.segmentation import given
+from ragcompress.text.segmentation import given
 
 WORDS = st.sampled_from("the bridge Bridge was built by anna river 桥 梁 on".split())
 TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join)

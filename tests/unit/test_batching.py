@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragcompress.prompting import Prompt
+from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.batching import batches
 
 LENGTHS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from([0, 3, 20])), max_size=30)

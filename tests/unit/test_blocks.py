@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress.blocks import LONG, title
 from ragcompress.data import Document, Syntax
-from ragcompress.segmentation import segment
+from ragcompress.text.blocks import LONG, title
+from ragcompress.text.segmentation import segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 FRAGMENTS = st.lists(

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ragcompress import Compressor, models
-from ragcompress.cli import app
+from ragcompress.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 TEXT = (

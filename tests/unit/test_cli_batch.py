@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.testing import Result
 
-from ragcompress.cli_batch import errors_path
+from ragcompress.cli.batch import errors_path
 
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. It is of larch."

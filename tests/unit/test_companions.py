@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress.companions import bring, companions, complete
 from ragcompress.data import Budget, Document, Scores, Selection
-from ragcompress.layout import Layout
-from ragcompress.ordering import ORDERS
-from ragcompress.segmentation import segment
+from ragcompress.selection.companions import bring, companions, complete
+from ragcompress.selection.layout import Layout
+from ragcompress.selection.ordering import ORDERS
+from ragcompress.text.segmentation import segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 CSV = "year,cost\n1902,40\n1903,41\n1904,42\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragcompress.cli_console import phase_bar
+from ragcompress.cli.console import phase_bar
 
 
 def test_without_a_terminal_a_line_comes_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from doc_blocks import FRAMEWORKS, blocks_of
 from typer.testing import CliRunner
 
 from ragcompress import models, scorers
-from ragcompress.cli import app
+from ragcompress.cli.app import app
 from ragcompress.testing import check_scorer
 
 ROOT = Path(__file__).parents[2]

@@ -14,13 +14,13 @@ from fake_probe import fake_probe
 from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
-from ragcompress.cli_explain import CONTEXT
-from ragcompress.prompting import ROWS, Template
-from ragcompress.scorers._context import context_features
-from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import context_probabilities, look_logits
-from ragcompress.scorers._second_look import SECOND_NAMES
-from ragcompress.scorers.passage_probe import Scorer, probe_passages
+from ragcompress.cli.explain import CONTEXT
+from ragcompress.prompts.passages import ROWS, Template
+from ragcompress.scorers.passage_probe.context import context_features
+from ragcompress.scorers.passage_probe.features import attention_features
+from ragcompress.scorers.passage_probe.looks import context_probabilities, look_logits
+from ragcompress.scorers.passage_probe.scorer import Scorer, probe_passages
+from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES
 from ragcompress.testing import FakeProxy
 
 QUESTION = "Who built the bridge at Oslo?"

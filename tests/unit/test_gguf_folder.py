@@ -14,9 +14,9 @@ from gguf import GGMLQuantizationType as Kind
 from safetensors.numpy import load_file
 
 from ragcompress.errors import ModelError
-from ragcompress.gguf_file import GgufFile
-from ragcompress.gguf_folder import convert
-from ragcompress.tokenizing import Tokenizer
+from ragcompress.models.gguf_file import GgufFile
+from ragcompress.models.gguf_folder import convert
+from ragcompress.text.tokenizing import Tokenizer
 
 ARCHITECTURES = ["llama", "qwen2", "qwen3"]
 

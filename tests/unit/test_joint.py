@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 
 from ragcompress import InputError, Segmentation
 from ragcompress import given as from_sentences
-from ragcompress.joint import JointTemplate, cut_windows, gather, joint_tail, longest_prompt, only_row
-from ragcompress.prompting import Span
+from ragcompress.prompts.passages import Span
+from ragcompress.prompts.windows import (
+    JointTemplate,
+    cut_windows,
+    gather,
+    joint_tail,
+    longest_prompt,
+    only_row,
+)
 from ragcompress.testing import FakeProxy
 
 TOKENIZER = FakeProxy().tokenizer
@@ -88,5 +95,5 @@ def test_a_sentence_in_parts_counts_as_its_best() -> None:
 @pytest.mark.parametrize("window_tokens", [0, 2049])
 def test_windows_that_the_proxy_can_not_read_are_refused(window_tokens: int) -> None:
     with pytest.raises(InputError, match="window_tokens must be 1 … 2048"):
-        longest_prompt(FakeProxy().info, window_tokens)
-    assert longest_prompt(FakeProxy().info, None) == 2048
+        longest_prompt(FakeProxy().info.max_tokens, window_tokens)
+    assert longest_prompt(FakeProxy().info.max_tokens, None) == 2048

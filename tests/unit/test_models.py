@@ -20,9 +20,10 @@ import pytest
 import tiny_gguf
 from safetensors.numpy import save_file
 
-from ragcompress import gguf_folder, model_cache, models, pip_download
 from ragcompress.errors import ModelError, ModelNotFound, UnknownName
-from ragcompress.models import ModelSpec, resolve
+from ragcompress.models import ModelSpec, gguf_folder, pip_download, resolve
+from ragcompress.models import cache as model_cache
+from ragcompress.models import registry as models
 
 FILES = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "ragcompress.json"}
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ragcompress.data import Scores
 from ragcompress.errors import InputError, UnknownName
-from ragcompress.ordering import BY_SCORE, order, order_documents
-from ragcompress.segmentation import given as segmented
+from ragcompress.selection.ordering import BY_SCORE, order, order_documents
+from ragcompress.text.segmentation import given as segmented
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 

@@ -7,16 +7,8 @@ from collections.abc import Sequence
 import pytest
 from fake_probe import fake_heads, fake_probe, fake_sentinel
 
-from ragcompress import (
-    InputError,
-    ProbeMismatch,
-    ProxyInfo,
-    Segmentation,
-    given,
-    models,
-    probes,
-)
-from ragcompress.prompting import Prompt
+from ragcompress import InputError, ProbeMismatch, ProxyInfo, Segmentation, given, models, probes
+from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers import attentionrag, calibrated, retrieval_heads, sentinel
 from ragcompress.scorers._hints import by_proxy, by_rules

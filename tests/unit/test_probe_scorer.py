@@ -15,11 +15,12 @@ from ragcompress import DataError, Document, InputError, ProbeMismatch, segment
 from ragcompress import given as from_sentences
 from ragcompress.data import Attention
 from ragcompress.probes import ProbeWeights, load
-from ragcompress.prompting import Passage, Template, cut_passages
-from ragcompress.scorers._context import NAMES, context_features
-from ragcompress.scorers._features import attention_features
-from ragcompress.scorers._heads import attention_logits, context_probabilities, look_logits
-from ragcompress.scorers._second_look import (
+from ragcompress.prompts.passages import Passage, Template, cut_passages
+from ragcompress.scorers.passage_probe.context import NAMES, context_features
+from ragcompress.scorers.passage_probe.features import attention_features
+from ragcompress.scorers.passage_probe.looks import attention_logits, context_probabilities, look_logits
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.scorers.passage_probe.second_look import (
     SECOND_NAMES,
     Chosen,
     Recipe,
@@ -28,7 +29,6 @@ from ragcompress.scorers._second_look import (
     told,
     was_read,
 )
-from ragcompress.scorers.passage_probe import Scorer
 from ragcompress.testing import FakeProxy
 
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, Compressor, Document, InputError
-from ragcompress.ordering import ORDERS
-from ragcompress.rendering import FORMATS
-from ragcompress.scorers.passage_probe import Scorer
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.selection.ordering import ORDERS
+from ragcompress.selection.rendering import FORMATS
 from ragcompress.testing import FakeProxy
 
 PROXY = FakeProxy(max_tokens=32_768)  # attention-sort reads all that is kept in one prompt

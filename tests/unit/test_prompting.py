@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import models, pre_tokenizers
 
 from ragcompress import Document, InputError, Tokenizer, segment
-from ragcompress.prompting import Passage, Template, cut_passages, join, make_tail
+from ragcompress.prompts.passages import Passage, Template, cut_passages, join, make_tail
 from ragcompress.testing import FakeProxy
 
 TOKENIZER = FakeProxy().tokenizer  # a token a byte, after one special token

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragcompress.data import Document
+from ragcompress.documents.reading import decode, parse_document, parse_request, read_documents
 from ragcompress.errors import DataError, InputError
-from ragcompress.reading import decode, parse_document, parse_request, read_documents
 
 
 class Desk:

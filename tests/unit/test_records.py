@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragcompress.data import Document
+from ragcompress.documents.reading import read_documents, read_file
+from ragcompress.documents.records import json_documents, parse_document
 from ragcompress.errors import DataError, UnreadableFile
-from ragcompress.reading import read_documents, read_file
-from ragcompress.records import json_documents, parse_document
 
 RECORDS = st.lists(
     st.dictionaries(st.sampled_from("abc"), st.text(max_size=9) | st.integers() | st.lists(st.none())),

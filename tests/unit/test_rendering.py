@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from ragcompress.data import Document, Piece, Segmentation, Sentence
 from ragcompress.errors import InputError, UnknownName
 from ragcompress.places import Places
-from ragcompress.rendering import FORMATS, Rendered, render
-from ragcompress.segmentation import given, segment
+from ragcompress.selection.rendering import FORMATS, Rendered, render
+from ragcompress.text.segmentation import given, segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 

@@ -9,10 +9,10 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ragcompress.blocks import _parser
 from ragcompress.data import Document, Segmentation
 from ragcompress.errors import InputError
-from ragcompress.segmentation import _WINDOW, given, segment
+from ragcompress.text.blocks import _parser
+from ragcompress.text.segmentation import _WINDOW, given, segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
 

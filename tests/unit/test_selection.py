@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
-from ragcompress.ordering import BY_SCORE, order
-from ragcompress.rendering import render
-from ragcompress.segmentation import given, segment
-from ragcompress.selection import enough, greedy, select
+from ragcompress.selection.ordering import BY_SCORE, order
+from ragcompress.selection.rendering import render
+from ragcompress.selection.select import enough, greedy, select
+from ragcompress.text.segmentation import given, segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 

@@ -24,7 +24,7 @@ from ragcompress import (
     segment,
     stopping,
 )
-from ragcompress.proxy.base import Progress
+from ragcompress.data import Progress
 from ragcompress.scorers.bm25 import Scorer as Bm25
 
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."

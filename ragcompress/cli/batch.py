@@ -1,0 +1,194 @@
+"""``ragcompress batch``: requests from one file, results to another, one line at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import IO, Any
+
+from .. import __version__
+from ..batch.journal import Checkpoint, Journal, errors_path, state_path
+from ..batch.request import Outcome
+from ..batch.workers import Line, run_lines
+from ..data import Budget
+from ..documents.reading import STDIN
+from ..errors import InputError, MissingExtra
+from .console import byte_bar, err, note
+from .options import Setup
+
+_SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Ray: its address (None: one on this machine), and what each worker takes of a node."""
+
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+
+    def run(self, batch: Batch, at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
+        """Compress on the cluster, from a checkpoint on; workers read the file themselves."""
+        try:
+            from ragcompress_adapters.ray import compress_file
+        except ModuleNotFoundError as error:
+            raise MissingExtra("--engine ray", "ray") from error
+        batch.setup.load()  # what is wrong is found here, and fetched once where nodes share a cache
+        done = compress_file(
+            Path(batch.source).absolute(), budget=batch.budget, compressor=batch.setup.arguments(),
+            offset=at.offset, lines=at.lines, concurrency=batch.n_workers,
+            num_cpus=self.cpus, num_gpus=self.gpus, address=self.address,
+        )  # fmt: skip
+        for number, end, outcome in done:
+            yield Line(number, b"", end), outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run over a file of requests; memory does not grow with their number.
+
+    Results come in the order of the requests. A request that fails goes to ``OUT.errors.jsonl`` with its
+    line number and the reason, and the others go on.
+
+    Attributes:
+        source: file of requests, or ``-``.
+        output: OUT.
+        n_workers: processes on this machine, or actors of the cluster.
+        resume: whether to go on with a run that was cut short.
+    """
+
+    source: str
+    output: Path
+    setup: Setup
+    budget: Budget
+    n_workers: int = 1
+    resume: bool = False
+    cluster: Cluster | None = None
+
+    def run(self) -> bool:
+        """Compress every request; says at the end how it went.
+
+        Returns:
+            Whether all of them have a result.
+
+        Raises:
+            DataError, ModelError: what concerns all requests; what concerns one is written down.
+        """
+        errors = errors_path(self.output)
+        if self.resume and self.output.exists() and not state_path(self.output).exists():
+            note(f"{self.output} is there and whole: nothing to go on with")
+            return not errors.exists()
+        started = time.monotonic()
+        with _open(self.source) as file:
+            size = _size(file)
+            with Journal(self.output, self._about(file, size), resume=self.resume) as journal:
+                if journal.at.lines:
+                    note(f"going on after {journal.at.n_done + journal.at.n_failed} requests")
+                if size is not None:
+                    file.seek(journal.at.offset)
+                for line, outcome in _shown(self._outcomes(file, journal.at), journal, size):
+                    journal.add(outcome, offset=line.end, lines=line.number)
+                journal.finish()
+        _tell(journal.at, errors, time.monotonic() - started)
+        return not journal.at.n_failed
+
+    def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
+        if self.cluster is None:
+            return run_lines(_lines(file, at), self.setup, self.budget, self.n_workers)
+        return self.cluster.run(self, at)
+
+    def _about(self, file: IO[bytes], size: int | None) -> dict[str, Any] | None:
+        """What makes two runs the same; None if the input can be read only once."""
+        if size is None:
+            if self.resume:
+                raise InputError("a run over standard input or a pipe can't be gone on with")
+            return None
+        digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        file.seek(0)
+        settings = {
+            key: None if value is None else str(value)
+            for key, value in (asdict(self.setup) | asdict(self.budget)).items()
+        }
+        return {"version": __version__, "input": digest, **settings}
+
+
+@contextmanager
+def _open(source: str) -> Iterator[IO[bytes]]:
+    if source == STDIN:
+        yield sys.stdin.buffer
+        return
+    with open(source, "rb") as file:
+        yield file
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """Bytes of a regular file, or None: what is no file can't be read twice."""
+    if file is sys.stdin.buffer:
+        return None
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _lines(file: Iterable[bytes], at: Checkpoint) -> Iterator[Line]:
+    """Lines that are not blank, from the checkpoint on."""
+    end = at.offset
+    for number, line in enumerate(file, at.lines + 1):
+        end += len(line)
+        if line.strip():
+            yield Line(number, line, end)
+
+
+def _shown(
+    outcomes: Iterator[tuple[Line, Outcome]], journal: Journal, size: int | None
+) -> Iterator[tuple[Line, Outcome]]:
+    """Pass outcomes on and show the progress: as a bar or, without a terminal, as a line now and then."""
+    say = _sayer(journal.at, size)
+    with byte_bar("compressing", "compressing") as bar:
+        for line, outcome in outcomes:
+            yield line, outcome
+            if size:
+                bar(line.end, size)
+                say(journal.at)
+
+
+def _sayer(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
+    if err().is_terminal or not size:
+        return lambda at: None
+    began = said = time.monotonic()
+
+    def say(at: Checkpoint) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said < _SAY_EVERY:
+            return
+        said = now
+        left = (size - at.offset) * (now - began) / max(1, at.offset - first.offset)
+        note(
+            f"{at.n_done + at.n_failed} requests, {at.offset / size:.0%} of the input, {at.n_failed} failed, "
+            f"about {_clock(left)} left"
+        )
+
+    return say
+
+
+def _tell(at: Checkpoint, errors: Path, seconds: float) -> None:
+    note(f"{at.n_done} done, {at.n_failed} failed" + (f": see {errors}" if at.n_failed else ""))
+    if at.n_done:
+        whole = f" ({_clock(at.seconds)} in all)" if at.seconds > seconds + 1 else ""
+        note(
+            f"kept {at.tokens_after:,} of {at.tokens_before:,} tokens "
+            f"({at.tokens_after / max(1, at.tokens_before):.0%}), {at.tokens_before - at.tokens_after:,} "
+            f"saved, in {_clock(seconds)}{whole}"
+        )
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,161 @@
+"""What the command line says: results on stdout, all else on stderr, errors as one line.
+
+Consoles are made when they are needed, so that they write to the ``sys.stdout`` and ``sys.stderr`` of that
+moment. Text of users is never read as markup and never wrapped.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from ..errors import DEBUG, DataError, explain
+from ..files import to_bytes, write_whole
+
+EVERY_SECONDS = 30.0
+_WIDE = 10_000
+_INTERRUPTED = 130
+
+
+def out() -> Console:
+    """Console on stdout; as wide as its text where there is no terminal."""
+    console = Console(highlight=False, markup=False, emoji=False, legacy_windows=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+def err() -> Console:
+    """Console on stderr."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Say one line on stderr."""
+    err().print(Text(one_line(text), style="dim"))
+
+
+def fail(text: str) -> None:
+    """Say on stderr, in one line, what went wrong."""
+    err().print(Text.assemble(("error: ", "bold red"), one_line(text)))
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that could steer a terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def emit(text: str, path: Path | None = None) -> None:
+    """Write a result as it is, in UTF-8 whatever the locale, to a file or to stdout.
+
+    Raises:
+        DataError: if the file can't be written.
+    """
+    data = to_bytes(text)
+    if path is not None:
+        write_whole(path, data)
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"the result can't be written: {error.strerror or error}") from None
+
+
+def exit_code(error: BaseException) -> int:
+    """Say what went wrong, if there is anything to say, and return the exit status."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough. Python would complain when it flushes at the end.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return 1
+    if isinstance(error, KeyboardInterrupt):
+        note("interrupted")
+        return _INTERRUPTED
+    if os.environ.get(DEBUG):
+        err().print(Text("".join(traceback.format_exception(error))))
+    fail(explain(error))
+    return 1
+
+
+@contextmanager
+def byte_bar(label: str, last: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback (bytes done, bytes in all) that shows one bar, labelled ``last`` once all are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with _bar(*columns) as update:
+        yield lambda done, total: update(last if done >= total else label, done, total)
+
+
+@contextmanager
+def count_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback (done, in all) that shows how far the work is."""
+    with phase_bar() as update:
+        yield lambda done, total: update(label, done, total)
+
+
+@contextmanager
+def phase_bar(
+    *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a callback (what, done, in all): a bar whose label changes; off a terminal a line now and then.
+
+    Args:
+        every: seconds between two lines; the time left is reckoned from the pace since the last one.
+        clock: seconds, from any start.
+    """
+    if not err().is_terminal:
+        yield _teller(every, clock)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with _bar(*columns) as update:
+        yield update
+
+
+def _teller(every: float, clock: Callable[[], float]) -> Callable[[str, int, int], None]:
+    last_label, last_time, last_done = "", clock(), 0
+
+    def tell(label: str, done: int, total: int) -> None:
+        nonlocal last_label, last_time, last_done
+        if label != last_label:
+            last_label, last_time, last_done = label, clock(), 0
+        passed = clock() - last_time
+        if passed < every or done >= total:
+            return
+        left = timedelta(seconds=round((total - done) * passed / max(1, done - last_done)))
+        note(f"{label}: {done} of {total}, about {left} left")
+        last_time, last_done = clock(), done
+
+    return tell
+
+
+@contextmanager
+def _bar(*columns: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
+    console = err()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, visible=False)
+
+        def update(label: str, done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True, description=label)
+
+        yield update

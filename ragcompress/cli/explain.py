@@ -1,0 +1,230 @@
+"""``ragcompress explain``: in the terminal, why each sentence was kept or dropped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..compressor import Compressor
+from ..context import CompressedContext
+from ..data import Document
+from ..report.markup import scale, summary
+from ..report.payload import STATES
+from ..scorers.passage_probe.attribution import Attribution
+from ..scorers.passage_probe.scorer import Scorer
+from .console import count_bar, one_line, out
+
+# Backgrounds by score, kept and dropped told apart by more than colour: dropped sentences are dim.
+_SHADES = ("default", "color(17)", "color(18)", "color(19)", "color(20)", "color(26)", "color(32)")
+_N_HEADS = 8
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def attribution(compressor: Compressor, context: CompressedContext, rank: int) -> Attribution:
+    """What carried the decision about the sentence of a rank, counted from 1.
+
+    Raises:
+        typer.BadParameter: if there is no such rank, or the scorer has no heads to tell of.
+    """
+    ranking = context.scores.ranking()
+    if not isinstance(compressor.scorer, Scorer):
+        raise typer.BadParameter(f"--heads is for the scorer {Scorer.name}, not for {context.scores.scorer}")
+    if rank > len(ranking):
+        raise typer.BadParameter(f"--heads {rank}: there are {len(ranking)} sentences")
+    with count_bar("reading passages") as progress:
+        return compressor.scorer.attribute(
+            context.question, context.segmentation, ranking[rank - 1], progress=progress
+        )
+
+
+def record(context: CompressedContext, heads: Attribution | None) -> str:
+    """The JSON of ``compress`` with a ranking of all sentences, each with its state, and the heads."""
+    ranking = [
+        {
+            "rank": rank,
+            "sentence": i,
+            "score": float(context.scores.values[i]),
+            "kept": i not in context.selection.dropped,
+            "reason": context.selection.dropped.get(i),
+            "text": context.segmentation.sentences[i].text,
+        }
+        for rank, i in enumerate(context.scores.ranking(), 1)
+    ]
+    found: dict[str, Any] = context.to_dict() | {"ranking": ranking}
+    if heads is not None:
+        found["heads"] = heads.to_dict()
+    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def show(context: CompressedContext, top: int, heads: Attribution | None) -> None:
+    """Write the explanation to stdout."""
+    console = out()
+    console.print(Text.assemble(("Question  ", "bold"), one_line(context.question)))
+    console.print(_legend(console), "", sep="\n")
+    _documents(console, context)
+    _ranking(console, context, top)
+    if heads is not None:
+        _heads(console, context, heads)
+    console.print("", Text(summary(context)), sep="\n")
+
+
+def _coloured(console: Console) -> bool:
+    return console.color_system is not None and not console.no_color
+
+
+def _legend(console: Console) -> Text:
+    if not _coloured(console):
+        return Text("Sentences  + kept, - dropped, each with its score")
+    shades = [(" " * 3, "" if s == "default" else f"on {s}") for s in _SHADES]
+    return Text.assemble(
+        ("Sentences ", "bold"), ("kept", "bold underline"), ", ", ("dropped", "dim"), ", score ", *shades
+    )
+
+
+def _documents(console: Console, context: CompressedContext) -> None:
+    """The documents, shaded by score, kept ones clear; without colours, a sign before each sentence."""
+    levels, _ = scale(context.scores)
+    for position, document in enumerate(context.segmentation.documents):
+        own = [i for i, s in enumerate(context.segmentation.sentences) if s.document == position]
+        n_kept = sum(i not in context.selection.dropped for i in own)
+        title = one_line(document.title or document.source or f"Document {position + 1}")
+        console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(own)} kept", "dim")))
+        told = _shaded(context, document, own, levels) if _coloured(console) else _signed(context, own)
+        console.print(told, "", sep="\n")
+
+
+def _shaded(context: CompressedContext, document: Document, own: list[int], levels: list[int]) -> Text:
+    text = Text(document.text)
+    for i in own:
+        s = context.segmentation.sentences[i]
+        dropped = i in context.selection.dropped
+        colour = _SHADES[levels[i]]
+        background = "" if colour == "default" else f" on {colour}"
+        front = ("color(250)" if background else "dim") if dropped else "bold underline"
+        front += " color(255)" if background and not dropped else ""
+        text.stylize(front + background, s.start_char, s.end_char)
+    text.rstrip()
+    # Equally long, so that the styles stay where they are, but nothing in it steers the terminal.
+    text.plain = "".join(c if c.isprintable() or c == "\n" else " " for c in text.plain)
+    return text
+
+
+def _signed(context: CompressedContext, own: list[int]) -> Text:
+    lines = []
+    for i in own:
+        sign = "-" if i in context.selection.dropped else "+"
+        lines.append(
+            f"{sign} {context.scores.values[i]:.3f}  {one_line(context.segmentation.sentences[i].text)}"
+        )
+    return Text("\n".join(lines))
+
+
+def _ranking(console: Console, context: CompressedContext, top: int) -> None:
+    """The best sentences and what became of them; the best that was dropped among them, whatever its rank."""
+    ranking, dropped = context.scores.ranking(), context.selection.dropped
+    shown = list(enumerate(ranking, 1))[:top]
+    if not any(i in dropped for _, i in shown):
+        shown += [(rank, i) for rank, i in enumerate(ranking, 1) if i in dropped][:1]
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("rank", "score", "", "sentence, source", style="bold")
+    for rank, i in shown:
+        reason = dropped.get(i)
+        sentence = Text(one_line(context.segmentation.sentences[i].text))
+        source = Text(one_line(context.cite(i)), style="dim")
+        fate = Text("dropped", style="yellow") if reason else Text("kept", style="bold green")
+        table.add_row(str(rank), f"{context.scores.values[i]:.3f}", fate, sentence)
+        if reason:
+            table.add_row("", "", "", Text(STATES[reason][1]))
+        table.add_row("", "", "", source)
+    console.print(table)
+
+
+def _heads(console: Console, context: CompressedContext, found: Attribution) -> None:
+    """Which layers and heads carried the first stage, and what the second stage made of it."""
+    rank = context.scores.ranking().index(found.sentence) + 1
+    text = one_line(context.segmentation.sentences[found.sentence].text)
+    console.print("", Text.assemble(("What decided ", "bold"), f"about rank {rank}: {text}"), "", sep="\n")
+    if "facts" in found.rows:
+        console.print(_SECOND_LOOK, "", sep="\n")
+    total = found.logit - found.mean_logit
+    console.print(
+        f"First stage (linear, exact; for all questions): logit {found.logit:+.2f}, "
+        f"{total:+.2f} above the mean sentence:",
+        "",
+    )
+    for name, value in found.kinds.items():
+        console.print(f"  {value:+7.2f}  {_KINDS[name]}")
+    layers = found.heads.sum((0, 2))
+    console.print("", f"By layer, 0 to {len(layers) - 1}, for and against:", sep="\n")
+    for sign, label in ((1, "for    "), (-1, "against")):
+        console.print(f"  {label}  {_spark(np.maximum(sign * layers, 0), float(np.abs(layers).max()))}")
+    console.print("", f"The {_N_HEADS} strongest of {found.heads.size} (heads × rows):", sep="\n")
+    for row, layer, head, value in found.strongest(_N_HEADS):
+        console.print(f"  {value:+7.2f}  layer {layer}, head {head}, row {row}")
+    console.print(
+        "",
+        f"Second stage (a small network, not additive): logit {found.final_logit:+.2f}, "
+        f"probability {found.probability:.3f}.",
+        "How far the logit falls when one of these is set to its mean over all sentences:",
+        "",
+        sep="\n",
+    )
+    for name, (value, change) in sorted(found.context.items(), key=lambda item: -abs(item[1][1]))[:6]:
+        console.print(f"  {change:+7.2f}  {CONTEXT[name]}: {value:.2f}")
+
+
+_SECOND_LOOK = (
+    "Its passage was read twice. Told is the second look, before which the best sentences were told: the row "
+    "facts is theirs."
+)
+_KINDS = {
+    "log_share": "from this sentence's share of the attention on its passage, per token",
+    "log_mass": "from the attention on the whole passage",
+    "centred_log_mass": "from the attention on the passage, compared with the other passages",
+}
+CONTEXT = {
+    "logit": "first stage",
+    "previous": "first stage of the sentence before",
+    "next": "first stage of the sentence behind",
+    "best_of_passage_others": "first stage of the best other sentence of the passage",
+    "mean_of_passage": "mean first stage of the passage",
+    "below_best": "first stage, below the best of all",
+    "below_best_of_document": "first stage, below the best of the document",
+    "share_of_better": "share of the sentences that are better",
+    "log_tokens": "length (log tokens)",
+    "log_position": "place from the start of the document (log)",
+    "from_end": "place from the end of the document (log)",
+    "linked_from": "first stage of the best sentence that names its title",
+    "links_to": "best first stage in a document whose title it names",
+    "is_linked": "its title is named elsewhere",
+    "has_link": "it names another document's title",
+    "words_in_question": "share of the question's rarer words that it holds",
+    "title_in_question": "share of the question's rarer words that its title holds",
+    "shared_with_a_best": "rare words shared with one of the best sentences",
+    "rarest_shared_with_a_best": "the rarest word shared with one of the best",
+    "shared_with_the_best": "rare words shared with all of the best",
+    "one_document_logit": "first stage, for evidence in one document",
+    "one_document_best_of_passage": "first stage, for one document: best of the passage",
+    "one_document_below_best": "first stage, for one document: below the best of all",
+    "several_documents_logit": "first stage, for evidence in several documents",
+    "several_documents_best_of_passage": "first stage, for several documents: best of the passage",
+    "several_documents_below_best": "first stage, for several documents: below the best of all",
+    "first_look": "logit after the first look",
+    "is_fact": "it is one of the sentences told",
+    "was_read": "its passage was read twice",
+}
+"""Features of the second stage in words."""
+
+
+def _spark(values: Any, top: float) -> str:
+    return "".join(" " if v <= 0 else _BLOCKS[min(7, int(8 * v / top))] for v in values)

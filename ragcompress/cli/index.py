@@ -1,0 +1,131 @@
+"""``ragcompress index``: its commands, and what an index gives for a question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import scorers
+from ..errors import DataError
+from ..proxy.loading import DEFAULT_PROXY
+from .compress import compress as compress_documents
+from .console import byte_bar, count_bar, note
+from .options import (
+    DEFAULT_TOP_K,
+    Backend,
+    BudgetTokens,
+    Format,
+    MarkGaps,
+    MaxFileSize,
+    Order,
+    Output,
+    OutputFormat,
+    Precision,
+    ProbePath,
+    ProxyName,
+    Ratio,
+    Recall,
+    ScorerName,
+    Setup,
+    TopK,
+)
+from .retrieval import load_embedder
+
+_GIBIBYTE = 1 << 30
+index_app = typer.Typer(
+    help="Search a folder that is larger than a question's budget.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@index_app.command("build")
+def build(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of documents, as for compress.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="IDX", help="Folder of the index.")],
+    passage_tokens: Annotated[
+        int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage.")
+    ] = 128,
+    max_file_size: MaxFileSize = 100,
+    store_keys: Annotated[
+        float | None,
+        typer.Option(
+            "--store-keys",
+            metavar="GIB",
+            help="Also compute the passages' keys and values, up to so many GiB of them on disk: a question "
+            "then reads only itself.",
+        ),
+    ] = None,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    probe: ProbePath = None,
+) -> None:
+    """Make an index of a folder, or bring it up to date.
+
+    Only files that are new, changed or gone cost time. Cut short at any moment, a build goes on where it was;
+    meanwhile the index can be searched as it was before. Needs the extra `index`.
+    """
+    if store_keys is not None and store_keys <= 0:
+        raise typer.BadParameter("--store-keys must be more than 0 GiB")
+    if not Path(folder).is_dir():
+        raise DataError(f"there is no folder {folder}")  # before a model is fetched
+    from ..index import build_index
+
+    with byte_bar("indexing", "writing the index") as progress:
+        report = build_index(
+            folder, output, embedder=load_embedder(), passage_tokens=passage_tokens,
+            max_file_size=max_file_size << 20, note=note, progress=progress,
+        )  # fmt: skip
+    note(
+        f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} gone, "
+        f"{report.n_failed} left out; {output} has {report.n_passages} passages of {report.n_files} files "
+        f"({report.version})"
+    )
+    if store_keys is not None:
+        _store_keys(output, int(store_keys * _GIBIBYTE), Setup(proxy=proxy, backend=backend, probe=probe))
+
+
+@index_app.command("compress")
+def compress(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
+    index: Annotated[Path, typer.Option("--index", metavar="IDX", help="Folder of the index.")],
+    top_k: TopK = DEFAULT_TOP_K,
+    budget: BudgetTokens = None,
+    ratio: Ratio = None,
+    recall: Recall = None,
+    order: Order = "source",
+    scorer: ScorerName = scorers.DEFAULT,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    precision: Precision = None,
+    probe: ProbePath = None,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    mark_gaps: MarkGaps = False,
+) -> None:
+    """Compress the passages that a question finds.
+
+    The same as compress --index.
+    """
+    compress_documents(
+        question, budget=budget, ratio=ratio, recall=recall, order=order, scorer=scorer, proxy=proxy,
+        backend=backend, precision=precision, probe=probe, format=format, output=output,
+        mark_gaps=mark_gaps, index=index, top_k=top_k,
+    )  # fmt: skip
+
+
+def _store_keys(path: Path, max_bytes: int, setup: Setup) -> None:
+    from ..index import Index
+    from ..index.keys import fill, open_store
+
+    index = Index(path, embedder=load_embedder())
+    store = open_store(index.keys, max_bytes)
+    assert store is not None  # it was given a ceiling
+    compressor = setup.load(store=store)
+    with count_bar("storing keys and values") as progress:
+        n = fill(index, compressor.scorer, store, progress=progress)
+    full = "" if n == len(index) else "; the store is full, the others are read when they are found"
+    note(f"keys and values of {n} of {len(index)} passages, {store.n_bytes / _GIBIBYTE:.2f} GiB{full}")

@@ -1,0 +1,80 @@
+"""``ragcompress train``: a probe for a proxy, from labelled questions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import scorers
+from ..errors import MissingExtra
+from ..proxy.loading import DEFAULT_PROXY
+from .console import emit, phase_bar
+from .options import Backend, ProxyName
+
+TRAINED = ("passage-probe", "sentinel", "retrieval-heads")
+
+
+def train(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE[:N]", help="Training records, .jsonl or .jsonl.gz; with :N the first N of them."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")
+    ],
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+    n_layers: Annotated[
+        int | None,
+        typer.Option(
+            "--layers", metavar="N", min=1, help="Layers to read, from the first (without: four fifths)."
+        ),
+    ] = None,
+    passage_tokens: Annotated[
+        int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage of one prompt.")
+    ] = 256,
+    joined_every: Annotated[
+        int,
+        typer.Option(
+            "--joined-every",
+            metavar="N",
+            min=0,
+            help="Read one of N training questions again, its documents joined to long ones; 0: none.",
+        ),
+    ] = 0,
+    dev: Annotated[
+        list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Where attention is kept, to go on later."),
+    ] = None,
+    scorer: Annotated[
+        str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
+    ] = scorers.DEFAULT,
+) -> None:
+    """Train a probe for a proxy.
+
+    Learns from questions with known evidence; needs the extra `eval`. The card of the probe goes to stdout.
+    """
+    try:
+        from ragcompress_eval import fitting
+        from ragcompress_eval import train as training
+    except ImportError as error:
+        raise MissingExtra("training", "eval") from error
+    if scorer not in TRAINED:
+        raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
+    with phase_bar() as progress:
+        card = training.run(
+            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
+            scorer=scorer,
+            settings=fitting.Settings(
+                n_layers=n_layers, passage_tokens=passage_tokens, joined_every=joined_every
+            ),
+        )  # fmt: skip
+    emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")

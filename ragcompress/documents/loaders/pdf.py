@@ -1,0 +1,90 @@
+"""PDF, with PDFium (pypdfium2): the text of its pages, in the order in which the file draws it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ...errors import MissingExtra, UnreadableFile
+from ...places import Places
+from . import Loaded
+
+# PDFium may not be used by two threads at once.
+_ONE_AT_A_TIME = threading.Lock()
+# What PDFium writes for a hyphen at the end of a line.
+_HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\x00": None})
+
+
+def load(data: bytes, name: str) -> Loaded:
+    """Read a PDF; places are pages, as a viewer counts them from 1."""
+    try:
+        import pypdfium2
+    except ImportError:
+        raise MissingExtra("reading .pdf files", "docs") from None
+
+    with _ONE_AT_A_TIME:
+        try:
+            file = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            raise _refusal(error, name) from None
+        try:
+            texts = [_page(file, i) for i in range(len(file))]
+        finally:
+            file.close()
+    return _joined(texts, name)
+
+
+def _page(file: Any, index: int) -> str | None:
+    """The text of a page; None if it is broken."""
+    try:
+        page = file[index]
+        text_page = page.get_textpage()
+        text: str = text_page.get_text_bounded()
+    except Exception:  # pypdfium2 has one class for all that PDFium refuses
+        return None
+    text_page.close()
+    page.close()
+    return text.translate(_HYPHENS).replace("\r\n", "\n").strip()
+
+
+def _joined(texts: list[str | None], name: str) -> Loaded:
+    empty = [i for i, text in enumerate(texts, 1) if text == ""]
+    broken = [i for i, text in enumerate(texts, 1) if text is None]
+    if not any(texts):
+        if texts and not broken:
+            raise UnreadableFile(
+                name,
+                "scanned",
+                "has pages but no text, as scans have; run it through OCR (such as ocrmypdf) first",
+            )
+        raise UnreadableFile(name, "broken", "has no page that can be read")
+    parts: list[str] = []
+    found = []
+    length = 0
+    for number, text in enumerate(texts, 1):
+        if text:
+            found.append((length, number, None))
+            parts.append(text)
+            length += len(text) + len(_BETWEEN)
+    notes = [
+        f"{name}: {_pages(numbers)} left out: {why}"
+        for numbers, why in ((empty, "without text (scanned?)"), (broken, "broken"))
+        if numbers
+    ]
+    # A line that begins with a number is no list item here.
+    return Loaded(_BETWEEN.join(parts), Places.of_stretches("page", found), syntax="text", notes=tuple(notes))
+
+
+# One line end: a sentence may go on over the page.
+_BETWEEN = "\n"
+
+
+def _pages(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:10])) + (" …" if len(numbers) > 10 else "")
+    return f"page {shown}" if len(numbers) == 1 else f"{len(numbers)} pages ({shown})"
+
+
+def _refusal(error: Exception, name: str) -> UnreadableFile:
+    if "password" in str(error).lower() or "security" in str(error).lower():
+        return UnreadableFile(name, "encrypted", "is encrypted; save it without its password first")
+    return UnreadableFile(name, "broken", "is a PDF that can't be opened: broken or cut short")

@@ -1,0 +1,217 @@
+"""JSON → requests and documents; what is wrong is said with field and place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..data import Document
+from ..errors import DataError, InputError
+from ..places import Places
+from .loaders.text import decode
+
+Note = Callable[[str], None]
+"""Called with one line about something that was left out."""
+
+_JSON_WORDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question with its documents: one line of the input of ``ragcompress batch``; ``id`` is any JSON."""
+
+    id: Any
+    question: str
+    documents: tuple[Document, ...]
+
+
+def parse_request(line: bytes) -> Request:
+    """Read one line of JSON: ``{"id"?, "question", "documents": [{"text", "title"?, "id"?, "metadata"?}]}``.
+
+    Raises:
+        InputError: says what is wrong with which field.
+    """
+    value = _loads(decode(line, "the line"), "the line")
+    if not isinstance(value, dict):
+        raise InputError(f"a request must be an object, not {_kind(value)}")
+    question, documents = value.get("question"), value.get("documents")
+    if not isinstance(question, str):
+        raise InputError(f"field 'question' must be a string, not {_kind(question)}")
+    if not isinstance(documents, list):
+        raise InputError(f"field 'documents' must be a list, not {_kind(documents)}")
+    found = tuple(parse_document(d, f"document {i}") for i, d in enumerate(documents))
+    return Request(value.get("id"), question, found)
+
+
+def parse_document(value: Any, where: str) -> Document:
+    """Turn a JSON object into a document; an ``id`` may be a whole number, fields not known are ignored.
+
+    Raises:
+        InputError: says what is wrong with which field, and where.
+    """
+    if not isinstance(value, dict):
+        raise InputError(f"{where} must be an object with a field 'text', not {_kind(value)}")
+    if "text" not in value:
+        raise InputError(f"{where} has no field 'text'")
+    name = value.get("id")
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    metadata = value.get("metadata")
+    if not (metadata is None or isinstance(metadata, dict)):
+        raise InputError(f"{where}: field 'metadata' must be an object, not {_kind(metadata)}")
+    title = value.get("title")
+    text = _string(value["text"], "text", where)
+    title = None if title is None else _string(title, "title", where)
+    name = None if name is None else _string(name, "id", where)
+    try:
+        places = None if value.get("places") is None else Places.from_dict(value["places"])
+        return Document(text, title, name, metadata or {}, places=places)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _string(value: Any, field: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{where}: field {field!r} must be a string, not {_kind(value)}")
+    return value
+
+
+def json_lines(text: str, source: str, name: str, note: Note) -> list[Document]:
+    """Read JSON Lines: documents, or, if no line has a field ``text``, records that are taken as they are.
+
+    Args:
+        source: what results call the file; ``name``: what messages do.
+
+    Raises:
+        DataError: says what is wrong in which line.
+    """
+    # Not splitlines(): U+2028 and its like may stand in a JSON string.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    values = [_loads(line, f"{name}, line {number}") for number, line in lines]
+    if _is_data(values):
+        note(_taken_whole(name))
+        return [_record(line.strip(), source, number, number) for number, line in lines]
+    return _documents(
+        (f"{source}:{number}", f"{name}, line {number}", value)
+        for (number, _), value in zip(lines, values, strict=True)
+    )
+
+
+def json_documents(text: str, source: str, name: str, note: Note) -> list[Document]:
+    """Read JSON: a document, a list of them, ``{"documents": […]}``, or other data, which is taken as it is.
+
+    Other data are: an object, which is one document; a list of objects without ``text``, each of them one.
+
+    Raises:
+        DataError: says what is wrong, and where.
+    """
+    value = _loads(text, name)
+    if isinstance(value, dict) and "documents" in value:
+        value = value["documents"]
+    elif isinstance(value, dict) and "text" in value:
+        value = [value]
+    elif isinstance(value, dict) or (isinstance(value, list) and value and not _any_text(value)):
+        note(_taken_whole(name))
+        if _is_data(value):
+            return [_record(t, source, i, line) for i, (t, line) in enumerate(_items(text))]
+        return [Document(text, None, source, {"source": source}, places=Places.of_lines(text))]
+    if not isinstance(value, list):
+        raise DataError(f"{name} must hold a list of documents, not {_kind(value)}")
+    if not value:
+        note(f"{name}: holds no documents")
+    return _documents((f"{source}:{i}", f"{name}, document {i}", d) for i, d in enumerate(value))
+
+
+def _any_text(values: list[Any]) -> bool:
+    return any(isinstance(value, dict) and "text" in value for value in values)
+
+
+def _is_data(values: Any) -> bool:
+    """Whether it is a list of objects none of which is, or holds, documents."""
+    return (
+        isinstance(values, list)
+        and bool(values)
+        and all(isinstance(value, dict) and not {"text", "documents"} & value.keys() for value in values)
+    )
+
+
+def _taken_whole(name: str) -> str:
+    return f"{name}: no field 'text', so these are no documents; taken as data, each record whole"
+
+
+def _items(text: str) -> Iterator[tuple[str, int]]:
+    """The elements of a JSON list as they are written, each with its line."""
+    decode_at = json.JSONDecoder().raw_decode
+    position = text.index("[") + 1
+    line, counted = 1, 0
+    while text[(position := _blank(text, position)) : position + 1] != "]":
+        _, end = decode_at(text, position)
+        line, counted = line + text.count("\n", counted, position), position
+        yield text[position:end], line
+        position = _blank(text, end) + (text[_blank(text, end)] == ",")
+
+
+def _blank(text: str, position: int) -> int:
+    """The first position from here on where no white space of JSON stands."""
+    while text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _record(text: str, source: str, number: int, line: int) -> Document:
+    return Document(text, None, f"{source}:{number}", {"source": source}, places=Places.of_lines(text, line))
+
+
+def _documents(values: Iterable[tuple[str, str, Any]]) -> list[Document]:
+    """Documents of (source, where, JSON value); one without an id of its own gets its place as source."""
+    documents = []
+    for source, where, value in values:
+        try:
+            found = parse_document(value, where)
+        except InputError as error:
+            raise DataError(str(error)) from None
+        if found.id is None and "source" not in found.metadata:
+            found = replace(found, metadata={**found.metadata, "source": source})
+        documents.append(found)
+    return documents
+
+
+def guess_suffix(text: str) -> str:
+    """Tell by its beginning what standard input holds; what begins like documents is held to it."""
+    start = text.lstrip()
+    if not start.startswith(("{", "[")):
+        return ".txt"
+    try:
+        first, end = json.JSONDecoder().raw_decode(start)
+    except (ValueError, RecursionError):
+        return ".txt"
+    if isinstance(first, dict) and "text" in first:
+        return ".jsonl" if start[end:].strip() else ".json"
+    listed = first.get("documents") if isinstance(first, dict) else first
+    if isinstance(listed, list) and listed and isinstance(listed[0], dict) and "text" in listed[0]:
+        return ".json"
+    return ".txt"
+
+
+def _loads(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        raise DataError(f"{where} is not valid JSON: {error.msg} ({place})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or too deep a nesting
+        raise DataError(f"{where} is not JSON that can be read: {error}") from None
+
+
+def _kind(value: Any) -> str:
+    return _JSON_WORDS.get(type(value), type(value).__name__)

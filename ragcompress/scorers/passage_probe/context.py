@@ -1,0 +1,227 @@
+"""What surrounds a sentence: features of the second stage, made from the first stage's logits and the text.
+
+A sentence is seldom evidence by itself: its neighbours, its passage, the best sentences elsewhere, the titles
+that link passages (a sentence that names another document's title points to it) and the rare words that it
+shares with good sentences of other documents all say something.
+None of this runs the proxy again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Segmentation
+from ...prompts.passages import Passage
+
+EXPERTS = ("any", "one_document", "several_documents")
+"""The first stage's regressions: fitted to all questions, and to those whose evidence is so spread."""
+NAMES = (
+    "logit",
+    "previous",
+    "next",
+    "best_of_passage_others",
+    "mean_of_passage",
+    "below_best",
+    "below_best_of_document",
+    "share_of_better",
+    "log_tokens",
+    "log_position",
+    "from_end",
+    "linked_from",
+    "links_to",
+    "is_linked",
+    "has_link",
+    "words_in_question",
+    "title_in_question",
+    "shared_with_a_best",
+    "rarest_shared_with_a_best",
+    "shared_with_the_best",
+    *(f"{expert}_{what}" for expert in EXPERTS[1:] for what in ("logit", "best_of_passage", "below_best")),
+)
+# So many of the best sentences are looked at for shared words.
+_BEST = 5
+# Where a sentence has no neighbour, no link and so on: a logit that says "no evidence".
+_NONE = -6.0
+_WORD = re.compile(r"\w+")
+_BRACKET = re.compile(r"\s*\([^()]*\)\s*$")
+
+
+def context_features(
+    logits: NDArray[np.float64], passages: Sequence[Passage], segmentation: Segmentation, question: str
+) -> NDArray[np.float64]:
+    """Features (N, K) of every part of every passage, K as in ``NAMES``.
+
+    Args:
+        logits: (N, E) of the first stage, passages in order, parts in order within them.
+        passages: as probed.
+        segmentation: the documents, for titles and words.
+        question: the question, for words.
+    """
+    n = len(logits)
+    if not n:
+        return np.zeros((0, len(NAMES)))
+    logits, experts = logits[:, 0], logits[:, 1:].T
+    sentence = np.array([i for p in passages for i in p.sentences])
+    passage = np.repeat(np.arange(len(passages)), [len(p.spans) for p in passages])
+    document = np.array([segmentation.sentences[i].document for i in sentence])
+    n_tokens = np.array([end - start for p in passages for start, end in p.spans], dtype=np.float64)
+    position, behind = _positions(document)
+    words = [_words(s.text) for s in segmentation.sentences]
+    into, out = _links(logits, sentence, document, segmentation, words)
+    columns = [
+        logits,
+        _shifted(logits, document, 1),
+        _shifted(logits, document, -1),
+        _best_of_others(logits, passage),
+        np.bincount(passage, logits)[passage] / np.bincount(passage)[passage],
+        logits - logits.max(),
+        logits - _group_max(logits, document)[document],
+        _rank(logits) / n,
+        np.log(n_tokens),
+        np.log1p(position),
+        np.log1p(behind),
+        into,
+        out,
+        (into > _NONE).astype(np.float64),
+        (out > _NONE).astype(np.float64),
+        *_overlap(sentence, segmentation, question, words),
+        *_shared(logits, sentence, document, segmentation, question, words).T,
+        *(column for own in experts for column in (own, _group_max(own, passage)[passage], own - own.max())),
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _positions(document: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many parts of the same document come before and after each part."""
+    _, first, counts = np.unique(document, return_index=True, return_counts=True)
+    before = np.arange(len(document)) - np.repeat(first, counts)
+    behind = np.repeat(counts, counts) - 1 - before
+    return before.astype(np.float64), behind.astype(np.float64)
+
+
+def _shifted(logits: NDArray[np.float64], document: NDArray[np.int64], by: int) -> NDArray[np.float64]:
+    """Logit of the part ``by`` before, within the document."""
+    rolled = np.roll(logits, by)
+    same = np.roll(document, by) == document
+    same[0 if by > 0 else -1] = False
+    return np.where(same, rolled, _NONE)
+
+
+def _group_max(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    best = np.full(int(group.max()) + 1, -np.inf)
+    np.maximum.at(best, group, values)
+    return best
+
+
+def _best_of_others(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Largest value of the group without the element itself."""
+    best = _group_max(values, group)
+    is_best = values == best[group]
+    second = _group_max(np.where(is_best, _NONE, values), group)
+    alone = np.bincount(group, is_best)[group] < 2  # of two equal bests each has the other
+    return np.maximum(np.where(is_best & alone, second[group], best[group]), _NONE)
+
+
+def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many values are larger."""
+    ordered = np.sort(values)
+    return len(values) - np.searchsorted(ordered, values, side="right").astype(np.float64)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def _links(
+    logits: NDArray[np.float64],
+    sentence: NDArray[np.int64],
+    document: NDArray[np.int64],
+    segmentation: Segmentation,
+    words: Sequence[list[str]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each part: the best logit elsewhere that names its document's title, and of the titles it names.
+
+    A title is named where its words (a bracket at its end left off) stand together in a sentence of another
+    document. Time is linear in the text: titles are looked up by their first word.
+    """
+    into, out = np.full(len(segmentation.documents), _NONE), np.full(len(logits), _NONE)
+    titles: dict[str, list[tuple[int, list[str]]]] = {}
+    for index, d in enumerate(segmentation.documents):
+        title = _words(_BRACKET.sub("", d.title or ""))
+        if title and len("".join(title)) > 3:
+            titles.setdefault(title[0], []).append((index, title))
+    if titles:
+        best = np.full(len(segmentation.documents), _NONE)
+        np.maximum.at(best, document, logits)
+        named = [_named(own, titles) for own in words]
+        for part, index in enumerate(sentence):
+            for target in named[index]:
+                if target != document[part]:
+                    into[target] = max(into[target], logits[part])
+                    out[part] = max(out[part], best[target])
+    return into[document], out
+
+
+def _named(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> set[int]:
+    found = set()
+    for start, word in enumerate(words):
+        for document, title in titles.get(word, ()):
+            if words[start : start + len(title)] == title:
+                found.add(document)
+    return found
+
+
+def _shared(
+    logits: NDArray[np.float64],
+    sentence: NDArray[np.int64],
+    document: NDArray[np.int64],
+    segmentation: Segmentation,
+    question: str,
+    words: Sequence[list[str]],
+) -> NDArray[np.float64]:
+    """What each part shares with the best parts of other documents, (N, 3).
+
+    Words, titles included and the question's left out, weigh log((N + 1) / (n + 1/2)) with n the parts that
+    hold them; what is shared with a best part counts as much as that part is probable. Columns: the largest
+    sum of weights, the largest single weight, and all sums together.
+    """
+    asked = set(_words(question))
+    titles = [set(_words(d.title or "")) - asked for d in segmentation.documents]
+    of_sentence = [set(own) - asked for own in words]
+    own = [of_sentence[i] for i in sentence]
+    held = Counter(word for part in own for word in part)
+    weight = {word: math.log((len(own) + 1) / (n + 0.5)) for word, n in held.items()}
+    unseen = math.log(len(own) + 1)
+    best = [(part, 1 / (1 + math.exp(-logits[part]))) for part in np.argsort(-logits, kind="stable")[:_BEST]]
+    around = [part | titles[d] for part, d in zip(own, document, strict=True)]
+    result = np.zeros((len(own), 3))
+    for part, near in enumerate(around):
+        for other, probability in best:
+            if document[other] != document[part]:
+                # Sorted: a sum of floats depends on its order, and that of a set on the run.
+                shared = sorted(weight.get(word, unseen) for word in near & around[other])
+                found = probability * sum(shared), probability * max(shared, default=0.0)
+                result[part, :2] = np.maximum(result[part, :2], found)
+                result[part, 2] += found[0]
+    return result
+
+
+def _overlap(
+    sentence: NDArray[np.int64], segmentation: Segmentation, question: str, words: Sequence[list[str]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of the question's rarer words that a sentence, and its document's title, hold."""
+    asked = set(_words(question))
+    asked_of = [asked.intersection(own) for own in words]
+    frequency = Counter(word for i in sentence for word in asked_of[i])
+    weight = {w: float(np.log((len(sentence) + 1) / (frequency[w] + 0.5))) for w in asked}
+    total = sum(weight.values()) or 1.0
+    titles = [set(_words(d.title or "")) for d in segmentation.documents]
+    named = [sum(weight[w] for w in asked & title) / total for title in titles]
+    held = np.array([sum(weight[w] for w in asked_of[i]) / total for i in sentence])
+    return held, np.array([named[segmentation.sentences[i].document] for i in sentence])

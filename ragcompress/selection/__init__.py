@@ -1,0 +1,1 @@
+"""Scores become the sentences that are kept, in an order, as rendered text."""

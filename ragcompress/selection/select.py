@@ -1,0 +1,305 @@
+"""Which sentences stay under a hard budget.
+
+Greedy by score: the best first, what does not fit is skipped, shorter ones further down may still fit. The
+promise is about the *rendered* text, and token counts are not additive: joining sentences adds separators
+and merges or splits tokens. So a plan is made with additive estimates (``greedy``), and how much of the plan
+really fits is found by rendering and measuring a few of its beginnings. Where counts grow with the text this
+gives what measuring after every single sentence would give, in about ten renderings.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from ..data import Budget, Reason, Scores, Segmentation, Selection
+from ..errors import BudgetTooSmall, InputError
+from ..text.tokenizing import Counter
+
+Render = Callable[[tuple[int, ...]], str]
+Measure = Callable[[tuple[int, ...]], int]
+
+_ROUNDS = 16
+_STEPS = 8
+# Less than this part of the limit is not worth another rendering.
+_NEGLIGIBLE = 500
+
+
+def select(
+    segmentation: Segmentation,
+    scores: Scores,
+    *,
+    limit: int,
+    count: Counter,
+    render: Render,
+    recall: float | None = None,
+    shares: Budget | None = None,
+) -> Selection:
+    """Keep the best sentences that fit; ties go to the earlier one.
+
+    Calls ``count`` and ``render`` once per sentence and document on single sentences, and about ten times
+    on the whole selection.
+
+    Args:
+        segmentation: the documents and their sentences.
+        scores: one per sentence.
+        limit: ceiling on ``count(render(kept))``, in tokens.
+        count: tokens of a text. It need not be additive, or even monotone.
+        render: the final text for kept sentences (ascending indices), headers and separators included.
+        recall: stop at this share of the expected evidence (``enough``).
+        shares: what single documents must and may keep (``share_out``); None: there is no rule.
+
+    Returns:
+        At least one sentence if there is any; ``count(render(kept)) <= limit``.
+
+    Raises:
+        BudgetTooSmall: if not one sentence fits alone, or not all that documents must keep; at the budget
+            that it names they do.
+        InputError: if scores and sentences differ in number, the limit is below 1, or a recall is asked of
+            scores that are no probabilities.
+    """
+    n_sentences = len(segmentation.sentences)
+    if len(scores.values) != n_sentences:
+        raise InputError(f"{len(scores.values)} scores for {n_sentences} sentences")
+    everything = tuple(range(n_sentences))
+    if not everything:
+        if limit < 1:
+            raise InputError(f"the limit must be at least 1 token, got {limit}")
+        return Selection((), {})
+    ranking = scores.ranking()
+    wanted = ranking if recall is None else ranking[: enough(scores, recall)]
+    shares = shares or Budget(ratio=1)
+    complete = len(wanted) == n_sentences and not share_out(segmentation, ranking, shares)[1]
+    if complete and limit >= 1 and count(render(everything)) <= limit:
+        return Selection(everything, {})
+    alone = [count(render((i,))) for i in everything]
+    if limit < max(1, min(alone)):
+        raise BudgetTooSmall(limit, max(1, min(alone)))
+
+    def measure(kept: tuple[int, ...]) -> int:
+        return count(render(tuple(sorted(kept))))
+
+    fitting = [i for i in ranking if alone[i] <= limit]
+    first, dropped = share_out(segmentation, fitting, shares)
+    least = limit
+    # In a larger budget a better sentence may fit, which then is the one to be kept.
+    while first and (n := measure(first)) > least:
+        least = n
+        first = share_out(segmentation, [i for i in ranking if alone[i] <= least], shares)[0]
+    if least > limit:
+        raise BudgetTooSmall(limit, least, "what every document must keep does not fit")
+    for i in set(ranking[len(wanted) :]).difference(first, dropped):
+        dropped[i] = "enough"
+    plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
+    kept = _pack(plan, limit, measure, first)
+    reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
+    return Selection(tuple(sorted(kept)), reasons | dropped)
+
+
+def share_out(
+    segmentation: Segmentation, ranking: Sequence[int], shares: Budget
+) -> tuple[tuple[int, ...], dict[int, Reason]]:
+    """What single documents must keep, and what they may not.
+
+    Args:
+        segmentation: the documents and their sentences.
+        ranking: sentences that could be kept, best first.
+        shares: ``max_documents``, ``min_per_document`` and ``max_per_document`` are looked at.
+
+    Returns:
+        The sentences that must be kept, best first, and a reason for each that may not.
+    """
+    first: list[int] = []
+    others: dict[int, Reason] = {}
+    n_seen: dict[int, int] = {}
+    for i in ranking:
+        document = segmentation.sentences[i].document
+        if document not in n_seen and len(n_seen) == shares.max_documents:
+            others[i] = "other_documents"
+            continue
+        n_seen[document] = n_seen.get(document, 0) + 1
+        if shares.max_per_document and n_seen[document] > shares.max_per_document:
+            others[i] = "document_cap"
+        elif n_seen[document] <= shares.min_per_document:
+            first.append(i)
+    return tuple(first), others
+
+
+def enough(scores: Scores, recall: float) -> int:
+    """How many of the best sentences hold a share of the evidence, if the scores are right; at least one.
+
+    With probabilities p the expected number of needed sentences among the k best is the sum of their p.
+
+    Raises:
+        InputError: if the scores are no probabilities.
+    """
+    if not scores.calibrated:
+        raise InputError(
+            f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
+            "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
+        )
+    held = np.cumsum(scores.values[list(scores.ranking())])
+    return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
+
+
+def check_fits(segmentation: Segmentation, *, limit: int, count: Counter, render: Render) -> None:
+    """Find out before scoring whether a budget can work: mostly one count, of the shortest sentence.
+
+    Raises:
+        BudgetTooSmall: if not one sentence fits alone; at the budget that it names one does.
+    """
+    shortest_first = sorted(
+        range(len(segmentation.sentences)), key=lambda i: len(segmentation.sentences[i].text)
+    )
+    smallest = None
+    for i in shortest_first:
+        alone = max(1, count(render((i,))))
+        if alone <= limit:
+            return
+        smallest = alone if smallest is None else min(smallest, alone)
+    if smallest is not None:
+        raise BudgetTooSmall(limit, smallest)
+
+
+def greedy(
+    order: Sequence[int], costs: Sequence[int], headers: Sequence[int], documents: Sequence[int], limit: int
+) -> tuple[int, ...]:
+    """Take sentences in order while they fit, skipping those that don't.
+
+    Args:
+        order: sentence indices, best first.
+        costs: estimated tokens of each sentence, by index.
+        headers: estimated tokens of each document's header, charged with its first sentence.
+        documents: document of each sentence, by index.
+        limit: ceiling on the sum.
+
+    Returns:
+        The sentences taken, best first.
+    """
+    taken: list[int] = []
+    opened: set[int] = set()
+    left = limit
+    for i in order:
+        cost = costs[i] + (0 if documents[i] in opened else headers[documents[i]])
+        if cost <= left:
+            left -= cost
+            opened.add(documents[i])
+            taken.append(i)
+    return tuple(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Additive estimates for the sentences that fit alone.
+
+    Attributes:
+        ranking: those sentences, best first.
+        costs, headers, documents: see ``greedy``. For a sentence alone the estimate, its cost and its
+            document's header, is exact.
+    """
+
+    ranking: tuple[int, ...]
+    costs: tuple[int, ...]
+    headers: tuple[int, ...]
+    documents: tuple[int, ...]
+
+    def greedy(self, kept: Sequence[int], refused: Collection[int], allowance: int) -> tuple[int, ...]:
+        """What to add to ``kept``, best first."""
+        opened = {self.documents[i] for i in kept}
+        headers = [0 if d in opened else n for d, n in enumerate(self.headers)]
+        left = [i for i in self.ranking if i not in refused]
+        return greedy(left, self.costs, headers, self.documents, allowance)
+
+    def sums(self, kept: Sequence[int]) -> list[int]:
+        """Estimates of the first one, two, three … of ``kept``."""
+        opened: set[int] = set()
+        added = []
+        for i in kept:
+            document = self.documents[i]
+            added.append(self.costs[i] + (0 if document in opened else self.headers[document]))
+            opened.add(document)
+        return list(accumulate(added))
+
+
+def _plan(segmentation: Segmentation, fitting: Sequence[int], alone: Sequence[int], count: Counter) -> _Plan:
+    """Split what each sentence costs alone into its document's header and its own part, neither negative."""
+    documents = tuple(s.document for s in segmentation.sentences)
+    members: dict[int, list[int]] = {}
+    for i, document in enumerate(documents):
+        members.setdefault(document, []).append(i)
+    headers = [0] * len(segmentation.documents)
+    for document, indices in members.items():
+        header = alone[indices[0]] - count(segmentation.sentences[indices[0]].text)
+        headers[document] = max(0, min(header, *(alone[i] for i in indices)))
+    costs = tuple(alone[i] - headers[d] for i, d in enumerate(documents))
+    return _Plan(tuple(fitting), costs, tuple(headers), documents)
+
+
+def _pack(plan: _Plan, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
+    """Plan generously, keep the longest beginning of the plan that fits, refuse what came next, again.
+
+    What must be kept, ``first``, begins every plan; it is known to fit.
+    """
+    kept = first or plan.ranking[:1]
+    n = measure(first) if first else plan.sums(kept)[0]
+    seen = set(kept)
+    for _ in range(_ROUNDS):
+        left = limit - n
+        # Room for estimates that are too high by a quarter; what doesn't fit falls away by measurement.
+        more = plan.greedy(kept, seen, left + left // 4 + 8) if left > limit // _NEGLIGIBLE else ()
+        if not more:
+            break
+        planned = kept + more
+        length, n = _longest(planned, plan.sums(planned), (len(kept), n), limit, measure)
+        kept = planned[:length]
+        seen.update(planned[: length + 1])
+    return kept
+
+
+def _longest(
+    planned: tuple[int, ...], sums: Sequence[int], known: tuple[int, int], limit: int, measure: Measure
+) -> tuple[int, int]:
+    """Find the longest beginning of ``planned`` that fits when rendered.
+
+    Args:
+        planned: sentences, best first.
+        sums: estimated tokens of each beginning.
+        known: length and measured tokens of a beginning that fits.
+        limit: ceiling in tokens.
+        measure: tokens of some sentences, rendered.
+
+    Returns:
+        Length and measured tokens; those known if no other was found to fit.
+    """
+    (low, n_low), high = known, len(planned) + 1
+    guess = bisect_right(sums, sums[low - 1] + limit - n_low)
+    for step in range(_STEPS):
+        if high - low == 1:
+            break
+        guess = min(max(guess, low + 1), high - 1)
+        n = measure(planned[:guess])
+        if n <= limit:
+            low, n_low = guess, n
+        else:
+            high = guess
+        # Estimates scaled by what was measured mostly hit at once; halving ends the search if they don't.
+        scaled = bisect_right(sums, sums[guess - 1] * limit // max(1, n))
+        guess = scaled if step < _STEPS // 2 else (low + high) // 2
+    return low, n_low
+
+
+def _reasons(
+    ranking: Sequence[int], kept: Sequence[int], alone: Sequence[int], limit: int
+) -> dict[int, Reason]:
+    inside = set(kept)
+    worst = max(rank for rank, i in enumerate(ranking) if i in inside)
+    reasons: dict[int, Reason] = {}
+    for rank, i in enumerate(ranking):
+        if i not in inside:
+            reason: Reason = "over_budget" if rank > worst else "did_not_fit"
+            reasons[i] = "too_long" if alone[i] > limit else reason
+    return reasons

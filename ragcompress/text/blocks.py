@@ -1,0 +1,245 @@
+"""Blocks that lose their meaning when they are cut: code, tables, list items, headings, records of data.
+
+Found by the block rules of markdown-it in Markdown and plain text, by blank lines and indentation in source
+code, by records in CSV, and by validity in JSON. Time is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ..data import Kind, Syntax
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+Block = tuple[int, int, Kind]
+
+# Only what markdown-it takes for the end of a line; \x0b, \x0c, \x85 and \u2028 are not.
+LINE_END = re.compile(r"\r\n?|\n")
+_MARKER = re.compile(
+    r"""(?:^|[\r\n]) [ \t>]*
+    (?: \#{1,6} (?:[ \t\r\n]|$)              # heading
+      | ``` | ~~~                            # fence
+      | (?: [-*+] | \d{1,9}[.)] ) (?:[ \t\r\n]|$)   # list item
+      | -- | -?[|:]                          # the second line of a table
+    )""",
+    re.VERBOSE,
+)
+_HTML = re.compile(r"<(/?)(table|pre)\b[^<>]*>", re.IGNORECASE)
+_KINDS: dict[str, Kind] = {
+    "fence": "code",
+    "table_open": "table",
+    "list_item_open": "list item",
+    "heading_open": "heading",
+}
+# A pipe table of up to this many characters, some 500 tokens, is kept or dropped whole; of a longer one the
+# rows are, each with the header. A block of source code is cut at inner blocks if it is longer, and a longer
+# list item is prose with what is nested in it: without blank lines, as in text from PDFs, an item goes on to
+# the end of the document.
+LONG = 2_000
+# Methods in classes in modules: blocks are not looked for deeper than this.
+_DEPTH = 4
+# A record that spans more lines comes of a quotation mark that was never closed.
+_LONGEST_RECORD = 100
+_DELIMITERS = ",;\t|"
+_CLOSING = re.compile(r"[)\]}]|end\b|</")
+
+
+def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
+    """Blocks that lie in no other, in order; what is between them is prose."""
+    if syntax == "text":
+        return ()
+    if syntax == "code":
+        return _source_code(text)
+    if syntax == "csv":
+        return _records(text)
+    return _json(text) or _first_wins([*_markdown(text), *_html(text)])
+
+
+def title(text: str) -> str | None:
+    """Text, as written, of the level-1 heading that Markdown begins with; None: it begins otherwise."""
+    heading = _parser().parse(text.lstrip().partition("\n")[0])
+    return (heading[1].content or None) if heading and heading[0].tag == "h1" else None
+
+
+def _first_wins(found: list[Block]) -> Iterator[Block]:
+    done = 0
+    for block in sorted(found):
+        if block[0] >= done:
+            done = block[1]
+            yield block
+
+
+def _markdown(text: str) -> Iterator[Block]:
+    """Code, tables, list items and headings that lie in no other of these, as whole lines."""
+    if not _MARKER.search(text):
+        return
+    starts = _line_starts(text)
+    done = 0
+    for token in _parser().parse(text):
+        kind = _KINDS.get(token.type)
+        if kind and token.map and token.map[0] >= done:
+            first, last = token.map
+            if kind == "list item" and starts[last] - starts[first] > LONG:
+                continue  # what is nested in it may be a block
+            done = last
+            if kind == "table" and starts[done] - starts[first] > LONG:
+                yield starts[first], starts[first + 2], "table header"
+                yield from ((a, b, "table row") for a, b in pairwise(starts[first + 2 : done + 1]))
+            else:
+                yield starts[first], starts[done], kind
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """Block rules only, without those that misread plain text.
+
+    Those are: indented lines as code, a line of dashes making a heading of the paragraph above it, HTML
+    blocks and link definitions. Nesting stays at the preset's 20 levels, ten lists in one another: whatever
+    follows a deeper list belongs to its outermost item, which is what keeps hostile input linear.
+    """
+    # Here, because it takes 0.1 s, and plain text does without it.
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("table").disable(["code", "lheading", "html_block", "reference"])
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    # The first parse fills the cache of rules in two steps; no other thread may see it half done.
+    parser.parse("warm")
+    return parser
+
+
+def _html(text: str) -> Iterator[Block]:
+    """HTML tables and preformatted text that begin a line, with those nested in them; nothing unclosed."""
+    start, tag, depth = 0, "", 0
+    for match in _HTML.finditer(text):
+        closing, name = match[1], match[2].lower()
+        if depth and name == tag:
+            depth += -1 if closing else 1
+            if not depth:
+                yield start, match.end(), "table" if tag == "table" else "code"
+        elif not depth and not closing:
+            line = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
+            if not text[line : match.start()].strip(" \t>"):
+                start, tag, depth = line, name, 1
+
+
+def _json(text: str) -> list[Block]:
+    """A text that is JSON as a whole, or line by line; nothing if it is neither."""
+    stripped = text.strip()
+    if stripped[:1] not in ("{", "[") or stripped[-1:] not in ("}", "]"):
+        return []
+    if _is_json(stripped):
+        return [(0, len(text), "code")]
+    starts = _line_starts(text)
+    lines = [(a, b) for a, b in pairwise(starts) if text[a:b].strip()]
+    if stripped[0] == "{" and all(_is_json(text[a:b]) for a, b in lines):
+        return [(a, b, "code") for a, b in lines]
+    return []
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _records(text: str) -> Iterator[Block]:
+    """The first record of CSV is the header of the others; a record may span lines."""
+    starts = _line_starts(text)
+    lines = [text[a:b] for a, b in pairwise(starts)]
+    kind: Kind = "table header"
+    for first, last in _record_lines(lines):
+        if text[starts[first] : starts[last]].strip():
+            yield starts[first], starts[last], kind
+            kind = "table row"
+
+
+def _record_lines(lines: Sequence[str]) -> list[tuple[int, int]]:
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    ends = [0]
+    try:
+        ends += (reader.line_num for _ in reader)
+    except csv.Error:  # a field of more than 131,072 characters
+        ends = []
+    found = list(pairwise(ends))
+    if not ends or any(b - a > _LONGEST_RECORD for a, b in found):
+        return list(pairwise(range(len(lines) + 1)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that is not blank; ``opens``: a block may begin here, after a blank line."""
+
+    start: int
+    end: int
+    indent: int
+    opens: bool
+    closes: bool
+
+
+def _source_code(text: str) -> Iterator[Block]:
+    """Stretches between blank lines that are followed by a line without indentation.
+
+    A comment belongs to what it stands right above, a closing bracket to what it closes. What is long is cut
+    at blocks within it, of one more level of indentation at a time, or else between its outermost lines.
+    """
+    lines: list[_Line] = []
+    after_blank = True
+    for a, b in pairwise(_line_starts(text)):
+        code = text[a:b].strip()
+        if code:
+            indent = len(text[a:b].expandtabs(4)) - len(text[a:b].expandtabs(4).lstrip())
+            closes = _CLOSING.match(code) is not None
+            lines.append(_Line(a, b, indent, after_blank and not closes, closes))
+        after_blank = not code
+    yield from ((part[0].start, part[-1].end, "code") for part in _parts(lines, _DEPTH))
+
+
+def _parts(lines: list[_Line], depth: int) -> Iterator[list[_Line]]:
+    if not lines:
+        return
+    long = lines[-1].end - lines[0].start > LONG
+    level = min((line.indent for line in lines[1:] if line.opens), default=None)
+    if level is None or not depth or (not long and level > lines[0].indent):
+        yield from _packed(lines) if long else (lines,)
+        return
+    for part in _split(lines, lambda line: line.opens and line.indent <= level):
+        yield from _parts(part, depth - 1)
+
+
+def _packed(lines: list[_Line]) -> Iterator[list[_Line]]:
+    """Neighbours of a long stretch, cut before lines of its own indentation, in pieces that are not long."""
+    outermost = min(line.indent for line in lines)
+    piece: list[_Line] = []
+    for part in _split(lines, lambda line: line.indent == outermost and not line.closes):
+        if piece and part[-1].end - piece[0].start > LONG:
+            yield piece
+            piece = []
+        piece += part
+    yield piece
+
+
+def _split(lines: list[_Line], opens: Callable[[_Line], bool]) -> Iterator[list[_Line]]:
+    first = 0
+    for i in range(1, len(lines)):
+        if opens(lines[i]):
+            yield lines[first:i]
+            first = i
+    yield lines[first:]
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(m.end() for m in LINE_END.finditer(text)), len(text)]
