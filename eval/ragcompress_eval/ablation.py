@@ -24,13 +24,16 @@ from ragcompress.cli.options import Backend, ProxyName
 from ragcompress.prompts.passages import ROWS
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.looks import attention_logits
+from ragcompress.training import fitting
+from ragcompress.training.augment import augmented
+from ragcompress.training.extraction import Reading, extract
+from ragcompress.training.metrics import auc
+from ragcompress.training.train import Progress, evidenced, read
 
-from . import fitting, options, report
-from .augment import augmented
-from .extraction import Reading, extract
-from .metrics import FloatArray, auc, recall
-from .provenance import provenance
-from .train import Progress, evidenced, read
+from .bench import options
+from .bench.metrics import FloatArray, recall
+from .bench.provenance import provenance
+from .report import page as report
 
 RATIOS = (0.1, 0.2)
 BASE = "as trained"

@@ -29,14 +29,16 @@ from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.support import Method
+from ragcompress.training.examples import Example
+from ragcompress.training.extraction import Recalling
+from ragcompress.training.metrics import auc
 
-from . import options, report
-from .bootstrap import LEVEL, N_RESAMPLES, Estimate, mean, resample
-from .data import Example
-from .extraction import Recalling
-from .journal import Journal, beside, fingerprint
-from .metrics import BoolArray, FloatArray, auc
-from .provenance import provenance, session
+from .bench import options
+from .bench.bootstrap import LEVEL, N_RESAMPLES, Estimate, mean, resample
+from .bench.journal import Journal, beside, fingerprint
+from .bench.metrics import BoolArray, FloatArray
+from .bench.provenance import provenance, session
+from .report import page as report
 
 SCORES = "scores"
 METHODS = (SCORES, *get_args(Method))

@@ -17,8 +17,10 @@ from ragcompress.cli.console import note, out
 from ragcompress.cli.options import ProxyName, ScorerName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
-from . import batch_runs, options, report
-from .provenance import provenance
+from . import batch_runs
+from .bench import options
+from .bench.provenance import provenance
+from .report import page as report
 
 _MEGABYTE = 1 << 20
 

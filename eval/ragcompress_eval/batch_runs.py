@@ -19,8 +19,7 @@ from typing import IO
 
 from ragcompress import RagCompressError
 from ragcompress.cli.console import one_line
-
-from .data import DataFile
+from ragcompress.training.examples import DataFile
 
 _MOST_DOCUMENTS = 3
 _LOOK_EVERY = 0.25

@@ -11,24 +11,26 @@ from ragcompress import Tokenizer, __version__, models, scorers
 from ragcompress.cli.console import byte_bar, count_bar, exit_code, out
 from ragcompress.cli.options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
+from ragcompress.training.augment import joined
 
-from . import evidence, options, report
 from .ablation import ablation_command
-from .answers_cli import answers_command, positions_command
 from .attribution import attribution_command
-from .augment import joined
 from .batch_cli import batch_command
+from .bench import options
+from .bench.journal import Journal, beside
+from .bench.provenance import provenance, session
 from .citations import citations_command
 from .fidelity import fidelity_command
-from .journal import Journal, beside
 from .langchain_app import langchain_command
 from .lookback import lookback_command
-from .provenance import provenance, session
-from .report_cli import report_command
-from .retrieval import retrieval_command
-from .speed_cli import speed_command
+from .quality import evidence
+from .quality.answers_cli import answers_command, positions_command
+from .quality.retrieval import retrieval_command
+from .report import page as report
+from .report.cli import report_command
+from .speed.cli import speed_command
 from .sufficiency import sufficiency_command
-from .tasks_cli import tasks_app
+from .tasks.cli import tasks_app
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
 

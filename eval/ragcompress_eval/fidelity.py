@@ -21,11 +21,12 @@ from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy import packing
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.proxy.reuse import MemoryStore
+from ragcompress.training.examples import Example
 
-from . import options, report
-from .data import Example
-from .metrics import recall
-from .provenance import provenance
+from .bench import options
+from .bench.metrics import recall
+from .bench.provenance import provenance
+from .report import page as report
 
 _ENDLESS = 1 << 40
 _KEPT = "kept-"

@@ -21,12 +21,13 @@ from ragcompress.cli.console import count_bar, out
 from ragcompress.cli.options import ProxyName
 from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.training.examples import Example, read_files
+from ragcompress.training.metrics import holds_answer, normalise
 
-from . import data, report
-from .bootstrap import mean, resample
-from .metrics import holds_answer, normalise
-from .options import check_output
-from .provenance import provenance
+from .bench.bootstrap import mean, resample
+from .bench.options import check_output
+from .bench.provenance import provenance
+from .report import page as report
 
 Answer = Callable[[str], str]
 AGAIN = "the same, again"
@@ -49,7 +50,7 @@ class Reached:
 
 
 def run(
-    examples: Sequence[data.Example],
+    examples: Sequence[Example],
     retrievers: dict[str, Answer],
     count: Callable[[str], int],
     progress: Progress = lambda done, total: None,
@@ -73,7 +74,7 @@ def run(
     return found
 
 
-def _reached(example: data.Example, text: str, n_tokens: int, seconds: float) -> Reached:
+def _reached(example: Example, text: str, n_tokens: int, seconds: float) -> Reached:
     gold = [example.segmentation.sentences[i].text for i in example.gold]
     evidence = sum(g in text for g in gold) / len(gold) if gold else None
     answers = [n for n in map(normalise, example.answers) if n]
@@ -102,7 +103,7 @@ def summarise(found: dict[str, list[Reached]], *, seed: int) -> list[dict[str, A
 
 
 def application(
-    examples: Sequence[data.Example], *, top_k: int, **settings: Any
+    examples: Sequence[Example], *, top_k: int, **settings: Any
 ) -> tuple[dict[str, Answer], Callable[[str], int], int]:
     """Build the application without and with compression.
 
@@ -208,7 +209,7 @@ def langchain_command(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap.")] = 0,
 ) -> None:
     """The same LangChain application with and without ragcompress, on a FAISS index."""
-    read = data.read([file], limit=limit)
+    read = read_files([file], limit=limit)
     examples = read[0].examples
     if not examples:
         raise RagCompressError("the file holds no question")

@@ -34,14 +34,15 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers._hints import continued
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.support import TEMPLATE
+from ragcompress.training.examples import Example
+from ragcompress.training.extraction import Recalling
 
-from . import options, report
-from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
-from .data import Example
-from .extraction import Recalling
-from .journal import Journal, beside, fingerprint
-from .metrics import FloatArray, answer_in_output
-from .provenance import provenance, session
+from .bench import options
+from .bench.bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
+from .bench.journal import Journal, beside, fingerprint
+from .bench.metrics import FloatArray, answer_in_output
+from .bench.provenance import provenance, session
+from .report import page as report
 
 MAX_DRAFT_TOKENS = 16
 N_FOLDS = 5

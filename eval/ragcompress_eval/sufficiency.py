@@ -17,13 +17,14 @@ from ragcompress.cli.options import Backend, ProxyName
 from ragcompress.data import Progress
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.training.examples import Example
+from ragcompress.training.extraction import Recalling
 
-from . import options, report
-from .bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
-from .data import Example
-from .extraction import Recalling
-from .journal import Journal, beside, fingerprint
-from .provenance import provenance, session
+from .bench import options
+from .bench.bootstrap import LEVEL, N_RESAMPLES, pooled_auc, resample
+from .bench.journal import Journal, beside, fingerprint
+from .bench.provenance import provenance, session
+from .report import page as report
 
 REMOVED = ("all", "one")
 SIGNALS = ("highest", "expected", "any", "second", "mass", "row focus", "passage focus")

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from .. import scorers
-from ..errors import MissingExtra
 from ..proxy.loading import DEFAULT_PROXY
 from .console import emit, phase_bar
 from .options import Backend, ProxyName
@@ -60,13 +59,11 @@ def train(
 ) -> None:
     """Train a probe for a proxy.
 
-    Learns from questions with known evidence; needs the extra `eval`. The card of the probe goes to stdout.
+    Learns from questions with known evidence; needs the extra `train`. The card of the probe goes to stdout.
     """
-    try:
-        from ragcompress_eval import fitting
-        from ragcompress_eval import train as training
-    except ImportError as error:
-        raise MissingExtra("training", "eval") from error
+    from ..training import fitting
+    from ..training import train as training
+
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:

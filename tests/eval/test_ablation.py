@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from ragcompress.testing import FakeProxy
+from ragcompress.training.extraction import extract
+from ragcompress.training.train import evidenced, read
 from ragcompress_eval import ablation
 from ragcompress_eval.ablation import BASE, Variant, keep
 from ragcompress_eval.cli import main
-from ragcompress_eval.extraction import extract
-from ragcompress_eval.train import evidenced, read
 
 pytest.importorskip("sklearn")
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"

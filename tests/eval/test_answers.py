@@ -15,11 +15,12 @@ from http_server import said, serving
 from ragcompress import Budget, Compressor, InputError, RagCompressError, Scores, Segmentation
 from ragcompress.scorers import make
 from ragcompress.testing import FakeProxy
-from ragcompress_eval import cli, metrics
-from ragcompress_eval.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
-from ragcompress_eval.data import Example, read
-from ragcompress_eval.journal import Journal
-from ragcompress_eval.methods import Target, full_text, head, ours
+from ragcompress.training.examples import Example, read_files
+from ragcompress_eval import cli
+from ragcompress_eval.bench import metrics
+from ragcompress_eval.bench.journal import Journal
+from ragcompress_eval.quality.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
+from ragcompress_eval.quality.methods import Target, full_text, head, ours
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
@@ -62,7 +63,7 @@ class Knowing:
 
 @pytest.fixture
 def examples() -> tuple[Example, ...]:
-    return tuple(e for e in read([SAMPLE])[0].examples if e.gold and e.dataset == "fable")
+    return tuple(e for e in read_files([SAMPLE])[0].examples if e.gold and e.dataset == "fable")
 
 
 def setup(examples: tuple[Example, ...], reader: Finder, *orders: str) -> Setup:

@@ -12,13 +12,13 @@ from fake_probe import fake_probe
 from ragcompress import Attention, Scores
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.testing import FakeProxy
+from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import attribution, cli, sufficiency
 from ragcompress_eval.attribution import Row
-from ragcompress_eval.data import Example, read
-from ragcompress_eval.journal import Journal
+from ragcompress_eval.bench.journal import Journal
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
-EXAMPLES = read([SAMPLE])[0].examples
+EXAMPLES = read_files([SAMPLE])[0].examples
 
 
 def row(*gold: bool, **values: list[float]) -> Row:

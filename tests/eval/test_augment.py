@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from ragcompress_eval import data
-from ragcompress_eval.augment import augmented, joined, untitled
-from ragcompress_eval.fitting import Settings
+from ragcompress.training.augment import augmented, joined, untitled
+from ragcompress.training.examples import Example, read_files
+from ragcompress.training.fitting import Settings
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
 
 @pytest.fixture(scope="module")
-def examples() -> tuple[data.Example, ...]:
-    (file,) = data.read([SAMPLE])
+def examples() -> tuple[Example, ...]:
+    (file,) = read_files([SAMPLE])
     return file.examples
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 100])
 def test_joined_documents_have_the_same_sentences_in_fewer_documents(
-    examples: tuple[data.Example, ...], n: int
+    examples: tuple[Example, ...], n: int
 ) -> None:
     for example in examples:
         before, after = example.segmentation, joined(example, n).segmentation
@@ -38,7 +38,9 @@ def test_joined_documents_have_the_same_sentences_in_fewer_documents(
         assert [d.text for d in after.documents] == wanted
 
 
-def test_untitled_documents_lack_their_titles_and_nothing_else(examples: tuple[data.Example, ...]) -> None:
+def test_untitled_documents_lack_their_titles_and_nothing_else(
+    examples: tuple[Example, ...],
+) -> None:
     (example,) = [e for e in examples if any(d.title for d in e.segmentation.documents)][:1]
     found = untitled(example)
     assert [d.title for d in found.segmentation.documents] == [None] * len(found.segmentation.documents)
@@ -47,7 +49,7 @@ def test_untitled_documents_lack_their_titles_and_nothing_else(examples: tuple[d
 
 
 def test_some_questions_are_taken_again_each_kind_as_often_as_asked(
-    examples: tuple[data.Example, ...],
+    examples: tuple[Example, ...],
 ) -> None:
     many = list(examples) * 6
     settings = Settings(untitled_every=3, joined_every=2)

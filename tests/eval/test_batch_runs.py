@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ragcompress_eval import batch_runs, cli, data
+from ragcompress.training.examples import read_files
+from ragcompress_eval import batch_runs, cli
 from ragcompress_eval.batch_runs import Run
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -29,7 +30,7 @@ def test_runs_are_measured_killed_and_compared(
 
 
 def test_requests_have_documents_of_their_question_and_depend_on_the_seed_alone(tmp_path: Path) -> None:
-    read = data.read([SAMPLE])
+    read = read_files([SAMPLE])
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
         batch_runs.write_requests(read, path, 50, seed=seed)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ragcompress import InputError
-from ragcompress_eval.bootstrap import Estimate, mean, pooled_auc, resample
-from ragcompress_eval.metrics import auc
+from ragcompress.training.metrics import auc
+from ragcompress_eval.bench.bootstrap import Estimate, mean, pooled_auc, resample
 
 
 def questions(seed: int, n: int = 30) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from ragcompress_eval import cli, data, evidence, methods, provenance
+from ragcompress.training.examples import Example
+from ragcompress_eval import cli
+from ragcompress_eval.bench import provenance
+from ragcompress_eval.quality import evidence, methods
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
@@ -220,7 +223,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     compress = methods.ScorerMethod.compress
     asked: list[str] = []
 
-    def until_the_twelfth(self: methods.ScorerMethod, example: data.Example, targets: Any) -> Any:
+    def until_the_twelfth(self: methods.ScorerMethod, example: Example, targets: Any) -> Any:
         asked.append(example.id)
         if len(asked) == 12:
             raise KeyboardInterrupt

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ragcompress import DataError, InputError
-from ragcompress_eval.data import Example, parse, read
+from ragcompress.training.examples import Example, parse_example, read_files
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
 
@@ -44,7 +44,7 @@ def texts(example: Example) -> list[str]:
 
 
 def test_the_sample_is_read_whole() -> None:
-    (file,) = read([SAMPLE])
+    (file,) = read_files([SAMPLE])
     assert (file.name, file.n_read, len(file.examples), file.bad) == ("questions.jsonl", 10, 10, ())
     assert file.sha256 == sha256(SAMPLE.read_bytes()).hexdigest()
     assert [len(e.gold) for e in file.examples] == [2, 1, 1, 2, 1, 0, 1, 1, 1, 1]
@@ -52,7 +52,7 @@ def test_the_sample_is_read_whole() -> None:
 
 
 def test_marks_count_empty_sentences_and_the_segmentation_does_not_hold_them() -> None:
-    example = parse(record())
+    example = parse_example(record())
     assert texts(example) == ["Berit keeps bees."]
     assert example.gold == (1,)
     assert [d.text for d in example.segmentation.documents] == [
@@ -63,13 +63,13 @@ def test_marks_count_empty_sentences_and_the_segmentation_does_not_hold_them() -
 
 
 def test_a_mark_on_an_empty_sentence_marks_nothing() -> None:
-    assert parse(record(supporting=[[0, 1]])).gold == ()
-    assert parse(record(supporting=[[0, 1], [0, 2], [0, 2]])).gold == (1,)
+    assert parse_example(record(supporting=[[0, 1]])).gold == ()
+    assert parse_example(record(supporting=[[0, 1], [0, 2], [0, 2]])).gold == (1,)
 
 
 def test_chinese_is_joined_with_nothing() -> None:
     documents = [{"title": None, "sentences": ["下雨了。", "他带伞。"]}]
-    example = parse(record(lang="zh", documents=documents, supporting=[[0, 1]]))
+    example = parse_example(record(lang="zh", documents=documents, supporting=[[0, 1]]))
     assert example.segmentation.documents[0].text == "下雨了。他带伞。"
     assert texts(example) == ["他带伞。"]
 
@@ -81,27 +81,27 @@ def test_sentences_that_answer_a_step_are_known_beside_the_evidence() -> None:
         {"question": "When?", "answer": "insects", "doc": None},
         "of another form",
     ]
-    example = parse(record(decomposition=steps))
+    example = parse_example(record(decomposition=steps))
     assert texts(example) == ["Berit keeps bees."]
     assert [example.segmentation.sentences[i].text for i in example.steps] == [
         "Bees are insects.",
         "Berit's hat, BERIT!",
     ]
-    assert parse(record(decomposition="none")).steps == parse(record()).steps == ()
+    assert parse_example(record(decomposition="none")).steps == parse_example(record()).steps == ()
 
 
 def test_evidence_that_the_data_says_is_incomplete() -> None:
-    assert parse(record()).complete
-    assert parse(record(meta={"dropped_supporting": 0})).complete
-    assert not parse(record(meta={"dropped_supporting": 1})).complete
+    assert parse_example(record()).complete
+    assert parse_example(record(meta={"dropped_supporting": 0})).complete
+    assert not parse_example(record(meta={"dropped_supporting": 1})).complete
 
 
 def test_without_marks_the_gold_documents_sentences_with_an_answer_are_evidence() -> None:
-    both = parse(record(supporting=None, gold_docs=[0, 1]))
+    both = parse_example(record(supporting=None, gold_docs=[0, 1]))
     assert texts(both) == ["Berit keeps bees.", "Berit's hat, BERIT!"]
-    assert texts(parse(record(supporting=None, gold_docs=[1]))) == ["Berit's hat, BERIT!"]
+    assert texts(parse_example(record(supporting=None, gold_docs=[1]))) == ["Berit's hat, BERIT!"]
     punctuated = record(supporting=None, gold_docs=[1], answers=["berits HAT; berit"])
-    assert texts(parse(punctuated)) == ["Berit's hat, BERIT!"]
+    assert texts(parse_example(punctuated)) == ["Berit's hat, BERIT!"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_without_marks_the_gold_documents_sentences_with_an_answer_are_evidence(
     ],
 )
 def test_evidence_that_is_not_there_is_no_evidence(changes: dict[str, Any]) -> None:
-    assert parse(record(**changes)).gold == ()
+    assert parse_example(record(**changes)).gold == ()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_evidence_that_is_not_there_is_no_evidence(changes: dict[str, Any]) -> N
 )
 def test_what_is_wrong_with_a_record_is_said(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        parse(record(**changes))
+        parse_example(record(**changes))
 
 
 @pytest.mark.parametrize("key", ["id", "dataset", "lang", "question", "answers", "documents", "supporting"])
@@ -154,7 +154,7 @@ def test_a_missing_key_is_named(key: str) -> None:
     made = record()
     del made[key]
     with pytest.raises(InputError, match=f"the key '{key}' is missing"):
-        parse(made)
+        parse_example(made)
 
 
 @pytest.mark.parametrize(
@@ -170,19 +170,19 @@ def test_a_missing_key_is_named(key: str) -> None:
 def test_a_bad_line_stops_with_its_place(tmp_path: Path, line: str, reason: str) -> None:
     path = write(tmp_path / "q.jsonl", record(), "", line)
     with pytest.raises(DataError, match=rf"q\.jsonl, line 3: .*{reason}"):
-        read([path])
+        read_files([path])
 
 
 def test_bytes_that_are_not_utf8_are_a_bad_line(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_bytes(b'{"id": "\xff"}\n')
     with pytest.raises(DataError, match="line 1: .*UTF-8"):
-        read([path])
+        read_files([path])
 
 
 def test_bad_lines_can_be_skipped(tmp_path: Path) -> None:
     path = write(tmp_path / "q.jsonl", record(), "{", record(id="made-up-2", supporting=[[9, 9]]))
-    (file,) = read([path], on_bad="skip")
+    (file,) = read_files([path], on_bad="skip")
     assert [e.id for e in file.examples] == ["made-up-1"]
     assert file.n_read == 3
     assert [reason.partition(": ")[0].rpartition(", ")[2] for reason in file.bad] == ["line 2", "line 3"]
@@ -193,14 +193,14 @@ def test_an_id_twice_is_a_bad_record_also_across_files(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"b\.jsonl, line 1: the id 'made-up-1' was there already: .*a\.jsonl"
     ):
-        read([one, other])
-    assert [len(f.examples) for f in read([one, other], on_bad="skip")] == [1, 0]
+        read_files([one, other])
+    assert [len(f.examples) for f in read_files([one, other], on_bad="skip")] == [1, 0]
 
 
 def test_the_limit_counts_records_of_each_file(tmp_path: Path) -> None:
     lines = [record(id=f"made-up-{i}") for i in range(4)]
     path = write(tmp_path / "q.jsonl", lines[0], "", *lines[1:], "{")
-    (file,) = read([path], limit=3)
+    (file,) = read_files([path], limit=3)
     assert [e.id for e in file.examples] == ["made-up-0", "made-up-1", "made-up-2"]
     assert file.n_read == 3
 
@@ -208,8 +208,8 @@ def test_the_limit_counts_records_of_each_file(tmp_path: Path) -> None:
 def test_gzip_is_read_by_its_ending(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl.gz"
     path.write_bytes(gzip.compress(SAMPLE.read_bytes()))
-    (file,) = read([path])
-    assert file.examples == read([SAMPLE])[0].examples
+    (file,) = read_files([path])
+    assert file.examples == read_files([SAMPLE])[0].examples
 
 
 @pytest.mark.parametrize("damage", ["plain", "cut", "flipped"])
@@ -219,11 +219,11 @@ def test_a_damaged_gzip_file_is_told(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "q.jsonl.gz"
     path.write_bytes(content[damage])
     with pytest.raises(DataError, match=r"q\.jsonl\.gz"):
-        read([path], on_bad="skip")
+        read_files([path], on_bad="skip")
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="can't be read: No such file"):
-        read([tmp_path / "none.jsonl"])
+        read_files([tmp_path / "none.jsonl"])
     with pytest.raises(DataError, match="can't be read: Is a directory"):
-        read([tmp_path])
+        read_files([tmp_path])

@@ -14,11 +14,11 @@ from ragcompress import Budget, InputError, RagCompressError, Scores, Segmentati
 from ragcompress.data import Progress
 from ragcompress.errors import ModelError
 from ragcompress.scorers import make
-from ragcompress_eval.data import Example, read
-from ragcompress_eval.evidence import Row, Run, estimates, rows_of, run, summarise
-from ragcompress_eval.journal import Journal
-from ragcompress_eval.methods import ours
-from ragcompress_eval.metrics import auc
+from ragcompress.training.examples import Example, read_files
+from ragcompress.training.metrics import auc
+from ragcompress_eval.bench.journal import Journal
+from ragcompress_eval.quality.evidence import Row, Run, estimates, rows_of, run, summarise
+from ragcompress_eval.quality.methods import ours
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
 
@@ -55,7 +55,7 @@ class Failing:
 
 @pytest.fixture
 def examples() -> tuple[Example, ...]:
-    return read([SAMPLE])[0].examples
+    return read_files([SAMPLE])[0].examples
 
 
 def test_an_oracle_keeps_everything_and_its_opposite_nothing(examples: tuple[Example, ...]) -> None:

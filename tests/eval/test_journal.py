@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragcompress import DataError, InputError
-from ragcompress_eval.journal import Journal, beside
+from ragcompress_eval.bench.journal import Journal, beside
 
 
 def test_rows_are_there_at_once_and_after_resuming(tmp_path: Path) -> None:

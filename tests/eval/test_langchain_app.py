@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragcompress_eval import data
+from ragcompress.training.examples import parse_example
 from ragcompress_eval.langchain_app import Reached, run, summarise, table
 
 RECORD = {
@@ -20,7 +20,7 @@ def test_both_ways_are_measured_alike() -> None:
         return "Berit Holm built it. It is red. A boat."
 
     retrievers = {"plain": whole, "ours": lambda question: "It is red."}
-    examples = [data.parse(RECORD), data.parse({**RECORD, "id": "2", "question": "What?"})]
+    examples = [parse_example(RECORD), parse_example({**RECORD, "id": "2", "question": "What?"})]
     found = run(examples, retrievers, lambda text: len(text.split()))
     assert asked == ["Who?", "What?"]
     plain, ours = results = summarise(found, seed=0)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import InputError
-from ragcompress_eval.metrics import auc, holds_answer, normalise, pair_wins, recall, survival, words
+from ragcompress.training.metrics import auc, holds_answer, normalise
+from ragcompress_eval.bench.metrics import pair_wins, recall, survival, words
 
 # Few distinct values, so that ties are common.
 RANKED = st.lists(st.tuples(st.integers(-2, 2), st.booleans()), min_size=1, max_size=12)

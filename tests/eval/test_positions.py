@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from http_server import said, serving
 
+from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
-from ragcompress_eval.data import Example, read
-from ragcompress_eval.positions import moved, spread
+from ragcompress_eval.quality.positions import moved, spread
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
-EXAMPLES = read([SAMPLE])[0].examples
+EXAMPLES = read_files([SAMPLE])[0].examples
 
 
 def gold_texts(example: Example) -> list[str]:

@@ -11,8 +11,8 @@ import pytest
 from http_server import Server, said, serving
 
 from ragcompress import InputError, RagCompressError
-from ragcompress_eval.endpoint import EndpointReader
-from ragcompress_eval.readers import TransformersReader, first_line, prompt
+from ragcompress_eval.quality.endpoint import EndpointReader
+from ragcompress_eval.quality.readers import TransformersReader, first_line, prompt
 
 
 class Time:

@@ -10,16 +10,18 @@ import pytest
 
 from ragcompress import Budget, InputError
 from ragcompress.models import ModelFolder
-from ragcompress_eval import cli, evidence, rival_methods
-from ragcompress_eval.data import Example, read
-from ragcompress_eval.methods import Target, full_text
-from ragcompress_eval.rival_methods import RivalMethod
-from ragcompress_eval.speed_processes import CannotRun
+from ragcompress.training.examples import Example, read_files
+from ragcompress_eval import cli
+from ragcompress_eval.quality import evidence
+from ragcompress_eval.quality.methods import Target, full_text
+from ragcompress_eval.rivals import methods as rival_methods
+from ragcompress_eval.rivals.methods import RivalMethod
+from ragcompress_eval.speed.processes import CannotRun
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
 FOLDERS = str(ROOT / "eval" / "ragcompress_eval" / "rivals")
-EXAMPLES = read([SAMPLE])[0].examples[:4]
+EXAMPLES = read_files([SAMPLE])[0].examples[:4]
 
 
 def count(text: str) -> int:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from ragcompress import InputError, UnknownName
-from ragcompress_eval import cli, converting, data, generating, tasks
-from ragcompress_eval.metrics import normalise
+from ragcompress.training.examples import parse_example, read_files
+from ragcompress.training.metrics import normalise
+from ragcompress_eval import cli, tasks
+from ragcompress_eval.tasks import converting, generating
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 PARAGRAPH = "The lamp was lit in 1931. Nobody saw it. The keeper was Odile Marchetti."
@@ -101,7 +103,7 @@ def test_published_files_become_records(tmp_path: Path, name: str) -> None:
     out = tmp_path / "out.jsonl.gz"
     assert cli.main(["tasks", "convert", name, str(published(tmp_path, name)), "-o", str(out)]) == 0
     records = [json.loads(line) for line in gzip.decompress(out.read_bytes()).splitlines()]
-    (file,) = data.read([out])
+    (file,) = read_files([out])
     assert len(file.examples) == len(records) > 0
     for record in records:
         assert (record["meta"]["task"], record["meta"]["task_version"]) == (name, 1)
@@ -113,7 +115,7 @@ def test_published_files_become_records(tmp_path: Path, name: str) -> None:
 
 def gold(tmp_path: Path, name: str) -> list[list[str]]:
     records = list(converting.convert(tasks.load(name), published(tmp_path, name)))
-    examples = [data.parse(r) for r in records]
+    examples = [parse_example(r) for r in records]
     return [[e.segmentation.sentences[i].text for i in e.gold] for e in examples]
 
 
@@ -172,14 +174,14 @@ def test_keys_stand_everywhere(tmp_path: Path) -> None:
     assert [r["supporting"][0][1] for r in records] == [0, 2, 4, 6, 8]
     assert records == list(generating.key_values(tasks.load("kv-retrieval"), n=5, n_pairs=9, seed=1))
     for record in records:
-        example = data.parse(record)
+        example = parse_example(record)
         (index,) = example.gold
         text = example.segmentation.sentences[index].text
         assert record["answers"][0] in text
         assert record["question"].split('"')[1] in text
     out = tmp_path / "kv.jsonl"
     assert cli.main(["tasks", "keys", "-o", str(out), "-n", "3", "--pairs", "4", "--seed", "1"]) == 0
-    assert len(data.read([out])[0].examples) == 3
+    assert len(read_files([out])[0].examples) == 3
 
 
 def test_stories_keep_their_order_and_evidence_among_the_book(tmp_path: Path) -> None:
@@ -191,8 +193,8 @@ def test_stories_keep_their_order_and_evidence_among_the_book(tmp_path: Path) ->
     out = tmp_path / "long.jsonl"
     command = ["tasks", "stories", str(stories), "--book", str(book), "-o", str(out), "--words"]
     assert cli.main([*command, "300"]) == 0
-    originals = data.read([stories])[0].examples
-    made = data.read([out])[0].examples
+    originals = read_files([stories])[0].examples
+    made = read_files([out])[0].examples
     assert len(made) == len(originals)
     for long, short in zip(made, originals, strict=True):
         texts = [s.text for s in long.segmentation.sentences]

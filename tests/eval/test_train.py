@@ -15,7 +15,7 @@ from ragcompress.data import Document
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.scorers.passage_probe.second_look import Recipe
 from ragcompress.testing import FakeProxy
-from ragcompress_eval import fitting, train
+from ragcompress.training import fitting, train
 
 pytest.importorskip("sklearn")
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"

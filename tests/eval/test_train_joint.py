@@ -13,7 +13,8 @@ from pytest import MonkeyPatch
 from ragcompress import InputError, given
 from ragcompress.scorers import retrieval_heads, sentinel
 from ragcompress.testing import FakeProxy
-from ragcompress_eval import data, train, train_joint
+from ragcompress.training import train, train_joint
+from ragcompress.training.examples import read_files
 
 pytest.importorskip("sklearn")
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -90,7 +91,7 @@ def test_ndcg_by_hand() -> None:
 
 def test_contexts_are_short_and_keep_their_evidence() -> None:
     tokenizer = FakeProxy().tokenizer
-    for example in data.read([SAMPLE])[0].examples:
+    for example in read_files([SAMPLE])[0].examples:
         short = train_joint.capped(example, tokenizer, 250)
         old, new = example.segmentation, short.segmentation
         assert [new.sentences[i].text for i in short.gold] == [old.sentences[i].text for i in example.gold]
@@ -103,7 +104,7 @@ def test_contexts_are_short_and_keep_their_evidence() -> None:
 
 
 def test_sentences_are_shuffled_within_their_documents_and_evidence_goes_along() -> None:
-    for example in data.read([SAMPLE])[0].examples:
+    for example in read_files([SAMPLE])[0].examples:
         parts, gold = train_joint.shuffled(example, 0)
         assert train_joint.shuffled(example, 0) == (parts, gold)
         old = example.segmentation

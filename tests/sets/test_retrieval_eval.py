@@ -10,9 +10,9 @@ import numpy as np
 from ragcompress import Tokenizer
 from ragcompress.index import Index, build_index
 from ragcompress.index.embedding import Vectors
-from ragcompress_eval.data import DataFile, parse
-from ragcompress_eval.retrieval import graph_recall, share
-from ragcompress_eval.retrieval_texts import questions, write_folder
+from ragcompress.training.examples import DataFile, parse_example
+from ragcompress_eval.quality.retrieval import graph_recall, share
+from ragcompress_eval.quality.retrieval_texts import questions, write_folder
 
 RECORD = {
     "id": "a/1", "dataset": "a", "lang": "en", "question": "Who built it?", "answers": ["Anna"],
@@ -58,7 +58,7 @@ def test_the_graph_of_large_indexes_is_measured_against_all(tmp_path: Path, coun
 
 
 def test_a_document_is_written_once_and_evidence_points_into_it(tmp_path: Path) -> None:
-    example = parse(RECORD)
+    example = parse_example(RECORD)
     file = DataFile("a.dev.jsonl.gz", "", 2, (example, example), ())
     assert write_folder([file], tmp_path) == 2
     assert len((tmp_path / "a.dev.jsonl").read_text().splitlines()) == 2

@@ -49,7 +49,7 @@ ONLY_IN = {
     "gguf": ("models.gguf_*",),
     "huggingface_hub": ("models.registry",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),
-    "sklearn": (),
+    "sklearn": ("training.*",),
     "pypdfium2": ("documents.loaders.pdf",),
     "lxml": ("documents.loaders.html",),
     "bs4": ("documents.loaders.html",),
@@ -59,7 +59,7 @@ ONLY_IN = {
     "openpyxl": ("documents.loaders.xlsx",),
     "typer": ("cli.*",),
     "rich": ("cli.*",),
-    "ragcompress_eval": ("cli.train",),
+    "ragcompress_eval": (),
     "ragcompress_adapters": ("cli.batch",),
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

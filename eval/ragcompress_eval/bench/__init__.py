@@ -1,0 +1,1 @@
+"""What all studies share: files, journal, bootstrap, provenance, metrics."""

@@ -1,0 +1,166 @@
+"""Rows of a long run, on disk as soon as they are there: what was interrupted goes on from them.
+
+A file of JSON Lines. Each session, the first and every resumed one, begins with a line ``{"session": …,
+"settings": …}``; each row is a line ``{"key": […], …}``, written with one call; ``{"finished": true}`` is the
+end. A last line that was cut off is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ragcompress import DataError, InputError
+from ragcompress.training.examples import Example
+
+Row = dict[str, Any]
+Key = tuple[str, ...]
+
+
+class Journal:
+    """Rows by key. To be used in a ``with`` statement.
+
+    Args:
+        path: its file; None keeps the rows in memory alone.
+        settings: what all rows rest on, JSON-able; a journal with others is not gone on with.
+        session: what else is worth knowing of this session, JSON-able (``provenance.code``, versions).
+        resume: go on with the rows that are there, if any.
+
+    Raises:
+        InputError: if there are rows that a new start would lose, or that rest on other settings.
+        DataError: if the file can't be read or written, or a line of it is broken.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        settings: Mapping[str, Any],
+        session: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.rows: dict[Key, Row] = {}
+        self.sessions: list[dict[str, Any]] = []
+        self.n_found = 0
+        self._path, self._file = path, -1
+        own = {"session": dict(session or {}), "settings": _plain(settings)}
+        if path is None:
+            self.sessions.append(own["session"])
+            return
+        length = self._load(path, own["settings"], resume)
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            os.ftruncate(self._file, length)
+        except OSError as error:
+            raise DataError(f"{path} can't be written: {error.strerror or error}") from error
+        self.n_found = len(self.rows)
+        self._write(own)
+        self.sessions.append(own["session"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file; the rows stay."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def add(self, key: Key, row: Mapping[str, Any]) -> None:
+        """Keep a row; it is on disk when this returns.
+
+        Raises:
+            DataError: if it can't be written.
+        """
+        line = {"key": list(key), **row}
+        self._write(line)
+        self.rows[key] = line
+
+    def finish(self) -> None:
+        """Say that the run is complete: a new one may replace the rows."""
+        self._write({"finished": True})
+
+    def _load(self, path: Path, settings: Mapping[str, Any], resume: bool) -> int:
+        """Take over what is there; returns how many bytes of it stay."""
+        try:
+            content = path.read_bytes() if path.exists() else b""
+        except OSError as error:
+            raise DataError(f"{path} can't be read: {error.strerror or error}") from error
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = [_parsed(path, n, line) for n, line in enumerate(whole.splitlines(), 1)]
+        if not resume:
+            if any("key" in line for line in lines) and not lines[-1].get("finished"):
+                raise InputError(
+                    f"{path} holds the rows of a run that was not finished: go on with --resume, or delete it"
+                )
+            return 0
+        for line in lines:
+            if "session" in line:
+                _compare(path, line["settings"], settings)
+                self.sessions.append(line["session"])
+            elif "key" in line:
+                self.rows[tuple(line["key"])] = line
+        return len(whole)
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        if self._file < 0:
+            return
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            if os.write(self._file, data) != len(data):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise DataError(f"{self._path} can't be written: {error.strerror or error}") from error
+
+
+def beside(json_file: Path) -> Path:
+    """Where the rows of a result go: ``out.json`` has ``out.rows.jsonl``."""
+    return json_file.with_name(
+        f"{json_file.stem if json_file.suffix == '.json' else json_file.name}.rows.jsonl"
+    )
+
+
+def fingerprint(example: Example) -> str:
+    """Hash of all that a question's rows rest on: question, answers, documents, sentences, evidence."""
+    parts = example.segmentation
+    content: Sequence[object] = (
+        example.question,
+        example.answers,
+        [(d.title, d.text) for d in parts.documents],
+        [(s.document, s.start_char, s.end_char) for s in parts.sentences],
+        example.gold,
+    )
+    return sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back, to be compared."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(settings)))
+    return plain
+
+
+def _parsed(path: Path, number: int, line: bytes) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}: not JSON ({error}); delete the file to start anew") from None
+    if not isinstance(row, dict) or not ({"key", "session", "finished"} & set(row)):
+        raise DataError(f"{path}, line {number}: not a row of ragcompress-eval")
+    return row
+
+
+def _compare(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    for name in sorted({*found, *settings}):
+        if found.get(name) != settings.get(name):
+            raise InputError(
+                f"{path} was begun with {name} = {found.get(name)!r}, this run has {settings.get(name)!r}: "
+                "give the same options, or another --json"
+            )

@@ -1,0 +1,233 @@
+"""Options that several commands share, and their checks. What is wrong with them is wrong usage (exit 2)."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, scorers
+from ragcompress.cli.console import note
+from ragcompress.models import ModelFolder
+from ragcompress.training.examples import DataFile, Example, read_files
+
+from ..quality.methods import Method, ours
+from ..rivals import methods as rival_methods
+
+_BAD_SHOWN = 5
+
+
+class OnBad(StrEnum):
+    """What a malformed record, or a question that can't be compressed, does."""
+
+    stop = "stop"
+    skip = "skip"
+
+
+def check_output(value: Path | None) -> Path | None:
+    """Refuse a file that can't be written to, before any work is done.
+
+    Raises:
+        typer.BadParameter: for a folder, or a file in one that doesn't exist.
+    """
+    if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"{value} is not a file in a folder that exists")
+    return value
+
+
+def check_ratios(values: list[float]) -> list[float]:
+    """Refuse ratios outside (0, 1]; those given twice count once."""
+    for value in values:
+        if not 0 < value <= 1:
+            raise typer.BadParameter(f"{value} is not in (0, 1]")
+    return list(dict.fromkeys(values))
+
+
+def check_scorers(values: list[str]) -> list[str]:
+    """Refuse names that are none, and settings that are not ``KEY=VALUE``; those given twice count once."""
+    for value in values:
+        name, settings = _split(value)
+        if name not in scorers.available():
+            raise typer.BadParameter(f"{name!r} is none of: {', '.join(scorers.available())}")
+        if not all(key and separator for key, separator, _ in settings):
+            raise typer.BadParameter(f"{value!r} is not NAME or NAME:KEY=VALUE,KEY=VALUE")
+    return list(dict.fromkeys(values))
+
+
+def check_rivals(values: list[str]) -> list[str]:
+    """Refuse what is not ``NAME=PYTHON``."""
+    try:
+        for name, python in rival_methods.parse(values).items():
+            if not os.access(python, os.X_OK) or not python.is_file():
+                raise typer.BadParameter(f"{python}, for {name}, is not a program")
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+    return values
+
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
+ScorerNames = Annotated[
+    list[str],
+    typer.Option(
+        "--scorer",
+        callback=check_scorers,
+        metavar="NAME",
+        help=f"One of {', '.join(scorers.available())}; with settings, NAME:KEY=VALUE,KEY=VALUE.",
+    ),
+]
+Ratios = Annotated[
+    list[float],
+    typer.Option(
+        "--ratio",
+        callback=check_ratios,
+        metavar="R",
+        help="Share of the tokens to keep, in (0, 1] (without --recall: 0.2).",
+    ),
+]
+Recalls = Annotated[
+    list[float],
+    typer.Option(
+        "--recall",
+        callback=check_ratios,
+        metavar="P",
+        help="Recall to aim at, in (0, 1]; for scorers whose scores are probabilities.",
+    ),
+]
+Rivals = Annotated[
+    list[str],
+    typer.Option(
+        "--rival",
+        callback=check_rivals,
+        metavar="NAME=PYTHON",
+        help=f"Another package, and the interpreter of its environment: {', '.join(rival_methods.NAMES)}.",
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Read only the first N records of each file.")
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        callback=check_output,
+        metavar="OUT",
+        help="Write results and provenance here; each row goes at once to OUT.rows.jsonl.",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the rows of an earlier run of --json OUT.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap, and of scorers that draw.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(
+        "--store", metavar="DIR", help="Where the default scorer's attention is kept, as for train."
+    ),
+]
+BadRecords = Annotated[
+    OnBad, typer.Option(help="What a malformed record, or a question that can't be compressed, does.")
+]
+
+
+def check_json(json_file: Path | None, files: Sequence[Path], *, resume: bool) -> None:
+    """See that a result overwrites no input, and that there is something to resume.
+
+    Raises:
+        typer.BadParameter: if not.
+    """
+    if json_file and any(json_file.resolve() == f.resolve() for f in files):
+        raise typer.BadParameter("--json would overwrite a file of questions")
+    if resume and json_file is None:
+        raise typer.BadParameter("--resume needs --json: the rows are beside it")
+
+
+def read_examples(
+    files: Sequence[Path], *, limit: int | None, on_bad: OnBad
+) -> tuple[tuple[DataFile, ...], list[Example]]:
+    """Read the questions; says which records were skipped.
+
+    Raises:
+        DataError: for a file or record that can't be used.
+        RagCompressError: if there is no question at all.
+    """
+    read = read_files(files, limit=limit, on_bad=on_bad.value)
+    bad = [reason for f in read for reason in f.bad]
+    for reason in bad[:_BAD_SHOWN]:
+        note(f"skipped: {reason}")
+    if len(bad) > _BAD_SHOWN:
+        note(f"skipped: {len(bad) - _BAD_SHOWN} more")
+    examples = [e for f in read for e in f.examples]
+    if not examples:
+        raise RagCompressError("the files hold no question that can be used")
+    return read, examples
+
+
+def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) -> dict[str, Scorer]:
+    """Build the scorers.
+
+    Args:
+        loaded: gives the proxy, the same each time; called only if one of them needs it.
+
+    Returns:
+        By what was asked for; a path among the settings is shortened to its last part.
+
+    Raises:
+        InputError: for a setting that a scorer doesn't have, or two scorers that would go by one name.
+    """
+    built: dict[str, Scorer] = {}
+    for spec in names:
+        name, pairs = _split(spec)
+        settings = {key: _value(text) for key, _, text in pairs}
+        if "seed" in inspect.signature(scorers.load(name)).parameters:
+            settings.setdefault("seed", seed)
+        label = ",".join([name, *(f"{key}={Path(text).name}" for key, _, text in pairs)]).replace(",", ":", 1)
+        if label in built:
+            raise InputError(f"two scorers would both be called {label!r}: rename a file")
+        built[label] = scorers.make(name, proxy=loaded, **settings)
+    return built
+
+
+@contextmanager
+def build_methods(
+    scorer_names: Sequence[str],
+    rivals: Sequence[str],
+    *,
+    folder: ModelFolder,
+    counter: Tokenizer,
+    proxy: str,
+    backend: str | None,
+    seed: int,
+) -> Iterator[dict[str, Method]]:
+    """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
+
+    @cache
+    def loaded() -> Proxy:
+        return load_proxy(proxy, backend=backend)
+
+    built = build_scorers(scorer_names, loaded, seed)
+    methods = ours(built, counter=counter, names={proxy: folder.name}, proxy=loaded)
+    with ExitStack() as stack:
+        for name, python in rival_methods.parse(rivals).items():
+            rival = rival_methods.RivalMethod(name, python, folder=folder, counter=counter)
+            methods[name] = stack.enter_context(rival)
+        yield methods
+
+
+def _split(spec: str) -> tuple[str, list[tuple[str, str, str]]]:
+    name, _, rest = spec.partition(":")
+    return name, [pair.partition("=") for pair in rest.split(",")] if rest else []
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,1 @@
+"""How much of the evidence and of the answers survives."""

@@ -1,0 +1,159 @@
+"""Ways to compress, seen alike: our scorers here, other people's packages in ``rival_methods``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ragcompress import Budget, BudgetTooSmall, Compressor, Proxy, Scorer, Scores, Tokenizer
+from ragcompress.selection.ordering import ATTENTION_SORT
+from ragcompress.selection.rendering import render
+from ragcompress.text.tokenizing import Counter, as_counter
+from ragcompress.training.examples import Example
+
+from ..bench.metrics import FloatArray
+
+TOGETHER = "+together"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to compress to, in tokens of rendered text, and the order of what is kept.
+
+    With ``TOGETHER`` behind its name it is an order of whole documents, not of single sentences.
+    """
+
+    budget: Budget
+    order: str = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One question's documents after compression.
+
+    Attributes:
+        text: what the reader gets; empty where not one sentence fitted.
+        kept: indices of the sentences kept, ascending; None where the method doesn't keep the data's
+            sentences whole, so that only the text tells.
+        ratio: kept ÷ original, both rendered, in tokens of one counter.
+        seconds: wall time, scoring included.
+        fits: False where nothing fitted, or the method kept more than it was allowed.
+    """
+
+    text: str
+    kept: tuple[int, ...] | None
+    ratio: float
+    seconds: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """One question, compressed by one method.
+
+    Attributes:
+        contexts: one per target, in their order; None where the method can't aim at such a budget: a recall
+            needs probabilities.
+        scores: (S,), of the data's sentences, higher is better; None where the method has none.
+        settings: what the method was set to, JSON-able.
+    """
+
+    contexts: tuple[Context | None, ...]
+    scores: FloatArray | None
+    settings: Mapping[str, Any]
+
+
+class Method(Protocol):
+    """Compresses the documents of a question."""
+
+    def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
+        """Compress to every target.
+
+        Raises:
+            RagCompressError: if it can't; says why.
+        """
+        ...
+
+
+class ScorerMethod:
+    """A scorer of ours, asked once per question whatever the targets.
+
+    Args:
+        counter: what counts tokens for the budget, the same for all methods.
+        names: what stands in the settings instead of a text: results hold no paths.
+        proxy: loads what the order ``attention-sort`` reads; called only where it is asked for.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        *,
+        counter: Tokenizer | Counter,
+        names: Mapping[str, str] | None = None,
+        proxy: Callable[[], Proxy] | None = None,
+    ) -> None:
+        self._scorer, self._counter, self._names = scorer, counter, dict(names or {})
+        self._load = proxy
+
+    def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
+        """Score, and then select and render for every target."""
+        start = time.perf_counter()
+        scores = self._scorer.score(example.question, example.segmentation)
+        seconds = time.perf_counter() - start
+        contexts = tuple(
+            None
+            if target.budget.recall is not None and not scores.calibrated
+            else self._context(example, target, scores, seconds)
+            for target in targets
+        )
+        settings = {k: self._names.get(v, v) if isinstance(v, str) else v for k, v in scores.settings.items()}
+        return Compressed(contexts, scores.values, settings)
+
+    def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
+        """Select and render; ``seconds`` is what scoring took."""
+        order, together = target.order.removesuffix(TOGETHER), target.order.endswith(TOGETHER)
+        proxy = self._load() if self._load and order == ATTENTION_SORT else None
+        compressor = Compressor(
+            self._scorer, counter=self._counter, order=order, keep_together=together, proxy=proxy
+        )
+        start = time.perf_counter()
+        try:
+            found = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)
+        except BudgetTooSmall:
+            # Nothing kept is this question's result, not the end of the run.
+            return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
+        seconds += time.perf_counter() - start
+        return Context(found.text, found.selection.kept, found.ratio, seconds, fits=True)
+
+
+def ours(
+    scorers: Mapping[str, Scorer],
+    *,
+    counter: Tokenizer | Counter,
+    names: Mapping[str, str] | None = None,
+    proxy: Callable[[], Proxy] | None = None,
+) -> dict[str, Method]:
+    """Scorers as methods, by the same names."""
+    return {
+        name: ScorerMethod(scorer, counter=counter, names=names, proxy=proxy)
+        for name, scorer in scorers.items()
+    }
+
+
+def full_text(example: Example) -> str:
+    """All documents of a question, rendered as compressed ones are."""
+    return render(example.segmentation, range(len(example.segmentation.sentences))).text
+
+
+def head(text: str, n_tokens: int, counter: Tokenizer | Counter) -> str:
+    """The longest beginning of a text that has at most so many tokens: what plain truncation leaves."""
+    count = as_counter(counter)
+    low, high = 0, len(text)
+    if count(text) <= n_tokens:
+        return text
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(text[:middle]) <= n_tokens else (low, middle)
+    return text[:low]

@@ -1,0 +1,1 @@
+"""How long compression takes, beside others in the same run."""

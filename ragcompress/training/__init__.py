@@ -1,0 +1,1 @@
+"""Labelled questions become a probe with its card."""
