@@ -17,6 +17,7 @@ from .data import (
     Segmentation,
     Selection,
     Sentence,
+    score_by_rank,
 )
 from .documents.reading import read_documents
 from .errors import (
@@ -81,6 +82,7 @@ __all__ = [
     "read_documents",
     "reorder",
     "run_request",
+    "score_by_rank",
     "segment",
     "support",
 ]

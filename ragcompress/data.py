@@ -9,8 +9,10 @@ in ``_token``. *ratio* is always kept ÷ original.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -39,6 +41,8 @@ class Document:
         syntax: what its blocks are found by: ``markdown`` (most plain text, too), source ``code`` or ``csv``;
             ``text`` has none, only sentences, as in PDF.
         places: the way back to pages or lines of its file, where it was read from one.
+        score: the retriever's relevance, higher is better; None: unknown. Only the ranking that the scores
+            make counts, and only where they differ, so any retriever's scale will do.
     """
 
     text: str
@@ -47,6 +51,7 @@ class Document:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     syntax: Syntax = "markdown"
     places: Places | None = None
+    score: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("text", self.text), ("title", self.title), ("id", self.id)):
@@ -67,6 +72,8 @@ class Document:
             )
         if not (self.places is None or isinstance(self.places, Places)):
             raise InputError(f"Document.places must be Places, got {type(self.places).__name__}")
+        if self.score is not None:
+            object.__setattr__(self, "score", _finite("Document.score", self.score))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     @property
@@ -244,6 +251,26 @@ class Budget:
             return tokens_before
         # Guard the floor against 0.3 * 10 = 2.9999999999999996.
         return int(tokens_before * self.ratio + 1e-9)
+
+
+def score_by_rank(documents: Sequence[Document]) -> tuple[Document, ...]:
+    """Return copies of the documents of a list that is sorted by relevance, best first, each with a score.
+
+    For retrievers that give an order and no numbers: the document of rank r, counted from 1, gets 1 / r. A
+    document that has a score loses it.
+    """
+    return tuple(replace(document, score=1 / rank) for rank, document in enumerate(documents, 1))
+
+
+def _finite(name: str, value: object) -> float:
+    """Return any real number, NumPy's too, as a float.
+
+    Raises:
+        InputError: for anything else, NaN and infinity.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{name} must be a finite number or None, got {value!r}")
+    return float(value)
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:

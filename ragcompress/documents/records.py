@@ -75,7 +75,7 @@ def parse_document(value: Any, where: str) -> Document:
     name = None if name is None else _string(name, "id", where)
     try:
         places = None if value.get("places") is None else Places.from_dict(value["places"])
-        return Document(text, title, name, metadata or {}, places=places)
+        return Document(text, title, name, metadata or {}, places=places, score=value.get("score"))
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

@@ -60,9 +60,15 @@ def cut(segmentation: Segmentation, tokenizer: Tokenizer, max_tokens: int) -> It
             header = next((s for s in reversed(group) if s.kind == "table header"), header)
 
 
-def assemble(passages: Sequence[Passage]) -> Segmentation:
-    """Passages as documents of their own, with the sentences that they were cut into."""
-    documents = tuple(p.document for p in passages)
+def assemble(passages: Sequence[Passage], scores: Sequence[float] | None = None) -> Segmentation:
+    """Passages as documents of their own, with the sentences that they were cut into.
+
+    Args:
+        passages: in the order in which they are to be presented.
+        scores: how relevant each is (``Document.score``); None: unknown.
+    """
+    known: Sequence[float | None] = scores or [None] * len(passages)
+    documents = tuple(replace(p.document, score=s) for p, s in zip(passages, known, strict=True))
     sentences = tuple(
         Sentence(number, start, end, p.document.text[start:end], kind)
         for number, p in enumerate(passages)

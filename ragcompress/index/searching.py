@@ -100,8 +100,8 @@ class Index:
         return [Hit(passages[key], fused[key], words.get(key), meaning.get(key)) for key in best]
 
     def segmentation(self, hits: Sequence[Hit]) -> Segmentation:
-        """What to compress: each passage a document of its own, best first, cut as it was when indexed."""
-        return assemble([hit.passage for hit in hits])
+        """What to compress: each passage a document with its hit's score, best first, cut as when indexed."""
+        return assemble([hit.passage for hit in hits], [hit.score for hit in hits])
 
     def passages(self) -> Iterator[Passage]:
         """Iterate over every passage."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ragcompress.data import Document
 from ragcompress.documents.reading import read_documents, read_file
 from ragcompress.documents.records import json_documents, parse_document
-from ragcompress.errors import DataError, UnreadableFile
+from ragcompress.errors import DataError, InputError, UnreadableFile
 
 RECORDS = st.lists(
     st.dictionaries(st.sampled_from("abc"), st.text(max_size=9) | st.integers() | st.lists(st.none())),
@@ -63,6 +63,13 @@ def test_lines_of_data_know_their_line(tmp_path: Path) -> None:
 def test_what_is_half_documents_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(DataError, match="line 1 "):
         read(tmp_path, "a.jsonl", content)
+
+
+def test_a_document_may_bring_the_retrievers_score() -> None:
+    assert parse_document({"text": "A", "score": 2}, "here").score == 2.0
+    assert parse_document({"text": "A", "score": None}, "here").score is None
+    with pytest.raises(InputError, match=r"here: Document.score must be a finite number or None, got '0.5'"):
+        parse_document({"text": "A", "score": "0.5"}, "here")
 
 
 def test_a_document_may_bring_its_places() -> None:
