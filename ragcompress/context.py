@@ -97,6 +97,11 @@ class CompressedContext:
                 "score": float(values[index]),
             }
 
+        def duplicate(index: int) -> dict[str, Any]:
+            other = self.selection.duplicate_of.get(index)
+            keys = ("document", "source", "start_char", "end_char")
+            return {} if other is None else {"duplicate_of": {key: place(other)[key] for key in keys}}
+
         result: dict[str, Any] = {
             "text": self.text,
             "question": self.question,
@@ -107,7 +112,8 @@ class CompressedContext:
             "sufficiency": self.sufficiency,
             "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
             "dropped": [
-                {**place(i), "reason": reason} for i, reason in sorted(self.selection.dropped.items())
+                {**place(i), "reason": reason, **duplicate(i)}
+                for i, reason in sorted(self.selection.dropped.items())
             ],
             "order": self.order,
             "settings": dict(self.settings),

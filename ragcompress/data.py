@@ -24,7 +24,9 @@ from .places import Place, Places
 
 Kind = Literal["prose", "code", "table", "table header", "table row", "list item", "heading"]
 Syntax = Literal["markdown", "text", "code", "csv"]
-Reason = Literal["over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents"]
+Reason = Literal[
+    "over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents", "duplicate"
+]
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 """Called with how much is done, and how much there is in all."""
@@ -288,11 +290,13 @@ class Selection:
             ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
             ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it),
             ``document_cap`` (its document keeps as many as it may), ``other_documents`` (its document is not
-            among the best, which alone may keep something).
+            among the best, which alone may keep something), ``duplicate`` (another document says the same).
+        duplicate_of: for each ``duplicate`` the better sentence that says the same.
     """
 
     kept: tuple[int, ...]
     dropped: Mapping[int, Reason]
+    duplicate_of: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if list(self.kept) != sorted(set(self.kept)):
@@ -300,6 +304,7 @@ class Selection:
         if set(self.kept) & set(self.dropped):
             raise InputError("a sentence can't be both kept and dropped")
         object.__setattr__(self, "dropped", MappingProxyType(dict(self.dropped)))
+        object.__setattr__(self, "duplicate_of", MappingProxyType(dict(self.duplicate_of)))
 
 
 @dataclass(frozen=True, slots=True)

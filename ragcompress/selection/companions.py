@@ -52,4 +52,5 @@ def complete(selection: Selection, found: Companions) -> Selection:
     """The selection with the companions of what it keeps."""
     kept = set(bring(selection.kept, found))
     dropped = {i: reason for i, reason in selection.dropped.items() if i not in kept}
-    return Selection(tuple(sorted(kept)), dropped)
+    duplicates = {i: other for i, other in selection.duplicate_of.items() if i in dropped}
+    return Selection(tuple(sorted(kept)), dropped, duplicates)

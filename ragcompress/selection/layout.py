@@ -11,6 +11,7 @@ from ..text.tokenizing import Counter
 from . import ordering, rendering
 from .companions import Companions, bring, companions, complete
 from .rendering import Rendered
+from .repeats import find_repeats
 from .select import check_fits, select
 
 
@@ -101,5 +102,6 @@ class Layout:
             render=lambda chosen: self._render(parts, chosen, scores, found).text,
             recall=recall,
             shares=shares,
+            repeats=find_repeats(parts, scores.ranking()),
         )
         return complete(selected, found)

@@ -10,7 +10,7 @@ gives what measuring after every single sentence would give, in about ten render
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -38,6 +38,7 @@ def select(
     render: Render,
     recall: float | None = None,
     shares: Budget | None = None,
+    repeats: Mapping[int, int] | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
 
@@ -52,6 +53,7 @@ def select(
         render: the final text for kept sentences (ascending indices), headers and separators included.
         recall: stop at this share of the expected evidence (``enough``).
         shares: what single documents must and may keep (``share_out``); None: there is no rule.
+        repeats: sentences to leave out, each with the better one that says the same (``find_repeats``).
 
     Returns:
         At least one sentence if there is any; ``count(render(kept)) <= limit``.
@@ -65,18 +67,20 @@ def select(
     n_sentences = len(segmentation.sentences)
     if len(scores.values) != n_sentences:
         raise InputError(f"{len(scores.values)} scores for {n_sentences} sentences")
-    everything = tuple(range(n_sentences))
-    if not everything:
+    if not n_sentences:
         if limit < 1:
             raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
-    ranking = scores.ranking()
-    wanted = ranking if recall is None else ranking[: enough(scores, recall)]
+    repeats = repeats or {}
+    duplicates: dict[int, Reason] = dict.fromkeys(repeats, "duplicate")
+    ranking = tuple(i for i in scores.ranking() if i not in repeats)
+    wanted = ranking if recall is None else ranking[: enough(scores, recall, ranking)]
     shares = shares or Budget(ratio=1)
-    complete = len(wanted) == n_sentences and not share_out(segmentation, ranking, shares)[1]
+    complete = wanted == ranking and not share_out(segmentation, ranking, shares)[1]
+    everything = tuple(sorted(ranking))
     if complete and limit >= 1 and count(render(everything)) <= limit:
-        return Selection(everything, {})
-    alone = [count(render((i,))) for i in everything]
+        return Selection(everything, duplicates, repeats)
+    alone = [count(render((i,))) for i in range(n_sentences)]
     if limit < max(1, min(alone)):
         raise BudgetTooSmall(limit, max(1, min(alone)))
 
@@ -97,7 +101,7 @@ def select(
     plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
     kept = _pack(plan, limit, measure, first)
     reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
-    return Selection(tuple(sorted(kept)), reasons | dropped)
+    return Selection(tuple(sorted(kept)), reasons | dropped | duplicates, repeats)
 
 
 def share_out(
@@ -129,10 +133,11 @@ def share_out(
     return tuple(first), others
 
 
-def enough(scores: Scores, recall: float) -> int:
+def enough(scores: Scores, recall: float, ranking: Sequence[int] | None = None) -> int:
     """How many of the best sentences hold a share of the evidence, if the scores are right; at least one.
 
-    With probabilities p the expected number of needed sentences among the k best is the sum of their p.
+    ``ranking`` has those that count; None: all. With probabilities p the expected number of needed
+    sentences among the k best is the sum of their p.
 
     Raises:
         InputError: if the scores are no probabilities.
@@ -142,7 +147,7 @@ def enough(scores: Scores, recall: float) -> int:
             f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
             "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
         )
-    held = np.cumsum(scores.values[list(scores.ranking())])
+    held = np.cumsum(scores.values[list(scores.ranking() if ranking is None else ranking)])
     return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
 
 

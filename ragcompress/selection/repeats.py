@@ -1,0 +1,56 @@
+"""Sentences that say, word for word, what another one says: only one of them is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..data import Segmentation
+
+# A shorter sentence ("The default is 0.") may say something else below another heading.
+_FEWEST_WORDS = 5
+_ALONE = ("prose", "list item", "table", "code")
+
+
+def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[int, int]:
+    """Find the sentences that repeat a better one of another document.
+
+    Overlapping chunks, a document that was retrieved twice, a standing clause: white space aside the texts
+    are the same, and so is the kind. A short one counts only where a neighbor is repeated with it. Within one
+    document nothing does: there, the same words may belong to something else. Headings and table headers
+    come along with what they stand over, and are never repeats.
+
+    Args:
+        segmentation: the documents and their sentences.
+        ranking: sentence indices, best first.
+
+    Returns:
+        For each repeat, the sentence that says the same: the first in the ranking that has its text.
+    """
+    sentences = segmentation.sentences
+    texts = [" ".join(s.text.split()) for s in sentences]
+    first: dict[tuple[str, str], int] = {}
+    found: dict[int, int] = {}
+    for index in ranking:
+        sentence = sentences[index]
+        if sentence.kind not in _ALONE:
+            continue
+        other = first.setdefault((sentence.kind, texts[index]), index)
+        if sentences[other].document == sentence.document:
+            continue
+        if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
+            found[index] = other
+    return found
+
+
+def _neighbor_repeats(segmentation: Segmentation, texts: Sequence[str], index: int, other: int) -> bool:
+    """Whether the sentence before or after both is the same, too."""
+
+    def neighbor(i: int, step: int) -> str | None:
+        near = i + step
+        inside = 0 <= near < len(texts)
+        same = inside and segmentation.sentences[near].document == segmentation.sentences[i].document
+        return texts[near] if same else None
+
+    return any(
+        (text := neighbor(index, step)) is not None and text == neighbor(other, step) for step in (-1, 1)
+    )
