@@ -21,7 +21,7 @@ from ..data import Document
 from ..errors import DataError
 from ..files import to_bytes
 from ..places import Places
-from ..scorers.bm25 import terms
+from ..text.terms import terms
 from .embedding import Vectors
 from .passages import Passage
 from .vectors import Ids

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from math import inf
 from typing import ClassVar
@@ -11,10 +10,7 @@ import numpy as np
 
 from ..data import FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-
-# Han, kana: written without blanks between words, so each character is a term of its own.
-_CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-_TERM = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
+from ..text.terms import terms
 
 
 class Scorer:
@@ -27,7 +23,7 @@ class Scorer:
     where ``df`` of S sentences hold t, and ``tf`` is how often this one does. Formula: Robertson and
     Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, section 3.5; the never
     negative first factor is Lucene's ("Which BM25 Do You Mean?", Kamphuis et al., ECIR 2020, table 1).
-    Terms are lower-cased runs of word characters and single CJK characters. Titles play no part.
+    Terms are words as readers see them (``text.terms``). Titles play no part.
 
     Args:
         k1: at 0 only whether a term occurs counts; larger values let repetition count for longer.
@@ -66,11 +62,6 @@ class Scorer:
         # A term that is absent gives 0 whatever the norm; the maximum keeps 0 / 0 (k1 = 0) out.
         factors: FloatArray = counts * (self.k1 + 1) / np.maximum(counts + norm, np.finfo(np.float64).tiny)
         return factors
-
-
-def terms(text: str) -> list[str]:
-    """Return the lower-cased words of a text, and its CJK characters one by one."""
-    return _TERM.findall(text.lower())
 
 
 def _idf(counts: FloatArray) -> FloatArray:

@@ -24,7 +24,7 @@ from ragcompress.index import vectors as faiss_vectors
 from ragcompress.index.passages import assemble, cut
 from ragcompress.places import Places
 from ragcompress.scorers import make
-from ragcompress.scorers.bm25 import terms
+from ragcompress.text.terms import terms
 
 ROOT = Path(__file__).parents[2]
 

@@ -59,20 +59,6 @@ def test_bm25_by_hand() -> None:
     assert values == pytest.approx([both + one, both])
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("The Bridge-builder's 2nd", ["the", "bridge", "builder", "s", "2nd"]),
-        ("青石桥 in Oslo", ["青", "石", "桥", "in", "oslo"]),
-        ("Tokyo東京タワーx1", ["tokyo", "東", "京", "タ", "ワ", "ー", "x1"]),
-        ("ÉTÉ Дом 서울 집", ["été", "дом", "서울", "집"]),
-        ("?! …", []),
-    ],
-)
-def test_terms(text: str, expected: list[str]) -> None:
-    assert bm25.terms(text) == expected
-
-
 def test_titles_play_no_part_in_bm25() -> None:
     documents = [["It is red."], ["It is blue."]]
     titled = bm25.Scorer().score("Which bridge?", given(documents, titles=["Bridge", "Bridge"])).values
