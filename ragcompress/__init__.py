@@ -34,6 +34,7 @@ from .errors import (
     UnreadableFile,
 )
 from .places import Place, Places
+from .plan import OPTIONS, Option, Plan, PlanOptions
 from .proxy.base import Proxy, ProxyInfo
 from .proxy.loading import load_proxy
 from .scorers import Scorer
@@ -46,6 +47,7 @@ from .text.tokenizing import Tokenizer
 __version__ = "0.1.0"
 
 __all__ = [
+    "OPTIONS",
     "Attention",
     "AttentionSort",
     "Budget",
@@ -59,10 +61,13 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelNotFound",
+    "Option",
     "Outcome",
     "Piece",
     "Place",
     "Places",
+    "Plan",
+    "PlanOptions",
     "ProbeMismatch",
     "Proxy",
     "ProxyInfo",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from . import models, scorers
 from .context import CompressedContext
 from .data import Budget, Document, Progress, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
+from .plan import LayoutOptions, ModelOptions, Plan
 from .proxy.base import Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
 from .proxy.reuse import KeyValueStore
 from .selection.attention_sort import AttentionSort
-from .selection.layout import Layout
 from .stopping import OnError, Stop, check_on_error
 from .text import segmentation
 from .text.tokenizing import Tokenizer, as_counter
@@ -28,26 +29,41 @@ _LOG = logging.getLogger("ragcompress")
 Splitter = Callable[[Sequence[Document]], Segmentation]
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One question with its documents, and how far the work on it may go."""
+
+    question: str
+    documents: Sequence[Document] | Segmentation
+    budget: Budget
+    scores: Scores | None
+    progress: Progress | None
+    stop: Stop
+    on_error: OnError
+
+    def __post_init__(self) -> None:
+        check_on_error(self.on_error)
+        _check(self.question, self.documents)
+
+
 class Compressor:
     """Compresses documents for a question. Holds no state between calls; safe to use from several threads.
 
     Args:
         scorer: gives every sentence a number (``ragcompress.scorers``).
         counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
-        order: ``source``, ``best-first``, ``best-last``, ``edges`` or ``attention-sort``; or an
-            ``AttentionSort`` with settings of its own.
-        format: ``text``, ``md`` or ``plain`` (without titles).
-        mark_gaps: write ``[…]`` where sentences were left out.
-        keep_together: put whole documents in order, each as good as its best sentence, not single sentences.
-        headings: keep the heading above a kept sentence, too.
-        splitter: cuts documents into sentences.
-        proxy: what ``attention-sort`` reads; None: the scorer's.
+        plan: how to compress. Its scorer and models are for ``from_plan``; here the scorer is made already.
+        splitter: cuts documents into sentences; None: ``ragcompress.segment`` in the plan's language.
+        proxy: what the order ``attention-sort`` reads; None: the scorer's.
+        options: fields of ``Plan``, in place of the plan's: ``order``, ``keep_together``, ``format``,
+            ``mark_gaps``, ``headings``, ``language``, ``timeout``, ``on_error``.
 
     Attributes:
+        plan: how it compresses.
         proxy: the model that scorer or order read; None: they read none.
 
     Raises:
-        InputError, UnknownName: for a counter, order or format that can't be used.
+        InputError, UnknownName: for a counter or an option that can't be used.
     """
 
     def __init__(
@@ -55,123 +71,148 @@ class Compressor:
         scorer: scorers.Scorer,
         *,
         counter: Any,
-        order: str | AttentionSort = "source",
-        format: str = "text",
-        mark_gaps: bool = False,
-        keep_together: bool = False,
-        headings: bool = False,
-        splitter: Splitter = segmentation.segment,
+        plan: Plan | None = None,
+        splitter: Splitter | None = None,
         proxy: Proxy | None = None,
+        **options: Unpack[LayoutOptions],
     ) -> None:
-        self._sort = AttentionSort() if order == AttentionSort.name else None
-        if isinstance(order, AttentionSort):
-            self._sort, order = order, order.name
+        self.plan = (plan or Plan()).with_options(options)
         self.proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
-        if self._sort and self.proxy is None:
+        if self.plan.attention_sort and self.proxy is None:
             raise InputError(
-                f"the order {order!r} reads a proxy, and the scorer {scorer.name!r} has none: pass proxy="
+                f"the order {AttentionSort.name!r} reads a proxy, and the scorer {scorer.name!r} has none: "
+                "pass proxy="
             )
-        self.layout = Layout(as_counter(counter), order, format, mark_gaps, keep_together, headings)
-        self.scorer, self.order, self.format, self.mark_gaps = scorer, order, format, mark_gaps
-        self.keep_together = keep_together
+        self.layout = self.plan.layout(as_counter(counter))
+        self.scorer = scorer
         self._counter_name = type(counter).__name__
-        self._split = splitter
+        self._split = splitter or _splitter(self.plan.language)
 
     @classmethod
     def from_pretrained(
         cls,
         proxy: str = DEFAULT_PROXY,
         *,
-        scorer: str = scorers.DEFAULT,
-        scorer_settings: dict[str, Any] | None = None,
-        backend: str | None = None,
+        counter: Any = None,
         download: bool = True,
         progress: Progress | None = None,
-        counter: Any = None,
         threads: int | None = None,
-        precision: str | None = None,
         store: KeyValueStore | None = None,
-        **options: Any,
+        **options: Unpack[ModelOptions],
     ) -> Compressor:
         """Load a proxy (only if the scorer needs one) and build a compressor.
 
         Args:
             proxy: a known model, a local folder, a GGUF file, or a hub id; also names the tokenizer that
                 counts when ``counter`` is None.
-            scorer: a name of ``ragcompress.scorers.available()``.
-            backend: ``onnx`` (default) or ``torch``.
-            download: fetch the model when it is not cached (a log message says so first).
-            progress: called with (bytes done, bytes in all) while downloading.
-            threads: threads of one run of the onnx backend; None: one per core.
-            precision: of the proxy (``load_proxy``); None: the backend's default.
-            store: where passages' keys and values are kept for later questions; None: a part of the memory.
-            options: keyword arguments of the constructor.
+            counter, download, progress, threads, store: as in ``from_plan``.
+            options: the other fields of ``Plan``, such as ``scorer`` and ``backend``.
 
         Raises:
             ModelNotFound, ModelError, ProbeMismatch, UnknownName, MissingExtra: each says what to do.
         """
+        return cls.from_plan(
+            Plan(proxy=proxy).with_options(options),
+            counter=counter,
+            download=download,
+            progress=progress,
+            threads=threads,
+            store=store,
+        )
 
-        def loaded() -> Proxy:
+    @classmethod
+    def from_plan(
+        cls,
+        plan: Plan,
+        *,
+        counter: Any = None,
+        download: bool = True,
+        progress: Progress | None = None,
+        threads: int | None = None,
+        store: KeyValueStore | None = None,
+    ) -> Compressor:
+        """Load what a plan names and build a compressor.
+
+        Args:
+            counter: counts tokens of rendered text; None: the proxy's tokenizer.
+            download: fetch the model when it is not cached (a log message says so first).
+            progress: called with (bytes done, bytes in all) while downloading.
+            threads: threads of one run of the onnx backend; None: one per core.
+            store: where passages' keys and values are kept for later questions; None: a part of the memory.
+
+        Raises:
+            ModelNotFound, ModelError, ProbeMismatch, MissingExtra: each says what to do.
+        """
+
+        @cache
+        def load() -> Proxy:
             return load_proxy(
-                proxy,
-                backend=backend,
+                plan.proxy,
+                backend=plan.backend,
                 download=download,
                 progress=progress,
                 threads=threads,
-                precision=precision,
+                precision=plan.precision,
                 store=store,
             )
 
-        made = scorers.make(scorer, proxy=loaded, **(scorer_settings or {}))
-        if _reads(options.get("order")) and not hasattr(made, "proxy") and "proxy" not in options:
-            options["proxy"] = loaded()
+        scorer = scorers.make(plan.scorer, proxy=load, **plan.scorer_arguments())
+        proxy: Proxy | None = getattr(scorer, "proxy", None)
+        if proxy is None and plan.attention_sort:
+            proxy = load()
         if counter is None:
-            own = getattr(made, "proxy", None)
-            counter = own.tokenizer if own else _tokenizer(proxy, download, progress)
-        return cls(made, counter=counter, **options)
+            counter = proxy.tokenizer if proxy else _tokenizer(plan.proxy, download, progress)
+        return cls(scorer, counter=counter, plan=plan, proxy=proxy)
 
     def __call__(
         self,
         question: str,
         documents: Sequence[Document] | Segmentation,
         *,
-        budget: Budget,
+        budget: Budget | None = None,
         scores: Scores | None = None,
         progress: Progress | None = None,
         timeout: float | None = None,
-        on_error: OnError = "raise",
+        on_error: OnError | None = None,
     ) -> CompressedContext:
         """Compress.
 
         Args:
             documents: retrieved documents, or a segmentation made elsewhere. Never changed.
-            budget: hard ceiling on the rendered text.
+            budget: hard ceiling on the rendered text; None: the plan's.
             scores: scores computed before for the same sentences, to try another budget without scoring.
             progress: called with (passages done, passages in all) while scoring.
-            timeout: seconds. Looked at between batches of passages and while selecting: the work stops, and
-                at most one batch (about 1,000 tokens) begins before the limit and ends after it.
+            timeout: seconds; None: the plan's. Looked at between batches of passages and while selecting: the
+                work stops, and at most one batch (about 1,000 tokens) begins before the limit and ends after
+                it.
             on_error: ``raise``, or ``passthrough``: whatever goes wrong, the time limit included, gives all
                 documents back uncompressed, which may be more than the budget; the log has a warning, and
                 ``CompressedContext.passthrough`` the reason. Arguments that can't be used raise all the same.
+                None: the plan's.
 
         Raises:
-            InputError: for an empty question, no documents, or documents without any text.
+            InputError: for an empty question, no documents, documents without any text, or no budget.
             BudgetTooSmall: if not one sentence fits; says the smallest budget that would work.
             CompressionTimeout: when the time is up.
         """
-        check_on_error(on_error)
-        return self._guarded(question, documents, budget, scores, progress, Stop(timeout), on_error)
+        stop = self._stop(timeout)
+        return self._run(
+            _Call(
+                question, documents, self._budget(budget), scores, progress, stop,
+                on_error or self.plan.on_error,
+            )
+        )  # fmt: skip
 
     async def acompress(
         self,
         question: str,
         documents: Sequence[Document] | Segmentation,
         *,
-        budget: Budget,
+        budget: Budget | None = None,
         scores: Scores | None = None,
         progress: Progress | None = None,
         timeout: float | None = None,
-        on_error: OnError = "raise",
+        on_error: OnError | None = None,
     ) -> CompressedContext:
         """Compress in a thread of the event loop's default executor; the loop goes on meanwhile.
 
@@ -181,55 +222,46 @@ class Compressor:
         """
         import asyncio  # who awaits has it already; others shall not wait for it at every start
 
-        check_on_error(on_error)
-        stop = Stop(timeout)
+        stop = self._stop(timeout)
+        call = _Call(
+            question, documents, self._budget(budget), scores, progress, stop, on_error or self.plan.on_error
+        )
         try:
-            return await asyncio.to_thread(
-                self._guarded, question, documents, budget, scores, progress, stop, on_error
-            )
+            return await asyncio.to_thread(self._run, call)
         finally:
             stop.cancel()
+
+    def _stop(self, timeout: float | None) -> Stop:
+        return Stop(self.plan.timeout if timeout is None else timeout)
+
+    def _budget(self, budget: Budget | None) -> Budget:
+        budget = budget or self.plan.budget
+        if not isinstance(budget, Budget):
+            raise InputError(f"a call needs a budget, such as budget=Budget(max_tokens=800), got {budget!r}")
+        return budget
 
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""
         return self.layout.count(text)
 
-    def _guarded(
-        self,
-        question: str,
-        documents: Sequence[Document] | Segmentation,
-        budget: Budget,
-        scores: Scores | None,
-        progress: Progress | None,
-        stop: Stop,
-        on_error: OnError,
-    ) -> CompressedContext:
-        _check(question, documents)
+    def _run(self, call: _Call) -> CompressedContext:
         watch = _Watch()
         try:
-            return self._compress(question, documents, budget, scores, progress, stop, watch)
+            return self._compress(call, watch)
         except Exception as error:
-            if on_error == "raise":
+            if call.on_error == "raise":
                 raise
             reason = f"{type(error).__name__}: {error}"
-        context = self._passthrough(question, documents, budget, reason, watch)
+        context = self._passthrough(call, reason, watch)
         _LOG.warning(
             "%d documents are passed on uncompressed: %s", len(context.segmentation.documents), reason
         )
         return context
 
-    def _compress(
-        self,
-        question: str,
-        documents: Sequence[Document] | Segmentation,
-        budget: Budget,
-        scores: Scores | None,
-        progress: Progress | None,
-        stop: Stop,
-        watch: _Watch,
-    ) -> CompressedContext:
+    def _compress(self, call: _Call, watch: _Watch) -> CompressedContext:
+        question, budget, stop = call.question, call.budget, call.stop
         layout = replace(self.layout, count=stop.before(self.layout.count))
-        parts = documents if isinstance(documents, Segmentation) else self._split(documents)
+        parts = call.documents if isinstance(call.documents, Segmentation) else self._split(call.documents)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
         before = layout.tokens_before(parts)
@@ -238,14 +270,16 @@ class Compressor:
         allowed = min(limit, before)
         layout.check_fits(parts, allowed)
         watch.lap("segment")
-        scores = scores or self.scorer.score(question, parts, progress=stop.after(progress))
+        scores = call.scores or self.scorer.score(question, parts, progress=stop.after(call.progress))
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
         kept = layout.select(parts, scores, allowed, budget.recall, budget)
         watch.lap("select")
-        if self._sort and self.proxy:
-            ranked = self._sort.documents(self.proxy, question, parts, kept.kept, progress=stop.after(None))
+        if self.plan.attention_sort and self.proxy:
+            ranked = self.plan.attention_sort.documents(
+                self.proxy, question, parts, kept.kept, progress=stop.after(None)
+            )
             # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
             layout = replace(layout, documents=ranked)
             kept = layout.select(parts, scores, allowed, budget.recall, budget)
@@ -254,20 +288,24 @@ class Compressor:
         after = layout.count(made.text)
         watch.lap("render")
         return CompressedContext(
-            made.text, question, parts, scores, kept, made.pieces, before, after, limit, self.order,
-            self._settings(scores, budget), watch.seconds,
+            text=made.text,
+            question=question,
+            segmentation=parts,
+            scores=scores,
+            selection=kept,
+            pieces=made.pieces,
+            tokens_before=before,
+            tokens_after=after,
+            limit=limit,
+            order=self.layout.order,
+            settings=self._settings(scores, budget),
+            seconds=watch.seconds,
             layout=replace(self.layout, documents=layout.documents),
-        )  # fmt: skip
+        )
 
-    def _passthrough(
-        self,
-        question: str,
-        documents: Sequence[Document] | Segmentation,
-        budget: Budget,
-        reason: str,
-        watch: _Watch,
-    ) -> CompressedContext:
+    def _passthrough(self, call: _Call, reason: str, watch: _Watch) -> CompressedContext:
         """All documents, in source order, each a piece of its own where they were not cut before."""
+        documents = call.documents
         parts = documents if isinstance(documents, Segmentation) else _uncut(documents)
         everything = tuple(range(len(parts.sentences)))
         rendered = self.layout.everything(parts)
@@ -275,26 +313,33 @@ class Compressor:
         scores = Scores(np.zeros(len(everything)), "none")
         watch.lap("passthrough")
         return CompressedContext(
-            rendered.text, question, parts, scores, Selection(everything, {}), rendered.pieces, tokens,
-            tokens, budget.limit(tokens), "source", self._settings(scores, budget), watch.seconds, reason,
-        )  # fmt: skip
+            text=rendered.text,
+            question=call.question,
+            segmentation=parts,
+            scores=scores,
+            selection=Selection(everything, {}),
+            pieces=rendered.pieces,
+            tokens_before=tokens,
+            tokens_after=tokens,
+            limit=call.budget.limit(tokens),
+            order="source",
+            settings=self._settings(scores, call.budget),
+            seconds=watch.seconds,
+            passthrough=reason,
+        )
 
     def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:
         return {
             "scorer": scores.scorer,
             "scorer_settings": dict(scores.settings),
             "budget": asdict(budget),
-            "format": self.format,
-            "mark_gaps": self.mark_gaps,
-            "keep_together": self.keep_together,
-            "headings": self.layout.headings,
-            **({"order": self._sort.settings()} if self._sort else {}),
+            **self.plan.layout_settings(),
             "counter": self._counter_name,
         }
 
 
-def _reads(order: str | AttentionSort | None) -> bool:
-    return isinstance(order, AttentionSort) or order == AttentionSort.name
+def _splitter(language: str | None) -> Splitter:
+    return segmentation.segment if language is None else partial(segmentation.segment, language=language)
 
 
 def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:

@@ -29,9 +29,8 @@ class Stop:
     """
 
     def __init__(self, timeout: float | None = None) -> None:
+        check_timeout(timeout)
         if timeout is not None:
-            if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-                raise InputError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
             self._until = time.monotonic() + timeout
         self._timeout = timeout
         self._cancelled = threading.Event()
@@ -72,6 +71,18 @@ class Stop:
             return count(text)
 
         return watched
+
+
+def check_timeout(value: float | None) -> None:
+    """Refuse what is no time limit.
+
+    Raises:
+        InputError: if it is neither None nor a number of seconds above 0.
+    """
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InputError(f"timeout must be a number of seconds above 0, or None, got {value!r}")
 
 
 def check_on_error(value: str) -> None:

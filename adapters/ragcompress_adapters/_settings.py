@@ -93,7 +93,7 @@ class Settings(BaseModel):
     backend: Literal["onnx", "torch"] | None = None
     """What runs it: ``onnx`` (the default) or ``torch``."""
 
-    precision: str | None = None
+    precision: Literal["float32", "int8", "int7", "bfloat16", "float16"] | None = None
     """Of its products with weights: ``float32`` or ``int8`` (onnx), ``float32``, ``bfloat16`` or ``float16``
     (torch); None: the backend's default."""
 

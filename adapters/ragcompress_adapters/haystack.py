@@ -83,7 +83,7 @@ class RagCompressor:
             scorer_settings=scorer_settings or {},
             proxy=proxy,
             backend=backend,  # type: ignore[arg-type]  # checked there, too
-            precision=precision,
+            precision=precision,  # type: ignore[arg-type]  # checked there
             threads=threads,
             download=download,
             counter=counter,

@@ -7,12 +7,12 @@ dies to another one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ragcompress import Budget, Compressor, DataError, MissingExtra, ModelError, Outcome, run_request
+from ragcompress import Compressor, DataError, MissingExtra, ModelError, Outcome, Plan, run_request
 
 try:
     import ray
@@ -37,8 +37,7 @@ class Done(NamedTuple):
 def compress_dataset(
     dataset: ray.data.Dataset,
     *,
-    budget: Budget,
-    compressor: Mapping[str, Any] | None = None,
+    plan: Plan,
     column: str = "text",
     concurrency: int = 1,
     num_cpus: float = 1,
@@ -47,8 +46,8 @@ def compress_dataset(
     """Compress for every row of a dataset that holds a request as JSON, such as ``ray.data.read_text`` gives.
 
     Args:
-        compressor: keyword arguments of ``Compressor.from_pretrained``; ``threads`` is ``num_cpus`` by
-            default. Models must be on every node, or each fetches them.
+        plan: how to compress, with a budget. Models must be on every node, or each fetches them; a run of one
+            has ``num_cpus`` threads.
         column: the one that holds ``{"id"?, "question", "documents": [{"text", …}]}``.
         concurrency: number of workers.
         num_cpus, num_gpus: what each takes of a node. Reading takes cores, too: if the workers take them
@@ -60,7 +59,7 @@ def compress_dataset(
     """
     return dataset.map_batches(
         _Rows,
-        fn_constructor_args=(_arguments(compressor, num_cpus), budget, column),
+        fn_constructor_args=(plan, num_cpus, column),
         batch_size=_TOGETHER,
         compute=ray.data.ActorPoolStrategy(size=concurrency),
         num_cpus=num_cpus,
@@ -72,8 +71,7 @@ def compress_dataset(
 def compress_file(
     path: Path,
     *,
-    budget: Budget,
-    compressor: Mapping[str, Any] | None = None,
+    plan: Plan,
     offset: int = 0,
     lines: int = 0,
     concurrency: int = 1,
@@ -98,7 +96,7 @@ def compress_file(
         return
     dataset = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map_batches(
         _Lines,
-        fn_constructor_args=(_arguments(compressor, num_cpus), budget, str(path)),
+        fn_constructor_args=(plan, num_cpus, str(path)),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=concurrency),
         num_cpus=num_cpus,
@@ -119,20 +117,19 @@ def compress_file(
 class _Rows:
     """Compresses for requests that are in a column."""
 
-    def __init__(self, arguments: Mapping[str, Any], budget: Budget, column: str) -> None:
-        self._compressor, self._budget = Compressor.from_pretrained(**arguments), budget
-        self._column = column
+    def __init__(self, plan: Plan, n_cpus: float, column: str) -> None:
+        self._compressor, self._column = _load(plan, n_cpus), column
 
     def __call__(self, batch: _Batch) -> _Batch:
-        found = [run_request(self._compressor, self._budget, 0, str(r).encode()) for r in batch[self._column]]
+        found = [run_request(self._compressor, 0, str(r).encode()) for r in batch[self._column]]
         return {**_columns(found), "result": [_without_line(o) for o in found]}
 
 
 class _Lines:
     """Compresses for requests that are at (start, stop) of a file; ``line`` lines come before them."""
 
-    def __init__(self, arguments: Mapping[str, Any], budget: Budget, path: str) -> None:
-        self._compressor, self._budget, self._path = Compressor.from_pretrained(**arguments), budget, path
+    def __init__(self, plan: Plan, n_cpus: float, path: str) -> None:
+        self._compressor, self._path = _load(plan, n_cpus), path
 
     def __call__(self, batch: _Batch) -> _Batch:
         rows = zip(batch["start"], batch["stop"], batch["line"], strict=True)
@@ -155,7 +152,7 @@ class _Lines:
         for number, request in enumerate(BytesIO(data), int(line) + 1):
             end += len(request)
             if request.strip():
-                yield Done(number, end, run_request(self._compressor, self._budget, number, request))
+                yield Done(number, end, run_request(self._compressor, number, request))
 
 
 def _chunks(path: Path, offset: int, lines: int) -> Iterator[dict[str, int]]:
@@ -174,8 +171,8 @@ def _chunks(path: Path, offset: int, lines: int) -> Iterator[dict[str, int]]:
         yield {"start": start, "stop": stop, "line": first}
 
 
-def _arguments(given: Mapping[str, Any] | None, num_cpus: float) -> dict[str, Any]:
-    return {"threads": max(1, int(num_cpus)), **(given or {})}
+def _load(plan: Plan, n_cpus: float) -> Compressor:
+    return Compressor.from_plan(plan, threads=max(1, int(n_cpus)))
 
 
 def _columns(found: list[Outcome]) -> _Batch:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..compressor import Compressor
-from ..data import Budget
 from ..documents.reading import parse_request
 from ..errors import ModelError, explain
 from ..files import to_bytes
@@ -33,26 +32,27 @@ class Outcome:
     tokens_after: int = 0
 
 
-def run_request(compressor: Compressor, budget: Budget, number: int, request: bytes) -> Outcome:
+def run_request(compressor: Compressor, number: int, request: bytes) -> Outcome:
     """Compress for one request.
 
     Args:
+        compressor: its plan has a budget.
         number: of its line, from 1; a reason names it.
         request: JSON, ``{"id"?, "question", "documents": [{"text", "title"?, "id"?, "metadata"?}]}``.
 
     Raises:
         ModelError: a broken model fails every request alike. What else goes wrong is an outcome.
     """
-    found: dict[str, Any] = {"line": number}
+    failure: dict[str, Any] = {"line": number}
     try:
         read = parse_request(request)
-        found["id"] = read.id
-        context = compressor(read.question, read.documents, budget=budget)
+        failure["id"] = read.id
+        context = compressor(read.question, read.documents)
         line = _json_line({"id": read.id, **context.to_dict()})
     except ModelError:
         raise
     except Exception as error:
-        return Outcome(_json_line({**found, "reason": explain(error)}), True)
+        return Outcome(_json_line({**failure, "reason": explain(error)}), True)
     return Outcome(line, False, context.tokens_before, context.tokens_after)
 
 

@@ -9,17 +9,16 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
-from ..cli.options import Setup
 from ..compressor import Compressor
-from ..data import Budget
 from ..errors import ModelError, RagCompressError, explain
+from ..plan import Plan
 from .request import Outcome, run_request
 
 _AHEAD = 4  # requests in memory per worker
@@ -35,17 +34,21 @@ class Line:
 
 
 def run_lines(
-    lines: Iterable[Line], setup: Setup, budget: Budget, n_workers: int
+    lines: Iterable[Line], plan: Plan, n_workers: int, load: Callable[[Plan], Compressor]
 ) -> Iterator[tuple[Line, Outcome]]:
     """Compress for every request, with one compressor per worker.
+
+    Args:
+        load: builds the one compressor of this process. With workers, too: an error shows here, and a model
+            that is missing is downloaded once.
 
     Raises:
         ModelError: if the model is broken, or a worker died.
     """
-    compressor = setup.load()  # also where there are workers: what is wrong is found here, and fetched once
+    compressor = load(plan)
     if n_workers == 1:
         for line in lines:
-            yield line, run_request(compressor, budget, line.number, line.request)
+            yield line, run_request(compressor, line.number, line.request)
         return
     del compressor
     threads = max(1, _n_cores() // n_workers)
@@ -57,7 +60,7 @@ def run_lines(
     try:
         while True:
             for line in islice(source, _AHEAD * n_workers - len(waiting)):
-                waiting.append((line, pool.submit(_work, setup, threads, budget, line)))
+                waiting.append((line, pool.submit(_work, plan, threads, line)))
             if not waiting:
                 break
             line, future = waiting.popleft()
@@ -83,19 +86,19 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _work(setup: Setup, threads: int, budget: Budget, line: Line) -> Outcome:
+def _work(plan: Plan, threads: int, line: Line) -> Outcome:
     try:
-        compressor = _compressor(setup, threads)
-        return run_request(compressor, budget, line.number, line.request)
+        compressor = _compressor(plan, threads)
+        return run_request(compressor, line.number, line.request)
     except RagCompressError as error:
         # Some of the family can't be sent to another process; this one can.
         raise ModelError(explain(error)) from None
 
 
 @cache
-def _compressor(setup: Setup, threads: int) -> Compressor:
+def _compressor(plan: Plan, threads: int) -> Compressor:
     """The one compressor of a worker."""
-    return setup.load(threads=threads)
+    return Compressor.from_plan(plan, threads=threads)
 
 
 def _n_cores() -> int:

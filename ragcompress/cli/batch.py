@@ -8,20 +8,32 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
+
+import typer
 
 from .. import __version__
 from ..batch.journal import Checkpoint, Journal, errors_path, state_path
 from ..batch.request import Outcome
 from ..batch.workers import Line, run_lines
-from ..data import Budget
 from ..documents.reading import STDIN
 from ..errors import InputError, MissingExtra
+from ..plan import Plan
 from .console import byte_bar, err, note
-from .options import Setup
+from .options import (
+    Address,
+    Cpus,
+    Engine,
+    EngineName,
+    Gpus,
+    Resume,
+    Workers,
+    load_compressor,
+    plan_options,
+)
 
 _SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
 
@@ -40,9 +52,9 @@ class Cluster:
             from ragcompress_adapters.ray import compress_file
         except ModuleNotFoundError as error:
             raise MissingExtra("--engine ray", "ray") from error
-        batch.setup.load()  # what is wrong is found here, and fetched once where nodes share a cache
+        load_compressor(batch.plan)  # what is wrong is found here, and fetched once where nodes share a cache
         done = compress_file(
-            Path(batch.source).absolute(), budget=batch.budget, compressor=batch.setup.arguments(),
+            Path(batch.source).absolute(), plan=batch.plan,
             offset=at.offset, lines=at.lines, concurrency=batch.n_workers,
             num_cpus=self.cpus, num_gpus=self.gpus, address=self.address,
         )  # fmt: skip
@@ -66,8 +78,7 @@ class Batch:
 
     source: str
     output: Path
-    setup: Setup
-    budget: Budget
+    plan: Plan
     n_workers: int = 1
     resume: bool = False
     cluster: Cluster | None = None
@@ -101,7 +112,7 @@ class Batch:
 
     def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
         if self.cluster is None:
-            return run_lines(_lines(file, at), self.setup, self.budget, self.n_workers)
+            return run_lines(_lines(file, at), self.plan, self.n_workers, load_compressor)
         return self.cluster.run(self, at)
 
     def _about(self, file: IO[bytes], size: int | None) -> dict[str, Any] | None:
@@ -112,11 +123,45 @@ class Batch:
             return None
         digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         file.seek(0)
-        settings = {
-            key: None if value is None else str(value)
-            for key, value in (asdict(self.setup) | asdict(self.budget)).items()
-        }
-        return {"version": __version__, "input": digest, **settings}
+        return {"version": __version__, "input": digest, **self.plan.to_dict()}
+
+
+@plan_options()
+def batch(
+    source: Annotated[str, typer.Argument(metavar="IN.jsonl", help="Requests, one a line; - for stdin.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.jsonl", help="Where the results go, one a line.")
+    ],
+    *,
+    plan: Plan,
+    workers: Workers = 1,
+    resume: Resume = False,
+    engine: EngineName = Engine.local,
+    address: Address = None,
+    cpus: Cpus = 1,
+    gpus: Gpus = 0,
+) -> None:
+    """Compress documents for many questions.
+
+    A request is {"id", "question", "documents": [{"text", "title", "id", "metadata"}]}; only question and
+    text must be there. A result is what `compress --format json` writes, with the request's id, in the
+    order of the requests. What fails goes to OUT.errors.jsonl with line number and reason; the exit status
+    is then 1, and the other results are there all the same.
+
+    Until the end the results are in OUT.jsonl.partial. A run that was interrupted, however it ended, resumes
+    with --resume and the same input and settings; workers and engine may differ.
+    """
+    if output.is_dir() or not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{output} is not a file in a folder that exists")
+    if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
+        raise typer.BadParameter("input and output are the same file")
+    if source == "-" and (resume or engine is Engine.ray):
+        raise typer.BadParameter("standard input can't be read again: --resume and --engine ray need a file")
+    if engine is Engine.local and (address, cpus, gpus) != (None, 1, 0):
+        raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
+    cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
+    if not Batch(source, output, plan, workers, resume, cluster).run():
+        raise typer.Exit(1)
 
 
 @contextmanager

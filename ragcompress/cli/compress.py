@@ -4,46 +4,57 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .. import scorers
-from ..proxy.loading import DEFAULT_PROXY
+from ..data import Budget, Document, Segmentation
+from ..plan import Plan
 from .console import count_bar, emit, note
 from .options import (
+    DEFAULT_MAX_FILE_SIZE,
     DEFAULT_TOP_K,
-    Backend,
-    BudgetTokens,
     Compare,
-    Format,
-    Headings,
     Html,
     IndexPath,
-    KeepTogether,
-    MarkGaps,
     MaxFileSize,
-    Order,
     Output,
     OutputFormat,
-    Precision,
-    ProbePath,
-    ProxyName,
-    Ratio,
-    Recall,
-    ScorerName,
-    Setup,
+    ResultFormat,
     TopK,
     check_question,
-    make_budget,
+    load_compressor,
+    plan_options,
 )
-from .retrieval import retrieve
+from .retrieval import Retrieved, retrieve
 
 if TYPE_CHECKING:
+    from ..compressor import Compressor
     from ..context import CompressedContext
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is written of a result, and where.
+
+    Raises:
+        typer.BadParameter: for a comparison without the report that would show it.
+    """
+
+    format: ResultFormat
+    output: Path | None
+    html: Path | None
+    compare: str | None
+
+    def __post_init__(self) -> None:
+        if self.compare is not None and self.html is None:
+            raise typer.BadParameter("--compare is for the report: give --html too")
+
+
+@plan_options()
 def compress(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
     paths: Annotated[
@@ -54,21 +65,11 @@ def compress(
             "documents, or - for standard input.",
         ),
     ] = None,
-    budget: BudgetTokens = None,
-    ratio: Ratio = None,
-    recall: Recall = None,
-    order: Order = "source",
-    keep_together: KeepTogether = False,
-    scorer: ScorerName = scorers.DEFAULT,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
-    precision: Precision = None,
-    probe: ProbePath = None,
-    format: OutputFormat = Format.text,
+    *,
+    plan: Plan,
+    format: OutputFormat = ResultFormat.text,
     output: Output = None,
-    mark_gaps: MarkGaps = False,
-    headings: Headings = False,
-    max_file_size: MaxFileSize = 100,
+    max_file_size: MaxFileSize = None,
     html: Html = None,
     compare: Compare = None,
     index: IndexPath = None,
@@ -78,48 +79,61 @@ def compress(
 
     Sentences are kept word for word, best first until the budget is full. A folder is searched to the
     bottom; hidden files are left out, and what can't be read is, with a note. JSON documents have the
-    fields text, and if you like title, id and metadata. HTML, PDF and Office files need the extra `docs`.
+    fields text, and optionally title, id and metadata. HTML, PDF and Office files need the extra `docs`.
     With --index instead of PATH, the passages of an index that the question finds are compressed.
     """
-    from ..documents.reading import read_documents
-
     check_question(question)
-    limits = make_budget(budget, ratio, recall)
-    if compare is not None and html is None:
-        raise typer.BadParameter("--compare is for the report: give --html too")
+    written = Written(format, output, html, compare)
     if (index is None) == (not paths):
         raise typer.BadParameter("give PATH or --index: one of them, not both")
     if index is None and top_k is not None:
         raise typer.BadParameter("--top-k is about an index: give --index")
-    setup = Setup(scorer, proxy, backend, probe, order, format, mark_gaps, headings, precision, keep_together)
-    found = None if index is None else retrieve(index, question, top_k or DEFAULT_TOP_K)
-    documents = (
-        found.segmentation
-        if found
-        else read_documents(paths or [], stdin=sys.stdin.buffer, note=note, max_file_size=max_file_size << 20)
-    )
-    compressor = setup.load(store=found.store if found else None)
+    if index is not None and max_file_size is not None:
+        raise typer.BadParameter("--max-file-size is about files: an index was made with its own")
+    if index is not None:
+        compress_hits(question, retrieve(index, question, top_k or DEFAULT_TOP_K), plan, written)
+        return
+    from ..documents.reading import read_documents
+
+    size = (max_file_size or DEFAULT_MAX_FILE_SIZE) << 20
+    documents = read_documents(paths or [], stdin=sys.stdin.buffer, note=note, max_file_size=size)
+    context = _compress(question, documents, load_compressor(_with_format(plan, format)))
+    _write(context, context.to_dict(), plan, written)
+
+
+def compress_hits(question: str, found: Retrieved, plan: Plan, written: Written) -> None:
+    """Compress the passages that an index gave, and write the result with offsets into the files."""
+    compressor = load_compressor(_with_format(plan, written.format), store=found.store)
+    context = _compress(question, found.segmentation, compressor)
+    _write(context, found.to_sources(context.to_dict()), plan, written)
+
+
+def _with_format(plan: Plan, format: ResultFormat) -> Plan:
+    return plan.with_options({"format": "md" if format is ResultFormat.md else "text"})
+
+
+def _compress(
+    question: str, documents: Sequence[Document] | Segmentation, compressor: Compressor
+) -> CompressedContext:
     with count_bar("reading passages") as progress:
-        context = compressor(question, documents, budget=limits, progress=progress)
-    if html is not None:
-        emit(context.to_html(compare=None if compare is None else _beside(context, setup, compare)), html)
-    result = context.to_dict()
-    emit(_written(context, found.to_sources(result) if found else result, format), output)
+        return compressor(question, documents, progress=progress)
+
+
+def _write(context: CompressedContext, result: dict[str, Any], plan: Plan, written: Written) -> None:
+    if written.html is not None:
+        beside = None if written.compare is None else _beside(context, plan, written.compare)
+        emit(context.to_html(compare=beside), written.html)
+    if written.format is ResultFormat.json:
+        emit(json.dumps(result, ensure_ascii=False, indent=1) + "\n", written.output)
+    else:
+        emit(context.text + "\n", written.output)
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
 
 
-def _beside(context: CompressedContext, setup: Setup, scorer: str) -> CompressedContext:
+def _beside(context: CompressedContext, plan: Plan, scorer: str) -> CompressedContext:
     """The same sentences at the same budget with another scorer; a recall is no aim for all of them."""
-    from ..data import Budget
-
-    compressor = replace(setup, scorer=scorer, probe=None).load()
-    known = Budget(**context.settings["budget"])
-    budget = known if known.recall is None else Budget(max_tokens=context.tokens_after)
-    with count_bar("reading passages") as progress:
-        return compressor(context.question, context.segmentation, budget=budget, progress=progress)
-
-
-def _written(context: CompressedContext, result: dict[str, Any], format: Format) -> str:
-    if format is Format.json:
-        return json.dumps(result, ensure_ascii=False, indent=1) + "\n"
-    return context.text + "\n"
+    budget = plan.budget
+    if budget is None or budget.recall is not None:
+        budget = Budget(max_tokens=context.tokens_after)
+    other: dict[str, Any] = {"scorer": scorer, "probe": None, "scorer_settings": {}, "budget": budget}
+    return _compress(context.question, context.segmentation, load_compressor(plan.with_options(other)))

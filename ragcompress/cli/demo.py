@@ -9,21 +9,22 @@ from rich.text import Text
 
 from .. import samples
 from ..context import CompressedContext
-from ..data import Budget, Document, Sentence
+from ..data import Document, Sentence
+from ..plan import Plan
 from .console import count_bar, one_line, out
-from .options import Setup
+from .options import load_compressor
 
 _KEPT, _DROPPED = "bold green", "dim"
 
 
-def show(setup: Setup, budget: Budget) -> bool:
+def show(plan: Plan) -> bool:
     """Compress the sample and write what happened to stdout; return whether the answer survived."""
     sample = samples.demo()
     start = time.perf_counter()
-    compressor = setup.load()
+    compressor = load_compressor(plan)
     seconds = {"load the model": time.perf_counter() - start}
     with count_bar("reading passages") as progress:
-        context = compressor(sample.question, sample.documents, budget=budget, progress=progress)
+        context = compressor(sample.question, sample.documents, progress=progress)
     console = out()
     console.print(Text.assemble(("Question  ", "bold"), sample.question), "", sep="\n")
     _documents(console, context)

@@ -18,8 +18,9 @@ from rich.text import Text
 
 from .. import __version__, models, probes, samples, scorers
 from ..errors import explain
+from ..plan import Plan
 from ..proxy.base import Proxy
-from ..proxy.loading import BACKENDS, load_proxy
+from ..proxy.loading import BACKENDS, PRECISIONS, Backend, load_proxy
 from ..text.segmentation import segment
 from .console import out
 
@@ -39,9 +40,9 @@ class Finding:
     fix: str = ""
 
 
-def report(proxy: str) -> bool:
+def report(plan: Plan) -> bool:
     """Write the findings to stdout as a table; return whether all that is needed works."""
-    findings = list(_examine(proxy))
+    findings = list(_examine(plan))
     table = Table("check", "", "found", box=None, header_style="bold")
     for f in findings:
         text = f.text + (f"\n-> {f.fix}" if f.fix else "")
@@ -50,22 +51,22 @@ def report(proxy: str) -> bool:
     return all(f.state != "broken" for f in findings)
 
 
-def _examine(proxy: str) -> Iterator[Finding]:
+def _examine(plan: Plan) -> Iterator[Finding]:
     yield Finding(
         "ragcompress", "ok", f"{__version__}, Python {platform.python_version()} on {platform.platform()}"
     )
     yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     yield Finding("threads", "ok", f"{_threads()} usable")
     yield _guarded("cache", _cache)
-    model = _guarded("model", lambda: _model(proxy))
+    model = _guarded("model", lambda: _model(plan.proxy))
     yield model
-    for backend in BACKENDS:
+    for backend in BACKENDS if plan.backend is None else (plan.backend,):
         if backend == "torch" and not (find_spec("torch") and find_spec("transformers")):
             yield Finding("torch", "note", "not installed; the base install does not need it")
         elif model.state != "ok":
             yield Finding(backend, "note", "installed; not tried, there is no model")
         else:
-            yield from _try_backend(proxy, backend)
+            yield from _try_backend(plan, backend)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -122,13 +123,14 @@ def _short(path: Path) -> str:
         return str(path)
 
 
-def _try_backend(name: str, backend: str) -> Iterator[Finding]:
+def _try_backend(plan: Plan, backend: Backend) -> Iterator[Finding]:
     """Load the model, look for its probe, and score the first document of the demo."""
     start = time.perf_counter()
     try:
-        proxy = load_proxy(name, backend=backend, download=False)
+        precision = plan.precision if plan.precision in PRECISIONS[backend] else None
+        proxy = load_proxy(plan.proxy, backend=backend, precision=precision, download=False)
     except Exception as error:
-        yield Finding(backend, "broken", explain(error), f"ragcompress models fetch {name}")
+        yield Finding(backend, "broken", explain(error), f"ragcompress models fetch {plan.proxy}")
         return
     loaded = time.perf_counter() - start
     yield Finding(backend, "ok", f"{proxy.info.precision}, loaded in {loaded:.1f} s")

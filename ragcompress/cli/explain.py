@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -14,16 +15,60 @@ from rich.text import Text
 from ..compressor import Compressor
 from ..context import CompressedContext
 from ..data import Document
+from ..plan import Plan
 from ..report.markup import scale, summary
 from ..report.payload import STATES
 from ..scorers.passage_probe.attribution import Attribution
 from ..scorers.passage_probe.scorer import Scorer
-from .console import count_bar, one_line, out
+from .console import count_bar, emit, note, one_line, out
+from .options import Output, ReportFormat, check_question, load_compressor, plan_options
 
 # Backgrounds by score, kept and dropped told apart by more than colour: dropped sentences are dim.
 _SHADES = ("default", "color(17)", "color(18)", "color(19)", "color(20)", "color(26)", "color(32)")
 _N_HEADS = 8
 _BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@plan_options()
+def explain(
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="As for compress.")],
+    *,
+    plan: Plan,
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Sentences in the ranking.")] = 10,
+    heads: Annotated[
+        int | None,
+        typer.Option(
+            "--heads",
+            metavar="RANK",
+            min=1,
+            help="Which layers and heads carried the decision about the sentence of this rank.",
+        ),
+    ] = None,
+    format: Annotated[
+        ReportFormat, typer.Option("--format", help="For the terminal, or JSON with a reason for every drop.")
+    ] = ReportFormat.text,
+    output: Output = None,
+) -> None:
+    """Show why each sentence is kept or dropped.
+
+    The documents, shaded by score; the best sentences with rank, score and what became of them; with
+    --heads, what in the small model's attention decided. For a page to look around in, see compress --html.
+    """
+    from ..documents.reading import read_documents
+
+    check_question(question)
+    if output is not None and format is not ReportFormat.json:
+        raise typer.BadParameter("--output is for --format json")
+    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
+    compressor = load_compressor(plan)
+    with count_bar("reading passages") as progress:
+        context = compressor(question, documents, progress=progress)
+    decision = None if heads is None else attribution(compressor, context, heads)
+    if format is ReportFormat.json:
+        emit(record(context, decision), output)
+    else:
+        show(context, top, decision)
 
 
 def attribution(compressor: Compressor, context: CompressedContext, rank: int) -> Attribution:

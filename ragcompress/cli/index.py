@@ -7,31 +7,25 @@ from typing import Annotated
 
 import typer
 
-from .. import scorers
 from ..errors import DataError
-from ..proxy.loading import DEFAULT_PROXY
-from .compress import compress as compress_documents
+from ..plan import Plan
+from .compress import Written, compress_hits
 from .console import byte_bar, count_bar, note
 from .options import (
+    DEFAULT_MAX_FILE_SIZE,
     DEFAULT_TOP_K,
-    Backend,
-    BudgetTokens,
-    Format,
-    MarkGaps,
+    Compare,
+    Html,
     MaxFileSize,
-    Order,
     Output,
     OutputFormat,
-    Precision,
-    ProbePath,
-    ProxyName,
-    Ratio,
-    Recall,
-    ScorerName,
-    Setup,
+    ResultFormat,
     TopK,
+    check_question,
+    load_compressor,
+    plan_options,
 )
-from .retrieval import load_embedder
+from .retrieval import load_embedder, retrieve
 
 _GIBIBYTE = 1 << 30
 index_app = typer.Typer(
@@ -43,13 +37,16 @@ index_app = typer.Typer(
 
 
 @index_app.command("build")
+@plan_options(only=("proxy", "backend", "precision", "probe"))
 def build(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of documents, as for compress.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="IDX", help="Folder of the index.")],
+    *,
+    plan: Plan,
     passage_tokens: Annotated[
         int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage.")
     ] = 128,
-    max_file_size: MaxFileSize = 100,
+    max_file_size: MaxFileSize = None,
     store_keys: Annotated[
         float | None,
         typer.Option(
@@ -59,13 +56,10 @@ def build(
             "then reads only itself.",
         ),
     ] = None,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
-    probe: ProbePath = None,
 ) -> None:
     """Make an index of a folder, or bring it up to date.
 
-    Only files that are new, changed or gone cost time. Cut short at any moment, a build goes on where it was;
+    Only files that are new, changed or deleted cost time. A build that was interrupted resumes where it was;
     meanwhile the index can be searched as it was before. Needs the extra `index`.
     """
     if store_keys is not None and store_keys <= 0:
@@ -77,7 +71,7 @@ def build(
     with byte_bar("indexing", "writing the index") as progress:
         report = build_index(
             folder, output, embedder=load_embedder(), passage_tokens=passage_tokens,
-            max_file_size=max_file_size << 20, note=note, progress=progress,
+            max_file_size=(max_file_size or DEFAULT_MAX_FILE_SIZE) << 20, note=note, progress=progress,
         )  # fmt: skip
     note(
         f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} gone, "
@@ -85,46 +79,39 @@ def build(
         f"({report.version})"
     )
     if store_keys is not None:
-        _store_keys(output, int(store_keys * _GIBIBYTE), Setup(proxy=proxy, backend=backend, probe=probe))
+        _store_keys(output, int(store_keys * _GIBIBYTE), plan)
 
 
 @index_app.command("compress")
+@plan_options()
 def compress(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What the reader will be asked.")],
     index: Annotated[Path, typer.Option("--index", metavar="IDX", help="Folder of the index.")],
-    top_k: TopK = DEFAULT_TOP_K,
-    budget: BudgetTokens = None,
-    ratio: Ratio = None,
-    recall: Recall = None,
-    order: Order = "source",
-    scorer: ScorerName = scorers.DEFAULT,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
-    precision: Precision = None,
-    probe: ProbePath = None,
-    format: OutputFormat = Format.text,
+    *,
+    plan: Plan,
+    top_k: TopK = None,
+    format: OutputFormat = ResultFormat.text,
     output: Output = None,
-    mark_gaps: MarkGaps = False,
+    html: Html = None,
+    compare: Compare = None,
 ) -> None:
     """Compress the passages that a question finds.
 
     The same as compress --index.
     """
-    compress_documents(
-        question, budget=budget, ratio=ratio, recall=recall, order=order, scorer=scorer, proxy=proxy,
-        backend=backend, precision=precision, probe=probe, format=format, output=output,
-        mark_gaps=mark_gaps, index=index, top_k=top_k,
-    )  # fmt: skip
+    check_question(question)
+    written = Written(format, output, html, compare)
+    compress_hits(question, retrieve(index, question, top_k or DEFAULT_TOP_K), plan, written)
 
 
-def _store_keys(path: Path, max_bytes: int, setup: Setup) -> None:
+def _store_keys(path: Path, max_bytes: int, plan: Plan) -> None:
     from ..index import Index
     from ..index.keys import fill, open_store
 
     index = Index(path, embedder=load_embedder())
     store = open_store(index.keys, max_bytes)
     assert store is not None  # it was given a ceiling
-    compressor = setup.load(store=store)
+    compressor = load_compressor(plan, store=store)
     with count_bar("storing keys and values") as progress:
         n = fill(index, compressor.scorer, store, progress=progress)
     full = "" if n == len(index) else "; the store is full, the others are read when they are found"

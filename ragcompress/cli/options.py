@@ -1,30 +1,35 @@
-"""Options that several commands share, and their checks. What is wrong with them is wrong usage (exit 2)."""
+"""Options that several commands share, and their checks. What is wrong with them is wrong usage (exit 2).
+
+The options of a plan come from ``ragcompress.plan.OPTIONS``: a command has them by taking a ``plan``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+import json
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, get_args, get_origin
 
 import typer
 
 from .. import scorers
-from ..data import Budget
-from ..errors import InputError
-from ..proxy.loading import BACKENDS, DEFAULT_PROXY
-from ..selection import ordering
+from ..errors import InputError, UnknownName
+from ..plan import DEFAULT_RATIO as DEFAULT_RATIO
+from ..plan import OPTIONS, Option, Plan
+from ..proxy.loading import Backend as BackendName
 from .console import byte_bar
 
 if TYPE_CHECKING:
     from ..compressor import Compressor
     from ..proxy.reuse import KeyValueStore
 
-DEFAULT_RATIO = 0.2
 CONVERTING = "unpacking and converting it (once)"
 
 
-class Format(StrEnum):
+class ResultFormat(StrEnum):
     """How a result is written."""
 
     text = "text"
@@ -32,8 +37,8 @@ class Format(StrEnum):
     md = "md"
 
 
-class Told(StrEnum):
-    """How an explanation is written."""
+class ReportFormat(StrEnum):
+    """How an explanation or a support is written."""
 
     text = "text"
     json = "json"
@@ -46,100 +51,118 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-SCORERS = tuple(scorers.available())
-
-
-def _one_of(value: str | None, known: tuple[str, ...]) -> str | None:
-    if value is not None and value not in known:
-        raise typer.BadParameter(f"{value!r} is none of: {', '.join(known)}")
-    return value
-
-
-def _check_scorer(value: str) -> str | None:
-    return _one_of(value, SCORERS)
-
-
-def _check_compare(value: str | None) -> str | None:
-    return _one_of(value, SCORERS)
-
-
-def _check_order(value: str) -> str | None:
-    return _one_of(value, ordering.ORDERS)
-
-
-def _check_backend(value: str | None) -> str | None:
-    return _one_of(value, BACKENDS)
-
-
 def _check_output(value: Path | None) -> Path | None:
     if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
         raise typer.BadParameter(f"{value} is not a file in a folder that exists")
     return value
 
 
-BudgetTokens = Annotated[
-    int | None,
-    typer.Option("--budget", metavar="N", min=1, help="Keep at most N tokens of rendered text."),
-]
-Ratio = Annotated[
-    float | None,
-    typer.Option(
-        "--ratio",
-        metavar="R",
-        help=f"Keep at most this share of the tokens, 0 < R <= 1 (if no budget is given: {DEFAULT_RATIO}).",
-    ),
-]
-Recall = Annotated[
-    float | None,
-    typer.Option(
-        "--recall",
-        metavar="P",
-        help="Keep the fewest sentences that are expected to hold this share of what is needed, 0 < P <= 1.",
-    ),
-]
-Order = Annotated[
-    str,
-    typer.Option(
-        "--order",
-        metavar="NAME",
-        callback=_check_order,
-        help=f"Order of the kept sentences: {', '.join(ordering.ORDERS)}.",
-    ),
-]
-ScorerName = Annotated[
-    str,
-    typer.Option(
-        "--scorer",
-        metavar="NAME",
-        callback=_check_scorer,
-        help=f"What ranks the sentences: {', '.join(SCORERS)}.",
-    ),
-]
-ProxyName = Annotated[
-    str,
-    typer.Option(
-        "--proxy",
-        metavar="NAME",
-        help="Small language model: a name of `models list`, a local folder, a .gguf file, or a hub id. "
-        "Its tokenizer counts.",
-    ),
-]
-Backend = Annotated[
-    str | None,
-    typer.Option("--backend", metavar="NAME", callback=_check_backend, help=f"{' or '.join(BACKENDS)}."),
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(
-        "--precision", metavar="NAME", help="Of the proxy's products with weights: float32, int8 or int7."
-    ),
-]
-ProbePath = Annotated[
-    Path | None,
-    typer.Option(
-        "--probe", metavar="PROBE", help="Trained weights for the scorer (without: those that ship)."
-    ),
-]
+def _one_of(choices: Callable[[], tuple[str, ...]]) -> Callable[[str | None], str | None]:
+    """A check that a value is among those allowed."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in choices():
+            raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices())}")
+        return value
+
+    return check
+
+
+def plan_option(name: str) -> Any:
+    """The option of a plan as typer has it."""
+    option = OPTIONS[name]
+    return typer.Option(
+        option.flag,
+        metavar=option.metavar or None,
+        min=option.minimum,
+        callback=_one_of(option.choices) if option.choices and option.type is str else None,
+        help=option.describe(),
+    )
+
+
+def _type_of(option: Option) -> Any:
+    """What typer reads the option as; of several types that one that can be written in a word."""
+    if get_origin(option.type) is Mapping:
+        return Optional[list[str]]  # noqa: UP045 - a value, no type
+    members = (
+        (option.type,) if get_origin(option.type) is Literal else get_args(option.type) or (option.type,)
+    )
+    word = next(t for t in members if get_origin(t) is Literal or t in (bool, int, float, str))
+    return Optional[word] if type(None) in members else word  # noqa: UP045 - a value, no type
+
+
+def plan_options(*, only: tuple[str, ...] | None = None) -> Callable[[Callable[..., None]], Any]:
+    """Give a command the options of a plan in place of its parameter ``plan``.
+
+    A parameter of the command's own takes the place of the option that has its name.
+
+    Args:
+        only: the options it has; None: all.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        names = [n for n in OPTIONS if n not in signature.parameters and (only is None or n in only)]
+        parameters: list[inspect.Parameter] = []
+        for parameter in signature.parameters.values():
+            if parameter.name == "plan":
+                parameters += [_parameter(name) for name in names]
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            command(plan=make_plan({n: values.pop(n) for n in names if n in values}), **values)
+
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    option = OPTIONS[name]
+    annotated: Any = Annotated  # a type checker takes no type that is made while the program runs
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=option.default,
+        annotation=annotated[_type_of(option), plan_option(name)],
+    )
+
+
+def make_plan(options: Mapping[str, Any]) -> Plan:
+    """The plan that the options name.
+
+    Raises:
+        typer.BadParameter: if a value makes no sense.
+    """
+    budgets = ("max_tokens", "ratio", "recall")
+    if sum(options.get(name) is not None for name in budgets) > 1:
+        flags = [OPTIONS[name].flag for name in budgets]
+        raise typer.BadParameter(f"give one of {', '.join(flags[:-1])} and {flags[-1]}")
+    settings = dict(_setting(text) for text in options.get("scorer_settings") or ())
+    try:
+        return Plan.from_options({**options, "scorer_settings": settings})
+    except (InputError, UnknownName) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE``; a value that is not JSON is a text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"{text!r} is no setting; write it as NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+ScorerName = Annotated[str, plan_option("scorer")]
+ProxyName = Annotated[str, plan_option("proxy")]
+Backend = Annotated[BackendName | None, plan_option("backend")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", callback=_check_output, help="Write here, not to stdout."),
@@ -153,7 +176,10 @@ Html = Annotated[
 Compare = Annotated[
     str | None,
     typer.Option(
-        "--compare", metavar="NAME", callback=_check_compare, help="Scorer to show beside in --html."
+        "--compare",
+        metavar="NAME",
+        callback=_one_of(lambda: tuple(scorers.available())),
+        help="Scorer to show beside in --html.",
     ),
 ]
 IndexPath = Annotated[
@@ -171,7 +197,7 @@ TopK = Annotated[
     ),
 ]
 OutputFormat = Annotated[
-    Format,
+    ResultFormat,
     typer.Option(
         "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
     ),
@@ -196,72 +222,24 @@ Cpus = Annotated[
     float, typer.Option("--cpus", metavar="N", min=0.1, help="Ray: cores that each worker takes.")
 ]
 Gpus = Annotated[float, typer.Option("--gpus", metavar="N", min=0, help="Ray: GPUs that each worker takes.")]
-MarkGaps = Annotated[bool, typer.Option("--mark-gaps", help="Write […] where sentences were left out.")]
-KeepTogether = Annotated[
-    bool, typer.Option("--keep-together", help="Put whole documents in order, not single sentences.")
-]
-Headings = Annotated[bool, typer.Option("--headings", help="Keep the heading above a kept sentence, too.")]
+DEFAULT_MAX_FILE_SIZE = 100
 MaxFileSize = Annotated[
-    int,
-    typer.Option("--max-file-size", metavar="MB", min=1, help="Leave larger files out, packed or unpacked."),
+    int | None,
+    typer.Option(
+        "--max-file-size",
+        metavar="MB",
+        min=1,
+        help=f"Leave larger files out, packed or unpacked ({DEFAULT_MAX_FILE_SIZE} if not given).",
+    ),
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How to compress: what ``load`` builds a compressor from."""
+def load_compressor(plan: Plan, *, store: KeyValueStore | None = None) -> Compressor:
+    """Build the compressor of a plan; a model that is not on this machine is fetched, with a bar."""
+    from ..compressor import Compressor
 
-    scorer: str = scorers.DEFAULT
-    proxy: str = DEFAULT_PROXY
-    backend: str | None = None
-    probe: Path | None = None
-    order: str = "source"
-    format: Format = Format.text
-    mark_gaps: bool = False
-    headings: bool = False
-    precision: str | None = None
-    keep_together: bool = False
-
-    def load(self, *, threads: int | None = None, store: KeyValueStore | None = None) -> Compressor:
-        """Build the compressor; a model that is not on this machine is fetched, with a bar."""
-        from ..compressor import Compressor
-
-        with byte_bar(f"downloading {self.proxy}", CONVERTING) as progress:
-            return Compressor.from_pretrained(
-                **self.arguments(), progress=progress, threads=threads, store=store
-            )
-
-    def arguments(self) -> dict[str, Any]:
-        """Keyword arguments of ``Compressor.from_pretrained``."""
-        return {
-            "proxy": self.proxy,
-            "scorer": self.scorer,
-            "scorer_settings": {} if self.probe is None else {"probe": str(self.probe)},
-            "backend": self.backend,
-            "precision": self.precision,
-            "order": self.order,
-            "keep_together": self.keep_together,
-            "format": "md" if self.format is Format.md else "text",
-            "mark_gaps": self.mark_gaps,
-            "headings": self.headings,
-        }
-
-
-def make_budget(max_tokens: int | None, ratio: float | None, recall: float | None = None) -> Budget:
-    """The budget that the options name.
-
-    Raises:
-        typer.BadParameter: if more than one is given, or a value makes no sense.
-    """
-    missing = [max_tokens, ratio, recall].count(None)
-    if missing == 3:
-        return Budget(ratio=DEFAULT_RATIO)
-    if missing < 2:
-        raise typer.BadParameter("give one of --budget, --ratio and --recall")
-    try:
-        return Budget(max_tokens, ratio, recall)
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from None
+    with byte_bar(f"downloading {plan.proxy}", CONVERTING) as progress:
+        return Compressor.from_plan(plan, progress=progress, store=store)
 
 
 def check_question(question: str) -> None:

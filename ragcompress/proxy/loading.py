@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, get_args
+
 from .. import models
 from ..data import Progress
 from ..errors import MissingExtra, UnknownName
@@ -9,18 +13,23 @@ from .base import Proxy
 from .reuse import KeyValueStore, MemoryStore
 
 DEFAULT_PROXY = "smollm2-135m"
-BACKENDS = ("onnx", "torch")
+Backend = Literal["onnx", "torch"]
+Precision = Literal["float32", "int8", "int7", "bfloat16", "float16"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+PRECISIONS: Mapping[Backend, tuple[Precision, ...]] = MappingProxyType(
+    {"onnx": ("float32", "int8", "int7"), "torch": ("float32", "bfloat16", "float16")}
+)
 REUSE_BYTES = 256 << 20
 
 
 def load_proxy(
     name: str = DEFAULT_PROXY,
     *,
-    backend: str | None = None,
+    backend: Backend | None = None,
     download: bool = True,
     progress: Progress | None = None,
     threads: int | None = None,
-    precision: str | None = None,
+    precision: Precision | None = None,
     reuse_bytes: int = REUSE_BYTES,
     store: KeyValueStore | None = None,
 ) -> Proxy:

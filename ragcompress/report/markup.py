@@ -265,7 +265,7 @@ def _settings(view: View) -> str:
     cells = "".join(
         f"<div><dt>{_text(str(k))}</dt><dd>{_text(str(v))}</dd></div>"
         for k, v in known.items()
-        if k not in ("budget", "scorer_settings")
+        if k not in ("budget", "scorer_settings") and v is not None
     )
     return f"<details><summary>Settings of {view.name}</summary><dl>{cells}</dl></details>"
 

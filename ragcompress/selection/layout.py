@@ -10,7 +10,8 @@ from ..errors import UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
 from .companions import Companions, bring, companions, complete
-from .rendering import Rendered
+from .ordering import Order
+from .rendering import Format, Rendered
 from .repeats import find_repeats
 from .select import check_fits, select
 
@@ -32,8 +33,8 @@ class Layout:
     """
 
     count: Counter
-    order: str = "source"
-    format: str = "text"
+    order: Order = "source"
+    format: Format = "text"
     mark_gaps: bool = False
     keep_together: bool = False
     headings: bool = False

@@ -8,7 +8,7 @@ one document that come out next to each other in source order still read as one 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from ..data import Scores, Segmentation
 from ..errors import InputError, UnknownName
 
 _T = TypeVar("_T")
-BY_SCORE = ("source", "best-first", "best-last", "edges")
-ATTENTION_SORT = "attention-sort"
-ORDERS = (*BY_SCORE, ATTENTION_SORT)
+ScoreOrder = Literal["source", "best-first", "best-last", "edges"]
+Order = Literal[ScoreOrder, "attention-sort"]
+BY_SCORE: tuple[ScoreOrder, ...] = get_args(ScoreOrder)
+ATTENTION_SORT: Literal["attention-sort"] = "attention-sort"
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 def order(name: str, kept: Sequence[int], scores: Scores) -> tuple[int, ...]:

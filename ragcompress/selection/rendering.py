@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from ..data import Piece, Segmentation
 from ..errors import InputError, UnknownName
 from ..places import Place
 
-FORMATS = ("text", "md", "plain")
+Format = Literal["text", "md", "plain"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 GAP_MARK = "[…]"
 # Units of which a new one shows: lines and rows follow each other without a word.
 _TURNED = ("page", "slide")

@@ -14,6 +14,7 @@ from ragcompress import InputError, load_proxy
 from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
+from ragcompress.proxy.loading import Backend
 from ragcompress.scorers.passage_probe.context import NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
 from ragcompress.scorers.passage_probe.looks import SECOND, attention_logits
@@ -34,7 +35,7 @@ def run(
     output: Path,
     *,
     proxy: str,
-    backend: str | None = None,
+    backend: Backend | None = None,
     dev: Sequence[str] = (),
     store: Path | None = None,
     settings: fitting.Settings | None = None,

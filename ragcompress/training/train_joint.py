@@ -17,6 +17,7 @@ from ragcompress import DataError, InputError, MissingExtra, Segmentation, Token
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.windows import JointTemplate
 from ragcompress.proxy.base import Proxy
+from ragcompress.proxy.loading import Backend
 from ragcompress.scorers import _icr, sentinel
 
 from .examples import DataFile, Example
@@ -58,7 +59,7 @@ def run(
     output: Path,
     *,
     proxy: str,
-    backend: str | None = None,
+    backend: Backend | None = None,
     dev: Sequence[DataFile] = (),
     store: Path | None = None,
     progress: Progress = lambda what, done, total: None,

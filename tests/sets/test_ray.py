@@ -82,14 +82,13 @@ def test_a_node_that_dies_loses_no_request(cluster: Any, tmp_path: Path, countin
 def test_a_dataset_gets_a_row_per_row(cluster: Any, counting_folder: Path) -> None:
     import ray
 
-    from ragcompress import Budget
+    from ragcompress import Budget, Plan
     from ragcompress_adapters.ray import compress_dataset
 
     lines = [json.dumps({"id": i, "question": "noon?", "documents": [{"text": FILLER}]}) for i in range(5)]
     dataset = compress_dataset(
         ray.data.from_items([{"text": line} for line in [*lines, "{"]]),
-        budget=Budget(max_tokens=60),
-        compressor={"scorer": "bm25", "proxy": str(counting_folder)},
+        plan=Plan(budget=Budget(max_tokens=60), scorer="bm25", proxy=str(counting_folder)),
         num_cpus=0.5,
     )
     rows = sorted(dataset.take_all(), key=lambda r: r["failed"])

@@ -35,7 +35,7 @@ def test_what_is_looked_at_most_comes_last() -> None:
     assert documents_of(context.text) == ["Two", "Three", "One"]
     assert "Anna Lund built the bridge. It is red." in context.text, "inside a document, source order"
     assert context.order == "attention-sort"
-    assert context.settings["order"] == {"repeats": 3, "pool": "sum"}
+    assert context.settings["order"] == {"name": "attention-sort", "repeats": 3, "pool": "sum"}
     assert context.seconds["order"] >= 0
 
 
@@ -116,5 +116,5 @@ def test_a_proxy_may_be_anything_that_probes() -> None:
 
     sort = AttentionSort(repeats=1, pool="mean")
     made = Compressor(Lead(), counter=len, proxy=Flat(), order=sort)
-    assert made.order == "attention-sort"
+    assert made.layout.order == "attention-sort"
     assert made(QUESTION, DOCUMENTS, budget=Budget(ratio=1.0)).settings["order"]["pool"] == "mean"

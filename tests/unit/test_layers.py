@@ -31,13 +31,13 @@ LAYERS = (
     ("probes",),
     ("scorers", "scorers.*"),
     ("selection", "selection.*"),
-    ("report", "report.*"),
+    ("report", "report.*", "plan"),
     ("context",),
     ("support",),
     ("compressor", "testing"),
     ("index", "index.*"),
-    ("batch", "batch.request", "batch.journal", "training", "training.*", "serving", "serving.*"),
-    ("cli", "cli.*", "__main__", "batch.workers"),
+    ("batch", "batch.*", "training", "training.*", "serving", "serving.*"),
+    ("cli", "cli.*", "__main__"),
 )
 # Where each of these packages may be imported, within ragcompress.
 ONLY_IN = {

@@ -17,6 +17,7 @@ import typer
 from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, scorers
 from ragcompress.cli.console import note
 from ragcompress.models import ModelFolder
+from ragcompress.proxy.loading import Backend
 from ragcompress.training.examples import DataFile, Example, read_files
 
 from ..quality.methods import Method, ours
@@ -203,7 +204,7 @@ def build_methods(
     folder: ModelFolder,
     counter: Tokenizer,
     proxy: str,
-    backend: str | None,
+    backend: Backend | None,
     seed: int,
 ) -> Iterator[dict[str, Method]]:
     """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""

@@ -15,6 +15,7 @@ from ragcompress.cli.console import byte_bar, count_bar, note, out
 from ragcompress.cli.options import CONVERTING, DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
+from ragcompress.proxy.loading import Backend as BackendName
 from ragcompress.selection import ordering
 from ragcompress.training.examples import DataFile, Example
 
@@ -177,7 +178,7 @@ class Job:
     ratios: list[float]
     orders: list[str]
     proxy: str
-    backend: str | None
+    backend: BackendName | None
     seed: int
     on_bad: options.OnBad
     max_answer_tokens: int

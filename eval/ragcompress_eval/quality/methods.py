@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ragcompress import Budget, BudgetTooSmall, Compressor, Proxy, Scorer, Scores, Tokenizer
-from ragcompress.selection.ordering import ATTENTION_SORT
+from ragcompress.selection.ordering import ATTENTION_SORT, Order
 from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
@@ -113,7 +113,8 @@ class ScorerMethod:
 
     def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
         """Select and render; ``seconds`` is what scoring took."""
-        order, together = target.order.removesuffix(TOGETHER), target.order.endswith(TOGETHER)
+        order = cast(Order, target.order.removesuffix(TOGETHER))  # checked by the compressor
+        together = target.order.endswith(TOGETHER)
         proxy = self._load() if self._load and order == ATTENTION_SORT else None
         compressor = Compressor(
             self._scorer, counter=self._counter, order=order, keep_together=together, proxy=proxy

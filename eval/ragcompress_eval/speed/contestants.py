@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from ragcompress.data import Progress
 from ragcompress.prompts.passages import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Encoder
 from ragcompress.proxy.batching import batches
-from ragcompress.proxy.loading import REUSE_BYTES
+from ragcompress.proxy.loading import REUSE_BYTES, Backend, Precision
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
 
 from ..rivals.run import Contestant
@@ -278,7 +278,12 @@ def _proxy(
     setting: Setting, backend: str, *, precision: str | None = None, store: KeyValueStore | None = None
 ) -> Proxy:
     return load_proxy(
-        setting.model, backend=backend, download=False, precision=precision, reuse_bytes=0, store=store
+        setting.model,
+        backend=cast(Backend, backend),
+        download=False,
+        precision=cast(Precision | None, precision),
+        reuse_bytes=0,
+        store=store,
     )
 
 
