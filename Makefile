@@ -3,18 +3,23 @@ PYTHON ?= python3
 BENCH ?= tests/data/questions.jsonl
 
 VENV := .venv
+LOWEST := .venv-lowest
+RELEASE := .venv-release
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint format bench
+.PHONY: demo test quick lint format docs serve-docs bench lowest release
 
 demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
 
 test: $(VENV)/.dev
-	@# -rs: what was skipped, and why (no browser, say), stands at the end of either half.
-	$(BIN)/python -m pytest -q -rs -n auto --maxprocesses 4 -m "not model"
-	$(BIN)/python -m pytest -q -rs -m model
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not model"
+	$(BIN)/python -m pytest -q -m model
+
+quick: $(VENV)/.dev  # the loop of a contributor: no model, no torch, no process of its own
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not model and not ray and not slow" \
+	    tests/unit tests/contract
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -25,9 +30,27 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+docs: $(VENV)/.dev  # docs/cli.md from the help texts, then the site, in site/
+	$(BIN)/cog -I docs -r docs/cli.md
+	$(BIN)/mkdocs build --quiet --strict
+
+serve-docs: $(VENV)/.dev
+	$(BIN)/mkdocs serve
+
 bench: $(VENV)/.dev
 	$(BIN)/ragcompress-eval evidence $(BENCH)
 	$(BIN)/ragcompress-eval speed --passages 5 --passages 20 --tokens 100 --tokens 300
+
+lowest: $(LOWEST)/.installed  # unit tests under the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -q -W default -m "not model and not ray and not slow" tests/unit tests/contract
+
+release: $(VENV)/.dev  # build, check, install the wheel into an empty environment, run the demo from it
+	rm -rf dist $(RELEASE)
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check install -q dist/*.whl
+	cd dist && ../$(RELEASE)/bin/ragcompress demo
 
 # Stamps: a second call does no pip work unless the requirements changed.
 $(VENV)/.python:
@@ -46,3 +69,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.python
 	@echo "Installing ragcompress and all that its tests need into $(VENV), once"
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.base $@
+
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt uv
+	$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[test]'
+	@touch $@

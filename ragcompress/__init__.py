@@ -44,7 +44,7 @@ from .support import Support, support
 from .text.segmentation import given, segment
 from .text.tokenizing import Tokenizer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "OPTIONS",
