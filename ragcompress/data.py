@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .places import Place, Places
 
-Kind = Literal["prose", "code", "table", "table header", "table row", "list item", "heading"]
+Kind = Literal[
+    "prose", "code", "table", "table header", "table row", "list item", "heading", "term", "boilerplate"
+]
 Syntax = Literal["markdown", "text", "code", "csv"]
 Reason = Literal[
     "over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents", "duplicate"
@@ -45,6 +47,7 @@ class Document:
         places: the way back to pages or lines of its file, where it was read from one.
         score: the retriever's relevance, higher is better; None: unknown. Only the ranking that the scores
             make counts, and only where they differ, so any retriever's scale will do.
+        language: ISO 639-1 code of its prose, such as ``de``; None: found out from the text.
     """
 
     text: str
@@ -54,9 +57,15 @@ class Document:
     syntax: Syntax = "markdown"
     places: Places | None = None
     score: float | None = None
+    language: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("text", self.text), ("title", self.title), ("id", self.id)):
+        for name, value in (
+            ("text", self.text),
+            ("title", self.title),
+            ("id", self.id),
+            ("language", self.language),
+        ):
             if not (isinstance(value, str) or (value is None and name != "text")):
                 raise InputError(f"Document.{name} must be a string, got {type(value).__name__}")
         try:
@@ -94,6 +103,12 @@ class Sentence:
     """A unit that is kept or dropped as a whole: a sentence, or a block such as a table or a code fence.
 
     ``documents[document].text[start_char:end_char] == text``; ``document`` is a position, not an id.
+
+    Attributes:
+        kind: ``term`` is a name that the units below describe, such as an option; ``boilerplate`` leads about
+            the pages, or stands on all of them. ``code`` may be a formula.
+        cut: the unit goes on in the next one: it was longer than any budget, and was cut within a line.
+        fragment: its document begins or ends within it, as chunks of text splitters do.
     """
 
     document: int
@@ -101,6 +116,8 @@ class Sentence:
     end_char: int
     text: str
     kind: Kind = "prose"
+    cut: bool = False
+    fragment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

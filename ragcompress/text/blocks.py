@@ -34,6 +34,9 @@ _MARKER = re.compile(
     re.VERBOSE,
 )
 _HTML = re.compile(r"<(/?)(table|pre)\b[^<>]*>", re.IGNORECASE)
+_FORMULA = re.compile(r"^[ \t>]*(\$\$|\\\[|\\begin\{[A-Za-z]{1,20}\*?\})", re.MULTILINE)
+_LONGEST_FORMULA = 5_000
+_GRID = re.compile(r"^[ \t]*\+[-=+:]{2,}\+[ \t]*(?:\n[ \t]*[|+][^\n]*)+", re.MULTILINE)
 _KINDS: dict[str, Kind] = {
     "fence": "code",
     "table_open": "table",
@@ -61,13 +64,18 @@ def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
         return _source_code(text)
     if syntax == "csv":
         return _records(text)
-    return _json(text) or _first_wins([*_markdown(text), *_html(text)])
+    return _json(text) or _first_wins([*_markdown(text), *_html(text), *_formulas(text), *_grid_tables(text)])
 
 
 def title(text: str) -> str | None:
     """Text, as written, of the level-1 heading that Markdown begins with; None: it begins otherwise."""
     heading = _parser().parse(text.lstrip().partition("\n")[0])
     return (heading[1].content or None) if heading and heading[0].tag == "h1" else None
+
+
+def same_line_ends(text: str) -> str:
+    r"""The text with ``\n`` for the end of every line, and all offsets as they were."""
+    return text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in text else text
 
 
 def _first_wins(found: list[Block]) -> Iterator[Block]:
@@ -129,6 +137,26 @@ def _html(text: str) -> Iterator[Block]:
             line = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
             if not text[line : match.start()].strip(" \t>"):
                 start, tag, depth = line, name, 1
+
+
+def _formulas(text: str) -> Iterator[Block]:
+    """Displayed formulas that begin a line, with their marks."""
+    if not ("$$" in text or "\\[" in text or "\\begin" in text):
+        return
+    done = 0
+    for match in _FORMULA.finditer(text):
+        opened = match.end() - len(match[1])
+        close = {"$": "$$", "[": "\\]"}.get(match[1][-1]) or match[1].replace("begin", "end")
+        end = text.find(close, match.end(), match.end() + _LONGEST_FORMULA)
+        if opened >= done and end >= 0:
+            done = end + len(close)
+            yield match.start(), done, "code"
+
+
+def _grid_tables(text: str) -> Iterator[Block]:
+    """Tables drawn with ``+---+``, as reStructuredText, Pandoc and data bases draw them."""
+    if "+-" in text or "+=" in text:
+        yield from ((m.start(), m.end(), "table") for m in _GRID.finditer(text))
 
 
 def _json(text: str) -> list[Block]:

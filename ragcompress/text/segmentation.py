@@ -1,8 +1,9 @@
 """Documents → sentences, with exact code-point offsets.
 
 Prose is cut by sentencex. What loses its meaning when cut stays whole (``blocks``): a fenced code block, a
-table, a list item with everything nested in it, a heading; the blocks of source code; JSON. Of a long table
-and of CSV the rows are the units.
+table, a list item with everything nested in it, a heading, a formula; the blocks of source code; JSON. Names
+of options and their like, and labels with their values, are units of their own (``definitions``). Of a long
+table and of CSV the rows are the units, and whatever is longer than any budget is cut (``lengths``).
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-import sentencex
-
-from ..data import Document, Kind, Segmentation, Sentence, Syntax
+from ..data import Document, Kind, Segmentation, Sentence
 from ..errors import InputError
-from .blocks import LINE_END, blocks
+from . import lengths
+from .blocks import LINE_END, LONG, blocks
+from .boilerplate import is_boilerplate
+from .definitions import definitions
+from .fragments import mark_fragments
+from .languages import detect
+from .sentences import sentence_starts
 
 # Possessive, so that the two halves of one \r\n are not taken for two line ends.
 _BLANK_LINES = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*+(?:\r\n?+|\n)\s*+")
-# sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
-# paragraph is read in windows of this many characters.
-_WINDOW = 2_048
-# A "sentence" longer than this that has line breaks is a log, a poem, a CSV file: its lines are the units.
-_LONGEST_ACROSS_LINES = 1_000
+# Only these may be boilerplate: what is within code or a long table is not.
+_MAY_LEAD: tuple[Kind, ...] = ("prose", "table", "heading", "list item")
+_BLOCK_TOKENS = LONG * 0.3
+
+Cut = tuple[int, int, bool]
+"""Start and end of a unit, and whether it goes on in the next one."""
 
 
-def segment(documents: Sequence[Document], *, language: str = "en") -> Segmentation:
+def segment(documents: Sequence[Document], *, language: str | None = None) -> Segmentation:
     """Cut documents into sentences and blocks.
 
     Units are stripped of surrounding white space, lie within one document, and together hold everything that
@@ -34,7 +40,8 @@ def segment(documents: Sequence[Document], *, language: str = "en") -> Segmentat
 
     Args:
         documents: any number of them; an empty one has no units.
-        language: ISO 639-1 code of the prose, such as ``en`` or ``zh``. For a code without rules of its own
+        language: ISO 639-1 code of the prose, such as ``en`` or ``zh``, of documents that say none of their
+            own; None: found out for each (``languages.detect``). For a code without rules of its own
             sentencex uses those of a related language, or of English.
 
     Raises:
@@ -43,12 +50,14 @@ def segment(documents: Sequence[Document], *, language: str = "en") -> Segmentat
     for position, document in enumerate(documents):
         if not isinstance(document, Document):
             raise InputError(f"document {position} must be a Document, got {type(document).__name__}")
-    if not isinstance(language, str) or not language:
-        raise InputError(f"language must be a code such as 'en', got {language!r}")
-    sentences = (
-        s for d, document in enumerate(documents) for s in _units(d, document.text, document.syntax, language)
-    )
-    return Segmentation(tuple(documents), tuple(sentences))
+    if language is not None and (not isinstance(language, str) or not language):
+        raise InputError(f"language must be a code such as 'en', or None, got {language!r}")
+    sentences = [
+        s
+        for d, document in enumerate(documents)
+        for s in _units(d, document, document.language or language or detect(document.text))
+    ]
+    return Segmentation(tuple(documents), tuple(mark_fragments(documents, sentences)))
 
 
 def given(
@@ -87,59 +96,72 @@ def given(
     return Segmentation(tuple(joined), tuple(sentences))
 
 
-def _units(document: int, text: str, syntax: Syntax, language: str) -> Iterator[Sentence]:
+def _units(number: int, document: Document, language: str) -> Iterator[Sentence]:
     """Blocks, and the sentences of the prose around them, in order."""
+    text = document.text
+    structured = document.syntax in ("markdown", "text")
     done = 0
-    for start, end, kind in [*blocks(text, syntax), (len(text), len(text), "prose")]:
-        for cut, next_cut in pairwise(_prose_cuts(text, done, start, language)):
-            yield from _stripped(document, text, cut, next_cut, "prose")
-        yield from _stripped(document, text, start, end, kind)
+    for start, end, kind in [*blocks(text, document.syntax), (len(text), len(text), "prose")]:
+        named = definitions(text, done, start) if structured else []
+        for first, last, name in [*named, (start, start, "prose")]:
+            for cut in _prose(text, done, first, language):
+                yield from _stripped(number, text, cut, "prose")
+            yield from _stripped(number, text, (first, last, False), name)
+            done = last
+        for cut in _whole(text, start, end):
+            yield from _stripped(number, text, cut, kind)
         done = end
 
 
-def _stripped(document: int, text: str, start: int, end: int, kind: Kind) -> Iterator[Sentence]:
+def _stripped(document: int, text: str, cut: Cut, kind: Kind) -> Iterator[Sentence]:
     """The unit without the white space around it; nothing if there is nothing else."""
+    start, end, goes_on = cut
     unit = text[start:end].lstrip()
     start = end - len(unit)
     if unit := unit.rstrip():
-        yield Sentence(document, start, start + len(unit), unit, kind)
+        if kind in _MAY_LEAD and is_boilerplate(unit):
+            kind = "boilerplate"
+        yield Sentence(document, start, start + len(unit), unit, kind, goes_on)
 
 
-def _prose_cuts(text: str, start: int, end: int, language: str) -> Iterator[int]:
-    """Ascending offsets from ``start`` to ``end`` between which the units of prose lie."""
-    yield start
+def _prose(text: str, start: int, end: int, language: str) -> Iterator[Cut]:
+    """The units of a stretch of prose."""
     paragraph = start
     for blank in [*(m.end() for m in _BLANK_LINES.finditer(text, start, end)), end]:
-        for cut, next_cut in pairwise(_sentence_cuts(text[paragraph:blank], language)):
-            unit = text[paragraph + cut : paragraph + next_cut]
-            if len(unit) > _LONGEST_ACROSS_LINES:
-                yield from (paragraph + cut + m.end() for m in LINE_END.finditer(unit))
-            yield paragraph + next_cut
+        for cut, next_cut in pairwise(sentence_starts(text[paragraph:blank], language)):
+            yield from _bounded(text, paragraph + cut, paragraph + next_cut)
         paragraph = blank
 
 
-def _sentence_cuts(paragraph: str, language: str) -> Iterator[int]:
-    """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
-    yield 0
-    start, size = 0, _WINDOW
-    while start < len(paragraph):
-        window = paragraph[start : start + size]
-        cuts = [cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
-        if start + size >= len(paragraph):
-            yield from (start + cut for cut in cuts)
-            break
-        if cuts:
-            # The last sentence may go on behind the window: it is read again, from its start.
-            yield from (start + cut for cut in cuts)
-            start, size = start + cuts[-1], _WINDOW
-        else:
-            size *= 2
-    yield len(paragraph)
+def _bounded(text: str, start: int, end: int) -> Iterator[Cut]:
+    """A sentence; of one that is too long its lines, and what stands between marks or blanks within them."""
+    unit = text[start:end]
+    if not lengths.is_long(unit):
+        yield start, end, False
+        return
+    for first, last in pairwise([0, *lengths.rows(unit), len(unit)]):
+        yield from _pieces(text, start + first, start + first + len(unit[first:last].rstrip()))
 
 
-def _boundaries(text: str, language: str) -> list[int]:
-    try:
-        found = sentencex.get_sentence_boundaries(language, text)
-    except Exception as error:
-        raise InputError(f"sentencex can't split text of language {language!r}: {error}") from error
-    return sorted({offset for item in found for offset in (item["start_index"], item["end_index"])})
+def _whole(text: str, start: int, end: int) -> Iterator[Cut]:
+    """A block; of one that is far too long its lines, as many together as are not."""
+    if not lengths.is_long(text[start:end], _BLOCK_TOKENS):
+        yield start, end, False
+        return
+    first = last = start
+    for border in [*(m.end() for m in LINE_END.finditer(text, start, end)), end]:
+        if border - first > LONG and last > first:
+            yield first, last, True
+            first = last
+        if border - first > LONG:
+            yield from _pieces(text, first, first + len(text[first:border].rstrip()))
+            first = border
+        last = border
+    if text[first:last].strip():
+        yield first, last, False
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[Cut]:
+    """A stretch, cut where it is too long; every piece but the last goes on in the next one."""
+    borders = [0, *lengths.cuts(text[start:end]), end - start]
+    yield from ((start + a, start + b, start + b < end) for a, b in pairwise(borders))

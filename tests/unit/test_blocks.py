@@ -191,7 +191,9 @@ def test_code_without_blank_lines_is_cut_between_its_outermost_lines() -> None:
     texts = [t for _, t in units(text, "code")]
     assert len(texts) > 1
     assert all(t.startswith("key") and len(t) <= LONG for t in texts)
-    assert units("x = (\n" + "    1,\n" * 2000 + ")", "code")[0][1].endswith(")")
+    parts = [t for _, t in units("x = (\n" + "    1,\n" * 2000 + ")", "code")]
+    assert parts[-1].endswith(")")
+    assert all(len(t) <= LONG for t in parts)
 
 
 HOSTILE = (

@@ -1,0 +1,80 @@
+"""What pages carry around their content: navigation, footers, notes about cookies, tables of contents."""
+
+from __future__ import annotations
+
+import re
+
+# No such piece is longer; a longer one says something.
+_LONGEST = 400
+_NAVIGATION = (
+    "prev previous next up home top back index contents bookmarks print share edit menu search login".split()
+)
+_WORD = re.compile(r"[^\W_]+")
+_WHOLE = re.compile(
+    r"""(?:\[\#[\w-]+\]\s*)?(?:
+      (?:page\s+)?last\s+(?:updated|modified|changed|edited)(?:\s+(?:on|at|by))?\b[^\n.]{0,60}\.?
+    | (?:zuletzt\s+(?:geändert|aktualisiert)
+      | dernière\s+(?:mise\s+à\s+jour|modification)|última\s+actualización)
+      \b[^\n.]{0,60}\.?
+    | (?:copyright\s*)?(?:©|\(c\)|copyright\s+\d{4})[^\n]{0,120}
+      (?:all\s+rights\s+reserved\.?|\d{4}[^\n]{0,60})
+    | all\s+rights\s+reserved\.?
+    | skip\s+to\s+(?:main\s+)?(?:content|navigation)\.?
+    | (?:back\s+)?to\s+(?:the\s+)?top | jump\s+to\s+(?:navigation|search|content)
+    | (?:this\s+(?:site|website|page)\s+uses\s+cookies
+      | we\s+(?:and\s+our\s+partners\s+)?use\s+cookies)[^\n]{0,200}
+      \b(?:accept|agree|got\s+it|ok|reject|settings)\b[^\n]{0,60}
+    | (?:accept|reject|allow|decline)\s+(?:all\s+)?cookies\.? | cookie\s+(?:settings|preferences)
+    | page\s+\d+\s+(?:of|/)\s+\d+ | (?:table\s+of\s+)?contents | inhaltsverzeichnis | table\s+des\s+matières
+    | (?:share|tweet|follow\s+us)\s+on\s+\w+ | powered\s+by\s+[\w.\s]{1,40}
+    | edit\s+(?:this\s+page|on\s+github)
+    | permalink | print\s+this\s+page | sign\s+(?:in|up) | subscribe(?:\s+to\s+our\s+newsletter)?
+    )\s*""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_FIRST = tuple(
+    "page last zuletzt dernière última copyright all skip back to jump this we accept reject allow decline "
+    "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign subscribe".split()
+)
+# ``Introduction ........ 7``: an entry of a table of contents.
+_ENTRY = re.compile(r"[^\n]{1,120}?(?:\s?\.){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\s*")
+
+
+def is_boilerplate(text: str) -> bool:
+    """Whether a unit as a whole leads about, or says what stands on every page.
+
+    Strict: a sentence about cookies, copyright or a date is content.
+    """
+    if len(text) > _LONGEST:
+        return False
+    bare = text.strip(" \t\r\n#*_|>-")
+    if not bare:
+        return False
+    return (
+        (_opens(bare) and _WHOLE.fullmatch(bare) is not None)
+        or (
+            text[-1].isalnum()
+            and "..." in text.replace(" ", "")
+            and all(_ENTRY.fullmatch(line) for line in text.splitlines() if line.strip())
+        )
+        or _leads_about(text)
+    )
+
+
+def _opens(text: str) -> bool:
+    """Whether the first word is one that ``_WHOLE`` may begin with: most sentences need no closer look."""
+    first = text.split(None, 1)[0].lower()
+    return first.startswith(_FIRST) or first[0] in "©(["
+
+
+def _leads_about(text: str) -> bool:
+    """``Prev | Up | Chapter 21. Locks | Home | Next``: two or more words of navigation, between marks."""
+    if len(text) > 200 or text[-1] in ".!?":
+        return False
+    cells = [cell.strip(" .…") for cell in re.split(r"[|\n\t»›«‹→←↑]+|\s{2,}", text)]
+    words = [cell.lower() for cell in cells if _WORD.search(cell)]
+    if len(words) == 1:
+        words = words[0].split()
+        return len(words) > 1 and all(word in _NAVIGATION for word in words)
+    leading = sum(word in _NAVIGATION for word in words)
+    return leading >= 2 and leading * 2 >= len(words)

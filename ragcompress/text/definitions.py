@@ -1,0 +1,101 @@
+"""Lines that name what stands below them, and lines that hold a label with its value.
+
+Manuals are lists of options, settings and functions, each with a description. In Markdown, in text from HTML
+and PDF, and in man pages their names stand on lines of their own; without its name no value can be
+understood. A name is a unit of its own (``term``), and what describes it belongs to it (``companions``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from .blocks import Block, same_line_ends
+
+_M = re.MULTILINE
+# ``-x``, ``-f FILE``, ``--long[=ARG], -l ARG`` and nothing else on the line.
+_OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}"
+_OPTIONS = re.compile(rf"^[ \t]*{_OPTION}(?:(?:,[ \t]*|[ \t]*\|[ \t]*| or ){_OPTION})*[ \t]*[#¶]?[ \t]*$", _M)
+# ``-x, --long   what it does``, with what is indented below: label and value in one.
+_COLUMNS = re.compile(
+    r"^([ \t]*)-{1,2}[A-Za-z?#]\S*(?:,?[ =]\S+){0,3}(?:\t+| {2,})\S[^\n]*(?:\n\1(?:\t+| {6,})\S[^\n]*)*", _M
+)
+# ``work_mem (integer)``, as DocBook writes settings.
+_TYPED = re.compile(
+    r"^[ \t]*[\w.$-]{2,80}(?:, [\w.$-]{2,80}){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
+)
+# ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
+_SIGNATURE = re.compile(
+    r"^[ \t]*(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
+    r"|\w[\w.]*[ ]?\([^\n]{0,160}\)[ ]*(?:(?:→|->|⇒)[ ]?[^\n.]{1,60}|[#¶])))[ \t]*[#¶]?[ \t]*$",
+    _M,
+)
+# A definition list, as Markdown Extra and Pandoc write it, and markdownify of ``dl``.
+_DEFINED = re.compile(r"^(?![ \t]*[:~>|#+-])[^\n]{1,120}\n\n?(?= {0,3}[:~][ \t]{1,7}\S)", _M)
+# A short line over one that is indented further.
+_HANGING = re.compile(r"^([ \t]*)(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])\n(?=\1(?: {2,}|\t)[ \t]*\S)", _M)
+# A row whose table a text splitter has cut off.
+_PIPED = re.compile(r"^[ \t]*\|[^\n]+\|[ \t]*$", _M)
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&'()-]{2,60}")
+# ``Width: 12 m`` and its like, two or more in a row.
+_LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
+_LONG_VALUE = re.compile(r":[ \t]+(?:\S+[ \t]+){12}|[.!?][ \t]+[A-Z]")
+_ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
+
+
+def definitions(text: str, start: int, end: int) -> list[Block]:
+    """Names and labelled values in a stretch of prose, in order, not overlapping."""
+    region = same_line_ends(text[start:end])
+    found: list[Block] = []
+    if "|" in region:
+        found += _spans(_PIPED, region, "table row")
+    if "\n" not in region.strip():
+        return [(start + a, start + b, kind) for a, b, kind in found]
+    if "-" in region:
+        found += _spans(_COLUMNS, region, "list item")
+        found += _spans(_OPTIONS, region, "term")
+    if "(" in region:
+        found += _spans(_TYPED, region, "term")
+    if "(" in region or "class " in region:
+        found += _spans(_SIGNATURE, region, "term")
+    if ":" in region or "~" in region:
+        found += _spans(_DEFINED, region, "term")
+        found += _labels(region)
+    found += _hanging(region)
+    return [(start + a, start + b, kind) for a, b, kind in _apart(found)]
+
+
+def _spans(pattern: re.Pattern[str], region: str, kind: str) -> Iterator[Block]:
+    return ((m.start(), m.end(), kind) for m in pattern.finditer(region))  # type: ignore[misc]
+
+
+def _labels(region: str) -> Iterator[Block]:
+    """Each line of a run of labels with values; not of a conversation, whose turns are prose."""
+    for run in _LABELS.finditer(region):
+        start = run.start()
+        lines = re.findall(r"[^\n]*\n|[^\n]+", run[0])
+        if any(_LONG_VALUE.search(line) or _ASKED.match(line) for line in lines):
+            continue
+        for line in lines:
+            yield start, start + len(line), "list item"
+            start += len(line)
+
+
+def _hanging(region: str) -> Iterator[Block]:
+    """Short lines over indented ones, where there are several alike: one alone may be chance."""
+    matches = list(_HANGING.finditer(region))
+    times = Counter(m[1] for m in matches)
+    for m in matches:
+        if _CAPITALS.fullmatch(m[2].rstrip()) and not m[1]:
+            yield m.start(), m.end(), "heading"
+        elif times[m[1]] > 1:
+            yield m.start(), m.end(), "term"
+
+
+def _apart(found: list[Block]) -> Iterator[Block]:
+    done = 0
+    for block in sorted(found):
+        if block[0] >= done:
+            done = block[1]
+            yield block

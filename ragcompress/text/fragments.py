@@ -1,0 +1,80 @@
+"""Units that the edge of a chunk cuts: text splitters count characters, and know no sentences.
+
+Known from the overlap with another chunk, in which the unit stands whole, and from the text itself: a chunk
+that begins in small letters, or ends without a mark although its other sentences have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from ..data import Document, Sentence
+
+# So many characters in common are no chance.
+_OVERLAP = 20
+_CLOSING = "\"'”’»)]}*_`"
+_ENDS = ".!?…:;。！？：；।॥။።۔؟؛។៕།"
+_GOES_ON = ",;)]}%"
+
+
+def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence]) -> Iterator[Sentence]:
+    """The same units, those marked that the start or the end of their document cuts."""
+    edges = {s.document: s for s in reversed(sentences)}.values(), {s.document: s for s in sentences}.values()
+    tails = _like(sentences, edges[0], slice(-_OVERLAP, None))
+    heads = _like(sentences, edges[1], slice(_OVERLAP))
+    for number, group in groupby(sentences, key=lambda s: s.document):
+        units = list(group)
+        document = documents[number]
+        if document.syntax in ("markdown", "text"):
+            if units[0].kind == "prose" and (
+                _begins_within(units, document) or _is_part(units[0], tails, -1)
+            ):
+                units[0] = replace(units[0], fragment=True)
+            if units[-1].kind == "prose" and (_ends_within(units, document) or _is_part(units[-1], heads, 1)):
+                units[-1] = replace(units[-1], fragment=True)
+        yield from units
+
+
+def _like(sentences: Sequence[Sentence], edges: Iterable[Sentence], part: slice) -> dict[str, list[Sentence]]:
+    """Units that share a part of their text with a unit at the edge of another document."""
+    found: dict[str, list[Sentence]] = {s.text[part]: [] for s in edges if len(s.text) >= _OVERLAP}
+    if len(found) > 1:
+        for s in sentences:
+            if (key := s.text[part]) in found:
+                found[key].append(s)
+    return found
+
+
+def _is_part(unit: Sentence, others: dict[str, list[Sentence]], side: int) -> bool:
+    """Whether a longer unit of another document begins, or ends, with this one."""
+    text = unit.text
+    if len(text) < _OVERLAP:
+        return False
+    for other in others.get(text[:_OVERLAP] if side > 0 else text[-_OVERLAP:], ())[:_OVERLAP]:
+        if other.document != unit.document and len(other.text) > len(text):
+            if other.text.startswith(text) if side > 0 else other.text.endswith(text):
+                return True
+    return False
+
+
+def _begins_within(units: Sequence[Sentence], document: Document) -> bool:
+    """Whether the first unit begins in small letters, where others don't."""
+    start, text = document.metadata.get("start_index"), units[0].text
+    if start == 0 or not (text[0].islower() or text[0] in _GOES_ON):
+        return False
+    return any(s.kind == "prose" and s.text[0].isupper() for s in units[1:])
+
+
+def _ends_within(units: Sequence[Sentence], document: Document) -> bool:
+    """Whether the last unit has no mark at its end, where one was to be expected."""
+    if _is_ended(units[-1].text) or len(units[-1].text.split()) < 3:
+        return False
+    if units[-1].text.endswith(","):
+        return True
+    return any(s.kind == "prose" and _is_ended(s.text) for s in units[:-1])
+
+
+def _is_ended(text: str) -> bool:
+    return text.rstrip(_CLOSING)[-1:] in (*_ENDS, "")

@@ -1,0 +1,117 @@
+"""Prose → sentences: sentencex, and what a reader sees that it doesn't.
+
+Not the end of a sentence: an ellipsis with a blank before it or a small letter behind it, ``e.g.`` and its
+like, anything within a formula or inline code. A footnote mark stays with the sentence that it documents.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+import sentencex
+
+from ..errors import InputError
+
+# sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
+# paragraph is read in windows of this many characters.
+_WINDOW = 2_048
+# Formulas and inline code, by Pandoc's rules, so that two prices are no formula. Bounded: linear time.
+_WHOLE = re.compile(
+    r"""(?<!`)(`{1,2})(?!`)[^`]{1,300}(?<!`)\1(?!`)
+    | \$\$[^$]{1,2000}\$\$ | (?<![\\$\w])\$(?=[^\s$])[^$\n]{0,120}(?<=[^\s\\$])\$(?![\w$])
+    | \\\([^\n]{1,400}?\\\) | \\\[.{1,2000}?\\\]""",
+    re.VERBOSE | re.DOTALL,
+)
+# Never at the end of a sentence; here without their blanks.
+_SHORT = frozenset(
+    "e.g. i.e. cf. viz. vs. z.b. d.h. bzw. u.a. p.ex. c.-à-d. p.ej. ad.es. bijv. t.ex. bl.a. т.е."
+    " напр.".split()
+)
+# Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
+_LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
+_DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
+# A footnote mark: ``[3]``, ``[^note]``, ``[citation needed]``, ``¹``, ``<sup>1</sup>``, ``†``. Behind a blank
+# only those that nothing else could be.
+_RAISED = (
+    r"\[\^[^\[\]\n]{1,30}\]|[¹²³⁰⁴-⁹]+(?:[,⁾⁻][¹²³⁰⁴-⁹]+)*|<sup\b[^<>]{0,80}>.{1,80}?</sup>|\^[\w,]{1,6}\^"
+)
+_TOUCHING = rf"{_RAISED}|\[[^\[\]\n]{{1,30}}\](?![(:])|[†‡§]+|\*{{1,3}}(?=\s)"
+_MARKS = re.compile(rf"(?:(?:{_TOUCHING})+|[ \t](?:{_RAISED})+(?!:))(?=\s|\Z)")
+
+
+def sentence_starts(paragraph: str, language: str) -> Iterator[int]:
+    """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
+    yield 0
+    whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
+    last = 0
+    for cut in _found(paragraph, language):
+        if not _stands(paragraph, cut, last, whole):
+            continue
+        mark = _MARKS.match(paragraph, len(paragraph[last:cut].rstrip()) + last)
+        cut = mark.end() if mark else cut
+        if last < cut < len(paragraph):
+            yield cut
+            last = cut
+    yield len(paragraph)
+
+
+def _may_hold_whole(paragraph: str) -> bool:
+    return "`" in paragraph or "$" in paragraph or "\\" in paragraph
+
+
+def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]]) -> bool:
+    """Whether a reader would see the end of a sentence here."""
+    k = bisect_left(whole, (cut, 0)) - 1
+    if k >= 0 and cut < whole[k][1]:
+        return False
+    before = paragraph[max(last, cut - 16) : cut]
+    if _is_short(before):
+        return False
+    if not (".." in before or "…" in before or ". ." in before):
+        return True
+    if _LEFT_OUT.search(before):
+        return False
+    behind = paragraph[cut : cut + 40].lstrip()
+    return not _DOTS.search(before) or not (behind[:1].islower() or _is_capitals(behind))
+
+
+def _is_short(before: str) -> bool:
+    """Whether an abbreviation that nothing ends with stands at the end, written with a blank or without."""
+    words = before.lower().split()[-2:]
+    if not words:
+        return False
+    last = words[-1].lstrip("([\"'“„«")
+    return last in _SHORT or (len(last) < 4 and words[0].lstrip("([\"'“„«") + last in _SHORT)
+
+
+def _is_capitals(text: str) -> bool:
+    """Whether a word of capitals, as keywords are, or no word at all begins the text."""
+    word = text.partition(" ")[0].strip(",;:()[]")
+    return (len(word) > 1 and word.isupper() and word.isalpha()) or text[:1] in "-|)]},;=<>"
+
+
+def _found(paragraph: str, language: str) -> Iterator[int]:
+    """The ends that sentencex finds, ascending."""
+    start, size = 0, _WINDOW
+    while start < len(paragraph):
+        window = paragraph[start : start + size]
+        cuts = [cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
+        if start + size >= len(paragraph):
+            yield from (start + cut for cut in cuts)
+            break
+        if cuts:
+            # The last sentence may go on behind the window: it is read again, from its start.
+            yield from (start + cut for cut in cuts)
+            start, size = start + cuts[-1], _WINDOW
+        else:
+            size *= 2
+
+
+def _boundaries(text: str, language: str) -> list[int]:
+    try:
+        found = sentencex.get_sentence_boundaries(language, text)
+    except Exception as error:
+        raise InputError(f"sentencex can't split text of language {language!r}: {error}") from error
+    return sorted({offset for item in found for offset in (item["start_index"], item["end_index"])})
