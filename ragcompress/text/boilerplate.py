@@ -32,9 +32,11 @@ _WHOLE = re.compile(
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
+# What ``_WHOLE`` may begin with: most sentences need no closer look.
 _FIRST = tuple(
     "page last zuletzt dernière última copyright all skip back to jump this we accept reject allow decline "
-    "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign subscribe".split()
+    "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign "
+    "subscribe © (c) [#".split()
 )
 # ``Introduction ........ 7``: an entry of a table of contents.
 _ENTRY = re.compile(r"[^\n]{1,120}?(?:\s?\.){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\s*")
@@ -51,7 +53,7 @@ def is_boilerplate(text: str) -> bool:
     if not bare:
         return False
     return (
-        (_opens(bare) and _WHOLE.fullmatch(bare) is not None)
+        (bare[:16].lower().startswith(_FIRST) and _WHOLE.fullmatch(bare) is not None)
         or (
             text[-1].isalnum()
             and "..." in text.replace(" ", "")
@@ -59,12 +61,6 @@ def is_boilerplate(text: str) -> bool:
         )
         or _leads_about(text)
     )
-
-
-def _opens(text: str) -> bool:
-    """Whether the first word is one that ``_WHOLE`` may begin with: most sentences need no closer look."""
-    first = text.split(None, 1)[0].lower()
-    return first.startswith(_FIRST) or first[0] in "©(["
 
 
 def _leads_about(text: str) -> bool:

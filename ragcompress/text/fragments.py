@@ -6,9 +6,9 @@ that begins in small letters, or ends without a mark although its other sentence
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import pairwise
 
 from ..data import Document, Sentence
 
@@ -19,22 +19,25 @@ _ENDS = ".!?…:;。！？：；।॥။።۔؟؛។៕།"
 _GOES_ON = ",;)]}%"
 
 
-def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence]) -> Iterator[Sentence]:
+def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     """The same units, those marked that the start or the end of their document cuts."""
-    edges = {s.document: s for s in reversed(sentences)}.values(), {s.document: s for s in sentences}.values()
-    tails = _like(sentences, edges[0], slice(-_OVERLAP, None))
-    heads = _like(sentences, edges[1], slice(_OVERLAP))
-    for number, group in groupby(sentences, key=lambda s: s.document):
-        units = list(group)
-        document = documents[number]
-        if document.syntax in ("markdown", "text"):
-            if units[0].kind == "prose" and (
-                _begins_within(units, document) or _is_part(units[0], tails, -1)
-            ):
-                units[0] = replace(units[0], fragment=True)
-            if units[-1].kind == "prose" and (_ends_within(units, document) or _is_part(units[-1], heads, 1)):
-                units[-1] = replace(units[-1], fragment=True)
-        yield from units
+    marked = list(sentences)
+    firsts = [i for i, s in enumerate(sentences) if not i or s.document != sentences[i - 1].document]
+    spans = [
+        (a, b - 1)
+        for a, b in pairwise([*firsts, len(sentences)])
+        if documents[sentences[a].document].syntax in ("markdown", "text")
+    ]
+    tails = _like(sentences, [sentences[a] for a, _ in spans], slice(-_OVERLAP, None))
+    heads = _like(sentences, [sentences[b] for _, b in spans], slice(_OVERLAP))
+    for a, b in spans:
+        first, last, units = sentences[a], sentences[b], sentences[a : b + 1]
+        document = documents[first.document]
+        if first.kind == "prose" and (_begins_within(units, document) or _is_part(first, tails, -1)):
+            marked[a] = replace(marked[a], fragment=True)
+        if last.kind == "prose" and (_ends_within(units) or _is_part(last, heads, 1)):
+            marked[b] = replace(marked[b], fragment=True)
+    return tuple(marked)
 
 
 def _like(sentences: Sequence[Sentence], edges: Iterable[Sentence], part: slice) -> dict[str, list[Sentence]]:
@@ -67,7 +70,7 @@ def _begins_within(units: Sequence[Sentence], document: Document) -> bool:
     return any(s.kind == "prose" and s.text[0].isupper() for s in units[1:])
 
 
-def _ends_within(units: Sequence[Sentence], document: Document) -> bool:
+def _ends_within(units: Sequence[Sentence]) -> bool:
     """Whether the last unit has no mark at its end, where one was to be expected."""
     if _is_ended(units[-1].text) or len(units[-1].text.split()) < 3:
         return False

@@ -57,7 +57,7 @@ def segment(documents: Sequence[Document], *, language: str | None = None) -> Se
         for d, document in enumerate(documents)
         for s in _units(d, document, document.language or language or detect(document.text))
     ]
-    return Segmentation(tuple(documents), tuple(mark_fragments(documents, sentences)))
+    return Segmentation(tuple(documents), mark_fragments(documents, sentences))
 
 
 def given(
@@ -102,26 +102,29 @@ def _units(number: int, document: Document, language: str) -> Iterator[Sentence]
     structured = document.syntax in ("markdown", "text")
     done = 0
     for start, end, kind in [*blocks(text, document.syntax), (len(text), len(text), "prose")]:
-        named = definitions(text, done, start) if structured else []
-        for first, last, name in [*named, (start, start, "prose")]:
-            for cut in _prose(text, done, first, language):
-                yield from _stripped(number, text, cut, "prose")
-            yield from _stripped(number, text, (first, last, False), name)
-            done = last
-        for cut in _whole(text, start, end):
-            yield from _stripped(number, text, cut, kind)
+        if start > done:
+            named = definitions(text, done, start) if structured else []
+            for first, last, name in [*named, (start, start, "prose")]:
+                cuts = [*_prose(text, done, first, language)] if first > done else []
+                yield from (s for cut in cuts if (s := _unit(number, text, cut, "prose")))
+                if named_unit := _unit(number, text, (first, last, False), name):
+                    yield named_unit
+                done = last
+        yield from (s for cut in _whole(text, start, end) if (s := _unit(number, text, cut, kind)))
         done = end
 
 
-def _stripped(document: int, text: str, cut: Cut, kind: Kind) -> Iterator[Sentence]:
-    """The unit without the white space around it; nothing if there is nothing else."""
+def _unit(document: int, text: str, cut: Cut, kind: Kind) -> Sentence | None:
+    """The unit without the white space around it; None if there is nothing else."""
     start, end, goes_on = cut
     unit = text[start:end].lstrip()
     start = end - len(unit)
-    if unit := unit.rstrip():
-        if kind in _MAY_LEAD and is_boilerplate(unit):
-            kind = "boilerplate"
-        yield Sentence(document, start, start + len(unit), unit, kind, goes_on)
+    unit = unit.rstrip()
+    if not unit:
+        return None
+    if kind in _MAY_LEAD and is_boilerplate(unit):
+        kind = "boilerplate"
+    return Sentence(document, start, start + len(unit), unit, kind, goes_on)
 
 
 def _prose(text: str, start: int, end: int, language: str) -> Iterator[Cut]:
@@ -129,7 +132,10 @@ def _prose(text: str, start: int, end: int, language: str) -> Iterator[Cut]:
     paragraph = start
     for blank in [*(m.end() for m in _BLANK_LINES.finditer(text, start, end)), end]:
         for cut, next_cut in pairwise(sentence_starts(text[paragraph:blank], language)):
-            yield from _bounded(text, paragraph + cut, paragraph + next_cut)
+            if next_cut - cut <= lengths.LONGEST:  # no character has more than one token
+                yield paragraph + cut, paragraph + next_cut, False
+            else:
+                yield from _bounded(text, paragraph + cut, paragraph + next_cut)
         paragraph = blank
 
 

@@ -24,10 +24,10 @@ _WHOLE = re.compile(
     | \\\([^\n]{1,400}?\\\) | \\\[.{1,2000}?\\\]""",
     re.VERBOSE | re.DOTALL,
 )
-# Never at the end of a sentence; here without their blanks.
-_SHORT = frozenset(
-    "e.g. i.e. cf. viz. vs. z.b. d.h. bzw. u.a. p.ex. c.-à-d. p.ej. ad.es. bijv. t.ex. bl.a. т.е."
-    " напр.".split()
+# Never at the end of a sentence.
+_SHORT = tuple(
+    "e.g.|e. g.|i.e.|i. e.|cf.|viz.|vs.|z.b.|z. b.|d.h.|d. h.|bzw.|u.a.|u. a.|p.ex.|p. ex.|c.-à-d.|p.ej."
+    "|p. ej.|ad.es.|ad es.|bijv.|t.ex.|t. ex.|bl.a.|т.е.|т. е.|напр.".split("|")
 )
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
@@ -37,24 +37,44 @@ _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
 _RAISED = (
     r"\[\^[^\[\]\n]{1,30}\]|[¹²³⁰⁴-⁹]+(?:[,⁾⁻][¹²³⁰⁴-⁹]+)*|<sup\b[^<>]{0,80}>.{1,80}?</sup>|\^[\w,]{1,6}\^"
 )
+_MARK_STARTS = frozenset("[¹²³⁰⁴⁵⁶⁷⁸⁹<^†‡§*")
 _TOUCHING = rf"{_RAISED}|\[[^\[\]\n]{{1,30}}\](?![(:])|[†‡§]+|\*{{1,3}}(?=\s)"
 _MARKS = re.compile(rf"(?:(?:{_TOUCHING})+|[ \t](?:{_RAISED})+(?!:))(?=\s|\Z)")
+
+
+# A paragraph without any of these is cut as sentencex cuts it.
+_REPAIRED = ("..", "…", ". .", "`", "$", "\\", *_SHORT, *sorted(_MARK_STARTS))
 
 
 def sentence_starts(paragraph: str, language: str) -> Iterator[int]:
     """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
     yield 0
+    lowered = paragraph.lower()
+    if not any(part in lowered for part in _REPAIRED):
+        yield from _found(paragraph, language)
+        yield len(paragraph)
+        return
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     last = 0
     for cut in _found(paragraph, language):
         if not _stands(paragraph, cut, last, whole):
             continue
-        mark = _MARKS.match(paragraph, len(paragraph[last:cut].rstrip()) + last)
-        cut = mark.end() if mark else cut
+        cut = _behind_marks(paragraph, cut)
         if last < cut < len(paragraph):
             yield cut
             last = cut
     yield len(paragraph)
+
+
+def _behind_marks(paragraph: str, cut: int) -> int:
+    """The cut, behind the footnote marks that follow the sentence, if any do."""
+    end = cut
+    while end and paragraph[end - 1].isspace():
+        end -= 1
+    if paragraph[end : end + 2].lstrip(" \t")[:1] not in _MARK_STARTS:
+        return cut
+    mark = _MARKS.match(paragraph, end)
+    return mark.end() if mark else cut
 
 
 def _may_hold_whole(paragraph: str) -> bool:
@@ -78,12 +98,12 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
 
 
 def _is_short(before: str) -> bool:
-    """Whether an abbreviation that nothing ends with stands at the end, written with a blank or without."""
-    words = before.lower().split()[-2:]
-    if not words:
+    """Whether an abbreviation stands at the end that no sentence ends with."""
+    tail = before.rstrip().lower()
+    if not tail.endswith(_SHORT):
         return False
-    last = words[-1].lstrip("([\"'“„«")
-    return last in _SHORT or (len(last) < 4 and words[0].lstrip("([\"'“„«") + last in _SHORT)
+    short = max((s for s in _SHORT if tail.endswith(s)), key=len)
+    return not tail[: -len(short)][-1:].isalnum()
 
 
 def _is_capitals(text: str) -> bool:
