@@ -32,7 +32,7 @@ _WHOLE = re.compile(
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
 )
-# What ``_WHOLE`` may begin with: most sentences need no closer look.
+# What ``_WHOLE`` may begin with.
 _FIRST = tuple(
     "page last zuletzt dernière última copyright all skip back to jump this we accept reject allow decline "
     "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign "
@@ -49,18 +49,18 @@ def is_boilerplate(text: str) -> bool:
     """
     if len(text) > _LONGEST:
         return False
+    if text[-1] in ".!?" and not text[:16].lower().startswith(_FIRST):
+        return False  # most sentences need no closer look
     bare = text.strip(" \t\r\n#*_|>-")
     if not bare:
         return False
-    return (
-        (bare[:16].lower().startswith(_FIRST) and _WHOLE.fullmatch(bare) is not None)
-        or (
-            text[-1].isalnum()
-            and "..." in text.replace(" ", "")
-            and all(_ENTRY.fullmatch(line) for line in text.splitlines() if line.strip())
-        )
-        or _leads_about(text)
-    )
+    return _WHOLE.fullmatch(bare) is not None or _lists_pages(text) or _leads_about(text)
+
+
+def _lists_pages(text: str) -> bool:
+    if not text[-1].isalnum() or "...." not in text.replace(" ", ""):
+        return False
+    return all(_ENTRY.fullmatch(line) for line in text.splitlines() if line.strip())
 
 
 def _leads_about(text: str) -> bool:

@@ -6,7 +6,7 @@ that begins in small letters, or ends without a mark although its other sentence
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,14 +22,12 @@ _GOES_ON = ",;)]}%"
 def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     """The same units, those marked that the start or the end of their document cuts."""
     marked = list(sentences)
-    firsts = [i for i, s in enumerate(sentences) if not i or s.document != sentences[i - 1].document]
     spans = [
-        (a, b - 1)
-        for a, b in pairwise([*firsts, len(sentences)])
+        (a, b)
+        for a, b in _spans(sentences)
         if documents[sentences[a].document].syntax in ("markdown", "text")
     ]
-    tails = _like(sentences, [sentences[a] for a, _ in spans], slice(-_OVERLAP, None))
-    heads = _like(sentences, [sentences[b] for _, b in spans], slice(_OVERLAP))
+    heads, tails = _alike(sentences, spans)
     for a, b in spans:
         first, last, units = sentences[a], sentences[b], sentences[a : b + 1]
         document = documents[first.document]
@@ -40,14 +38,29 @@ def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence])
     return tuple(marked)
 
 
-def _like(sentences: Sequence[Sentence], edges: Iterable[Sentence], part: slice) -> dict[str, list[Sentence]]:
-    """Units that share a part of their text with a unit at the edge of another document."""
-    found: dict[str, list[Sentence]] = {s.text[part]: [] for s in edges if len(s.text) >= _OVERLAP}
-    if len(found) > 1:
+def _spans(sentences: Sequence[Sentence]) -> list[tuple[int, int]]:
+    """First and last unit of each document that has any."""
+    firsts, document = [], -1
+    for i, s in enumerate(sentences):
+        if s.document != document:
+            document = s.document
+            firsts.append(i)
+    return [(a, b - 1) for a, b in pairwise([*firsts, len(sentences)])]
+
+
+def _alike(
+    sentences: Sequence[Sentence], spans: Sequence[tuple[int, int]]
+) -> tuple[dict[str, list[Sentence]], dict[str, list[Sentence]]]:
+    """Units that begin as the last unit of a document does, and those that end as a first one does."""
+    heads: dict[str, list[Sentence]] = {sentences[b].text[:_OVERLAP]: [] for _, b in spans}
+    tails: dict[str, list[Sentence]] = {sentences[a].text[-_OVERLAP:]: [] for a, _ in spans}
+    if len(spans) > 1:
         for s in sentences:
-            if (key := s.text[part]) in found:
-                found[key].append(s)
-    return found
+            if (head := s.text[:_OVERLAP]) in heads:
+                heads[head].append(s)
+            if (tail := s.text[-_OVERLAP:]) in tails:
+                tails[tail].append(s)
+    return heads, tails
 
 
 def _is_part(unit: Sentence, others: dict[str, list[Sentence]], side: int) -> bool:

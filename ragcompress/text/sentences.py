@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import sentencex
 
@@ -42,28 +42,18 @@ _TOUCHING = rf"{_RAISED}|\[[^\[\]\n]{{1,30}}\](?![(:])|[†‡§]+|\*{{1,3}}(?=\
 _MARKS = re.compile(rf"(?:(?:{_TOUCHING})+|[ \t](?:{_RAISED})+(?!:))(?=\s|\Z)")
 
 
-# A paragraph without any of these is cut as sentencex cuts it.
-_REPAIRED = ("..", "…", ". .", "`", "$", "\\", *_SHORT, *sorted(_MARK_STARTS))
-
-
-def sentence_starts(paragraph: str, language: str) -> Iterator[int]:
+def sentence_starts(paragraph: str, language: str) -> list[int]:
     """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
-    yield 0
-    lowered = paragraph.lower()
-    if not any(part in lowered for part in _REPAIRED):
-        yield from _found(paragraph, language)
-        yield len(paragraph)
-        return
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
-    last = 0
+    starts = [0]
     for cut in _found(paragraph, language):
-        if not _stands(paragraph, cut, last, whole):
-            continue
-        cut = _behind_marks(paragraph, cut)
-        if last < cut < len(paragraph):
-            yield cut
-            last = cut
-    yield len(paragraph)
+        if _stands(paragraph, cut, starts[-1], whole):
+            cut = _behind_marks(paragraph, cut)
+            if starts[-1] < cut < len(paragraph):
+                starts.append(cut)
+    if paragraph:
+        starts.append(len(paragraph))
+    return starts
 
 
 def _behind_marks(paragraph: str, cut: int) -> int:
@@ -112,21 +102,22 @@ def _is_capitals(text: str) -> bool:
     return (len(word) > 1 and word.isupper() and word.isalpha()) or text[:1] in "-|)]},;=<>"
 
 
-def _found(paragraph: str, language: str) -> Iterator[int]:
-    """The ends that sentencex finds, ascending."""
+def _found(paragraph: str, language: str) -> list[int]:
+    """The ends that sentencex finds, ascending, none at the paragraph's own."""
+    found: list[int] = []
     start, size = 0, _WINDOW
     while start < len(paragraph):
-        window = paragraph[start : start + size]
-        cuts = [cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
+        window = paragraph[start : start + size] if start or size < len(paragraph) else paragraph
+        cuts = [start + cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
+        found += cuts
         if start + size >= len(paragraph):
-            yield from (start + cut for cut in cuts)
             break
         if cuts:
             # The last sentence may go on behind the window: it is read again, from its start.
-            yield from (start + cut for cut in cuts)
-            start, size = start + cuts[-1], _WINDOW
+            start, size = cuts[-1], _WINDOW
         else:
             size *= 2
+    return found
 
 
 def _boundaries(text: str, language: str) -> list[int]:
