@@ -268,12 +268,18 @@ class Compressor:
         limit = budget.limit(before)
         # Another order may need more separators than the source: the output is still never longer (R4).
         allowed = min(limit, before)
+        if before <= budget.min_tokens:
+            reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
+            return self._passthrough(call, reason, watch)
         layout.check_fits(parts, allowed)
         watch.lap("segment")
         scores = call.scores or self.scorer.score(question, parts, progress=stop.after(call.progress))
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
+        if budget.min_tokens:
+            best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
+            limit = allowed = min(max(allowed, best), before)
         kept = layout.select(parts, scores, allowed, budget.recall, budget)
         watch.lap("select")
         if self.plan.attention_sort and self.proxy:

@@ -236,6 +236,8 @@ class Budget:
         min_per_document: sentences that each of these documents keeps, whatever their scores are (all that
             it has, if they are fewer; one too long for the budget alone doesn't count).
         max_per_document: most sentences that one document keeps.
+        min_tokens: a ratio of a short original allows at least so many tokens: shorter originals are passed
+            on whole, and the best sentence is kept even where it alone is longer than the ratio allows.
     """
 
     max_tokens: int | None = None
@@ -244,6 +246,7 @@ class Budget:
     max_documents: int | None = None
     min_per_document: int = 0
     max_per_document: int | None = None
+    min_tokens: int = 0
 
     def __post_init__(self) -> None:
         if [self.max_tokens, self.ratio, self.recall].count(None) != 2:
@@ -257,6 +260,9 @@ class Budget:
             if share is not None and not 0 < share <= 1:
                 raise InputError(f"{name} must lie in (0, 1], got {share!r}")
         _check_at_least("min_per_document", self.min_per_document, 0)
+        _check_at_least("min_tokens", self.min_tokens, 0)
+        if self.min_tokens and self.ratio is None:
+            raise InputError(f"min_tokens={self.min_tokens} is about a ratio: give one, or leave it out")
         if self.max_documents is not None:
             _check_at_least("max_documents", self.max_documents, 1)
         if self.max_per_document is not None:
@@ -269,7 +275,8 @@ class Budget:
         if self.ratio is None:
             return tokens_before
         # Guard the floor against 0.3 * 10 = 2.9999999999999996.
-        return int(tokens_before * self.ratio + 1e-9)
+        share = int(tokens_before * self.ratio + 1e-9)
+        return max(share, min(self.min_tokens, tokens_before))
 
 
 def score_by_rank(documents: Sequence[Document]) -> tuple[Document, ...]:

@@ -27,6 +27,8 @@ from .text.tokenizing import Counter
 
 DEFAULT_RATIO = 0.2
 """Share of the tokens that is kept where nobody names a budget."""
+DEFAULT_MIN_TOKENS = 150
+"""What that share is at least: less is not worth compressing, and may hold no sentence that answers."""
 
 Group = Literal["budget", "model", "layout", "call"]
 _OPTION = "option"
@@ -75,6 +77,7 @@ class BudgetOptions(TypedDict, total=False):
     max_documents: int | None
     min_per_document: int
     max_per_document: int | None
+    min_tokens: int
 
 
 class LayoutOptions(TypedDict, total=False):
@@ -258,7 +261,8 @@ class Plan:
     def from_options(cls, options: Mapping[str, Any]) -> Plan:
         """Build a plan from flat options: fields of ``Plan``, and those of ``Budget`` in place of ``budget``.
 
-        Where none of ``max_tokens``, ``ratio`` and ``recall`` is set, the ratio is ``DEFAULT_RATIO``.
+        Where none of ``max_tokens``, ``ratio`` and ``recall`` is set, the ratio is ``DEFAULT_RATIO``, of at
+        least ``DEFAULT_MIN_TOKENS``.
 
         Raises:
             InputError: for an option that does not exist; names the closest one.
@@ -268,6 +272,7 @@ class Plan:
         limits = {f.name: options[f.name] for f in fields(Budget) if f.name in options}
         if all(limits.get(name) is None for name in ("max_tokens", "ratio", "recall")):
             limits["ratio"] = DEFAULT_RATIO
+            limits["min_tokens"] = limits.get("min_tokens") or DEFAULT_MIN_TOKENS
         return cls(budget=Budget(**limits), **{k: v for k, v in options.items() if k not in limits})
 
     @classmethod
@@ -379,6 +384,13 @@ _BUDGET_OPTIONS = {
     ),
     "max_per_document": Option(
         "Sentences that one document keeps at most.", "budget", metavar="N", minimum=1
+    ),
+    "min_tokens": Option(
+        "A ratio allows at least N tokens, so that short originals stay whole (if no budget is given: "
+        f"{DEFAULT_MIN_TOKENS}).",
+        "budget",
+        metavar="N",
+        minimum=0,
     ),
 }
 

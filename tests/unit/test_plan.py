@@ -112,7 +112,9 @@ def test_the_mapping_of_the_caller_stays_his() -> None:
 
 
 def test_flat_options_name_a_budget_or_get_the_default() -> None:
-    assert Plan.from_options({"order": "edges"}) == Plan(budget=Budget(ratio=0.2), order="edges")
+    assert Plan.from_options({"order": "edges"}) == Plan(
+        budget=Budget(ratio=0.2, min_tokens=150), order="edges"
+    )
     assert Plan.from_options({"max_tokens": 9, "min_per_document": 1}).budget == Budget(
         max_tokens=9, min_per_document=1
     )

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, Compressor, Document, InputError
+from ragcompress import given as from_sentences
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.selection.rendering import FORMATS
@@ -124,10 +125,10 @@ def test_what_can_not_be_compressed_is_refused(question: str, documents: list[Do
 
 def test_a_sentence_of_fifty_thousand_words_is_scored_whole_and_never_cut() -> None:
     words = 50_000
-    long = Document(" ".join(["w"] * words))
+    documents = from_sentences([[" ".join(["w"] * words)], ["A light."]])
     compressor = Compressor(SCORER, counter=lambda text: len(text.split()))
     asked = len(PROXY.prompts)
-    context = compressor("Which light?", [long, Document("A light.")], budget=Budget(max_tokens=100))
+    context = compressor("Which light?", documents, budget=Budget(max_tokens=100))
     assert context.text == "A light."
     assert context.selection.dropped == {0: "too_long"}
     read = b"".join(
