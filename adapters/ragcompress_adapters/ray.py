@@ -7,6 +7,7 @@ dies to another one.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -90,6 +91,8 @@ def compress_file(
         ModelError, DataError: if Ray or a worker gives up; says why.
     """
     if not ray.is_initialized():
+        # A cluster of our own reports nothing about its use; who wants that sets the variable.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(address=address, log_to_driver=False, logging_level="warning")
     chunks = list(_chunks(path, offset, lines))
     if not chunks:

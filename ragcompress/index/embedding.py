@@ -93,7 +93,7 @@ class MiniLM:
     def __init__(
         self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
     ) -> None:
-        import onnxruntime as ort
+        from ..models.ort import onnxruntime as ort
 
         folder = _ensure(download, progress)
         self.tokenizer = Tokenizer.from_folder(folder)

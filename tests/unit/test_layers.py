@@ -43,7 +43,7 @@ LAYERS = (
 ONLY_IN = {
     "torch": ("proxy.hf", "proxy.eager"),
     "transformers": ("proxy.hf", "proxy.eager", "quiet"),
-    "onnxruntime": ("proxy.onnx.session", "index.embedding"),
+    "onnxruntime": ("models.ort",),
     "faiss": ("index.vectors",),
     "onnx": (),
     "gguf": ("models.gguf_*",),

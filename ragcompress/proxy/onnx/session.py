@@ -1,4 +1,4 @@
-"""The proxy on ONNX Runtime: the only module that imports it.
+"""The proxy on ONNX Runtime.
 
 A prompt runs in two steps: its prefix (template head and passage) gives keys and values, its tail (the
 question) is run on top of them and read. In a causal model this equals one pass over the whole prompt, and
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ...data import Attention, Progress
 from ...errors import ModelError
+from ...models.ort import onnxruntime as ort
 from ...prompts.passages import Prompt
 from ...text.tokenizing import Tokenizer
 from .. import batching
