@@ -14,7 +14,7 @@ import numpy as np
 from . import models, scorers
 from .context import CompressedContext
 from .data import Budget, Document, Progress, Scores, Segmentation, Selection, Sentence
-from .errors import InputError
+from .errors import BudgetTooSmall, InputError
 from .plan import LayoutOptions, ModelOptions, Plan
 from .proxy.base import Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
@@ -26,6 +26,7 @@ from .text.tokenizing import Tokenizer, as_counter
 
 _LOG = logging.getLogger("ragcompress")
 
+_ONLY_ALL = "with this counter nothing that could be kept is shorter than all of it"
 Splitter = Callable[[Sequence[Document]], Segmentation]
 
 
@@ -192,7 +193,8 @@ class Compressor:
 
         Raises:
             InputError: for an empty question, no documents, documents without any text, or no budget.
-            BudgetTooSmall: if not one sentence fits; says the smallest budget that would work.
+            BudgetTooSmall: if not one sentence fits, or not all that documents must keep; names a budget that
+                works.
             CompressionTimeout: when the time is up.
         """
         stop = self._stop(timeout)
@@ -266,12 +268,11 @@ class Compressor:
             raise InputError("the documents hold no text: there is nothing to compress")
         before = layout.tokens_before(parts)
         limit = budget.limit(before)
-        # Another order may need more separators than the source: the output is still never longer (R4).
-        allowed = min(limit, before)
         if before <= budget.min_tokens:
             reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
             return self._passthrough(call, reason, watch)
-        layout.check_fits(parts, allowed)
+        if not budget.min_per_document:  # which sentences these are is not known before scoring
+            layout.check_fits(parts, limit, before)
         watch.lap("segment")
         scores = call.scores or self.scorer.score(question, parts, progress=stop.after(call.progress))
         if len(scores.values) != len(parts.sentences):
@@ -279,18 +280,25 @@ class Compressor:
         watch.lap("score")
         if budget.min_tokens:
             best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
-            limit = allowed = min(max(allowed, best), before)
-        kept = layout.select(parts, scores, allowed, budget.recall, budget)
+            limit = min(max(limit, best), before)
+        # Another order may need more separators than the source: the output is still never longer (R4).
+        found = layout.fit(parts, scores, limit, before, budget)
         watch.lap("select")
-        if self.plan.attention_sort and self.proxy:
+        if found and self.plan.attention_sort and self.proxy:
+            kept = found[1].kept
             ranked = self.plan.attention_sort.documents(
-                self.proxy, question, parts, kept.kept, progress=stop.after(None)
+                self.proxy, question, parts, kept, progress=stop.after(None)
             )
             # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
-            layout = replace(layout, documents=ranked)
-            kept = layout.select(parts, scores, allowed, budget.recall, budget)
+            try:
+                found = replace(layout, documents=ranked).fit(parts, scores, limit, before, budget)
+            except BudgetTooSmall as error:  # with another budget other sentences are read and ranked
+                raise BudgetTooSmall(limit, before, error.what) from None
             watch.lap("order")
-        made = layout.render(parts, kept.kept, scores)
+        if found is None:
+            return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch)
+        layout, selection = found
+        made = layout.render(parts, selection.kept, scores)
         after = layout.count(made.text)
         watch.lap("render")
         return CompressedContext(
@@ -298,15 +306,15 @@ class Compressor:
             question=question,
             segmentation=parts,
             scores=scores,
-            selection=kept,
+            selection=selection,
             pieces=made.pieces,
             tokens_before=before,
             tokens_after=after,
             limit=limit,
             order=self.layout.order,
-            settings=self._settings(scores, budget),
+            settings={**self._settings(scores, budget), "keep_together": layout.keep_together},
             seconds=watch.seconds,
-            layout=replace(self.layout, documents=layout.documents),
+            layout=replace(layout, count=self.layout.count),
         )
 
     def _passthrough(self, call: _Call, reason: str, watch: _Watch) -> CompressedContext:

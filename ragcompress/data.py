@@ -234,8 +234,11 @@ class Budget:
             0 < recall ≤ 1; needs a scorer whose scores are probabilities. The original is the ceiling.
         max_documents: most documents that keep anything: those with the best sentences.
         min_per_document: sentences that each of these documents keeps, whatever their scores are (all that
-            it has, if they are fewer; one too long for the budget alone doesn't count).
-        max_per_document: most sentences that one document keeps.
+            it has, if they are fewer; one too long for the budget alone doesn't count). Where the order would
+            make them longer than the original, documents stay together; where that does not do, as many as
+            fit are kept.
+        max_per_document: most sentences that one document keeps, not counting headers of tables and headings
+            that go along with them.
         min_tokens: a ratio of a short original allows at least so many tokens: shorter originals are passed
             on whole, and the best sentence is kept even where it alone is longer than the ratio allows.
     """

@@ -29,12 +29,15 @@ class BudgetTooSmall(InputError):
 
     Attributes:
         limit: the budget that was asked for, in tokens of the caller's counter.
-        smallest: the smallest budget, in tokens, that works.
+        smallest: a budget, in tokens, that works; without rules about documents, and with a counter that
+            grows with the text, the smallest one.
+        what: what does not fit.
     """
 
     def __init__(self, limit: int, smallest: int, what: str = "no sentence fits") -> None:
         self.limit = limit
         self.smallest = smallest
+        self.what = what
         super().__init__(
             f"{what} into {limit} tokens; the smallest budget that works here is {smallest} tokens"
         )

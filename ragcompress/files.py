@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,8 @@ from typing import IO
 from .errors import DataError
 
 _SCRATCH_LIFETIME = 3600.0
+_LINKS = 40  # as many as Linux follows
+_OPEN_FILE = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/[^/]+/(task/\d+/)?fd/\d+")
 
 
 def to_bytes(text: str) -> bytes:
@@ -21,13 +24,32 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def is_stream(path: Path) -> bool:
+    """Whether what is written there goes on at once: a pipe, a device, or a file that is open already.
+
+    ``/dev/stdout`` and its like are streams even where the shell has put a file behind them: that file may
+    hold other things before and after, and is never replaced.
+    """
+    step = os.path.abspath(path)
+    for _ in range(_LINKS):
+        if _OPEN_FILE.fullmatch(step):
+            return True
+        if not os.path.islink(step):
+            break
+        step = os.path.normpath(os.path.join(os.path.dirname(step), os.readlink(step)))
+    return os.path.exists(step) and not os.path.isfile(step) and not os.path.isdir(step)
+
+
+def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file under another name, then rename it: readers see the old content or the new.
 
     Any number of threads and processes may write the same file; one of them wins.
 
-    A link is followed, the permissions of an existing file stay. What is not a regular file (a pipe, a
-    device) is written to as it is.
+    A link is followed, the permissions of an existing file stay. A stream (``is_stream``) is written to as
+    it is.
+
+    Args:
+        private: whether a new file is for its owner only, because it tells of people's texts.
 
     Raises:
         DataError: if it can't be written.
@@ -35,11 +57,13 @@ def write_whole(path: Path, data: bytes) -> None:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
+        if is_stream(path):
+            with path.open("ab") as stream:
+                stream.write(data)
             return
         try:
-            temporary.write_bytes(data)
+            with open(temporary, "wb", opener=_opener(private)) as file:
+                file.write(data)
             if target.exists():
                 shutil.copymode(target, temporary)
             os.replace(temporary, target)
@@ -47,6 +71,10 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def _opener(private: bool) -> Callable[[str, int], int]:
+    return lambda name, flags: os.open(name, flags, 0o600 if private else 0o666)
 
 
 def sweep(scratch: Iterable[Path]) -> None:

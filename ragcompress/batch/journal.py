@@ -15,11 +15,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 from ..errors import DataError
 from ..files import lock, to_bytes, write_whole
@@ -50,6 +50,59 @@ class Checkpoint:
     tokens_before: int = 0
     tokens_after: int = 0
     seconds: float = 0.0
+
+    def after(self, outcome: Outcome, offset: int, lines: int, seconds: float) -> Checkpoint:
+        """The checkpoint behind one more request."""
+        n = len(outcome.line)
+        return Checkpoint(
+            offset,
+            lines,
+            self.results + (0 if outcome.failed else n),
+            self.errors + (n if outcome.failed else 0),
+            self.n_done + (not outcome.failed),
+            self.n_failed + outcome.failed,
+            self.tokens_before + outcome.tokens_before,
+            self.tokens_after + outcome.tokens_after,
+            seconds,
+        )
+
+
+class Outlet(Protocol):
+    """Where outcomes go, in the order of the requests."""
+
+    @property
+    def at(self) -> Checkpoint:
+        """How far the run has come."""
+        ...
+
+    def add(self, outcome: Outcome, *, offset: int, lines: int) -> None:
+        """Write down one request's outcome; ``offset`` and ``lines`` of the input are done with it."""
+        ...
+
+
+class Stream:
+    """Passes results on at once, to what is no file of its own: a pipe, a device, standard output.
+
+    Nothing is put beside it, so nothing can be gone on with.
+
+    Args:
+        file: where results go.
+        tell: called with the JSON of each request that failed.
+    """
+
+    def __init__(self, file: IO[bytes], tell: Callable[[str], None]) -> None:
+        self._file, self._tell = file, tell
+        self._started = time.monotonic()
+        self.at = Checkpoint()
+
+    def add(self, outcome: Outcome, *, offset: int, lines: int) -> None:
+        """See ``Outlet``."""
+        if outcome.failed:
+            self._tell(outcome.line.decode("utf-8"))
+        else:
+            self._file.write(outcome.line)
+            self._file.flush()
+        self.at = self.at.after(outcome, offset, lines, time.monotonic() - self._started)
 
 
 class Journal:
@@ -92,18 +145,8 @@ class Journal:
     def add(self, outcome: Outcome, *, offset: int, lines: int) -> None:
         """Write down one request's outcome; ``offset`` and ``lines`` of the input are done with it."""
         self._files[outcome.failed].write(outcome.line)
-        at, n = self.at, len(outcome.line)
-        self.at = Checkpoint(
-            offset,
-            lines,
-            at.results + (0 if outcome.failed else n),
-            at.errors + (n if outcome.failed else 0),
-            at.n_done + (not outcome.failed),
-            at.n_failed + outcome.failed,
-            at.tokens_before + outcome.tokens_before,
-            at.tokens_after + outcome.tokens_after,
-            self._resumed.seconds + time.monotonic() - self._started,
-        )
+        seconds = self._resumed.seconds + time.monotonic() - self._started
+        self.at = self.at.after(outcome, offset, lines, seconds)
         if time.monotonic() - self._saved > _EVERY:
             self._save()
 

@@ -12,10 +12,11 @@ from ..plan import Plan
 from ..proxy.loading import DEFAULT_PROXY
 from .batch import batch
 from .compress import compress
-from .console import byte_bar, emit, exit_code
+from .console import byte_bar, emit, ended_cleanly, exit_code
 from .explain import explain
 from .index import index_app
 from .options import CONVERTING, plan_options
+from .streams import occupy
 from .support import support
 from .train import train
 
@@ -46,8 +47,10 @@ app.add_typer(index_app, name="index")
 
 
 def main() -> None:
-    """Run the command line."""
-    app(prog_name="ragcompress")
+    """Run the command line; interrupted or told to end at whatever moment, it ends with one line."""
+    occupy()
+    with ended_cleanly():
+        app(prog_name="ragcompress")
 
 
 def _print_version(wanted: bool) -> None:

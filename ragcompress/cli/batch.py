@@ -16,11 +16,12 @@ from typing import IO, Annotated, Any
 import typer
 
 from .. import __version__
-from ..batch.journal import Checkpoint, Journal, errors_path, state_path
+from ..batch.journal import Checkpoint, Journal, Outlet, Stream, errors_path, state_path
 from ..batch.request import Outcome
 from ..batch.workers import Line, run_lines
 from ..documents.reading import STDIN
 from ..errors import InputError, MissingExtra
+from ..files import is_stream
 from ..plan import Plan
 from .console import byte_bar, err, note
 from .options import (
@@ -34,6 +35,7 @@ from .options import (
     load_compressor,
     plan_options,
 )
+from .streams import stdin, stdout
 
 _SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
 
@@ -104,11 +106,27 @@ class Batch:
                     note(f"going on after {journal.at.n_done + journal.at.n_failed} requests")
                 if size is not None:
                     file.seek(journal.at.offset)
-                for line, outcome in _shown(self._outcomes(file, journal.at), journal, size):
-                    journal.add(outcome, offset=line.end, lines=line.number)
+                self._pass(file, size, journal)
                 journal.finish()
-        _tell(journal.at, errors, time.monotonic() - started)
+        _tell(journal.at, str(errors), time.monotonic() - started)
         return not journal.at.n_failed
+
+    def run_through(self) -> bool:
+        """As ``run``, for an output that is no file of its own: results go on at once, reasons to stderr.
+
+        Raises:
+            DataError, ModelError: as ``run``.
+        """
+        started = time.monotonic()
+        with _open(self.source) as file, _opened(self.output) as out:
+            stream = Stream(out, lambda reason: note(f"failed: {reason}"))
+            self._pass(file, _size(file), stream)
+        _tell(stream.at, "above", time.monotonic() - started)
+        return not stream.at.n_failed
+
+    def _pass(self, file: IO[bytes], size: int | None, outlet: Outlet) -> None:
+        for line, outcome in _shown(self._outcomes(file, outlet.at), outlet, size):
+            outlet.add(outcome, offset=line.end, lines=line.number)
 
     def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
         if self.cluster is None:
@@ -148,10 +166,15 @@ def batch(
     order of the requests. What fails goes to OUT.errors.jsonl with line number and reason; the exit status
     is then 1, and the other results are there all the same.
 
-    Until the end the results are in OUT.jsonl.partial. A run that was interrupted, however it ended, resumes
+    A pipe, a device, or - for standard output as OUT gets each result at once, stderr the reasons. Otherwise
+    the results are in OUT.jsonl.partial until the end. A run that was interrupted, however it ended, resumes
     with --resume and the same input and settings; workers and engine may differ.
     """
-    if output.is_dir() or not output.absolute().parent.is_dir():
+    through = str(output) == STDIN or is_stream(output)
+    if through and resume:
+        raise typer.BadParameter(f"{output} is no file of its own: nothing is there for --resume")
+    output = output if through else Path(os.path.realpath(output))
+    if not through and (output.is_dir() or not output.parent.is_dir()):
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")
     if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
         raise typer.BadParameter("input and output are the same file")
@@ -160,22 +183,33 @@ def batch(
     if engine is Engine.local and (address, cpus, gpus) != (None, 1, 0):
         raise typer.BadParameter("--address, --cpus and --gpus are about a cluster: give --engine ray")
     cluster = Cluster(address, cpus, gpus) if engine is Engine.ray else None
-    if not Batch(source, output, plan, workers, resume, cluster).run():
+    run = Batch(source, output, plan, workers, resume, cluster)
+    if not (run.run_through() if through else run.run()):
         raise typer.Exit(1)
 
 
 @contextmanager
 def _open(source: str) -> Iterator[IO[bytes]]:
     if source == STDIN:
-        yield sys.stdin.buffer
+        yield stdin()
         return
     with open(source, "rb") as file:
         yield file
 
 
+@contextmanager
+def _opened(output: Path) -> Iterator[IO[bytes]]:
+    """A stream to write to. A file that the shell has put behind one is appended to."""
+    if str(output) == STDIN:
+        yield stdout()
+        return
+    with output.open("ab") as file:
+        yield file
+
+
 def _size(file: IO[bytes]) -> int | None:
     """Bytes of a regular file, or None: what is no file can't be read twice."""
-    if file is sys.stdin.buffer:
+    if sys.stdin is not None and file is sys.stdin.buffer:
         return None
     status = os.fstat(file.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -191,16 +225,16 @@ def _lines(file: Iterable[bytes], at: Checkpoint) -> Iterator[Line]:
 
 
 def _shown(
-    outcomes: Iterator[tuple[Line, Outcome]], journal: Journal, size: int | None
+    outcomes: Iterator[tuple[Line, Outcome]], outlet: Outlet, size: int | None
 ) -> Iterator[tuple[Line, Outcome]]:
     """Pass outcomes on and show the progress: as a bar or, without a terminal, as a line now and then."""
-    say = _sayer(journal.at, size)
+    say = _sayer(outlet.at, size)
     with byte_bar("compressing", "compressing") as bar:
         for line, outcome in outcomes:
             yield line, outcome
             if size:
                 bar(line.end, size)
-                say(journal.at)
+                say(outlet.at)
 
 
 def _sayer(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
@@ -223,7 +257,7 @@ def _sayer(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
     return say
 
 
-def _tell(at: Checkpoint, errors: Path, seconds: float) -> None:
+def _tell(at: Checkpoint, errors: str, seconds: float) -> None:
     note(f"{at.n_done} done, {at.n_failed} failed" + (f": see {errors}" if at.n_failed else ""))
     if at.n_done:
         whole = f" ({_clock(at.seconds)} in all)" if at.seconds > seconds + 1 else ""

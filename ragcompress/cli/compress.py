@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from .options import (
     plan_options,
 )
 from .retrieval import Retrieved, retrieve
+from .streams import stdin_for
 
 if TYPE_CHECKING:
     from ..compressor import Compressor
@@ -96,7 +96,8 @@ def compress(
     from ..documents.reading import read_documents
 
     size = (max_file_size or DEFAULT_MAX_FILE_SIZE) << 20
-    documents = read_documents(paths or [], stdin=sys.stdin.buffer, note=note, max_file_size=size)
+    given = paths or []
+    documents = read_documents(given, stdin=stdin_for(given), note=note, max_file_size=size)
     context = _compress(question, documents, load_compressor(_with_format(plan, format)))
     _write(context, context.to_dict(), plan, written)
 

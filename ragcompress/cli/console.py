@@ -7,7 +7,9 @@ moment. Text of users is never read as markup and never wrapped.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,10 +31,11 @@ from rich.text import Text
 
 from ..errors import DEBUG, DataError, explain
 from ..files import to_bytes, write_whole
+from .streams import stdout
 
 EVERY_SECONDS = 30.0
 _WIDE = 10_000
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143  # as a shell says of what a signal ended
 
 
 def out() -> Console:
@@ -74,9 +77,9 @@ def emit(text: str, path: Path | None = None) -> None:
         write_whole(path, data)
         return
     try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        file = stdout()
+        file.write(data)
+        file.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -88,15 +91,41 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has seen enough. Python would complain when it flushes at the end.
         with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            if sys.stdout is not None:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 1
     if isinstance(error, KeyboardInterrupt):
-        note("interrupted")
-        return _INTERRUPTED
+        told = isinstance(error, Terminated)
+        note("told to end" if told else "interrupted")
+        return _TERMINATED if told else _INTERRUPTED
     if os.environ.get(DEBUG):
         err().print(Text("".join(traceback.format_exception(error))))
     fail(explain(error))
     return 1
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, so that what must be put away is, as after an interrupt."""
+
+
+@contextmanager
+def ended_cleanly() -> Iterator[None]:
+    """End with one line at an interrupt or SIGTERM, wherever it comes; from then on signals end at once."""
+    on_main = threading.current_thread() is threading.main_thread()
+
+    def terminate(number: int, frame: object) -> None:
+        raise Terminated
+
+    try:
+        if on_main:
+            signal.signal(signal.SIGTERM, terminate)
+        yield
+    except KeyboardInterrupt as error:
+        raise SystemExit(exit_code(error)) from None
+    finally:
+        if on_main:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

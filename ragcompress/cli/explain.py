@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from ..scorers.passage_probe.attribution import Attribution
 from ..scorers.passage_probe.scorer import Scorer
 from .console import count_bar, emit, note, one_line, out
 from .options import Output, ReportFormat, check_question, load_compressor, plan_options
+from .streams import stdin_for
 
 # Backgrounds by score, kept and dropped told apart by more than colour: dropped sentences are dim.
 _SHADES = ("default", "color(17)", "color(18)", "color(19)", "color(20)", "color(26)", "color(32)")
@@ -60,7 +60,7 @@ def explain(
     check_question(question)
     if output is not None and format is not ReportFormat.json:
         raise typer.BadParameter("--output is for --format json")
-    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
+    documents = read_documents(paths, stdin=stdin_for(paths), note=note)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, progress=progress)

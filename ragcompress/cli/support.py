@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from ..plan import Plan
 from ..proxy.loading import load_proxy
 from .console import byte_bar, count_bar, emit, note, one_line
 from .options import CONVERTING, Output, ReportFormat, check_question, load_compressor, plan_options
+from .streams import stdin_for
 
 if TYPE_CHECKING:
     from ..context import CompressedContext
@@ -54,7 +54,7 @@ def support(
     check_question(question)
     if not answer.strip():
         raise typer.BadParameter("the answer is empty")
-    documents = read_documents(paths, stdin=sys.stdin.buffer, note=note)
+    documents = read_documents(paths, stdin=stdin_for(paths), note=note)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, progress=progress)

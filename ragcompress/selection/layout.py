@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..data import Budget, Scores, Segmentation, Selection
-from ..errors import UnknownName
+from ..errors import BudgetTooSmall, UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import Companions, bring, companions, complete
+from .companions import Companions, bring, companions, complete, followed
 from .ordering import Order
 from .rendering import Format, Rendered
 from .repeats import find_repeats
-from .select import check_fits, select
+from .select import select, smallest_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,17 @@ class Layout:
     def _render(
         self, parts: Segmentation, chosen: Sequence[int], scores: Scores, found: Companions
     ) -> Rendered:
+        """What is measured while selecting is what is laid out in the end: both go by the same set."""
+        whole, leaders = followed(chosen, found)
         if self.order == ordering.ATTENTION_SORT:
-            sequence = ordering.order_as_documents(self.documents, chosen, parts)
+            sequence = ordering.order_as_documents(self.documents, tuple(whole), parts)
         elif self.keep_together:
-            sequence = ordering.order_documents(self.order, chosen, scores, parts)
+            sequence = ordering.order_documents(self.order, tuple(whole), scores, parts)
+        elif self.order == "source":
+            sequence = tuple(sorted(whole))
         else:
-            sequence = ordering.order(self.order, chosen, scores)
-        return self._plain(parts, bring(sequence, found))
+            sequence = bring(ordering.order(self.order, leaders, scores), found)
+        return self._plain(parts, sequence)
 
     def _plain(self, parts: Segmentation, sequence: Sequence[int]) -> Rendered:
         return rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
@@ -75,15 +79,23 @@ class Layout:
         """Tokens of everything in source order."""
         return self.count(self.everything(parts).text)
 
-    def check_fits(self, parts: Segmentation, limit: int) -> None:
-        """See ``select.check_fits``."""
+    def check_fits(self, parts: Segmentation, limit: int, before: int) -> None:
+        """Find out before scoring whether a budget can work: mostly one count, of the shortest sentence.
+
+        Args:
+            before: tokens of everything in source order: with a budget of so many nothing is refused.
+
+        Raises:
+            BudgetTooSmall: if not one sentence fits alone; names a budget that works.
+        """
+        if limit >= before:
+            return
         found = self._companions(parts)
-        check_fits(
-            parts,
-            limit=limit,
-            count=self.count,
-            render=lambda chosen: self._plain(parts, bring(chosen, found)).text,
+        smallest = smallest_alone(
+            parts, limit=limit, count=self.count, render=lambda i: self._plain(parts, bring((i,), found)).text
         )
+        if smallest > limit:
+            raise BudgetTooSmall(limit, min(smallest, before))
 
     def select(
         self,
@@ -106,3 +118,54 @@ class Layout:
             repeats=find_repeats(parts, scores.ranking()),
         )
         return complete(selected, found)
+
+    def fit(
+        self, parts: Segmentation, scores: Scores, limit: int, before: int, budget: Budget
+    ) -> tuple[Layout, Selection] | None:
+        """Select within a limit and within the original's length.
+
+        An order that goes from document to document writes more titles than the original has, so what
+        documents must keep (``min_per_document``) can be longer than the original. Then documents stay
+        together; where that does not do either, as many of those sentences as fit are kept.
+
+        Args:
+            limit: the budget, in tokens.
+            before: tokens of everything in source order.
+            budget: ``recall``, and the rules about documents.
+
+        Returns:
+            How it is laid out, and what is kept. None: only all of it is no longer than the original, which
+            can be so where a counter gives a text fewer tokens than its parts.
+
+        Raises:
+            BudgetTooSmall: names a budget that works; this was tried.
+        """
+        try:
+            return self._fit(parts, scores, min(limit, before), before, budget)
+        except BudgetTooSmall as error:
+            if limit >= before:
+                return None
+            smallest, what = error.smallest, error.what
+        while smallest < before:
+            try:
+                self._fit(parts, scores, smallest, before, budget)
+                break
+            except BudgetTooSmall as error:
+                smallest = error.smallest
+        raise BudgetTooSmall(limit, min(smallest, before), what)
+
+    def _fit(
+        self, parts: Segmentation, scores: Scores, limit: int, before: int, budget: Budget
+    ) -> tuple[Layout, Selection]:
+        tries = [(self, budget)]
+        if budget.min_per_document:
+            together = replace(self, keep_together=True)
+            tries += [(together, budget), (together, replace(budget, min_per_document=0))]
+        for layout, rules in tries:
+            try:
+                return layout, layout.select(parts, scores, limit, rules.recall, rules)
+            except BudgetTooSmall as error:
+                if error.smallest <= before:
+                    raise
+                last = error
+        raise last

@@ -27,6 +27,7 @@ _ROUNDS = 16
 _STEPS = 8
 # Less than this part of the limit is not worth another rendering.
 _NEGLIGIBLE = 500
+_NONE, _MUSTS = "no sentence fits", "what every document must keep does not fit"
 
 
 def select(
@@ -51,7 +52,8 @@ def select(
         limit: ceiling on ``count(render(kept))``, in tokens.
         count: tokens of a text. It need not be additive, or even monotone.
         render: the final text for kept sentences (ascending indices), headers and separators included.
-        recall: stop at this share of the expected evidence (``enough``).
+        recall: stop at this share of the expected evidence (``enough``); where nothing of it fits, the best
+            that does is kept.
         shares: what single documents must and may keep (``share_out``); None: there is no rule.
         repeats: sentences to leave out, each with the better one that says the same (``find_repeats``).
 
@@ -81,23 +83,24 @@ def select(
     if complete and limit >= 1 and count(render(everything)) <= limit:
         return Selection(everything, duplicates, repeats)
     alone = [count(render((i,))) for i in range(n_sentences)]
-    if limit < max(1, min(alone)):
-        raise BudgetTooSmall(limit, max(1, min(alone)))
 
     def measure(kept: tuple[int, ...]) -> int:
         return count(render(tuple(sorted(kept))))
 
-    fitting = [i for i in ranking if alone[i] <= limit]
+    shortest = max(1, min(alone[i] for i in ranking))
+    least = max(limit, shortest)
+    fitting = [i for i in ranking if alone[i] <= least]
     first, dropped = share_out(segmentation, fitting, shares)
-    least = limit
     # In a larger budget a better sentence may fit, which then is the one to be kept.
     while first and (n := measure(first)) > least:
         least = n
         first = share_out(segmentation, [i for i in ranking if alone[i] <= least], shares)[0]
     if least > limit:
-        raise BudgetTooSmall(limit, least, "what every document must keep does not fit")
+        raise BudgetTooSmall(limit, least, _MUSTS if limit >= shortest else _NONE)
     for i in set(ranking[len(wanted) :]).difference(first, dropped):
         dropped[i] = "enough"
+    if all(i in dropped for i in fitting):  # all that a recall wants are too long
+        del dropped[fitting[0]]
     plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
     kept = _pack(plan, limit, measure, first)
     reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
@@ -151,23 +154,22 @@ def enough(scores: Scores, recall: float, ranking: Sequence[int] | None = None) 
     return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
 
 
-def check_fits(segmentation: Segmentation, *, limit: int, count: Counter, render: Render) -> None:
-    """Find out before scoring whether a budget can work: mostly one count, of the shortest sentence.
+def smallest_alone(
+    segmentation: Segmentation, *, limit: int, count: Counter, render: Callable[[int], str]
+) -> int:
+    """Tokens of the first sentence found to fit alone, the shortest text first; if none does, the fewest.
 
-    Raises:
-        BudgetTooSmall: if not one sentence fits alone; at the budget that it names one does.
+    Of sentences with the same words the longest counts, with its title: only one of them may be kept.
     """
-    shortest_first = sorted(
-        range(len(segmentation.sentences)), key=lambda i: len(segmentation.sentences[i].text)
-    )
-    smallest = None
-    for i in shortest_first:
-        alone = max(1, count(render((i,))))
+    sentences = segmentation.sentences
+    found: dict[str, int] = {}
+    for i in sorted(range(len(sentences)), key=lambda i: len(sentences[i].text)):
+        alone = max(1, count(render(i)))
         if alone <= limit:
-            return
-        smallest = alone if smallest is None else min(smallest, alone)
-    if smallest is not None:
-        raise BudgetTooSmall(limit, smallest)
+            return alone
+        words = " ".join(sentences[i].text.split())
+        found[words] = max(alone, found.get(words, 0))
+    return min(found.values())
 
 
 def greedy(

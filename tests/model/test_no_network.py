@@ -48,12 +48,17 @@ from ragcompress import Budget, Compressor, Document
 compressor = Compressor.from_pretrained(backend="torch", download=False)
 compressor("Who built it?", [Document("Ann built it. It is old.")], budget=Budget(ratio=0.6))
 """
-ALONE = "import sys, time\nstarted = time.monotonic()\n{}\ntime.sleep(max(0, {} - time.monotonic() + started))"
+FRAME = """
+import sys, time
+started = time.monotonic()
+{}
+time.sleep(max(0, {} - time.monotonic() + started))
+"""
 
 
 def start(script: str, folder: Path) -> subprocess.Popen[bytes]:
     folder.mkdir()
-    (folder / "script.py").write_text(ALONE.format(script, SECONDS), encoding="utf-8")
+    (folder / "script.py").write_text(FRAME.format(script, SECONDS), encoding="utf-8")
     # What tests set so that nothing is asked of a network must not be what keeps it away here.
     free = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "ORT_DISABLE_TELEMETRY")}
     command = [sys.executable, str(FILTER), str(folder / "script.py"), str(folder)]

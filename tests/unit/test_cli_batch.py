@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 from ragcompress.cli.batch import errors_path
@@ -75,3 +79,54 @@ def test_batch_refuses_what_it_would_destroy_or_not_find(
     missing = invoke("batch", tmp_path / "missing.jsonl", "-o", tmp_path / "out.jsonl")
     assert (missing.exit_code, missing.stderr.count("\n")) == (1, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    good = {"question": QUESTION, "documents": [{"text": TEXT}]}
+    return write_requests(tmp_path / "in.jsonl", good, {"question": 3}, good)
+
+
+def ids_of(data: bytes) -> list[int]:
+    return [len(json.loads(line)["pieces"]) for line in data.splitlines()]
+
+
+def test_a_pipe_gets_the_lines_and_stays_a_pipe(
+    invoke: Callable[..., Result], three: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as beside:
+        read = beside.submit(pipe.read_bytes)
+        result = invoke("batch", three, "-o", pipe, "--ratio", 0.6)
+        lines = read.result(timeout=60)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert (result.exit_code, len(ids_of(lines))) == (1, 2)
+    assert '"line": 2' in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.jsonl", "pipe"]
+
+
+def test_results_go_to_standard_output(invoke: Callable[..., Result], three: Path) -> None:
+    result = invoke("batch", three, "-o", "-", "--ratio", 0.6)
+    assert (result.exit_code, len(ids_of(result.stdout_bytes))) == (1, 2)
+
+
+def test_a_stream_can_not_be_gone_on_with(invoke: Callable[..., Result], three: Path) -> None:
+    result = invoke("batch", three, "-o", "-", "--resume")
+    assert (result.exit_code, "--resume" in result.stderr) == (2, True)
+
+
+def test_a_link_is_followed_and_stays_a_link(
+    invoke: Callable[..., Result], three: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "real.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(real)
+    assert invoke("batch", three, "-o", link, "--ratio", 0.6).exit_code == 1
+    assert link.is_symlink()
+    assert len(ids_of(real.read_bytes())) == 2
+
+
+def test_a_full_device_is_a_failure(invoke: Callable[..., Result], three: Path) -> None:
+    result = invoke("batch", three, "-o", "/dev/full", "--ratio", 0.6)
+    assert (result.exit_code, "No space" in result.stderr) == (1, True)
