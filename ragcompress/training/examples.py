@@ -35,6 +35,7 @@ class Example:
             not in these documents (``meta.dropped_supporting``).
         steps: indices, ascending, of sentences that answer a step of the question, where the data names its
             steps (``decomposition``). Training counts them as evidence too; measuring doesn't.
+        lang: language of question and documents, as the data names it.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Example:
     gold: tuple[int, ...]
     complete: bool = True
     steps: tuple[int, ...] = ()
+    lang: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,15 @@ def parse_example(record: object) -> Example:
     meta = record.get("meta")
     complete = not (isinstance(meta, dict) and meta.get("dropped_supporting"))
     return Example(
-        identity, dataset, question.strip(), answers, segmentation, indices(gold), complete, indices(steps)
+        identity,
+        dataset,
+        question.strip(),
+        answers,
+        segmentation,
+        indices(gold),
+        complete,
+        indices(steps),
+        lang,
     )
 
 

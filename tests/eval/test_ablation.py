@@ -11,9 +11,9 @@ import pytest
 from ragcompress.testing import FakeProxy
 from ragcompress.training.extraction import extract
 from ragcompress.training.train import evidenced, read
-from ragcompress_eval import ablation
-from ragcompress_eval.ablation import BASE, Variant, keep
-from ragcompress_eval.cli import main
+from studies import ablation
+from studies.ablation import BASE, Variant, keep
+from studies.cli import main
 
 pytest.importorskip("sklearn")
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -29,11 +29,21 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> FakeProxy:
 def test_variants_are_fitted_and_nothing_is_read_twice(
     proxy: FakeProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["ablation", str(SAMPLE), "--dev", f"{SAMPLE}:6", "--store", str(tmp_path / "kept")]
+    command = [
+        "ablation",
+        str(SAMPLE),
+        "--limit",
+        "6",
+        "--train",
+        str(SAMPLE),
+        "--store",
+        str(tmp_path / "kept"),
+    ]
     variants = ["--variant", "stage=1", "--variant", "rows=last+question,layers=1,networks=1"]
     assert main([*command, *variants, "--json", str(tmp_path / "out.json")]) == 0
     results = json.loads((tmp_path / "out.json").read_text())["results"]
     assert [r["variant"] for r in results] == [BASE, "stage=1", "rows=last+question,layers=1,networks=1"]
+    assert results[1]["versus"]["variant"] == BASE
     assert all(0.5 < r["auc"] <= 1 and r["all_0.2"] <= r["recall_0.2"] for r in results)
     assert results[0]["auc"] != results[1]["auc"] != results[2]["auc"]
     assert "stage=1" in capsys.readouterr().out
@@ -54,7 +64,16 @@ def test_variants_are_fitted_and_nothing_is_read_twice(
 def test_a_variant_that_is_none_is_refused(
     proxy: FakeProxy, tmp_path: Path, variant: str, wrong: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["ablation", str(SAMPLE), "--dev", str(SAMPLE), "--store", str(tmp_path), "--variant", variant]
+    command = [
+        "ablation",
+        str(SAMPLE),
+        "--train",
+        str(SAMPLE),
+        "--store",
+        str(tmp_path),
+        "--variant",
+        variant,
+    ]
     assert main(command) == 2
     assert wrong in capsys.readouterr().err
     assert not proxy.prompts

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,7 +18,10 @@ from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
 from ragcompress_eval.bench import metrics
 from ragcompress_eval.bench.journal import Journal
-from ragcompress_eval.quality.answers import Condition, Rows, Setup, conditions, rows_of, run, summarise
+from ragcompress_eval.bench.runner import measure_all, rows_of
+from ragcompress_eval.bench.study import Row, Study
+from ragcompress_eval.bench.summary import summarise
+from ragcompress_eval.quality.answers import conditions, study
 from ragcompress_eval.quality.methods import Target, full_text, head, ours
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -66,9 +68,14 @@ def examples() -> tuple[Example, ...]:
     return tuple(e for e in read_files([SAMPLE])[0].examples if e.gold and e.dataset == "fable")
 
 
-def setup(examples: tuple[Example, ...], reader: Finder, *orders: str) -> Setup:
+def setup(examples: tuple[Example, ...], reader: Finder, *orders: str) -> Study:
     methods = ours({"knowing": Knowing(examples)}, counter=count)
-    return Setup(methods, reader, count, conditions(list(methods), [0.4], orders or ("source",)))
+    return study(methods, reader, count, conditions(list(methods), [0.4], orders or ("source",)))
+
+
+def run(examples: Sequence[Example], made: Study, **options: Any) -> dict[str, list[Row]]:
+    rows = measure_all(made, examples, **options)
+    return {name: [r for r in found if r is not None] for name, found in rows.items()}
 
 
 def test_every_context_is_what_it_says(examples: tuple[Example, ...]) -> None:
@@ -83,15 +90,16 @@ def test_every_context_is_what_it_says(examples: tuple[Example, ...]) -> None:
         assert count(source) <= limit
         assert sorted(source.split()) == sorted(best_last.split()) or count(best_last) <= limit
     for found in rows.values():
-        assert all(r.prediction for r in found)
-    full_rows = rows[Condition("full")]
-    assert all(r.evidence == r.ratio_kept == 1 for r in full_rows)
-    assert all(r.f1 == r.em == r.answer_in_output for r in full_rows)
+        assert all(r.values["prediction"] for r in found)
+    full_rows = [r.values for r in rows["full"]]
+    assert all(r["evidence"] == r["ratio_kept"] == 1 for r in full_rows)
+    assert all(r["f1"] == r["em"] == r["answer_in_output"] for r in full_rows)
 
 
 def test_results_pair_with_full_and_truncated(examples: tuple[Example, ...]) -> None:
-    rows = run(examples, setup(examples, Finder(examples)))
-    full, truncated, compressed = summarise(examples, rows, seed=0)
+    made = setup(examples, Finder(examples))
+    rows = run(examples, made)
+    full, truncated, compressed = summarise(made, examples, rows, seed=0)
     assert full["versus"] == {}
     assert list(truncated["versus"]) == ["full"]
     assert list(compressed["versus"]) == ["full", "truncated"]
@@ -99,15 +107,15 @@ def test_results_pair_with_full_and_truncated(examples: tuple[Example, ...]) -> 
     for metric in ("f1", "em", "answer_in_output"):
         difference = compressed["versus"]["truncated"][metric]["difference"]
         assert difference == pytest.approx(compressed[metric] - truncated[metric])
-    json.dumps([full, truncated, compressed, *rows_of(examples, rows)], allow_nan=False)
+    json.dumps([full, truncated, compressed, *rows_of(made, examples, rows)], allow_nan=False)
 
 
 def test_what_is_longer_than_the_window_is_refused(examples: tuple[Example, ...]) -> None:
     window = max(count(full_text(e)) for e in examples) - 1
-    with pytest.raises(RagCompressError, match=r"question 'fable-\d': too long"):
-        run(examples, setup(examples, Finder(examples, window)))
-    rows = run(examples, setup(examples, Finder(examples, window)), on_bad="skip")
-    full, _, compressed = summarise(examples, rows, seed=0)
+    made = setup(examples, Finder(examples, window))
+    with pytest.raises(RagCompressError, match=r"full, question 'fable-\d': too long"):
+        run(examples, made)
+    full, _, compressed = summarise(made, examples, run(examples, made, on_bad="skip"), seed=0)
     assert 0 < full["n_refused"] < len(examples)
     assert full["n"] + full["n_refused"] == compressed["n"] == len(examples)
     assert compressed["versus"]["full"]["n"] == full["n"]
@@ -118,8 +126,8 @@ def test_a_dead_reader_ends_the_run_and_the_rest_is_asked_later(
 ) -> None:
     path = tmp_path / "rows.jsonl"
 
-    def timeless(rows: Rows) -> object:
-        return [[replace(r, seconds=0.0) for r in found] for found in rows.values()]
+    def timeless(rows: dict[str, list[Row]]) -> object:
+        return [[{**r.values, "seconds": 0.0} for r in found] for found in rows.values()]
 
     whole = run(examples, setup(examples, Finder(examples)))
     first, second = Finder(examples, breaks_at=4), Finder(examples)
@@ -175,7 +183,7 @@ def test_the_command_line_asks_a_server_and_goes_on(
     with serving(*[said("1931")] * 4, broken, said("1931"), said("1931")) as server:
         command = [*common, "--reader", server.url, "--model", "m", "--order", "edges", "--ratio", "0.5"]
         assert cli.main(command) == 1
-        assert "the reader can't be asked, status 401: no more" in capsys.readouterr().err
+        assert 'status 401: {"error": "no more"}' in capsys.readouterr().err
         assert cli.main([*command, "--resume"]) == 0
         assert len(server.requests) == 7
     content = json.loads(out.read_text(encoding="utf-8"))
@@ -203,11 +211,11 @@ def test_attention_sort_reads_the_proxy_even_where_the_scorer_does_not(
     orders = ["source", "attention-sort", "attention-sort+together"]
     wanted = conditions(list(methods), [0.6], orders, truncated=False)
     reader = Finder(examples)
-    run(examples[:1], Setup(methods, reader, count, wanted[:2]))
+    run(examples[:1], study(methods, reader, count, wanted[:2]))
     assert loaded == []
-    rows = run(examples[:1], Setup(methods, reader, count, wanted))
+    rows = run(examples[:1], study(methods, reader, count, wanted))
     assert loaded == [1, 1]
-    assert all(found[0].prediction for found in rows.values())
+    assert all(found[0].values["prediction"] for found in rows.values())
 
 
 def test_an_order_of_whole_documents_is_asked_for_by_its_name(examples: tuple[Example, ...]) -> None:

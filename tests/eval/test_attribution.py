@@ -1,4 +1,4 @@
-"""``ragcompress-eval attribution`` and ``sufficiency``: metrics by hand, and the commands on a tiny model."""
+"""The studies ``attribution`` and ``sufficiency``: metrics by hand, and the commands on a tiny model."""
 
 from __future__ import annotations
 
@@ -13,26 +13,20 @@ from ragcompress import Attention, Scores
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.testing import FakeProxy
 from ragcompress.training.examples import Example, read_files
-from ragcompress_eval import attribution, cli, sufficiency
-from ragcompress_eval.attribution import Row
-from ragcompress_eval.bench.journal import Journal
+from ragcompress_eval.bench.runner import measure_all
+from ragcompress_eval.bench.summary import summarise
+from studies import attribution, cli, sufficiency
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 EXAMPLES = read_files([SAMPLE])[0].examples
 
 
-def row(*gold: bool, **values: list[float]) -> Row:
-    arrays = {name: np.array(v) for name, v in values.items()}
-    return Row(np.array(gold), arrays, dict.fromkeys(values, 0.5))
-
-
 def test_metrics_by_hand() -> None:
-    found = row(True, False, False, True, scores=[3.0, 2.0, 1.0, 0.0], attention=[1.0, 0.0, 0.0, 1.0])
-    assert found.metrics("scores") == {"auc": 0.5, "precision_at_2": 0.5}
-    assert found.metrics("attention") == {"auc": 1.0, "precision_at_2": 1.0}
-    alone = row(False, True, False, scores=[3.0, 2.0, 1.0])
-    assert alone.metrics("scores")["precision_at_2"] == 1.0, "there is but one to be found"
-    assert Row.from_dict(json.loads(json.dumps(found.to_dict()))).to_dict() == found.to_dict()
+    gold = np.array([True, False, False, True])
+    assert attribution.rank(np.array([3.0, 2, 1, 0]), gold) == {"auc": 0.5, "precision_at_2": 0.5}
+    assert attribution.rank(np.array([1.0, 0, 0, 1]), gold) == {"auc": 1.0, "precision_at_2": 1.0}
+    alone = attribution.rank(np.array([3.0, 2, 1]), np.array([False, True, False]))
+    assert alone["precision_at_2"] == 1.0, "there is but one to be found"
 
 
 def test_signals_by_hand() -> None:
@@ -69,30 +63,30 @@ def test_without_gold_only_the_gold_documents_are_gone(example: Example) -> None
 
 def test_passages_are_read_once_and_alike(tmp_path: Path) -> None:
     proxy, plain = FakeProxy(), FakeProxy()
-    with Journal(None, settings={}) as journal:
-        scorer = Scorer(proxy=proxy, probe=fake_probe())
-        found = sufficiency.run(EXAMPLES, scorer, proxy, store=tmp_path, journal=journal)
-    results = sufficiency.summarise(found, seed=0)
+    study = sufficiency.study(Scorer(proxy=proxy, probe=fake_probe()), proxy, store=tmp_path)
+    rows = measure_all(study, EXAMPLES)
+    results = summarise(study, EXAMPLES, rows, seed=0)
     assert {r["removed"] for r in results} == set(sufficiency.REMOVED)
     assert {r["signal"] for r in results} == set(sufficiency.SIGNALS)
-    assert all(0 <= r["auc"] <= 1 and r["whole"] == sorted(r["whole"]) for r in results)
+    assert all(0 <= r["auc"] <= 1 for r in results)
     first = [p for p in proxy.prompts if "facts" not in p.row_names]
     assert len(first) == sum(len(e.segmentation.documents) for e in EXAMPLES)
-    example = next(e for e in EXAMPLES if len({e.segmentation.sentences[i].document for i in e.gold}) > 1)
+    index, example = next(
+        (n, e)
+        for n, e in enumerate(EXAMPLES)
+        if len({e.segmentation.sentences[i].document for i in e.gold}) > 1
+    )
     parts = sufficiency.without_gold(example, "one")
     assert parts is not None
     slow = Scorer(proxy=plain, probe=fake_probe()).score(example.question, parts)
-    row = next(r for key, r in journal.rows.items() if key[0] == example.id)
-    assert row["signals"]["one"]["expected"] == pytest.approx(slow.values.sum())
+    row = rows["one, expected"][index]
+    assert row is not None and row.values["without"] == pytest.approx(slow.values.sum())
 
 
 def test_without_evidence_there_is_nothing_to_measure() -> None:
     bare = [Example("i", "d", "q?", ("a",), EXAMPLES[0].segmentation, ())]
-    with Journal(None, settings={}) as journal:
-        found = sufficiency.run(
-            bare, Scorer(proxy=FakeProxy(), probe=fake_probe()), FakeProxy(), journal=journal
-        )
-    assert sufficiency.summarise(found, seed=0) == []
+    study = sufficiency.study(Scorer(proxy=FakeProxy(), probe=fake_probe()), FakeProxy())
+    assert summarise(study, bare, measure_all(study, bare), seed=0) == []
 
 
 def test_attribution_on_a_tiny_model(
@@ -110,7 +104,7 @@ def test_attribution_on_a_tiny_model(
     assert cli.main(command) == 0
     first = json.loads(out.read_text(encoding="utf-8"))["results"]
     assert [r["method"] for r in first] == list(attribution.METHODS)
-    assert all(0 <= r[m] <= 1 for r in first for m in attribution.METRICS)
+    assert all(0 <= r[m] <= 1 for r in first for m in ("auc", "precision_at_2"))
     assert "precision at 2" in capsys.readouterr().out
     assert cli.main([*command, "--resume"]) == 0
     assert json.loads(out.read_text(encoding="utf-8"))["results"] == first, "rows are not made again"

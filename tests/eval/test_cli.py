@@ -47,7 +47,7 @@ def test_results_hold_the_contract(tmp_path: Path, proxy: str, capsys: pytest.Ca
         for ratio in (0.3, 0.6)
     ]
     for r in results:
-        assert tuple(r)[: len(CONTRACT)] == CONTRACT
+        assert set(CONTRACT) <= set(r)
         assert all(low <= r[m] <= high for m, (low, high) in r["ci"].items())
         assert r["ratio_kept"] <= r["ratio"]
     assert sum(r["n"] for r in results if r["scorer"] == "bm25" and r["ratio"] == 0.3) == 10
@@ -164,7 +164,7 @@ def test_failures_end_with_1_and_one_line(
         assert said.err.startswith("error: ")
         assert message in said.err
         assert said.err.count("\n") == 1, said.err
-    monkeypatch.setattr(evidence, "run", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(evidence, "study", lambda *_, **__: 1 / 0)
     assert evaluate(SAMPLE, "--scorer", "lead", "--proxy", proxy) == 1
     last = capsys.readouterr().err
     assert last.startswith("error: ZeroDivisionError: division by zero")
@@ -245,8 +245,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
 
     def timeless(path: Path) -> Any:
         content = written(path)
-        results = [{**r, "seconds": 0} for r in content["results"]]
-        return results, [[{**o, "seconds": 0} for o in r["outcomes"]] for r in content["rows"]]
+        return [[{**r, "seconds": 0} for r in content[key]] for key in ("results", "rows")]
 
     assert timeless(out) == timeless(whole)
     assert len(written(out)["provenance"]["sessions"]) == 2

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,10 +18,39 @@ from ragcompress.scorers import make
 from ragcompress.training.examples import Example, read_files
 from ragcompress.training.metrics import auc
 from ragcompress_eval.bench.journal import Journal
-from ragcompress_eval.quality.evidence import Row, Run, estimates, rows_of, run, summarise
-from ragcompress_eval.quality.methods import ours
+from ragcompress_eval.bench.runner import measure_all, rows_of
+from ragcompress_eval.bench.study import Row, Study
+from ragcompress_eval.bench.summary import means_of_sets
+from ragcompress_eval.bench.summary import summarise as summarise_study
+from ragcompress_eval.quality.evidence import study
+from ragcompress_eval.quality.methods import Method, ours
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A study that was carried out."""
+
+    study: Study
+    examples: Sequence[Example]
+    rows: dict[str, list[Row | None]]
+
+
+def run(
+    examples: Sequence[Example],
+    methods: dict[str, Method],
+    ratios: Sequence[float],
+    *,
+    recalls: Sequence[float] = (),
+    **options: Any,
+) -> Done:
+    made = study(methods, [*(Budget(ratio=r) for r in ratios), *(Budget(recall=r) for r in recalls)])
+    return Done(made, examples, measure_all(made, examples, **options))
+
+
+def summarise(done: Done, *, seed: int, by: str = "dataset") -> list[dict[str, Any]]:
+    return summarise_study(done.study, done.examples, done.rows, seed=seed, by=by)
 
 
 def words(text: str) -> int:
@@ -69,7 +99,7 @@ def test_an_oracle_keeps_everything_and_its_opposite_nothing(examples: tuple[Exa
         assert (worst["evidence_recall"], worst["evidence_all"], worst["auc"]) == (0.0, 0.0, 0.0)
         assert worst["versus"]["scorer"] == "oracle"
         assert worst["versus"]["auc"] == {"difference": -1.0, "ci": [-1.0, -1.0]}
-    assert "versus" not in results["fable", "oracle", 0.3]
+    assert results["fable", "oracle", 0.3]["versus"] == {}
 
 
 def test_each_question_is_scored_once_whatever_the_ratios(examples: tuple[Example, ...]) -> None:
@@ -82,7 +112,7 @@ def test_each_question_is_scored_once_whatever_the_ratios(examples: tuple[Exampl
         progress=lambda *now: seen.append(now),
     )
     assert oracle.calls == [e.question for e in examples]
-    assert seen == [(n, 10) for n in range(1, 11)]
+    assert seen == [(n, 30) for n in range(1, 31)]
 
 
 def test_questions_without_evidence_count_for_the_answer_only(examples: tuple[Example, ...]) -> None:
@@ -111,14 +141,13 @@ def test_a_question_of_which_nothing_fits_keeps_nothing(examples: tuple[Example,
 
 def test_auc_is_pooled_over_the_questions_with_evidence(examples: tuple[Example, ...]) -> None:
     fables = examples[:6]
-    (one,) = run(fables, ours({"bm25": make("bm25")}, counter=words), [0.5])
+    scorer = make("bm25")
     values, gold = [], []
-    for example, row in zip(one.examples, one.rows, strict=True):
-        if example.gold and row.scores is not None:
-            values.append(row.scores)
-            gold.append(np.isin(np.arange(len(row.scores)), example.gold))
-    expected = auc(np.concatenate(values), np.concatenate(gold))
-    assert estimates(one, Budget(ratio=0.5), seed=0)["auc"].value == pytest.approx(expected)
+    for example in (e for e in fables if e.gold):
+        values.append(scorer.score(example.question, example.segmentation).values)
+        gold.append(np.isin(np.arange(len(values[-1])), example.gold))
+    (result,) = summarise(run(fables, ours({"bm25": scorer}, counter=words), [0.5]), seed=0)
+    assert result["auc"] == pytest.approx(auc(np.concatenate(values), np.concatenate(gold)))
 
 
 def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, ...]) -> None:
@@ -141,23 +170,35 @@ def test_same_seed_same_summary(examples: tuple[Example, ...]) -> None:
 
 
 def test_a_failure_says_where(examples: tuple[Example, ...]) -> None:
-    with pytest.raises(RagCompressError, match="scorer 'failing', question 'fable-1': out of ideas"):
+    with pytest.raises(
+        RagCompressError, match=r"scorer 'failing', ratio 0.5, question 'fable-1': out of ideas"
+    ):
         run(examples, ours({"failing": Failing()}, counter=words), [0.5])
 
 
 def test_nothing_in_nothing_out() -> None:
-    runs: list[Run] = run([], ours({"lead": make("lead")}, counter=words), [0.5])
-    assert runs == []
-    assert summarise(runs, seed=0) == []
+    assert summarise(run([], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0) == []
 
 
-def test_rows_survive_json(examples: tuple[Example, ...]) -> None:
-    runs = run(examples, ours({"bm25": make("bm25")}, counter=words), [0.1, 0.5])
-    for one in runs:
-        for row in one.rows:
-            again = Row.from_dict(json.loads(json.dumps(row.to_dict(), allow_nan=False)))
-            assert again.to_dict() == row.to_dict()
-    assert [r["id"] for r in rows_of(runs)] == [e.id for e in examples]
+def test_rows_are_flat_and_json(examples: tuple[Example, ...]) -> None:
+    done = run(examples, ours({"bm25": make("bm25")}, counter=words), [0.1, 0.5])
+    rows = json.loads(json.dumps(rows_of(done.study, examples, done.rows), allow_nan=False))
+    assert [(r["id"], r["ratio"]) for r in rows] == [(e.id, ratio) for e in examples for ratio in (0.1, 0.5)]
+    assert all("scores" not in r and 0 <= r["ratio_kept"] <= r["ratio"] for r in rows)
+
+
+def test_groups_and_their_means(examples: tuple[Example, ...]) -> None:
+    done = run(examples, ours({"bm25": make("bm25"), "lead": make("lead")}, counter=words), [0.5])
+    results = summarise(done, seed=0)
+    means = means_of_sets(done.study, results)
+    assert [(m["dataset"], m["scorer"], m["n"]) for m in means] == [
+        ("mean of sets", "bm25", 3), ("mean of sets", "lead", 3),
+    ]  # fmt: skip
+    own = [r["evidence_recall"] for r in results if r["scorer"] == "bm25"]
+    assert means[0]["evidence_recall"] == pytest.approx(np.mean(own))
+    by_language = summarise(done, seed=0, by="lang")
+    assert [r["dataset"] for r in by_language] == ["en", "en", "zh", "zh"]
+    assert means_of_sets(done.study, by_language[:2]) == []
 
 
 def test_what_the_journal_holds_is_not_done_again(examples: tuple[Example, ...], tmp_path: Path) -> None:
@@ -170,8 +211,8 @@ def test_what_the_journal_holds_is_not_done_again(examples: tuple[Example, ...],
         resumed = run(examples, ours({"oracle": rest}, counter=words), [0.3, 0.5], journal=journal)
     assert rest.calls == [e.question for e in examples[4:]]
 
-    def timeless(runs: list[Run]) -> list[dict[str, object]]:
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(runs, seed=0)]
+    def timeless(done: Done) -> list[dict[str, object]]:
+        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(done, seed=0)]
 
     assert timeless(resumed) == timeless(whole)
 
@@ -215,10 +256,11 @@ def test_what_one_method_refuses_is_left_out_of_the_pairs(examples: tuple[Exampl
     assert alone["evidence_recall"] != lead["evidence_recall"]
 
 
-def test_a_method_that_refuses_everything_has_no_result(examples: tuple[Example, ...]) -> None:
-    runs = run(examples[:2], ours({"failing": Failing()}, counter=words), [0.5], on_bad="skip")
-    assert summarise(runs, seed=0) == []
-    assert [r["refused"] for r in rows_of(runs)] == ["out of ideas"] * 2
+def test_a_method_that_refuses_everything_has_no_numbers(examples: tuple[Example, ...]) -> None:
+    done = run(examples[:2], ours({"failing": Failing()}, counter=words), [0.5], on_bad="skip")
+    (result,) = summarise(done, seed=0)
+    assert (result["n"], result["n_refused"], result["evidence_recall"]) == (0, 2, None)
+    assert [r["refused"] for r in rows_of(done.study, done.examples, done.rows)] == ["out of ideas"] * 2
 
 
 class Certain(Oracle):

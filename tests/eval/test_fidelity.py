@@ -1,4 +1,4 @@
-"""``ragcompress-eval fidelity``: what is compared with what."""
+"""The study ``fidelity``: what is compared with what."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 
 import tiny_models
 
-from ragcompress_eval import cli, fidelity
+from studies import cli, fidelity
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 

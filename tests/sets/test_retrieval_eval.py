@@ -12,7 +12,7 @@ from ragcompress.index import Index, build_index
 from ragcompress.index.embedding import Vectors
 from ragcompress.training.examples import DataFile, parse_example
 from ragcompress_eval.quality.retrieval import graph_recall, share
-from ragcompress_eval.quality.retrieval_texts import questions, write_folder
+from ragcompress_eval.quality.retrieval_texts import gold_spans, select, write_folder
 
 RECORD = {
     "id": "a/1", "dataset": "a", "lang": "en", "question": "Who built it?", "answers": ["Anna"],
@@ -62,8 +62,8 @@ def test_a_document_is_written_once_and_evidence_points_into_it(tmp_path: Path) 
     file = DataFile("a.dev.jsonl.gz", "", 2, (example, example), ())
     assert write_folder([file], tmp_path) == 2
     assert len((tmp_path / "a.dev.jsonl").read_text().splitlines()) == 2
-    (first, _) = questions([file], None)
-    ((name, start, end),) = first.gold
+    assert select([file], None) == [example, example]
+    ((name, start, end),) = gold_spans(example)
     assert name in (tmp_path / "a.dev.jsonl").read_text()
     assert example.segmentation.documents[0].text[start:end] == "Anna built it."
-    assert len(questions([file], 1)) == 1
+    assert select([file], 1) == [example]

@@ -5,25 +5,34 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, scorers
-from ragcompress.cli.console import note
+from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, models, scorers
+from ragcompress.cli.console import byte_bar, note
+from ragcompress.cli.options import CONVERTING
 from ragcompress.models import ModelFolder
-from ragcompress.proxy.loading import Backend
-from ragcompress.training.examples import DataFile, Example, read_files
+from ragcompress.proxy.loading import BACKENDS, Backend
+from ragcompress.training.examples import DataFile, read_files
 
 from ..quality.methods import Method, ours
 from ..rivals import methods as rival_methods
 
 _BAD_SHOWN = 5
+
+
+class Grouping(StrEnum):
+    """What the questions of one result have in common."""
+
+    dataset = "dataset"
+    lang = "lang"
 
 
 class OnBad(StrEnum):
@@ -114,6 +123,8 @@ Rivals = Annotated[
 Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Read only the first N records of each file.")
 ]
+Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Pass over the first N records of each file.")]
+By = Annotated[Grouping, typer.Option(help="What the questions of one line of the table have in common.")]
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -151,24 +162,29 @@ def check_json(json_file: Path | None, files: Sequence[Path], *, resume: bool) -
 
 
 def read_examples(
-    files: Sequence[Path], *, limit: int | None, on_bad: OnBad
-) -> tuple[tuple[DataFile, ...], list[Example]]:
+    files: Sequence[Path], *, limit: int | None, skip: int = 0, on_bad: OnBad
+) -> tuple[DataFile, ...]:
     """Read the questions; says which records were skipped.
+
+    Args:
+        limit: records of each file; None: all.
+        skip: records of each file that are passed over first.
 
     Raises:
         DataError: for a file or record that can't be used.
         RagCompressError: if there is no question at all.
     """
-    read = read_files(files, limit=limit, on_bad=on_bad.value)
+    read = read_files(files, limit=None if limit is None else skip + limit, on_bad=on_bad.value)
+    if skip:
+        read = tuple(replace(f, examples=f.examples[skip:]) for f in read)
     bad = [reason for f in read for reason in f.bad]
     for reason in bad[:_BAD_SHOWN]:
         note(f"skipped: {reason}")
     if len(bad) > _BAD_SHOWN:
         note(f"skipped: {len(bad) - _BAD_SHOWN} more")
-    examples = [e for f in read for e in f.examples]
-    if not examples:
+    if not any(f.examples for f in read):
         raise RagCompressError("the files hold no question that can be used")
-    return read, examples
+    return read
 
 
 def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) -> dict[str, Scorer]:
@@ -196,28 +212,44 @@ def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) 
     return built
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyModel:
+    """The proxy of a study: its files at once, the model itself when a scorer first reads it."""
+
+    folder: ModelFolder
+    counter: Tokenizer
+    load: Callable[[], Proxy]
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def find(cls, name: str, backend: Backend | None) -> ProxyModel:
+        """Find the proxy's files, or fetch them with a bar."""
+        folder = find_model(name)
+        settings = {
+            "proxy": folder.name,
+            "proxy_fingerprint": folder.fingerprint,
+            "backend": backend or BACKENDS[0],
+        }
+        counter = Tokenizer.from_folder(folder.path)
+        return cls(folder, counter, cache(partial(load_proxy, name, backend=backend)), settings)
+
+
+def find_model(name: str) -> ModelFolder:
+    """Find a model's files, or fetch them with a bar."""
+    with byte_bar(f"downloading {name}", CONVERTING) as progress:
+        return models.resolve(name, progress=progress)
+
+
 @contextmanager
 def build_methods(
-    scorer_names: Sequence[str],
-    rivals: Sequence[str],
-    *,
-    folder: ModelFolder,
-    counter: Tokenizer,
-    proxy: str,
-    backend: Backend | None,
-    seed: int,
+    scorer_names: Sequence[str], rivals: Sequence[str], *, proxy: str, model: ProxyModel, seed: int
 ) -> Iterator[dict[str, Method]]:
     """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
-
-    @cache
-    def loaded() -> Proxy:
-        return load_proxy(proxy, backend=backend)
-
-    built = build_scorers(scorer_names, loaded, seed)
-    methods = ours(built, counter=counter, names={proxy: folder.name}, proxy=loaded)
+    built = build_scorers(scorer_names, model.load, seed)
+    methods = ours(built, counter=model.counter, names={proxy: model.folder.name}, proxy=model.load)
     with ExitStack() as stack:
         for name, python in rival_methods.parse(rivals).items():
-            rival = rival_methods.RivalMethod(name, python, folder=folder, counter=counter)
+            rival = rival_methods.RivalMethod(name, python, folder=model.folder, counter=model.counter)
             methods[name] = stack.enter_context(rival)
         yield methods
 

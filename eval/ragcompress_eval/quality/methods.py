@@ -7,13 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from ragcompress import Budget, BudgetTooSmall, Compressor, Proxy, Scorer, Scores, Tokenizer
+from ragcompress import (
+    Budget,
+    BudgetTooSmall,
+    Compressor,
+    Proxy,
+    RagCompressError,
+    Scorer,
+    Scores,
+    Tokenizer,
+)
 from ragcompress.selection.ordering import ATTENTION_SORT, Order
 from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
 from ..bench.metrics import FloatArray
+from ..bench.study import Refused
 
 TOGETHER = "+together"
 
@@ -127,6 +137,34 @@ class ScorerMethod:
             return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
         seconds += time.perf_counter() - start
         return Context(found.text, found.selection.kept, found.ratio, seconds, fits=True)
+
+
+class OncePerQuestion:
+    """A method asked once a question for all its targets, however many conditions look at what it made.
+
+    Args:
+        targets: in the order of the contexts.
+    """
+
+    def __init__(self, method: Method, targets: Sequence[Target]) -> None:
+        self._method, self._targets = method, tuple(targets)
+        self._last: tuple[Example, Compressed | RagCompressError] | None = None
+
+    def __call__(self, example: Example) -> Compressed:
+        """What the method made of the question.
+
+        Raises:
+            Refused: if it can't compress it.
+        """
+        if self._last is None or self._last[0] is not example:
+            try:
+                self._last = example, self._method.compress(example, self._targets)
+            except RagCompressError as error:
+                self._last = example, error
+        found = self._last[1]
+        if isinstance(found, RagCompressError):
+            raise Refused(found) from found
+        return found
 
 
 def ours(

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ragcompress import Segmentation
 from ragcompress.training.examples import Example
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Questions with their gold documents at several places.
-
-    Attributes:
-        examples: each question once per place, with an id of its own.
-        positions: place of each: share of the other documents that stand before the gold ones, in [0, 1].
-        n_left_out: questions without evidence, or without other documents to move it through.
-    """
-
-    examples: tuple[Example, ...]
-    positions: dict[str, float]
-    n_left_out: int
+def places(n: int) -> list[float]:
+    """Evenly spaced places, the first and the last included; ``n`` is at least 2."""
+    return [k / (n - 1) for k in range(n)]
 
 
-def spread(examples: Sequence[Example], n_positions: int) -> Moved:
-    """Every question with its gold documents at evenly spaced places, the first and the last included.
-
-    Args:
-        n_positions: at least 2.
-    """
-    places = [k / (n_positions - 1) for k in range(n_positions)]
-    usable = [e for e in examples if e.gold and len(_gold_documents(e)) < len(e.segmentation.documents)]
-    made = [(moved(e, place), place) for e in usable for place in places]
-    positions = {e.id: place for e, place in made}
-    return Moved(tuple(e for e, _ in made), positions, len(examples) - len(usable))
+def movable(example: Example) -> bool:
+    """Whether there is evidence, an answer, and other documents to move the gold ones through."""
+    gold = _gold_documents(example)
+    return bool(example.answers and gold) and len(gold) < len(example.segmentation.documents)
 
 
 def moved(example: Example, position: float) -> Example:

@@ -4,74 +4,111 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
-from ragcompress import Budget, Compressor, Segmentation, Tokenizer, models, scorers
-from ragcompress.cli.console import byte_bar, count_bar, note, out
-from ragcompress.cli.options import CONVERTING, Backend, ProxyName
+from ragcompress import Budget, Compressor, Segmentation, Tokenizer, scorers
+from ragcompress.cli.console import byte_bar, note, out
+from ragcompress.cli.options import Backend, ProxyName
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.selection.rendering import render
+from ragcompress.training.examples import Example
 
 from ..bench import options
-from ..bench.provenance import provenance
-from ..report import page as report
+from ..bench.runner import Questions, Run, study_command
+from ..bench.study import Condition, Label, Row, Study, mean, plain, quotient
 from .methods import head
-from .retrieval_texts import Question, questions, write_folder
+from .retrieval_texts import gold_spans, select, write_folder
 
 Spans = Sequence[tuple[str, int, int]]
 """(id of a document, start, end), as evidence is given."""
-_COLUMNS = (
-    "retrieval_recall",
-    "retrieval_all",
-    "recall",
-    "all",
-    "truncated_recall",
-    "truncated_all",
-    "seconds",
+RANKED, SHUFFLED = "ranked", "shuffled"
+METRICS = (
+    mean("retrieval_recall", "found"),
+    mean("retrieval_all"),
+    mean("truncated_recall", "cut off"),
+    mean("truncated_all"),
+    mean("recall", "kept"),
+    mean("all"),
+    mean("gain", "kept - cut off"),
+    quotient("of_found", ("recall", "retrieval_recall"), "kept ÷ found"),
+    plain("tokens", "tokens", form=".0f"),
+    plain("seconds", "s/question", better="lower"),
 )
+"""Shares of the evidence sentences, over questions: in the passages found, in as many tokens from the start
+of the list, in the compressed context. ``gain`` is the paired difference from cutting the list off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One question.
+@dataclass(slots=True)
+class _Now:
+    """The question at hand: what is found for it, best first, and the seconds that the search took."""
 
-    Attributes:
-        retrieved, kept, truncated: share of its evidence sentences that lie wholly in the passages found, in
-            the compressed context, and in the same number of tokens from the start of the passages.
-        seconds: for search and compression together.
-    """
-
-    question: Question
-    retrieved: float
-    kept: float
-    truncated: float
+    example: Example
+    hits: tuple[Hit, ...]
     seconds: float
 
 
-def ask(
-    index: Index, compressor: Compressor, counter: Tokenizer, question: Question, top_k: int, budget: int
-) -> Row:
-    """Ask one question."""
-    start = time.perf_counter()
-    hits = index.search(question.text, top_k)
-    found = index.segmentation(hits)
-    context = compressor(question.text, found, budget=Budget(max_tokens=budget))
-    seconds = time.perf_counter() - start
-    everything = render(found, range(len(found.sentences)))
-    n = len(head(everything.text, budget, counter))
-    first = [p.sentence for p in everything.pieces if p.end <= n]
-    chosen = (range(len(found.sentences)), context.selection.kept, first)
-    retrieved, kept, cut = (share(question.gold, _spans(found, hits, sentences)) for sentences in chosen)
-    return Row(question, retrieved, kept, cut, seconds)
+class _Asking:
+    """Asks an index and compresses what it finds; the search is done once a question."""
+
+    def __init__(
+        self,
+        index: Index,
+        compressors: Mapping[str, Compressor],
+        counter: Tokenizer,
+        *,
+        top_k: int,
+        seed: int,
+    ) -> None:
+        self._index, self._compressors, self._counter = index, compressors, counter
+        self._top_k, self._seed = top_k, seed
+        self._now: _Now | None = None
+
+    def measure(self, example: Example, condition: Condition) -> Row:
+        """What is found, what compression keeps of it, and what cutting off keeps."""
+        now = self._search(example)
+        gold = gold_spans(example)
+        hits = now.hits if condition.labels["list"] == RANKED else self._shuffle(now.hits)
+        compressor = self._compressors[str(condition.labels["scorer"])]
+        budget = Budget(max_tokens=condition.labels["budget"])  # type: ignore[arg-type]
+        start = time.perf_counter()
+        found = self._index.segmentation(hits)
+        context = compressor(example.question, found, budget=budget)
+        seconds = now.seconds + time.perf_counter() - start
+        kept = share(gold, _spans(found, hits, context.selection.kept))
+        cut = self._cut_off(now, condition, gold)
+        everything = share(gold, _spans(found, hits, range(len(found.sentences))))
+        return Row({
+            "retrieval_recall": everything, "retrieval_all": everything == 1,
+            "recall": kept, "all": kept == 1,
+            "truncated_recall": cut, "truncated_all": cut == 1,
+            "gain": kept - cut, "tokens": context.tokens_after, "seconds": seconds,
+        })  # fmt: skip
+
+    def _search(self, example: Example) -> _Now:
+        if self._now is None or self._now.example is not example:
+            start = time.perf_counter()
+            hits = tuple(self._index.search(example.question, self._top_k))
+            self._now = _Now(example, hits, time.perf_counter() - start)
+        return self._now
+
+    def _cut_off(self, now: _Now, condition: Condition, gold: Spans) -> float:
+        """The plain way: passages best first, cut off at the same number of tokens."""
+        found = self._index.segmentation(now.hits)
+        everything = render(found, range(len(found.sentences)))
+        n = len(head(everything.text, int(condition.labels["budget"] or 0), self._counter))
+        return share(gold, _spans(found, now.hits, [p.sentence for p in everything.pieces if p.end <= n]))
+
+    def _shuffle(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+        return tuple(hits[i] for i in np.random.default_rng(self._seed).permutation(len(hits)))
 
 
 def share(gold: Spans, kept: Spans) -> float:
@@ -110,26 +147,25 @@ def graph_recall(index: Index, embedder: Embedder, texts: Sequence[str], n: int 
     return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*found, strict=True)]))
 
 
-def summarise(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """Means per data set."""
-    results: list[dict[str, object]] = []
-    for dataset in dict.fromkeys(r.question.dataset for r in rows):
-        own = [r for r in rows if r.question.dataset == dataset]
+def conditions(names: Sequence[str], budgets: Sequence[int], *, shuffle: bool) -> tuple[Condition, ...]:
+    """Scorers × budgets, and of shuffled lists too where wanted.
 
-        def mean(value: Callable[[Row], float], own: Sequence[Row] = own) -> float:
-            return float(np.mean([value(r) for r in own]))
-
-        values = (
-            mean(lambda r: r.retrieved), mean(lambda r: r.retrieved == 1), mean(lambda r: r.kept),
-            mean(lambda r: r.kept == 1), mean(lambda r: r.truncated), mean(lambda r: r.truncated == 1),
-            mean(lambda r: r.seconds),
-        )  # fmt: skip
-        results.append({"dataset": dataset, "n": len(own), **dict(zip(_COLUMNS, values, strict=True))})
-    return results
+    Differences are from the first scorer; those of a shuffled list from the ranked one.
+    """
+    made = []
+    for name, budget, kind in product(names, budgets, (RANKED, SHUFFLED) if shuffle else (RANKED,)):
+        labels: dict[str, Label] = {"scorer": name, "budget": budget, "list": kind}
+        if kind == SHUFFLED:
+            versus = {"": f"{name}, {budget} tokens, {RANKED}"}
+        else:
+            versus = {} if name == names[0] else {"": f"{names[0]}, {budget} tokens, {RANKED}"}
+        made.append(Condition(f"{name}, {budget} tokens, {kind}", labels, versus))
+    return tuple(made)
 
 
+@study_command
 def retrieval_command(
-    files: options.Files,
+    run: Run,
     work: Annotated[
         Path, typer.Option("--work", metavar="DIR", help="Where the documents and their index are kept.")
     ],
@@ -137,56 +173,45 @@ def retrieval_command(
         int | None, typer.Option("--questions", metavar="N", min=1, help="Ask the first N of each file.")
     ] = None,
     top_k: Annotated[int, typer.Option("--top-k", metavar="K", min=1, help="Passages to retrieve.")] = 50,
-    budget: Annotated[int, typer.Option("--budget", metavar="N", min=1, help="Tokens to keep.")] = 1000,
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What ranks.")] = scorers.DEFAULT,
+    budget: Annotated[
+        list[int], typer.Option("--budget", metavar="N", min=1, help="Tokens to keep; repeatable.")
+    ] = [1000],  # noqa: B006 - typer copies it
+    scorer: options.ScorerNames = [scorers.DEFAULT],  # noqa: B006
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle", help="Also: the passages in an order that says nothing.")
+    ] = False,
     graph: Annotated[
         bool,
         typer.Option("--graph", help="Also: how many nearest passages does the graph of large indexes find?"),
     ] = False,
-    limit: options.Limit = None,
-    json_file: options.JsonFile = None,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
-    on_bad: options.BadRecords = options.OnBad.stop,
 ) -> None:
     """Index all documents as one folder; is the evidence found, and does it survive the budget?
 
     Beside it stands the plain way: the same passages, best first, cut off at the same number of tokens.
     """
-    read, _ = options.read_examples(files, limit=limit, on_bad=on_bad)
-    n_documents = write_folder(read, work / "documents")
+    read = run.read()
+    n_documents = write_folder(read.files, work / "documents")
     embedder = MiniLM()
     with byte_bar("indexing", "writing the index") as bar:
         built = build_index(work / "documents", work / "index", embedder=embedder, note=note, progress=bar)
-    with byte_bar(f"downloading {proxy}", CONVERTING) as fetching:
-        folder = models.resolve(proxy, progress=fetching)
-    index, counter = Index(work / "index", embedder=embedder), Tokenizer.from_folder(folder.path)
-    compressor = Compressor.from_pretrained(proxy, scorer=scorer, backend=backend)
-    asked = questions(read, n_questions)
-    rows = []
-    with count_bar("asking") as progress:
-        for question in asked:
-            rows.append(ask(index, compressor, counter, question, top_k, budget))
-            progress(len(rows), len(asked))
-    results = summarise(rows)
-    size = {"documents": n_documents, "passages": built.n_passages}
-    by_graph = graph_recall(index, embedder, [q.text for q in asked]) if graph else None
-    if json_file:
-        settings = {"scorer": scorer, "top_k": top_k, "budget": budget, "proxy": folder.name, **size}
-        about = provenance(read, limit=limit, seed=0, settings=settings)
-        report.write_json(json_file, {"results": results, "graph_recall": by_graph, "provenance": about})
-    out().print(_table(results, size))
+    model, index = options.ProxyModel.find(proxy, backend), Index(work / "index", embedder=embedder)
+    compressors = {
+        name: Compressor(made, counter=model.counter)
+        for name, made in options.build_scorers(scorer, model.load, run.seed).items()
+    }
+    asked = Questions(read.files, tuple(select(read.files, n_questions)))
+    asking = _Asking(index, compressors, model.counter, top_k=top_k, seed=run.seed)
+    wanted = conditions(list(compressors), list(dict.fromkeys(budget)), shuffle=shuffle)
+    study = Study("retrieval", "Is the evidence found, and kept?", wanted, asking.measure, METRICS)
+    settings: dict[str, Any] = {"top_k": top_k, "documents": n_documents, "passages": built.n_passages}
+    by_graph = graph_recall(index, embedder, [e.question for e in asked.examples]) if graph else None
+    run.carry_out(study, asked, {**settings, **model.settings}, more={"graph_recall": by_graph})
+    out().print(
+        f"one folder of {n_documents} documents, {built.n_passages} passages; the best {top_k} are kept"
+    )
     if by_graph is not None:
         out().print(
             f"of the 100 passages nearest to a question, a graph over them (HNSW) finds {by_graph:.1%}"
         )
-
-
-def _table(results: Sequence[dict[str, object]], size: dict[str, int]) -> Table:
-    table = Table(title=f"one folder of {size['documents']} documents, {size['passages']} passages")
-    for name in ("dataset", "n", *_COLUMNS):
-        table.add_column(name.replace("_", " "), no_wrap=True)
-    for result in results:
-        numbers = [f"{result[name]:.3f}" for name in _COLUMNS]
-        table.add_row(str(result["dataset"]), str(result["n"]), *numbers)
-    return table

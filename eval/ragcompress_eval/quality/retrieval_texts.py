@@ -5,24 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ragcompress.training.examples import DataFile, Example
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question to ask of the folder.
-
-    Attributes:
-        gold: (id of a document, start, end) of each sentence that is evidence.
-    """
-
-    id: str
-    dataset: str
-    text: str
-    gold: tuple[tuple[str, int, int], ...]
 
 
 def write_folder(files: Sequence[DataFile], folder: Path) -> int:
@@ -47,13 +32,9 @@ def write_folder(files: Sequence[DataFile], folder: Path) -> int:
     return len(seen)
 
 
-def questions(files: Sequence[DataFile], n: int | None) -> list[Question]:
+def select(files: Sequence[DataFile], n: int | None) -> list[Example]:
     """The first ``n`` questions of each file that have evidence."""
-    found = []
-    for file in files:
-        own = [_question(e) for e in file.examples if e.gold]
-        found += own[:n]
-    return found
+    return [example for file in files for example in [e for e in file.examples if e.gold][:n]]
 
 
 def document_id(title: str | None, text: str) -> str:
@@ -61,9 +42,8 @@ def document_id(title: str | None, text: str) -> str:
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
 
 
-def _question(example: Example) -> Question:
-    documents = example.segmentation.documents
-    ids = [document_id(d.title, d.text) for d in documents]
+def gold_spans(example: Example) -> tuple[tuple[str, int, int], ...]:
+    """(id of a document of the folder, start, end) of each sentence that is evidence."""
+    ids = [document_id(d.title, d.text) for d in example.segmentation.documents]
     sentences = [example.segmentation.sentences[i] for i in example.gold]
-    gold = tuple((ids[s.document], s.start_char, s.end_char) for s in sentences)
-    return Question(example.id, example.dataset, example.question, gold)
+    return tuple((ids[s.document], s.start_char, s.end_char) for s in sentences)

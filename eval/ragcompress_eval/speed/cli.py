@@ -18,7 +18,7 @@ from ragcompress.training.examples import DataFile, read_files
 
 from ..bench.options import check_output
 from ..bench.provenance import provenance
-from ..report import page as report
+from ..bench.runner import write_json
 from . import measure as speed
 from . import report as speed_report
 from . import texts as speed_texts
@@ -194,7 +194,7 @@ def _write(
 ) -> None:
     about = provenance(read, limit=None, seed=settings["seed"], settings=settings)
     del about["bootstrap"]  # Nothing is resampled here.
-    report.write_json(path, {"results": results, "provenance": about})
+    write_json(path, {"results": results, "provenance": about})
 
 
 def _tell_skipped(results: Sequence[Mapping[str, Any]]) -> None:

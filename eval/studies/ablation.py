@@ -1,4 +1,4 @@
-"""``ragcompress-eval ablation``: what would the probe be without this, or with that?
+"""What would the probe be without this, or with that?
 
 Each variant is fitted to the same questions and measured on the same others. Their attention is read once and
 kept (``--store``, which ``ragcompress train`` shares), so that a variant costs no more than its fit. Only the
@@ -15,27 +15,28 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich import box
-from rich.table import Table
 
 from ragcompress import Attention, load_proxy
-from ragcompress.cli.console import out, phase_bar
+from ragcompress.cli.console import phase_bar
 from ragcompress.cli.options import Backend, ProxyName
 from ragcompress.prompts.passages import ROWS
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.looks import attention_logits
 from ragcompress.training import fitting
 from ragcompress.training.augment import augmented
+from ragcompress.training.examples import Example
 from ragcompress.training.extraction import Reading, extract
-from ragcompress.training.metrics import auc
-from ragcompress.training.train import Progress, evidenced, read
-
-from .bench import options
-from .bench.metrics import FloatArray, recall
-from .bench.provenance import provenance
-from .report import page as report
+from ragcompress.training.train import evidenced, read
+from ragcompress_eval.bench.metrics import FloatArray, recall
+from ragcompress_eval.bench.runner import Questions, Run, study_command
+from ragcompress_eval.bench.study import Condition, Row, Study, mean, pooled_auc
 
 RATIOS = (0.1, 0.2)
+METRICS = (
+    pooled_auc(),
+    *(mean(f"{what}_{ratio}", f"{what} at {ratio:.0%}") for ratio in RATIOS for what in ("recall", "all")),
+)
+"""AUC over all parts; sentences kept at ``RATIOS``."""
 BASE = "as trained"
 # Settings that the fit of a first look depends on; the rest is about reading, or about the second look.
 _FITTED = {
@@ -112,38 +113,40 @@ class Variant:
         return replace(attention, mass=attention.mass[rows, : self.n_layers], rows=self.rows)
 
 
-def measure(
-    variant: Variant, train: Sequence[Reading], dev: Sequence[Reading], advance: Progress
-) -> list[dict[str, Any]]:
-    """Fit a variant; one result per data set of ``dev``."""
-    advance(variant.name, 0, 1)
+class _Fitting:
+    """Fits each variant when its first question comes.
+
+    Args:
+        train, dev: attention of the questions to fit to, and to measure on.
+    """
+
+    def __init__(self, variants: Sequence[Variant], train: Sequence[Reading], dev: Sequence[Reading]) -> None:
+        self._variants = {v.name: v for v in variants}
+        self._train, self._dev = train, {r.example.id: r for r in dev}
+        self._scores: dict[str, dict[str, FloatArray]] = {}
+
+    def measure(self, example: Example, condition: Condition) -> Row:
+        """A question's parts and sentences as a variant scores them."""
+        if condition.name not in self._scores:
+            found = fit(self._variants[condition.name], self._train, list(self._dev.values()))
+            self._scores[condition.name] = dict(zip(self._dev, found, strict=True))
+        reading, scores = self._dev[example.id], self._scores[condition.name][example.id]
+        kept = {ratio: recall(example.gold, keep(reading, scores, ratio)) for ratio in RATIOS}
+        values = {f"recall_{ratio}": share for ratio, share in kept.items()}
+        values |= {f"all_{ratio}": share == 1 for ratio, share in kept.items()}
+        return Row(values, scores.tolist(), fitting.part_labels(reading).tolist())
+
+
+def fit(variant: Variant, train: Sequence[Reading], dev: Sequence[Reading]) -> list[FloatArray]:
+    """Fit a variant; the scores of the parts of each question of ``dev``."""
     n = min(variant.n_questions or len(train), len(train))
     chosen = [train[i * len(train) // n] for i in range(n)]
     shown, asked = [variant.seen(r) for r in chosen], [variant.seen(r) for r in dev]
     if variant.stage == 1:
         arrays = fitting.fit_regressions(shown, variant.settings)
-        found = [attention_logits(arrays, r.attentions)[:, 0] for r in asked]
-    else:
-        arrays = fitting.fit(shown, replace(variant.settings, outside=0)).arrays
-        found = [look.probabilities for look in fitting.first_looks(asked, arrays)]
-    advance(variant.name, 1, 1)
-    return summarise(variant.name, dev, found)
-
-
-def summarise(name: str, readings: Sequence[Reading], scores: Sequence[FloatArray]) -> list[dict[str, Any]]:
-    """AUC over all parts, and evidence recall at ``RATIOS``, per data set."""
-    results = []
-    for dataset in dict.fromkeys(r.example.dataset for r in readings):
-        own = [(r, s) for r, s in zip(readings, scores, strict=True) if r.example.dataset == dataset]
-        gold = np.concatenate([fitting.part_labels(r) for r, _ in own])
-        result = {"variant": name, "dataset": dataset, "n": len(own)}
-        result["auc"] = auc(np.concatenate([s for _, s in own]), gold)
-        for ratio in RATIOS:
-            kept = [recall(r.example.gold, keep(r, s, ratio)) for r, s in own]
-            result[f"recall_{ratio}"] = float(np.mean(kept))
-            result[f"all_{ratio}"] = float(np.mean([k == 1 for k in kept]))
-        results.append(result)
-    return results
+        return [attention_logits(arrays, r.attentions)[:, 0] for r in asked]
+    arrays = fitting.fit(shown, replace(variant.settings, outside=0)).arrays
+    return [look.probabilities for look in fitting.first_looks(asked, arrays)]
 
 
 def keep(reading: Reading, scores: FloatArray, ratio: float) -> set[int]:
@@ -161,13 +164,14 @@ def keep(reading: Reading, scores: FloatArray, ratio: float) -> set[int]:
     return kept
 
 
+@study_command
 def ablation_command(
-    files: Annotated[
+    run: Run,
+    train: Annotated[
         list[str],
-        typer.Argument(metavar="FILE[:N]", help="Training records; with :N the first N of them."),
-    ],
-    dev: Annotated[
-        list[str], typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
+        typer.Option(
+            "--train", metavar="FILE[:N]", help="Training records; with :N the first N; repeatable."
+        ),
     ],
     store: Annotated[
         Path, typer.Option("--store", metavar="DIR", help="Where attention is kept; train's will do.")
@@ -180,56 +184,37 @@ def ablation_command(
             help=f"What is changed, of {', '.join(_KEYS)}; repeatable.",
         ),
     ] = [],  # noqa: B006 - typer copies it
-    json_file: Annotated[
-        Path | None, typer.Option("--json", callback=options.check_output, metavar="OUT", help="Write here.")
-    ] = None,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
 ) -> None:
     """What would the probe be without this, or with that? Its first look, fitted and measured in variants."""
     variants = [Variant(), *map(Variant.parse, variant)]
+    questions = run.read()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     base = fitting.Settings()
     n_layers = fitting.layers_of(base, model.info.n_layers)
-    wide = [one.name for one in variants if (one.n_layers or 1) > n_layers]
-    if wide:
+    if wide := [v.name for v in variants if (v.n_layers or 1) > n_layers]:
         raise typer.BadParameter(f"{n_layers} layers are read, fewer than {', '.join(wide)}")
-    sources, held_out = ([read(name) for name in names] for names in (files, dev))
-    questions = evidenced(sources)
-    groups = {
-        "reading training questions": [*questions, *augmented(questions, base)],
-        "reading dev questions": evidenced(held_out),
-    }
-    results = []
+    fitted = evidenced([read(name) for name in train])
+    asked = tuple(e for e in questions.examples if e.gold)
     with phase_bar() as progress:
-        train, asked = (
+        shown, dev = (
             extract(
                 examples, model, n_layers=n_layers, passage_tokens=base.passage_tokens, store=store,
                 advance=partial(progress, what),
             )
-            for what, examples in groups.items()
+            for what, examples in (
+                ("reading training questions", [*fitted, *augmented(fitted, base)]),
+                ("reading the questions asked", asked),
+            )
         )  # fmt: skip
-        for one in variants:
-            results += measure(one, train, asked, progress)
-    if json_file:
-        settings = {"proxy": model.info.name, "precision": model.info.precision, "n_layers": n_layers}
-        about = provenance([*sources, *held_out], limit=None, seed=base.seed, settings=settings)
-        report.write_json(json_file, {"results": results, "readings": len(train), "provenance": about})
-    out().print(table(results))
-
-
-def table(results: Sequence[dict[str, Any]]) -> Table:
-    """Lay out results of ``summarise``."""
-    laid = Table(box=box.SIMPLE_HEAD)
-    for heading in ("variant", "dataset"):
-        laid.add_column(heading)
-    for heading in (
-        "n",
-        "AUC",
-        *(f"{what} at {ratio:.0%}" for ratio in RATIOS for what in ("recall", "all")),
-    ):
-        laid.add_column(heading, justify="right")
-    for r in results:
-        numbers = [r["auc"], *(r[f"{what}_{ratio}"] for ratio in RATIOS for what in ("recall", "all"))]
-        laid.add_row(r["variant"], r["dataset"], str(r["n"]), *(f"{number:.3f}" for number in numbers))
-    return laid
+    conditions = tuple(
+        Condition(v.name, {"variant": v.name}, {"": BASE} if v.name != BASE else {}) for v in variants
+    )
+    study = Study(
+        "ablation", "What is it worth?", conditions, _Fitting(variants, shown, dev).measure, METRICS
+    )
+    settings = {"proxy": model.info.name, "precision": model.info.precision, "n_layers": n_layers}
+    run.carry_out(
+        study, Questions(questions.files, asked), {**settings, "train": [Path(t).name for t in train]}
+    )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any
+from itertools import product
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich import box
-from rich.table import Table
 
 from ragcompress import Attention, Budget, BudgetTooSmall, Compressor, Proxy, load_proxy, scorers
-from ragcompress.cli.console import count_bar, out
 from ragcompress.cli.options import ProxyName
 from ragcompress.data import Progress
 from ragcompress.prompts.passages import Prompt
@@ -22,12 +19,16 @@ from ragcompress.proxy import packing
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.proxy.reuse import MemoryStore
 from ragcompress.training.examples import Example
+from ragcompress_eval.bench import options
+from ragcompress_eval.bench.metrics import recall
+from ragcompress_eval.bench.runner import Run, study_command
+from ragcompress_eval.bench.study import Condition, Row, Study, mean, plain
 
-from .bench import options
-from .bench.metrics import recall
-from .bench.provenance import provenance
-from .report import page as report
-
+METRICS = (
+    plain("distance", "distance", better="lower"),
+    plain("overlap", "overlap", better="higher"),
+    mean("evidence_recall", "evidence recall"),
+)
 _ENDLESS = 1 << 40
 _KEPT = "kept-"
 VARIANTS = ("float32", "int8", *(f"{_KEPT}{p}" for p in packing.PRECISIONS if p != "float32"))
@@ -77,100 +78,69 @@ class _Watched:
         return found
 
 
-def read_all(
-    examples: Sequence[Example],
-    *,
-    scorer: str,
-    proxy: str,
-    ratios: Sequence[float],
-    progress: Progress = lambda done, total: None,
-) -> dict[str, list[Reading]]:
-    """Read every question with every variant; readings by variant, in the order of the examples."""
-    found: dict[str, list[Reading]] = {name: [] for name in VARIANTS}
-    whole = _compressor(scorer, load_proxy(proxy, precision="int8", reuse_bytes=0))
-    store = _Coarse()
-    exact = _compressor(scorer, load_proxy(proxy, precision="float32", store=store))
-    for number, example in enumerate(examples):
-        store.exact = MemoryStore(_ENDLESS)
-        for name in VARIANTS:
-            store.precision = name.removeprefix(_KEPT) if name.startswith(_KEPT) else "float32"
-            found[name].append(_read(example, whole if name == "int8" else exact, ratios))
-        progress(number + 1, len(examples))
-    return found
-
-
-def summarise(examples: Sequence[Example], readings: Mapping[str, Sequence[Reading]]) -> list[dict[str, Any]]:
-    """One result per data set, variant and ratio, ready for JSON.
+def study(read: Callable[[Example], Mapping[str, Reading]], ratios: Sequence[float]) -> Study:
+    """Variants × ratios, each beside float32.
 
     ``distance``: how far the attention of the prompt's last token on the sentences is from float32's: L1,
     mean over passages, layers and heads, in [0, 2]. ``overlap``: share of the sentences kept in float32 that
-    are kept too, mean over questions. ``evidence_recall`` is over the questions with evidence.
+    are kept too. ``evidence_recall`` is over the questions with evidence.
+
+    Args:
+        read: a question by every variant.
     """
-    results = []
-    for dataset in dict.fromkeys(e.dataset for e in examples):
-        chosen = [i for i, e in enumerate(examples) if e.dataset == dataset]
-        reference = readings[VARIANTS[0]]
-        for name in readings:
-            pairs = [(reference[i], readings[name][i]) for i in chosen]
-            for ratio in reference[chosen[0]].kept:
-                told = [i for i in chosen if examples[i].gold]
-                recalls = [recall(examples[i].gold, readings[name][i].kept[ratio]) for i in told]
-                results.append(
-                    {
-                        "dataset": dataset,
-                        "variant": name,
-                        "ratio": ratio,
-                        "n": len(chosen),
-                        "distance": float(np.mean([_distance(a, b) for a, b in pairs])),
-                        "overlap": float(np.mean([_overlap(a.kept[ratio], b.kept[ratio]) for a, b in pairs])),
-                        "evidence_recall": float(np.mean(recalls)) if recalls else None,
-                        "n_evidence": len(recalls),
-                    }
-                )
-    return results
+    conditions = tuple(
+        Condition(f"{name}, {ratio}", {"variant": name, "ratio": ratio})
+        for name, ratio in product(VARIANTS, ratios)
+    )
+    now: dict[str, tuple[Example, Mapping[str, Reading]]] = {}
+
+    def measure(example: Example, condition: Condition) -> Row:
+        if "" not in now or now[""][0] is not example:
+            now[""] = example, read(example)
+        readings, ratio = now[""][1], condition.labels["ratio"]
+        assert isinstance(ratio, float)
+        reference, own = readings[VARIANTS[0]], readings[str(condition.labels["variant"])]
+        return Row({
+            "distance": _distance(reference, own),
+            "overlap": _overlap(reference.kept[ratio], own.kept[ratio]),
+            "evidence_recall": recall(example.gold, own.kept[ratio]) if example.gold else None,
+        })  # fmt: skip
+
+    return Study("fidelity", "What do fewer bits cost?", conditions, measure, METRICS)
 
 
-def table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Lay out results of ``summarise``."""
-    result = Table(box=box.SIMPLE_HEAD)
-    for heading in ("dataset", "variant"):
-        result.add_column(heading)
-    for heading in ("ratio", "n", "distance", "overlap", "evidence recall"):
-        result.add_column(heading, justify="right")
-    for r in results:
-        found = "–" if r["evidence_recall"] is None else f"{r['evidence_recall']:.3f}"
-        numbers = (f"{r['ratio']:g}", str(r["n"]), f"{r['distance']:.3f}", f"{r['overlap']:.3f}", found)
-        result.add_row(r["dataset"], r["variant"], *numbers)
-    return result
+def reader(scorer: str, proxy: str, ratios: Sequence[float]) -> Callable[[Example], Mapping[str, Reading]]:
+    """What reads a question with every variant, one after the other."""
+    whole = _compressor(scorer, load_proxy(proxy, precision="int8", reuse_bytes=0))
+    store = _Coarse()
+    exact = _compressor(scorer, load_proxy(proxy, precision="float32", store=store))
+
+    def read(example: Example) -> dict[str, Reading]:
+        store.exact = MemoryStore(_ENDLESS)
+        found = {}
+        for name in VARIANTS:
+            store.precision = name.removeprefix(_KEPT) if name.startswith(_KEPT) else "float32"
+            found[name] = _read(example, whole if name == "int8" else exact, ratios)
+        return found
+
+    return read
 
 
+@study_command
 def fidelity_command(
-    files: options.Files,
+    run: Run,
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help="One that reads the proxy.")
     ] = scorers.DEFAULT,
     ratio: options.Ratios = [],  # noqa: B006 - typer copies it
-    limit: options.Limit = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", callback=options.check_output, metavar="OUT", help="Write here.")
-    ] = None,
     proxy: ProxyName = DEFAULT_PROXY,
 ) -> None:
     """What do fewer bits cost? Attention, kept sentences and evidence, against the proxy in float32."""
-    options.check_json(json_file, files, resume=False)
     (scorer,) = options.check_scorers([scorer])
     if not scorers.load(scorer).needs_proxy:
         raise typer.BadParameter(f"the scorer {scorer} reads no proxy")
-    read, examples = options.read_examples(files, limit=limit, on_bad=options.OnBad.stop)
-    with count_bar("reading questions") as progress:
-        readings = read_all(examples, scorer=scorer, proxy=proxy, ratios=ratio or [0.2], progress=progress)
-    results = summarise(examples, readings)
-    if json_file:
-        settings = {"scorer": scorer, "proxy": proxy}
-        about = provenance(read, limit=limit, seed=0, settings=settings)
-        del about["bootstrap"]  # Nothing is resampled here.
-        report.write_json(json_file, {"results": results, "provenance": about})
-    out().print(table(results))
+    questions, ratios = run.read(), ratio or [0.2]
+    run.carry_out(study(reader(scorer, proxy, ratios), ratios), questions, {"scorer": scorer, "proxy": proxy})
 
 
 def _compressor(scorer: str, proxy: Proxy) -> Compressor:

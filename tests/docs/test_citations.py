@@ -1,17 +1,16 @@
-"""``ragcompress-eval citations``: what stands where it is cited is told from what doesn't."""
+"""Citations: what stands where it is cited is told from what doesn't."""
 
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 from typing import Any
 
+import citations
 import office_files as office
 import pytest
 
 from ragcompress import Budget, Compressor, read_documents, scorers
-from ragcompress_eval import citations, cli
 
 PAGES = [["The bridge is of larch."], ["Anna Lund built it in 1902."], ["Ferries leave at noon."]]
 WEB = (
@@ -40,17 +39,3 @@ def test_true_citations_are_right_and_moved_ones_are_not(result: dict[str, Any],
         moved["last"] = moved["first"]
         if piece["location"]["first"] == piece["location"]["last"]:
             assert not citations.check({**result, "pieces": [{**piece, "location": moved}]})[0][1], piece
-
-
-def test_the_command_tells_how_many_and_fails_for_a_wrong_one(
-    result: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "result.json"
-    file.write_text(json.dumps(result))
-    assert cli.main(["citations", str(file)]) == 0
-    assert "txt, line" in capsys.readouterr().out
-    (tmp_path / "c.txt").write_text("Something else.")
-    assert cli.main(["citations", str(file)]) == 1
-    assert "not there: " in capsys.readouterr().err
-    file.write_text("[]")
-    assert cli.main(["citations", str(file)]) == 1

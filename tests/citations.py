@@ -1,4 +1,4 @@
-"""``ragcompress-eval citations``: does every citation of a result open where its text stands?
+"""Does every citation of a result open where its text stands?
 
 Files are opened anew, page by page or line by line, apart from the loaders that wrote the citations.
 """
@@ -7,18 +7,10 @@ from __future__ import annotations
 
 import gzip
 import html
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-from rich import box
-from rich.table import Table
-
-from ragcompress import DataError, RagCompressError
-from ragcompress.cli.console import note, out
+from typing import Any
 
 Piece = Mapping[str, Any]
 _TAG = re.compile(r"<[^>]*>?|^[^<>]*>")
@@ -32,9 +24,6 @@ def check(result: Mapping[str, Any]) -> list[tuple[str, bool, Piece]]:
 
     Returns:
         For each piece that has a place: the kind of place, whether its text stands there, and the piece.
-
-    Raises:
-        DataError: if a file is no more.
     """
     found = []
     for piece in result["pieces"]:
@@ -50,38 +39,8 @@ def check(result: Mapping[str, Any]) -> list[tuple[str, bool, Piece]]:
     return found
 
 
-def citations_command(
-    file: Annotated[Path, typer.Argument(metavar="RESULT", help="What compress --format json wrote.")],
-) -> None:
-    """Open every citation of a result, and look whether its text stands on that page or those lines.
-
-    Knows PDF, HTML and files of text. Exit status 1 if one leads astray.
-    """
-    try:
-        checked = check(json.loads(file.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{file} is no result of compress --format json that can be checked: {error}"
-        ) from error
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("kind of place", "citations", "right"):
-        table.add_column(name)
-    for kind in dict.fromkeys(kind for kind, _, _ in checked):
-        own = [right for other, right, _ in checked if other == kind]
-        table.add_row(kind, str(len(own)), str(sum(own)))
-    out().print(table)
-    wrong = [piece for _, right, piece in checked if not right]
-    for piece in wrong:
-        note(f"not there: {piece['location']['cite']}")
-    if wrong:
-        raise RagCompressError(f"{len(wrong)} of {len(checked)} citations lead astray")
-
-
 def _read(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}") from error
+    data = path.read_bytes()
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
 

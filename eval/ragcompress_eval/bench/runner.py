@@ -1,0 +1,230 @@
+"""The one program of all studies: questions read, measured, journalled, summed up, written and shown."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ragcompress import InputError, RagCompressError, __version__
+from ragcompress.cli.console import count_bar, out
+from ragcompress.data import Progress
+from ragcompress.files import to_bytes, write_whole
+from ragcompress.training.examples import DataFile, Example, OnBad
+
+from . import options
+from .journal import Journal, beside, fingerprint
+from .provenance import provenance, session
+from .study import Condition, Refused, Row, Study
+from .summary import Result, Rows, means_of_sets, summarise, table
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What was read: the files as they are, and the questions to be asked of them."""
+
+    files: tuple[DataFile, ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How a study is run. Each field is an option of every command that ``study_command`` makes."""
+
+    files: options.Files
+    limit: options.Limit = None
+    skip: options.Skip = 0
+    json_file: options.JsonFile = None
+    resume: options.Resume = False
+    seed: options.Seed = 0
+    by: options.By = options.Grouping.dataset
+    on_bad: options.BadRecords = options.OnBad.stop
+
+    def read(self, *, change: Callable[[Example], Example] = lambda example: example) -> Questions:
+        """Read the questions, each changed as asked.
+
+        Raises:
+            DataError: for a file or record that can't be used.
+            RagCompressError: if there is no question at all.
+            typer.BadParameter: for options that don't go together.
+        """
+        options.check_json(self.json_file, self.files, resume=self.resume)
+        read = options.read_examples(self.files, limit=self.limit, skip=self.skip, on_bad=self.on_bad)
+        return Questions(read, tuple(change(e) for f in read for e in f.examples))
+
+    def carry_out(
+        self, study: Study, questions: Questions, settings: Mapping[str, Any], *, more: Mapping[str, Any] = {}
+    ) -> list[Result]:
+        """Run a study: ask what the journal doesn't hold, write the JSON where one is wanted, show the table.
+
+        Args:
+            settings: what else all rows rest on, JSON-able; a journal with others is not gone on with.
+            more: what else stands in the JSON.
+        """
+        settings = {"on_bad": self.on_bad.value, **settings}
+        rests_on = {"command": study.name, "version": __version__, "seed": self.seed, **settings}
+        path = beside(self.json_file) if self.json_file else None
+        examples = questions.examples
+        with Journal(path, settings=rests_on, session=session(), resume=self.resume) as journal:
+            with count_bar(study.question) as progress:
+                rows = measure_all(
+                    study, examples, journal=journal, on_bad=self.on_bad.value, progress=progress
+                )
+            results = summarise(study, examples, rows, seed=self.seed, by=self.by.value)
+            means = means_of_sets(study, results)
+            if self.json_file:
+                about = provenance(
+                    questions.files,
+                    limit=self.limit,
+                    seed=self.seed,
+                    settings={**settings, "by": self.by.value, "skip": self.skip, **_told(study, rows)},
+                    sessions=journal.sessions,
+                )
+                better = {m.name: m.better for m in study.metrics if m.better}
+                content = {"results": results, "means": means, "provenance": about, **more}
+                content["study"] = {"name": study.name, "question": study.question, "better": better}
+                write_json(self.json_file, {**content, "rows": rows_of(study, examples, rows)})
+                journal.finish()
+        if results:
+            out().print(table(study, [*results, *means], seed=self.seed))
+        return results
+
+
+def study_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function whose first parameter is a ``Run``: its fields become options.
+
+    Typer reads signatures: the files come first, then the function's own options, then the shared ones.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    run_hints = get_type_hints(Run, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            f.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if f.name == "files" else f.default,
+            annotation=run_hints[f.name],
+        )
+        for f in fields(Run)
+    ]
+    own = [
+        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
+        for p in inspect.signature(function).parameters.values()
+        if p.name != "run"
+    ]
+
+    def command(**given: Any) -> None:
+        run = Run(**{p.name: given.pop(p.name) for p in shared})
+        function(run, **given)
+
+    parameters = [shared[0], *own, *shared[1:]]
+    command.__doc__, command.__name__ = function.__doc__, function.__name__
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+def measure_all(
+    study: Study,
+    examples: Sequence[Example],
+    *,
+    journal: Journal | None = None,
+    on_bad: OnBad = "stop",
+    progress: Progress = lambda done, total: None,
+) -> dict[str, list[Row | None]]:
+    """Measure every question under every condition, question by question.
+
+    Args:
+        journal: takes every row as soon as it is there; what it holds is not measured again.
+        on_bad: what a question does that a condition refuses: ``stop`` raises, ``skip`` notes why.
+        progress: called with (rows done, rows in all).
+
+    Raises:
+        RagCompressError: says which condition refused which question.
+        InputError: if rows of the journal were made with other settings.
+    """
+    journal = journal or Journal(None, settings={})
+    rows: dict[str, list[Row | None]] = {c.name: [] for c in study.conditions}
+    about: dict[str, Mapping[str, Any]] = {}
+    total = len(examples) * len(study.conditions)
+    for number, example in enumerate(examples):
+        sha256 = fingerprint(example)
+        for done, condition in enumerate(study.conditions, number * len(study.conditions) + 1):
+            row = _measure(study, example, condition, (condition.name, example.id, sha256), journal, on_bad)
+            if row is not None and row.refused is None:
+                _check_about(condition, about.setdefault(condition.name, row.about), row.about)
+            rows[condition.name].append(row)
+            progress(done, total)
+    return rows
+
+
+def _measure(
+    study: Study,
+    example: Example,
+    condition: Condition,
+    key: tuple[str, ...],
+    journal: Journal,
+    on_bad: OnBad,
+) -> Row | None:
+    """The journal's row, or else a new one."""
+    if key not in journal.rows:
+        try:
+            row = study.measure(example, condition)
+        except Refused as refused:
+            if on_bad == "stop":
+                raise RagCompressError(
+                    f"{condition.name}, question {example.id!r}: {refused.reason}"
+                ) from refused
+            row = Row(refused=str(refused.reason))
+        journal.add(key, {"dataset": example.dataset, "row": None if row is None else asdict(row)})
+    found = journal.rows[key]["row"]
+    return None if found is None else Row(**found)
+
+
+def _check_about(condition: Condition, first: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """See that a row goes with the others: they may come from an earlier session."""
+    if json.dumps(first) != json.dumps(now):
+        raise InputError(
+            f"{condition.name}: rows made with {dict(first)} and with {dict(now)} don't go together; "
+            "start anew with another --json"
+        )
+
+
+def _told(study: Study, rows: Rows) -> dict[str, Any]:
+    """What the scorers were set to, by name; nothing for a study without them."""
+    found: dict[str, Any] = {}
+    for condition in study.conditions:
+        name = condition.labels.get("scorer")
+        done = [r for r in rows[condition.name] if r is not None and r.refused is None]
+        if name is not None and done:
+            found.setdefault(str(name), dict(done[0].about))
+    return {"scorers": found} if found else {}
+
+
+def rows_of(study: Study, examples: Sequence[Example], rows: Rows) -> list[dict[str, Any]]:
+    """All rows, ready for JSON, without the scores of single sentences: those are in the journal."""
+    return [
+        {
+            "dataset": example.dataset,
+            "id": example.id,
+            "sha256": fingerprint(example),
+            **condition.labels,
+            **row.values,
+            "refused": row.refused,
+        }
+        for index, example in enumerate(examples)
+        for condition in study.conditions
+        if (row := rows[condition.name][index]) is not None
+    ]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        DataError: if it can't be written.
+    """
+    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    write_whole(path, to_bytes(text))

@@ -1,0 +1,149 @@
+"""Rows of a study summed up: results with intervals, paired differences, means over data sets, a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from ragcompress.training.examples import Example
+
+from .bootstrap import LEVEL, N_RESAMPLES, Estimate
+from .study import Condition, Row, Study
+
+Rows = Mapping[str, Sequence[Row | None]]
+"""By name of the condition, one for each example, in their order; None where there is nothing to measure."""
+Result = dict[str, Any]
+MEAN_OF_SETS = "mean of sets"
+GROUPS = {"dataset": lambda e: e.dataset, "lang": lambda e: e.lang}
+"""What ``--by`` takes: what questions are summed up together by."""
+
+
+def summarise(
+    study: Study, examples: Sequence[Example], rows: Rows, *, seed: int, by: str = "dataset"
+) -> list[Result]:
+    """One result per group of questions and condition, ready for JSON.
+
+    ``n`` counts the questions that were not refused (the others are ``n_refused``). ``ci`` holds percentile
+    intervals; ``versus`` the paired differences that the condition asks for, and their intervals, over the
+    questions that neither of the two refused. A condition without any row has no result.
+
+    Args:
+        seed: of the bootstrap.
+        by: one of ``GROUPS``; results have it under the key ``dataset``.
+    """
+    groups: dict[str, list[int]] = {}
+    for index, example in enumerate(examples):
+        groups.setdefault(GROUPS[by](example), []).append(index)
+    results = []
+    for group, members in groups.items():
+        own = {name: [found[i] for i in members] for name, found in rows.items()}
+        for condition in study.conditions:
+            if any(row is not None for row in own[condition.name]):
+                results.append({"dataset": group, **_result(study, condition, own, seed)})
+    return results
+
+
+def _result(study: Study, condition: Condition, rows: Rows, seed: int) -> Result:
+    found = [r for r in rows[condition.name] if r is not None]
+    used = [r for r in found if r.refused is None]
+    computed = {m.name: m.compute(used, seed) for m in study.metrics}
+    result: Result = {**condition.labels, "n": len(used)}
+    result |= {name: v.value if isinstance(v, Estimate) else v for name, v in computed.items()}
+    result["n_refused"] = len(found) - len(used)
+    result["ci"] = {name: list(v.interval()) for name, v in computed.items() if isinstance(v, Estimate)}
+    result["versus"] = {}
+    others = {c.name: c for c in study.conditions}
+    for name, reference in condition.versus.items():
+        differences = _differences(study, rows[condition.name], rows[reference], seed)
+        if name:
+            result["versus"][name] = differences
+        elif differences["n"]:
+            labels = others[reference].labels.items()
+            told = {key: value for key, value in labels if value != condition.labels[key]}
+            result["versus"] = told | {k: v for k, v in differences.items() if k != "n"}
+    return result
+
+
+def _differences(
+    study: Study, mine: Sequence[Row | None], theirs: Sequence[Row | None], seed: int
+) -> dict[str, Any]:
+    pairs = [
+        (a, b)
+        for a, b in zip(mine, theirs, strict=True)
+        if a is not None and b is not None and a.refused is None and b.refused is None
+    ]
+    found: dict[str, Any] = {"n": len(pairs)}
+    for metric in study.metrics if pairs else ():
+        one, other = (metric.compute(side, seed) for side in zip(*pairs, strict=True))
+        if isinstance(one, Estimate) and isinstance(other, Estimate):
+            if len(one.samples) == len(other.samples):
+                difference = one.minus(other)
+                found[metric.name] = {"difference": difference.value, "ci": list(difference.interval())}
+    return found
+
+
+def means_of_sets(study: Study, results: Sequence[Result]) -> list[Result]:
+    """Per condition, the mean of each metric over the groups that have it, each group counting once.
+
+    Empty where there is only one group. ``n`` is the number of groups.
+    """
+    if len({r["dataset"] for r in results}) < 2:
+        return []
+    means = []
+    for condition in study.conditions:
+        own = [r for r in results if all(r[key] == value for key, value in condition.labels.items())]
+        if not own:
+            continue
+        mean: Result = {"dataset": MEAN_OF_SETS, **condition.labels, "n": len(own)}
+        for metric in study.metrics:
+            values = [r[metric.name] for r in own if r[metric.name] is not None]
+            mean[metric.name] = float(np.mean(values)) if values else None
+        means.append({**mean, "n_refused": sum(r["n_refused"] for r in own), "ci": {}, "versus": {}})
+    return means
+
+
+def table(study: Study, results: Sequence[Result], *, seed: int) -> Table:
+    """Lay out results; a star marks a difference from the reference. Labels that are never set are left out.
+
+    To be printed on a console that reads no markup: the brackets are meant.
+    """
+    caption = (
+        f"[low, high]: {LEVEL:.0%} interval, bootstrap over questions ({N_RESAMPLES} resamples, seed {seed})"
+    )
+    reference = next((r["versus"] for r in results if r["versus"]), None)
+    if reference is not None:
+        names = [str(v) for v in reference.values() if not isinstance(v, Mapping)] or [next(iter(reference))]
+        caption += f"\n*: the interval of the paired difference from {', '.join(names)} leaves out 0"
+    found = Table(title=study.question, box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    labels = [k for k in study.conditions[0].labels if any(r[k] is not None for r in results)]
+    metrics = [m for m in study.metrics if m.heading]
+    for name in ("dataset", *labels):
+        found.add_column(name, overflow="fold")
+    for heading in ("n", *(str(m.heading) for m in metrics)):
+        found.add_column(heading, justify="right", overflow="fold")
+    for number, r in enumerate(results):
+        if number and results[number - 1]["dataset"] != r["dataset"]:
+            found.add_section()
+        shown = [
+            "–" if r[k] is None else f"{r[k]:g}" if isinstance(r[k], float) else str(r[k]) for k in labels
+        ]
+        n = f"{r['n']} (+{r['n_refused']} refused)" if r["n_refused"] else str(r["n"])
+        found.add_row(r["dataset"], *shown, n, *(_cell(r, m.name, m.form) for m in metrics))
+    return found
+
+
+def _cell(result: Result, name: str, form: str) -> str:
+    if result[name] is None:
+        return "–"
+    text = f"{result[name]:{form}}"
+    if name not in result["ci"]:
+        return text
+    low, high = result["ci"][name]
+    versus = result["versus"]
+    sides = [v for v in (versus, *versus.values()) if isinstance(v, Mapping) and name in v]
+    star = "*" if sides and not sides[0][name]["ci"][0] <= 0 <= sides[0][name]["ci"][1] else " "
+    return f"{text}{star} [{low:.2f}, {high:.2f}]"

@@ -1,0 +1,1 @@
+"""Development studies: what the probe is made of. No part of the wheel; run from a clone."""

@@ -1,0 +1,34 @@
+"""The command line of the development studies: as ``ragcompress-eval``, one command each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from ragcompress_eval.cli import run
+
+from .ablation import ablation_command
+from .attribution import attribution_command
+from .fidelity import fidelity_command
+from .sufficiency import sufficiency_command
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+@app.callback()
+def studies() -> None:
+    """Studies of the probe itself, for those who develop it."""
+
+
+app.command("ablation", short_help="What would the probe be without this?")(ablation_command)
+app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
+app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
+app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    return run(app, "python -m studies", arguments)
