@@ -39,6 +39,10 @@ class Stop:
         """End the call at its next look; safe from any thread."""
         self._cancelled.set()
 
+    def left(self) -> float | None:
+        """Seconds until the time is up, at least a millisecond; None: there is no limit."""
+        return None if self._timeout is None else max(self._until - time.monotonic(), 1e-3)
+
     def check(self) -> None:
         """Look.
 

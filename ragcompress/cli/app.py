@@ -16,6 +16,7 @@ from .console import byte_bar, emit, ended_cleanly, exit_code
 from .explain import explain
 from .index import index_app
 from .options import CONVERTING, plan_options
+from .serve import serve
 from .streams import occupy
 from .support import support
 from .train import train
@@ -77,6 +78,7 @@ app.command()(compress)
 app.command()(batch)
 app.command()(explain)
 app.command()(support)
+app.command()(serve)
 
 
 @app.command()

@@ -1,0 +1,94 @@
+"""The application: guards around, endpoints within, one engine behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from .. import __version__
+from ..data import Budget
+from . import about, compress, rerank
+from .engine import Engine, Load
+from .faults import answer_faults
+from .guards import Guard
+from .limits import Keys, Limits
+from .metrics import Metrics
+from .schemas import Fault
+
+_ABOUT = """\
+Keeps the sentences of documents that a question needs, within a token budget, word for word.
+
+All offsets are half open and in Unicode code points. A request may carry `X-Request-ID`, which comes back,
+and `X-Deadline-Ms`: when the time is nearly up, the words alone decide, and the answer says so (`degraded`).
+"""
+_FAULTS = (
+    (400, "The body is not valid JSON."),
+    (401, "No key, or a wrong one."),
+    (413, "Too large: the body, the number of documents, or their text."),
+    (422, "A field is missing or wrong; `detail` has its name."),
+    (429, "Too many wait already; `Retry-After` says for how long not to try."),
+    (503, "The model is not loaded."),
+)
+
+_BEARER, _HEADER = HTTPBearer(auto_error=False), APIKeyHeader(name="X-API-Key", auto_error=False)
+
+
+async def _shown_in_the_schema(
+    bearer: Annotated[object, Depends(_BEARER)], header: Annotated[object, Depends(_HEADER)]
+) -> None:
+    """The guard asks for the key; this tells the OpenAPI page that it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the server answers.
+
+    Attributes:
+        budget: of requests that name none.
+        returned_text: what a reranker's returned texts are compressed to; None: they are the originals.
+        keys: who is let in.
+    """
+
+    budget: Budget = field(default_factory=lambda: Budget(ratio=0.2))
+    returned_text: Budget | None = None
+    limits: Limits = field(default_factory=Limits)
+    keys: Keys = field(default_factory=Keys)
+
+
+def create_app(load: Load, service: Service | None = None) -> FastAPI:
+    """Build the application; the model is loaded when it starts.
+
+    Args:
+        load: makes the compressor, in a thread; until it has, requests are answered with 503.
+    """
+    service = service or Service()
+    metrics = Metrics()
+    engine = Engine(load, service.limits, metrics.queue_depth.set, metrics.seen)
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(asyncio.to_thread(engine.start))
+        yield
+        await loading
+        await asyncio.to_thread(engine.close)
+
+    app = FastAPI(
+        title="ragcompress", version=__version__, description=_ABOUT, lifespan=living, redoc_url=None
+    )
+    app.state.engine, app.state.metrics = engine, metrics
+    faults: dict[int | str, dict[str, Any]] = {
+        s: {"model": Fault, "description": text} for s, text in _FAULTS
+    }
+    locked = [Depends(_shown_in_the_schema)] if service.keys else []
+    for made in (compress.router(service.budget), rerank.router(service.returned_text)):
+        app.include_router(made, responses=dict(faults), dependencies=locked)
+    app.include_router(about.router)
+    answer_faults(app)
+    app.add_middleware(Guard, keys=service.keys, limits=service.limits, metrics=metrics)
+    return app

@@ -1,0 +1,143 @@
+"""What the endpoints share: from documents to a context within the deadline, counted and traced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+
+from ..context import CompressedContext
+from ..data import Budget, Document, Segmentation
+from ..plan import LayoutOptions
+from ..stopping import OnError, Stop
+from .engine import Answer, Engine, Work
+from .limits import Limits
+from .metrics import Metrics
+from .telemetry import span
+
+TOGETHER = LayoutOptions(format="plain", keep_together=True)
+"""Layout in which each document's text stands in one place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a request asks for, whatever its contract.
+
+    Attributes:
+        layout: what of the server's plan is otherwise.
+        on_error: whether the originals are an answer when all else fails.
+    """
+
+    question: str
+    documents: Sequence[Document] | Segmentation
+    budget: Budget
+    layout: LayoutOptions = field(default_factory=LayoutOptions)
+    on_error: OnError = "passthrough"
+
+
+class Desk:
+    """Takes one request's work to the engine, with its deadline, and tells counters and spans about it."""
+
+    def __init__(self, request: Request, engine: Engine, metrics: Metrics, deadline_ms: float | None) -> None:
+        self._request, self.engine, self._metrics = request, engine, metrics
+        self._deadline_ms = deadline_ms
+
+    @property
+    def limits(self) -> Limits:
+        """The server's bounds."""
+        return self.engine.limits
+
+    async def run(self, work: Work[Any]) -> Answer[Any]:
+        """Run work of any kind; the outcome shows in counters."""
+        answer = await self.engine.run(work, self._gone)
+        outcome = "ok"
+        if answer.degraded is not None:
+            outcome = "deadline" if answer.degraded == "deadline" else "failed"
+            self._metrics.passthrough.labels(outcome).inc()
+            outcome = f"degraded_{outcome}"
+        self._request.state.outcome = outcome
+        return answer
+
+    def due(self, deadline_ms: float | None = None) -> float:
+        """When the answer is due; the body's own wish counts before the header's."""
+        asked = self._deadline_ms if deadline_ms is None else deadline_ms
+        return self.engine.due(asked, self._request.state.arrived)
+
+    async def compress(self, job: Job, deadline_ms: float | None = None) -> Answer[CompressedContext]:
+        """Compress for a request.
+
+        Raises:
+            InputError, NotReady, Full: as the engine.
+        """
+        compressor = self.engine.arranged(job.layout)
+        spare = self.engine.arranged(job.layout, cheap=True)
+        question, documents, budget = job.question, job.documents, job.budget
+        # Words alone promise no recall; of the original they keep what the promise may cost.
+        plain = budget if budget.recall is None else Budget(ratio=budget.recall)
+
+        def full(stop: Stop) -> CompressedContext:
+            left, told = stop.left(), stop.after(None)
+            return compressor(question, documents, budget=budget, timeout=left, progress=told)
+
+        def cheap() -> CompressedContext:
+            return spare(question, documents, budget=plain, on_error=job.on_error)
+
+        with span() as tell:
+            answer = await self.run(Work(full, cheap, self.due(deadline_ms)))
+            context: CompressedContext = answer.value
+            outcome = self._request.state.outcome
+            if context.passthrough is not None:
+                outcome = self._request.state.outcome = "passthrough"
+                self._metrics.passthrough.labels("uncompressed").inc()
+            self.count(context.tokens_before, context.tokens_after)
+            tell(
+                {
+                    "documents": len(context.segmentation.documents),
+                    "tokens_before": context.tokens_before,
+                    "tokens_after": context.tokens_after,
+                    "budget": context.limit,
+                    "scorer": context.scores.scorer,
+                    "outcome": outcome,
+                }
+            )
+        return answer
+
+    def count(self, before: int, after: int) -> None:
+        """Count tokens."""
+        self._metrics.tokens_before.inc(before)
+        self._metrics.tokens_after.inc(after)
+
+    async def _gone(self) -> None:
+        """Return when the client has hung up."""
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+
+
+def desk(
+    request: Request,
+    x_deadline_ms: Annotated[
+        float | None, Header(gt=0, description="Milliseconds in which the answer must be there.")
+    ] = None,
+) -> Desk:
+    """The desk of a request."""
+    state = request.app.state
+    return Desk(request, state.engine, state.metrics, x_deadline_ms)
+
+
+AtDesk = Annotated[Desk, Depends(desk)]
+
+
+def kept_by_document(context: CompressedContext) -> list[str]:
+    """What each document kept, in the order of the input; empty for one that kept nothing.
+
+    Args:
+        context: laid out ``TOGETHER``.
+    """
+    spans: dict[int, tuple[int, int]] = {}
+    for piece in context.pieces:
+        document = context.segmentation.sentences[piece.sentence].document
+        start, _ = spans.get(document, (piece.start, piece.end))
+        spans[document] = start, piece.end
+    return [context.text[slice(*spans.get(i, (0, 0)))] for i in range(len(context.segmentation.documents))]

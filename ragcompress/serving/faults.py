@@ -1,0 +1,91 @@
+"""What goes wrong → status, and JSON of one shape: ``message``, ``type``, ``request_id``, ``detail``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..errors import (
+    BudgetTooSmall,
+    DataError,
+    InputError,
+    MissingExtra,
+    RagCompressError,
+    UnknownName,
+    explain,
+)
+from .limits import Full, Gone, NotReady, TooLarge
+
+GONE = 499
+"""Status of requests that nobody waits for any more: for the log and the counters."""
+
+_STATUS: tuple[tuple[type[Exception], int, str], ...] = (
+    (Gone, GONE, "gone"),
+    (TooLarge, 413, "too_large"),
+    (Full, 429, "queue_full"),
+    (NotReady, 503, "not_ready"),
+    (BudgetTooSmall, 422, "budget_too_small"),
+    (InputError, 422, "invalid"),
+    (UnknownName, 422, "invalid"),
+    (MissingExtra, 501, "not_installed"),
+    (DataError, 502, "source_failed"),
+)
+
+
+def answer_faults(app: FastAPI) -> None:
+    """Give the application its error handlers."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RagCompressError, _own)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _shown(request: Request, status: int, kind: str, message: str, **more: Any) -> JSONResponse:
+    content = {"message": message, "type": kind, "request_id": request.state.request_id, **more}
+    headers = {"Retry-After": str(more["retry_after"])} if "retry_after" in more else None
+    return JSONResponse(content, status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """Fields that are wrong, by name; their values are not repeated: they may be long, or no valid text."""
+    assert isinstance(error, RequestValidationError)
+    found = [{"loc": list(e["loc"]), "msg": _plain(e["msg"]), "type": e["type"]} for e in error.errors()[:20]]
+    if any(e["type"] == "json_invalid" for e in found):
+        return _shown(request, 400, "broken_json", "the body is not valid JSON", detail=found)
+    first = found[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+    return _shown(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = "broken_json" if error.status_code == 400 else "http"
+    return _shown(request, error.status_code, kind, str(error.detail))
+
+
+async def _own(request: Request, error: Exception) -> JSONResponse:
+    for cls, status, kind in _STATUS:
+        if isinstance(error, cls):
+            more: dict[str, Any] = {}
+            if isinstance(error, Full):
+                more["retry_after"] = error.retry_after
+            if isinstance(error, NotReady):
+                more["retry_after"] = 2
+            if isinstance(error, BudgetTooSmall):
+                more["smallest"] = error.smallest
+            return _shown(request, status, kind, _plain(explain(error)), **more)
+    return _shown(request, 503, "model_failed", _plain(explain(error)))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    return _shown(
+        request, 500, "internal", f"{type(error).__name__}: a bug in ragcompress; see the server's log"
+    )
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

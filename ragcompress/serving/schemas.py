@@ -1,0 +1,118 @@
+"""The bodies of requests and answers that are our own: ``/v1/compress``. The clients' are in their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..data import Budget, Document
+from ..errors import InputError
+from ..plan import LayoutOptions
+from ..selection.ordering import Order
+from ..selection.rendering import Format
+from .limits import Limits
+
+Query = Annotated[
+    str, Field(min_length=1, max_length=20_000, pattern=r"\S", examples=["Who built the bridge?"])
+]
+_T = TypeVar("_T")
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Body(BaseModel):
+    """A request; fields that are not known are passed over, as other servers of these contracts do."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class DocumentIn(Body):
+    """One retrieved text."""
+
+    text: str
+    title: str | None = None
+    id: str | int | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    def document(self) -> Document:
+        """The document as the library has it."""
+        return Document(self.text, self.title, None if self.id is None else str(self.id), self.metadata)
+
+
+class BudgetIn(Body):
+    """How much may be kept: exactly one of the first three."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    ratio: Share | None = None
+    recall: Share | None = None
+    max_documents: Annotated[int, Field(ge=1)] | None = None
+    min_per_document: Annotated[int, Field(ge=0)] = 0
+    max_per_document: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> BudgetIn:
+        self.budget()
+        return self
+
+    def budget(self) -> Budget:
+        """The budget as the library has it."""
+        return Budget(**self.model_dump())
+
+
+class CompressIn(Body):
+    """A question and its documents; or ``messages``, of which tool results are compressed."""
+
+    query: Query
+    documents: list[str | DocumentIn] = Field(min_length=1)
+    budget: BudgetIn | None = None
+    order: Order | Literal["attention-sort"] | None = None
+    format: Format | None = None
+    mark_gaps: bool | None = None
+    keep_together: bool | None = None
+    headings: bool | None = None
+    explain: Annotated[bool, Field(description="Also what was dropped, and why.")] = True
+    deadline_ms: Annotated[float, Field(gt=0)] | None = None
+    on_error: Annotated[
+        Literal["passthrough", "raise"],
+        Field(description="What to answer if even the cheap signals fail: the originals, or an error."),
+    ] = "passthrough"
+
+    def layout(self) -> LayoutOptions:
+        """What of the server's plan is otherwise."""
+        names = ("order", "format", "mark_gaps", "keep_together", "headings")
+        values = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return LayoutOptions(**values)  # type: ignore[typeddict-item]
+
+
+class Fault(BaseModel):
+    """What is wrong with a request; ``detail`` names the fields."""
+
+    message: str
+    type: str
+    request_id: str
+    detail: list[dict[str, Any]] | None = None
+
+
+def read_documents(items: list[str | DocumentIn], limits: Limits) -> list[Document]:
+    """Documents within the server's bounds.
+
+    Raises:
+        TooLarge: if they are not.
+        InputError: for a document that can't be used; says which.
+    """
+    limits.check([item if isinstance(item, str) else item.text for item in items])
+    made = [DocumentIn(text=item) if isinstance(item, str) else item for item in items]
+    return [named(f"documents.{i}", item.document) for i, item in enumerate(made)]
+
+
+def named(field: str, make: Callable[[], _T]) -> _T:
+    """What is made of a field of the body; its errors say which field it is.
+
+    Raises:
+        InputError: with the field's name.
+    """
+    try:
+        return make()
+    except InputError as error:
+        raise InputError(f"{field}: {error}") from None

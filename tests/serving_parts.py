@@ -1,0 +1,90 @@
+"""A real server on a real socket of this machine, over a scorer that reads no model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from ragcompress import Compressor, Scores, Segmentation, scorers
+from ragcompress.data import Progress
+from ragcompress.serving.app import Service, create_app
+from ragcompress.serving.engine import Load, Seen
+from ragcompress.serving.running import Listening, bind, configuration
+
+BRIDGE = "The bridge is red. Anna Lund built the bridge in 1902. Ferries leave at noon."
+QUESTION = "Who built the bridge?"
+
+
+def count_words(text: str) -> int:
+    return len(text.split())
+
+
+def words_only(seen: Seen) -> Compressor:
+    return Compressor(scorers.make("bm25"), counter=count_words)
+
+
+class HeldScorer:
+    """BM25 that waits, passage by passage, until it is let go; ``stopped`` counts those told to stop."""
+
+    name: ClassVar[str] = "held"
+    needs_proxy: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.go, self.began, self.stopped = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        self.began.release()
+        while not self.go.wait(0.01):
+            try:
+                if progress:
+                    progress(0, 1)
+            except BaseException:
+                self.stopped.release()
+                raise
+        return scorers.make("bm25").score(question, segmentation)
+
+
+def held(scorer: HeldScorer) -> Load:
+    """Load a compressor that waits, but not for the trial at the start."""
+
+    def load(seen: Seen) -> Compressor:
+        scorer.go.set()
+        return Compressor(scorer, counter=count_words)
+
+    return load
+
+
+@contextmanager
+def serving(load: Load = words_only, service: Service | None = None) -> Iterator[str]:
+    """The address of a server that is ready."""
+    with running(lambda: create_app(load, service)) as url:
+        headers = {"X-API-Key": service.keys.secrets[0]} if service and service.keys else {}
+        with httpx.Client(base_url=url, headers=headers) as client:
+            while client.get("/readyz").status_code != 200:
+                threading.Event().wait(0.01)
+        yield url
+
+
+@contextmanager
+def running(make: Callable[[], FastAPI]) -> Iterator[str]:
+    """The address of a server that listens."""
+    bound = bind(Listening(port=0))
+    server = uvicorn.Server(configuration(make))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        bound.close()
+
+
+def post(url: str, path: str, body: Any, **headers: str) -> httpx.Response:
+    return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=60)
