@@ -25,7 +25,7 @@ DOCUMENTS = ["Ferries leave at noon.", BRIDGE, "", "The bridge."]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    limits = Limits(body_bytes=1 << 20, documents=200, characters=300_000, rank_documents=50)
+    limits = Limits(deadline=100, body_bytes=1 << 20, documents=200, characters=300_000, rank_documents=50)
     with serving(service=Service(limits=limits)) as found:
         yield found
 
@@ -211,7 +211,7 @@ KEY = "a-long-enough-key"
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[str]:
-    with serving(service=Service(keys=Keys((KEY, "another-good-key")))) as found:
+    with serving(service=Service(limits=Limits(deadline=100), keys=Keys((KEY, "another-good-key")))) as found:
         yield found
 
 
@@ -352,7 +352,10 @@ def test_many_clients_get_what_the_library_gives() -> None:
         documents = [Document(text) for text in body["documents"]]
         return compressor(body["query"], documents, budget=Budget(max_tokens=12)).text
 
-    with serving(service=Service(limits=Limits(queue=64))) as url, ThreadPoolExecutor(8) as pool:
+    with (
+        serving(service=Service(limits=Limits(queue=64, deadline=100))) as url,
+        ThreadPoolExecutor(8) as pool,
+    ):
         with httpx.Client(base_url=url, timeout=60) as client:
             answers = list(pool.map(lambda b: client.post("/v1/compress", json=b).json()["text"], bodies))
     assert answers == [expected(body) for body in bodies]
