@@ -174,6 +174,7 @@ class Compressor:
         scores: Scores | None = None,
         progress: Progress | None = None,
         timeout: float | None = None,
+        deadline: float | None = None,
         on_error: OnError | None = None,
     ) -> CompressedContext:
         """Compress.
@@ -186,6 +187,9 @@ class Compressor:
             timeout: seconds; None: the plan's. Looked at between batches of passages and while selecting: the
                 work stops, and at most one batch (about 1,000 tokens) begins before the limit and ends after
                 it.
+            deadline: seconds from the call after which a scorer that can (``evidence``) reads no more; what
+                was not read is scored by the cheap signals, and the scorer's settings say so. None: the
+                plan's.
             on_error: ``raise``, or ``passthrough``: whatever goes wrong, the time limit included, gives all
                 documents back uncompressed, which may be more than the budget; the log has a warning, and
                 ``CompressedContext.passthrough`` the reason. Arguments that can't be used raise all the same.
@@ -197,7 +201,7 @@ class Compressor:
                 works.
             CompressionTimeout: when the time is up.
         """
-        stop = self._stop(timeout)
+        stop = self._stop(timeout, deadline)
         return self._run(
             _Call(
                 question, documents, self._budget(budget), scores, progress, stop,
@@ -214,6 +218,7 @@ class Compressor:
         scores: Scores | None = None,
         progress: Progress | None = None,
         timeout: float | None = None,
+        deadline: float | None = None,
         on_error: OnError | None = None,
     ) -> CompressedContext:
         """Compress in a thread of the event loop's default executor; the loop goes on meanwhile.
@@ -224,7 +229,7 @@ class Compressor:
         """
         import asyncio  # who awaits has it already; others shall not wait for it at every start
 
-        stop = self._stop(timeout)
+        stop = self._stop(timeout, deadline)
         call = _Call(
             question, documents, self._budget(budget), scores, progress, stop, on_error or self.plan.on_error
         )
@@ -233,8 +238,11 @@ class Compressor:
         finally:
             stop.cancel()
 
-    def _stop(self, timeout: float | None) -> Stop:
-        return Stop(self.plan.timeout if timeout is None else timeout)
+    def _stop(self, timeout: float | None, deadline: float | None) -> Stop:
+        return Stop(
+            self.plan.timeout if timeout is None else timeout,
+            deadline=self.plan.deadline if deadline is None else deadline,
+        )
 
     def _budget(self, budget: Budget | None) -> Budget:
         budget = budget or self.plan.budget
@@ -274,7 +282,7 @@ class Compressor:
         if not budget.min_per_document:  # which sentences these are is not known before scoring
             layout.check_fits(parts, limit, before)
         watch.lap("segment")
-        scores = call.scores or self.scorer.score(question, parts, progress=stop.after(call.progress))
+        scores = call.scores or self._score(call, parts)
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         watch.lap("score")
@@ -316,6 +324,12 @@ class Compressor:
             seconds=watch.seconds,
             layout=replace(layout, count=self.layout.count),
         )
+
+    def _score(self, call: _Call, parts: Segmentation) -> Scores:
+        progress, until = call.stop.after(call.progress), call.stop.until
+        if until is not None and isinstance(self.scorer, scorers.Interruptible):
+            return self.scorer.score_until(call.question, parts, until=until, progress=progress)
+        return self.scorer.score(call.question, parts, progress=progress)
 
     def _passthrough(self, call: _Call, reason: str, watch: _Watch) -> CompressedContext:
         """All documents, in source order, each a piece of its own where they were not cut before."""

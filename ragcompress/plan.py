@@ -22,7 +22,7 @@ from .selection.attention_sort import AttentionSort
 from .selection.layout import Layout
 from .selection.ordering import ATTENTION_SORT, ORDERS, Order
 from .selection.rendering import FORMATS, Format
-from .stopping import ON_ERROR, OnError, check_on_error, check_timeout
+from .stopping import ON_ERROR, OnError, check_on_error, check_seconds
 from .text.tokenizing import Counter
 
 DEFAULT_RATIO = 0.2
@@ -90,6 +90,7 @@ class LayoutOptions(TypedDict, total=False):
     headings: bool
     language: str | None
     timeout: float | None
+    deadline: float | None
     on_error: OnError
 
 
@@ -128,6 +129,7 @@ class Plan:
         headings: keep the heading above a kept sentence, too.
         language: ISO 639-1 code of the documents' prose; None: what ``ragcompress.segment`` takes by itself.
         timeout: seconds of one call, above 0; None: as long as it takes.
+        deadline: seconds of one call after which a scorer that can do without reads no more.
         on_error: ``raise``, or ``passthrough``: the documents come back uncompressed.
 
     Raises:
@@ -208,6 +210,12 @@ class Plan:
     timeout: float | None = field(
         default=None, metadata=_shown("Time limit of one question.", "call", metavar="SECONDS")
     )
+    deadline: float | None = field(
+        default=None,
+        metadata=_shown(
+            "Read no more after this time; cheap signals score the rest.", "call", metavar="SECONDS"
+        ),
+    )
     on_error: OnError = field(
         default="raise",
         metadata=_shown(
@@ -226,7 +234,8 @@ class Plan:
         for name in ("keep_together", "mark_gaps", "headings"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
-        check_timeout(self.timeout)
+        check_seconds("timeout", self.timeout)
+        check_seconds("deadline", self.deadline)
         if not isinstance(self.scorer_settings, Mapping):
             raise InputError(
                 f"scorer_settings must be a mapping of names to values, got {self.scorer_settings!r}"

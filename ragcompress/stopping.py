@@ -22,14 +22,20 @@ class Stop:
     """Tells one call whether it may go on.
 
     Args:
-        timeout: seconds from now, more than 0; None: as long as it takes.
+        timeout: seconds from now, more than 0, after which the call ends; None: as long as it takes.
+        deadline: seconds from now, more than 0, after which a scorer shall make do with what it has read.
+
+    Attributes:
+        until: when the deadline is, in the time of ``time.monotonic``; None: there is none.
 
     Raises:
-        InputError: if the timeout is not a number above 0.
+        InputError: if one of them is not a number above 0.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
-        check_timeout(timeout)
+    def __init__(self, timeout: float | None = None, *, deadline: float | None = None) -> None:
+        check_seconds("timeout", timeout)
+        check_seconds("deadline", deadline)
+        self.until = None if deadline is None else time.monotonic() + deadline
         if timeout is not None:
             self._until = time.monotonic() + timeout
         self._timeout = timeout
@@ -77,7 +83,7 @@ class Stop:
         return watched
 
 
-def check_timeout(value: float | None) -> None:
+def check_seconds(name: str, value: float | None) -> None:
     """Refuse what is no time limit.
 
     Raises:
@@ -86,7 +92,7 @@ def check_timeout(value: float | None) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InputError(f"timeout must be a number of seconds above 0, or None, got {value!r}")
+        raise InputError(f"{name} must be a number of seconds above 0, or None, got {value!r}")
 
 
 def check_on_error(value: str) -> None:

@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
@@ -35,6 +35,20 @@ class Scorer(Protocol):
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences; S = 0 gives an empty vector. Inputs are never changed."""
+        ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A scorer that can stop reading and score the rest by what it knows without."""
+
+    def score_until(
+        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    ) -> Scores:
+        """Score the sentences; after ``until``, a time of ``time.monotonic``, nothing more is read.
+
+        The settings of the scores say whether that cut the reading short (``stopped_early``).
+        """
         ...
 
 
