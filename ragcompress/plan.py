@@ -251,7 +251,7 @@ class Plan:
                 raise InputError(f"{name} must be a text that is not blank, got {value!r}")
 
     def _check_names(self) -> None:
-        if self.scorer not in scorers.available():
+        if not scorers.is_available(self.scorer):
             raise UnknownName("scorer", self.scorer, scorers.available())
         if self.backend not in (None, *BACKENDS):
             raise UnknownName("backend", str(self.backend), list(BACKENDS))

@@ -5,97 +5,104 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, Unpack
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, create_model, model_validator
 
 from ragcompress import (
-    AttentionSort,
-    Budget,
+    OPTIONS,
     CompressedContext,
     Compressor,
-    Document,
+    InputError,
+    Plan,
+    PlanOptions,
     Proxy,
     RagCompressError,
     Scorer,
-    Scores,
-    Segmentation,
     load_proxy,
 )
 
-DEFAULT_RATIO = 0.2
+from ._documents import Kept, Source, kept_of, to_documents
+
 _LOG = logging.getLogger("ragcompress")
-_T = TypeVar("_T")
+_NAMES = {"max_documents": "top_n"}
+"""Options that frameworks have another name for."""
+_FIXED = ("format",)
+"""Options that an adapter sets itself: what it returns are documents, not a text."""
+
+
+class SettingsOptions(PlanOptions, total=False):
+    """Keyword arguments of ``Settings``."""
+
+    top_n: int | None
+    title_key: str | None
+    ranked: bool
+    threads: int | None
+    download: bool
+    counter: Any
+
+
+def _plan_fields() -> dict[str, Any]:
+    """Every option of a plan as a field of pydantic."""
+    names = [name for name in OPTIONS if name not in _FIXED]
+    return {_NAMES.get(name, name): _plan_field(name) for name in names}
+
+
+def _plan_field(name: str) -> tuple[Any, Any]:
+    option = OPTIONS[name]
+    if option.type == Mapping[str, Any]:
+        return option.type, Field(default_factory=dict, description=option.describe())
+    return option.type, Field(default=option.default, description=option.describe())
+
+
+if TYPE_CHECKING:
+    _PlanFields = BaseModel
+else:
+    _PlanFields = create_model("_PlanFields", **_plan_fields())
 
 
 @dataclass(frozen=True, slots=True)
-class Steps(Generic[_T]):
-    """One call in a framework's own terms.
+class Compressed:
+    """What became of a framework's documents.
 
     Attributes:
-        sources: reads the framework's documents.
-        result: what is returned for a context; it counts tokens.
-        passed_on: what is returned where nothing could be compressed, given the reason.
+        kept: by those that keep something, in the order of the context.
+        context: where ``kept`` comes from; None if nothing was compressed.
+        passthrough: why nothing was compressed, else None.
     """
 
-    sources: Callable[[], list[Document]]
-    result: Callable[[CompressedContext], _T]
-    passed_on: Callable[[str], _T]
+    kept: Sequence[Kept] = ()
+    context: CompressedContext | None = None
+    passthrough: str | None = None
 
 
-class Settings(BaseModel):
-    """How to compress. The model is loaded at the first use, or by ``warm_up``.
+class Settings(_PlanFields):
+    """How to compress: the options of ``ragcompress.Plan``, and those below. ``top_n`` is ``max_documents``.
+
+    The model is loaded at the first use, or by ``warm_up``; a model that can't be loaded always raises. With
+    ``on_error="passthrough"`` documents that can't be compressed come back as they came, with a mark in their
+    metadata and a warning in the log. Where documents come back one by one, they stay together whatever
+    ``keep_together`` says. The budget holds for all that is returned, joined with blank lines.
 
     Everything but a ``counter``, and a ``scorer`` that is an object, can be written as JSON and read back.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    max_tokens: int | None = None
-    """Ceiling in tokens of ``counter`` on all that is returned, joined with blank lines."""
+    if TYPE_CHECKING:
 
-    ratio: float | None = None
-    """Ceiling as a share of the original, in (0, 1]; 0.2 where no ceiling is given."""
+        def __init__(self, **settings: Unpack[SettingsOptions]) -> None: ...
 
-    recall: float | None = None
-    """Instead of a ceiling: keep the sentences expected to hold this share of the evidence, in (0, 1]."""
-
-    top_n: int | None = None
-    """Most documents that keep anything: those with the best sentences."""
-
-    min_per_document: int = 0
-    """Sentences that each of them keeps at least."""
-
-    max_per_document: int | None = None
-    """Sentences that one document keeps at most."""
-
-    order: str = "source"
-    """``source`` (as retrieved), ``best-first``, ``best-last``, ``edges`` (the best at both ends), or
-    ``attention-sort`` (what the proxy looks at most comes last; read anew in one prompt)."""
-
-    mark_gaps: bool = False
-    """Write ``[…]`` where sentences were left out."""
+    scorer: Annotated[str | Scorer, SkipValidation] = OPTIONS["scorer"].default
+    """Name of what ranks the sentences, or a scorer made elsewhere, to share a loaded model."""
 
     title_key: str | None = "title"
     """Key of the metadata that holds a document's title, which helps to judge its sentences."""
 
-    scorer: Annotated[str | Scorer, SkipValidation] = "passage-probe"
-    """Name of what ranks the sentences, or a scorer made elsewhere, to share a loaded model."""
-
-    scorer_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings, where it is a name."""
-
-    proxy: str = "smollm2-135m"
-    """Small language model that is probed: a known name, a local folder, a GGUF file, or a hub id."""
-
-    backend: Literal["onnx", "torch"] | None = None
-    """What runs it: ``onnx`` (the default) or ``torch``."""
-
-    precision: Literal["float32", "int8", "int7", "bfloat16", "float16"] | None = None
-    """Of its products with weights: ``float32`` or ``int8`` (onnx), ``float32``, ``bfloat16`` or ``float16``
-    (torch); None: the backend's default."""
+    ranked: bool = True
+    """Whether documents come in the retriever's order, the best first; asked where scores are missing."""
 
     threads: int | None = Field(default=None, ge=1)
     """Threads of one run of the onnx backend; None: one per core."""
@@ -106,13 +113,6 @@ class Settings(BaseModel):
     counter: Any = Field(default=None, exclude=True, repr=False)
     """Counts tokens: a tokenizer, or ``str -> int`` such as ``llm.get_num_tokens``; None: the proxy's."""
 
-    timeout: float | None = None
-    """Time limit of a call in seconds; loading the model does not count."""
-
-    on_error: Literal["raise", "passthrough"] = "raise"
-    """``passthrough``: when compression fails or takes too long, the documents are returned as they came,
-    with a mark in their metadata and a warning in the log. A model that can't be loaded always raises."""
-
     _loaded: _Loaded = PrivateAttr(default_factory=lambda: _Loaded())
 
     @model_validator(mode="after")
@@ -121,14 +121,22 @@ class Settings(BaseModel):
             raise ValueError(f"scorer must be a name or a scorer, got {type(self.scorer).__name__}")
         if self.counter is None and not isinstance(self.scorer, str) and not hasattr(self.scorer, "proxy"):
             raise ValueError("a scorer that has no proxy does not say how to count tokens: give a counter")
-        if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, got {self.timeout!r}")
+        if self.counter is not None and not (callable(self.counter) or hasattr(self.counter, "encode")):
+            raise ValueError(
+                f"a counter must be a tokenizer or a callable str -> int, got {type(self.counter).__name__}"
+            )
         try:
-            self._budget()
-            Compressor(_Nothing(), counter=len if self.counter is None else self.counter, **self._layout())
+            self.plan()
         except RagCompressError as error:
             raise ValueError(str(error)) from error
         return self
+
+    def plan(self) -> Plan:
+        """How to compress, as the core says it. Of a scorer that is an object it says nothing."""
+        options = {name: getattr(self, _NAMES.get(name, name)) for name in OPTIONS if name not in _FIXED}
+        if not isinstance(self.scorer, str):
+            del options["scorer"]
+        return Plan.from_options(options).with_options(self._layout())
 
     def warm_up(self) -> None:
         """Load the model now; it is fetched first if it is not on this machine.
@@ -142,67 +150,70 @@ class Settings(BaseModel):
         """Tokens of a text, counted as for the budget."""
         return self._compressor().count(text)
 
-    def _compress(self, question: str, steps: Steps[_T]) -> _T:
-        budget, compressor = self._budget(), self._compressor()
+    def _compress(self, question: str, sources: Sequence[Source]) -> Compressed:
+        compressor = self._compressor()
         try:
-            return steps.result(compressor(question, steps.sources(), budget=budget, timeout=self.timeout))
-        except Exception as error:
-            if self.on_error == "raise":
-                raise
-            return steps.passed_on(_warned(error))
+            documents = to_documents(sources, self.title_key, ranked=self.ranked)
+        except InputError as error:
+            return self._refused(compressor.plan, error)
+        return self._result(compressor(question, documents), sources)
 
-    async def _acompress(self, question: str, steps: Steps[_T]) -> _T:
-        budget, compressor = self._budget(), await asyncio.to_thread(self._compressor)
+    async def _acompress(self, question: str, sources: Sequence[Source]) -> Compressed:
+        compressor = await asyncio.to_thread(self._compressor)
         try:
-            sources = steps.sources()
-            context = await compressor.acompress(question, sources, budget=budget, timeout=self.timeout)
-            return await asyncio.to_thread(steps.result, context)
-        except Exception as error:
-            if self.on_error == "raise":
-                raise
-            return steps.passed_on(_warned(error))
+            documents = to_documents(sources, self.title_key, ranked=self.ranked)
+        except InputError as error:
+            return self._refused(compressor.plan, error)
+        context = await compressor.acompress(question, documents)
+        return await asyncio.to_thread(self._result, context, sources)  # it counts tokens
 
-    def _budget(self) -> Budget:
-        ratio = self.ratio
-        if self.max_tokens is None and self.recall is None and ratio is None:
-            ratio = DEFAULT_RATIO
-        return Budget(
-            self.max_tokens, ratio, self.recall, self.top_n, self.min_per_document, self.max_per_document
-        )
+    def _refused(self, plan: Plan, error: InputError) -> Compressed:
+        """What the core does with an error, for documents that can't become the core's.
+
+        Raises:
+            InputError: unless the plan passes documents on.
+        """
+        if plan.on_error == "raise":
+            raise error
+        reason = f"{type(error).__name__}: {error}"
+        _LOG.warning("the documents are passed on uncompressed: %s", reason)
+        return Compressed(passthrough=reason)
+
+    def _result(self, context: CompressedContext, sources: Sequence[Source]) -> Compressed:
+        if context.passthrough is not None:
+            return Compressed(passthrough=context.passthrough)
+        return Compressed(kept_of(context, sources), context)
 
     def _layout(self) -> dict[str, Any]:
         """Each document's text stands together; joined with blank lines, they are the whole."""
-        return {"order": self.order, "mark_gaps": self.mark_gaps, "format": "plain", "keep_together": True}
+        return {"format": "plain", "keep_together": True}
 
     def _compressor(self) -> Compressor:
-        model = (self.proxy, self.backend, self.precision, self.threads)
-        key = (self.scorer, self.scorer_settings, *model, self.counter)
-        loaded: Compressor = self._loaded.get(key, self._load)
+        plan = self.plan()
+        model = (plan.proxy, plan.backend, plan.precision, self.threads)
+        scorer = (self.scorer, plan.scorer_arguments(), *model, self.counter)
+        loaded: Compressor = self._loaded.get(scorer, lambda: self._load(plan))
         proxy = None
-        if self.order == AttentionSort.name and not hasattr(loaded.scorer, "proxy"):
-            proxy = self._loaded.get(("proxy", *model), self._load_proxy)
-        return Compressor(loaded.scorer, counter=loaded.count, proxy=proxy, **self._layout())
+        if plan.attention_sort and loaded.proxy is None:
+            proxy = self._loaded.get(("proxy", *model), lambda: self._load_proxy(plan))
+        return Compressor(loaded.scorer, counter=loaded.count, plan=plan, proxy=proxy)
 
-    def _load(self) -> Compressor:
+    def _load(self, plan: Plan) -> Compressor:
         if isinstance(self.scorer, str):
-            return Compressor.from_pretrained(
-                self.proxy,
-                scorer=self.scorer,
-                scorer_settings=self.scorer_settings,
-                backend=self.backend,
-                precision=self.precision,
+            return Compressor.from_plan(
+                plan.with_options({"order": "source"}),  # another order shares what is loaded
+                counter=self.counter,
                 threads=self.threads,
                 download=self.download,
-                counter=self.counter,
             )
         counter = self.scorer.proxy.tokenizer if self.counter is None else self.counter  # type: ignore[attr-defined]
         return Compressor(self.scorer, counter=counter)
 
-    def _load_proxy(self) -> Proxy:
+    def _load_proxy(self, plan: Plan) -> Proxy:
         return load_proxy(
-            self.proxy,
-            backend=self.backend,
-            precision=self.precision,
+            plan.proxy,
+            backend=plan.backend,
+            precision=plan.precision,
             threads=self.threads,
             download=self.download,
         )
@@ -213,14 +224,14 @@ class _Loaded:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: list[tuple[tuple[Any, ...], Any]] = []
+        self._entries: list[tuple[tuple[Any, ...], Any]] = []
 
     def get(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
         with self._lock:
-            for known, loaded in self._found:
+            for known, loaded in self._entries:
                 if known == key:
                     return loaded
-            self._found.append((key, loaded := load()))
+            self._entries.append((key, loaded := load()))
             return loaded
 
     def __eq__(self, other: object) -> bool:
@@ -233,21 +244,3 @@ class _Loaded:
 
     def __reduce__(self) -> tuple[type[_Loaded], tuple[()]]:
         return _Loaded, ()  # another process loads its own
-
-
-class _Nothing:
-    """Stands for a scorer, and for a proxy that an order may read, while settings are checked."""
-
-    name: ClassVar[str] = "nothing"
-    needs_proxy: ClassVar[bool] = False
-    proxy: ClassVar[object] = object()
-
-    def score(self, question: str, segmentation: Segmentation, **_: Any) -> Scores:
-        raise NotImplementedError
-
-
-def _warned(error: Exception) -> str:
-    """The reason why nothing was compressed, which the log has now."""
-    reason = f"{type(error).__name__}: {error}"
-    _LOG.warning("the documents are passed on uncompressed: %s", reason)
-    return reason

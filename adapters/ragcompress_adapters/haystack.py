@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
-from ragcompress import CompressedContext, InputError, MissingExtra
-from ragcompress import Document as Source
+from ragcompress import MissingExtra
 
 try:
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -16,8 +13,8 @@ try:
 except ImportError as error:
     raise MissingExtra("the Haystack adapter", "haystack") from error
 
-from ._kept import KEY, Kept, kept_of, passed_on, source_of, title_of
-from ._settings import Settings, Steps
+from ._documents import KEY, Kept, Source, copy_metadata, passed_on
+from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["RagCompressor"]
 
@@ -39,57 +36,16 @@ class RagCompressor:
 
     Args:
         top_k: most documents that keep anything: those with the best sentences.
-        counter: counts tokens, a function ``str -> int``; None: the proxy's tokenizer.
-        others: as in ``ragcompress_adapters.langchain.RagCompressor``.
+        settings: as of ``ragcompress_adapters.langchain.RagCompressor``; a ``counter`` must be a function
+            that can be imported, to be written down.
 
     Raises:
         ValueError: if the settings make no sense.
     """
 
-    def __init__(
-        self,
-        *,
-        max_tokens: int | None = None,
-        ratio: float | None = None,
-        recall: float | None = None,
-        top_k: int | None = None,
-        min_per_document: int = 0,
-        max_per_document: int | None = None,
-        order: str = "source",
-        mark_gaps: bool = False,
-        title_key: str | None = "title",
-        scorer: str = "passage-probe",
-        scorer_settings: dict[str, Any] | None = None,
-        proxy: str = "smollm2-135m",
-        backend: str | None = None,
-        precision: str | None = None,
-        threads: int | None = None,
-        download: bool = True,
-        counter: Callable[[str], int] | None = None,
-        timeout: float | None = None,
-        on_error: str = "raise",
-    ) -> None:
-        self._settings = Settings(
-            max_tokens=max_tokens,
-            ratio=ratio,
-            recall=recall,
-            top_n=top_k,
-            min_per_document=min_per_document,
-            max_per_document=max_per_document,
-            order=order,
-            mark_gaps=mark_gaps,
-            title_key=title_key,
-            scorer=scorer,
-            scorer_settings=scorer_settings or {},
-            proxy=proxy,
-            backend=backend,  # type: ignore[arg-type]  # checked there, too
-            precision=precision,  # type: ignore[arg-type]  # checked there
-            threads=threads,
-            download=download,
-            counter=counter,
-            timeout=timeout,
-            on_error=on_error,  # type: ignore[arg-type]  # checked there
-        )
+    def __init__(self, *, top_k: int | None = None, **settings: Unpack[SettingsOptions]) -> None:
+        settings["top_n"] = top_k
+        self._settings = Settings(**settings)
 
     def warm_up(self) -> None:
         """Load the model; it is fetched first if it is not on this machine."""
@@ -129,8 +85,8 @@ class RagCompressor:
         """
         if not _hold_text(documents):
             return {"documents": []}
-        settings = self._for(top_k)
-        return {"documents": settings._compress(query, _steps(documents, settings.title_key))}
+        compressed = self._for(top_k)._compress(query, _sources(documents))
+        return {"documents": _result(documents, compressed)}
 
     @component.output_types(documents=list[Document])
     async def run_async(
@@ -139,8 +95,8 @@ class RagCompressor:
         """Compress without blocking the event loop; arguments as those of ``run``."""
         if not _hold_text(documents):
             return {"documents": []}
-        settings = self._for(top_k)
-        return {"documents": await settings._acompress(query, _steps(documents, settings.title_key))}
+        compressed = await self._for(top_k)._acompress(query, _sources(documents))
+        return {"documents": _result(documents, compressed)}
 
     def _for(self, top_k: int | None) -> Settings:
         return self._settings if top_k is None else self._settings.model_copy(update={"top_n": top_k})
@@ -151,24 +107,16 @@ def _hold_text(documents: list[Document]) -> bool:
     return any(d.content is None or d.content.strip() for d in documents)
 
 
-def _steps(documents: list[Document], title_key: str | None) -> Steps[list[Document]]:
-    def sources() -> list[Source]:
-        for position, d in enumerate(documents):
-            if d.content is None:
-                raise InputError(f"document {position} ({d.id}) holds no text; only text can be compressed")
-        return [Source(d.content or "", title_of(d.meta, title_key), d.id, d.meta) for d in documents]
+def _sources(documents: list[Document]) -> list[Source]:
+    return [Source(d.content, d.id, d.meta, d.meta.get("split_idx_start"), score=d.score) for d in documents]
 
-    def result(context: CompressedContext) -> list[Document]:
-        places = [source_of(d.meta, d.content or "", d.meta.get("split_idx_start")) for d in documents]
-        return [_shortened(documents[kept.index], kept) for kept in kept_of(context, places)]
 
-    return Steps(
-        sources,
-        result,
-        lambda reason: [replace(d, meta={**d.meta, KEY: passed_on(d.meta, reason)}) for d in documents],
-    )
+def _result(documents: list[Document], compressed: Compressed) -> list[Document]:
+    if compressed.passthrough is not None:
+        return [replace(d, meta=passed_on(d.meta, compressed.passthrough)) for d in documents]
+    return [_shortened(documents[kept.index], kept) for kept in compressed.kept]
 
 
 def _shortened(document: Document, kept: Kept) -> Document:
     details = {**kept.details, "relevance_score": kept.score}
-    return replace(document, content=kept.text, meta=deepcopy(document.meta) | {KEY: details})
+    return replace(document, content=kept.text, meta=copy_metadata(document.meta) | {KEY: details})

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from numbers import Real
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from ragcompress import AttentionSort, CompressedContext, InputError, MissingExtra, reorder
-from ragcompress import Document as Source
 
 try:
     from langchain_core.callbacks import (
@@ -23,13 +21,20 @@ except ImportError as error:
     raise MissingExtra("the LangChain adapter", "langchain") from error
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from ._kept import KEY, Kept, kept_of, passed_on, source_of, spans_of, title_of
-from ._kept import Source as Place
-from ._settings import Settings, Steps
+from ._documents import KEY, Kept, Source, copy_metadata, merged_details, passed_on
+from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
 
 _SCORE = "relevance_score"
+_SCORES = (_SCORE, "_score", "score")
+"""Keys under which retrievers and rerankers leave a relevance, higher is better."""
+
+
+class RagCompressorOptions(SettingsOptions, total=False):
+    """Keyword arguments of ``RagCompressor``."""
+
+    merge: Literal["text", "md"] | None
 
 
 class RagCompressor(Settings, BaseDocumentCompressor):
@@ -53,6 +58,10 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         ```
     """
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **settings: Unpack[RagCompressorOptions]) -> None: ...
+
     merge: Literal["text", "md"] | None = None
     """Return one document that holds the whole context, with titles as lines (``text``) or as numbered
     Markdown headings (``md``). Single sentences are put in order then."""
@@ -72,7 +81,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """
         if not any(d.page_content.strip() for d in documents):
             return []
-        return self._compress(query, self._steps(documents))
+        return self._restored(documents, self._compress(query, _sources(documents)))
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -80,7 +89,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """Compress without blocking the event loop; cancelling it ends the work."""
         if not any(d.page_content.strip() for d in documents):
             return []
-        return await self._acompress(query, self._steps(documents))
+        return self._restored(documents, await self._acompress(query, _sources(documents)))
 
     def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
         """A runnable from ``{"documents": …, "query": …}`` to documents."""
@@ -94,22 +103,19 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         return RunnableLambda(compress, afunc=acompress, name=type(self).__name__)
 
     def _layout(self) -> dict[str, Any]:
-        if self.merge is None:
-            return super()._layout()
-        return {"order": self.order, "mark_gaps": self.mark_gaps, "format": self.merge}
+        return super()._layout() if self.merge is None else {"format": self.merge}
 
-    def _steps(self, documents: Sequence[Document]) -> Steps[list[Document]]:
-        return Steps(
-            lambda: [_source(d, self.title_key) for d in documents],
-            lambda context: self._result(documents, context),
-            lambda reason: [_with(d, {**d.metadata, KEY: passed_on(d.metadata, reason)}) for d in documents],
-        )
+    def _result(self, context: CompressedContext, sources: Sequence[Source]) -> Compressed:
+        if self.merge is None or context.passthrough is not None:
+            return super()._result(context, sources)
+        return Compressed(context=context)
 
-    def _result(self, documents: Sequence[Document], context: CompressedContext) -> list[Document]:
-        places = [source_of(d.metadata, d.page_content, d.metadata.get("start_index")) for d in documents]
-        if self.merge:
-            return [_merged(documents, places, context)]
-        return [_kept(documents[kept.index], kept) for kept in kept_of(context, places)]
+    def _restored(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
+        if compressed.passthrough is not None:
+            return [_with(d, passed_on(d.metadata, compressed.passthrough)) for d in documents]
+        if self.merge is not None and compressed.context is not None:
+            return [_merged(documents, compressed.context)]
+        return [_shortened(documents[kept.index], kept) for kept in compressed.kept]
 
 
 class RagCompressRetriever(BaseRetriever):
@@ -156,11 +162,11 @@ class RagCompressRetriever(BaseRetriever):
             settings: in place of ``base_compressor``, the fields of ``RagCompressor``; and those of every
                 LangChain retriever (``tags``, ``metadata``, ``name``).
         """
-        own = {name: settings.pop(name) for name in set(settings) & set(RagCompressor.model_fields)}
-        if base_compressor is not None and own:
-            raise InputError(f"give base_compressor or its settings ({', '.join(sorted(own))}), not both")
+        options = {name: settings.pop(name) for name in set(settings) & set(RagCompressor.model_fields)}
+        if base_compressor is not None and options:
+            raise InputError(f"give base_compressor or its settings ({', '.join(sorted(options))}), not both")
         if base_compressor is None or isinstance(base_compressor, Mapping):
-            base_compressor = RagCompressor(**(base_compressor or own))
+            base_compressor = RagCompressor(**(base_compressor or options))
         settings |= {"base_retriever": base_retriever, "base_compressor": base_compressor, "k": k}
         super().__init__(**settings)
 
@@ -181,10 +187,10 @@ class RagCompressRetriever(BaseRetriever):
     ) -> list[Document]:
         k = self._check_k(self.k if k is None else k)
         callbacks = run_manager.get_child()
-        found = self.base_retriever.invoke(query, config={"callbacks": callbacks}, **kwargs)
-        if not found:
+        documents = self.base_retriever.invoke(query, config={"callbacks": callbacks}, **kwargs)
+        if not documents:
             return []
-        compressed = self._best(k).compress_documents(found, query, callbacks=run_manager.get_child())
+        compressed = self._best(k).compress_documents(documents, query, callbacks=run_manager.get_child())
         return list(compressed)[:k]
 
     async def _aget_relevant_documents(
@@ -197,10 +203,12 @@ class RagCompressRetriever(BaseRetriever):
     ) -> list[Document]:
         k = self._check_k(self.k if k is None else k)
         callbacks = run_manager.get_child()
-        found = await self.base_retriever.ainvoke(query, config={"callbacks": callbacks}, **kwargs)
-        if not found:
+        documents = await self.base_retriever.ainvoke(query, config={"callbacks": callbacks}, **kwargs)
+        if not documents:
             return []
-        compressed = await self._best(k).acompress_documents(found, query, callbacks=run_manager.get_child())
+        compressed = await self._best(k).acompress_documents(
+            documents, query, callbacks=run_manager.get_child()
+        )
         return list(compressed)[:k]
 
     def _best(self, k: int | None) -> BaseDocumentCompressor:
@@ -264,13 +272,20 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         return self.transform_documents(documents, **kwargs)
 
 
-def _source(document: Document, title_key: str | None) -> Source:
-    title = title_of(document.metadata, title_key)
-    return Source(document.page_content, title, document.id, document.metadata)
+def _sources(documents: Sequence[Document]) -> list[Source]:
+    return [
+        Source(d.page_content, d.id, d.metadata, d.metadata.get("start_index"), score=_score(d))
+        for d in documents
+    ]
 
 
-def _kept(document: Document, kept: Kept) -> Document:
-    metadata = deepcopy(document.metadata) | {_SCORE: kept.score, KEY: kept.details}
+def _score(document: Document) -> object:
+    """What a retriever or a reranker left in the metadata."""
+    return next((document.metadata[key] for key in _SCORES if document.metadata.get(key) is not None), None)
+
+
+def _shortened(document: Document, kept: Kept) -> Document:
+    metadata = copy_metadata(document.metadata) | {_SCORE: kept.score, KEY: kept.details}
     return _with(document, metadata, page_content=kept.text)
 
 
@@ -279,17 +294,6 @@ def _with(document: Document, metadata: dict[str, Any], **more: Any) -> Document
     return document.model_copy(update={"metadata": metadata, **more})
 
 
-def _merged(documents: Sequence[Document], places: Sequence[Place], context: CompressedContext) -> Document:
-    spans = []
-    for piece in context.pieces:
-        index = context.segmentation.sentences[piece.sentence].document
-        spans += [{"index": index, **s} for s in spans_of(context, piece, 0, places[index])]
-    details = {
-        "ids": [d.id for d in documents],
-        "spans": spans,
-        "tokens_before": context.tokens_before,
-        "tokens_after": context.tokens_after,
-        "scorer": context.scores.scorer,
-    }
-    best = max(span["score"] for span in spans)
-    return Document(page_content=context.text, metadata={_SCORE: best, KEY: details})
+def _merged(documents: Sequence[Document], context: CompressedContext) -> Document:
+    score, details = merged_details(context, _sources(documents))
+    return Document(page_content=context.text, metadata={_SCORE: score, KEY: details})

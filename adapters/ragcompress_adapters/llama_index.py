@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragcompress import CompressedContext, Document, InputError, MissingExtra
+from ragcompress import InputError, MissingExtra
 
 try:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -12,12 +12,10 @@ try:
 except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
-from ._kept import KEY, Kept, kept_of, passed_on, source_of, title_of
-from ._settings import Settings, Steps
+from ._documents import KEY, Kept, Source, copy_metadata, passed_on, to_offset
+from ._settings import Compressed, Settings
 
 __all__ = ["RagCompressPostprocessor"]
-
-_Placed = tuple[int, NodeWithScore]
 
 
 class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
@@ -50,43 +48,30 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query, held = _query(query_bundle), _with_text(nodes)
-        if not held:
-            return self._all_of([], nodes, held)
-        return self._compress(query, self._steps(nodes, held))
+        query, places = _query(query_bundle), _places_with_text(nodes)
+        compressed = self._compress(query, _sources(nodes, places)) if places else Compressed()
+        return self._restored(nodes, places, compressed)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query, held = _query(query_bundle), _with_text(nodes)
-        if not held:
-            return self._all_of([], nodes, held)
-        return await self._acompress(query, self._steps(nodes, held))
+        query, places = _query(query_bundle), _places_with_text(nodes)
+        compressed = await self._acompress(query, _sources(nodes, places)) if places else Compressed()
+        return self._restored(nodes, places, compressed)
 
-    def _steps(
-        self, nodes: list[NodeWithScore], held: dict[int, NodeWithScore]
-    ) -> Steps[list[NodeWithScore]]:
-        places = list(held)
-
-        def result(context: CompressedContext) -> list[NodeWithScore]:
-            sources = [source_of(n.node.metadata, _text(n), _start(n.node)) for n in held.values()]
-            found = [(places[k.index], k) for k in kept_of(context, sources)]
-            return self._all_of([(i, _shortened(nodes[i], k, i)) for i, k in found], nodes, held)
-
-        return Steps(
-            lambda: [_source(n, self.title_key) for n in held.values()],
-            result,
-            lambda reason: [_marked(n, passed_on(n.node.metadata, reason)) for n in nodes],
-        )
-
-    def _all_of(
-        self, found: list[_Placed], nodes: list[NodeWithScore], held: dict[int, NodeWithScore]
+    def _restored(
+        self, nodes: list[NodeWithScore], places: list[int], compressed: Compressed
     ) -> list[NodeWithScore]:
-        """What was found, by its place, and the nodes that hold no text."""
-        others = [(i, n) for i, n in enumerate(nodes) if i not in held and not _holds_nothing(n.node)]
-        if self.order == "source":
-            return [n for _, n in sorted(found + others, key=lambda pair: pair[0])]
-        return [n for _, n in found + others]
+        """Nodes for what was kept, and those that hold no text but something else."""
+        if compressed.passthrough is not None:
+            return [_marked(n, passed_on(n.node.metadata, compressed.passthrough)) for n in nodes]
+        found = [(places[kept.index], kept) for kept in compressed.kept]
+        shortened = [(i, _shortened(nodes[i], kept, i)) for i, kept in found]
+        with_text = set(places)
+        others = [(i, n) for i, n in enumerate(nodes) if i not in with_text and not _holds_nothing(n.node)]
+        if self.plan().order == "source":
+            return [n for _, n in sorted(shortened + others, key=lambda pair: pair[0])]
+        return [n for _, n in shortened + others]
 
 
 def _query(bundle: QueryBundle | None) -> str:
@@ -99,14 +84,17 @@ def _text(node: NodeWithScore) -> str:
     return node.node.get_content(MetadataMode.NONE)
 
 
-def _source(node: NodeWithScore, title_key: str | None) -> Document:
-    metadata = node.node.metadata
-    return Document(_text(node), title_of(metadata, title_key), node.node.node_id, metadata)
+def _sources(nodes: list[NodeWithScore], places: list[int]) -> list[Source]:
+    return [_source(nodes[i]) for i in places]
 
 
-def _with_text(nodes: list[NodeWithScore]) -> dict[int, NodeWithScore]:
-    """Nodes that hold text, by their place."""
-    return {i: n for i, n in enumerate(nodes) if _text(n).strip()}
+def _source(node: NodeWithScore) -> Source:
+    start, end = (getattr(node.node, f"{name}_char_idx", None) for name in ("start", "end"))
+    return Source(_text(node), node.node.node_id, node.node.metadata, start, end, node.score)
+
+
+def _places_with_text(nodes: list[NodeWithScore]) -> list[int]:
+    return [i for i, n in enumerate(nodes) if _text(n).strip()]
 
 
 def _holds_nothing(node: BaseNode) -> bool:
@@ -115,13 +103,9 @@ def _holds_nothing(node: BaseNode) -> bool:
     return node.class_name() in ("TextNode", "Node", "Document") and not any(media)
 
 
-def _start(node: BaseNode) -> int | None:
-    return getattr(node, "start_char_idx", None)
-
-
-def _marked(node: NodeWithScore, details: dict[str, Any]) -> NodeWithScore:
-    """A copy with details that only programs see."""
-    changed: dict[str, Any] = {"metadata": {**node.node.metadata, KEY: details}}
+def _marked(node: NodeWithScore, metadata: dict[str, Any]) -> NodeWithScore:
+    """A copy with other metadata, of which ours is for programs only."""
+    changed: dict[str, Any] = {"metadata": metadata}
     for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
         changed[name] = [*(key for key in getattr(node.node, name) if key != KEY), KEY]
     return NodeWithScore(node=node.node.model_copy(update=changed), score=node.score)
@@ -129,10 +113,18 @@ def _marked(node: NodeWithScore, details: dict[str, Any]) -> NodeWithScore:
 
 def _shortened(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
     details = {**kept.details, "index": place, "relevance_score": kept.score}
-    marked = _marked(node.model_copy(deep=True), details)
+    marked = _marked(node, copy_metadata(node.node.metadata) | {KEY: details})
     marked.node.set_content(kept.text)
     if hasattr(marked.node, "start_char_idx") and hasattr(marked.node, "end_char_idx"):
-        start, end, offset = kept.start, kept.end, _start(node.node)
-        marked.node.start_char_idx = None if start is None or offset is None else offset + start
-        marked.node.end_char_idx = None if end is None or offset is None else offset + end
+        start, end = _range(_source(node), kept)
+        marked.node.start_char_idx, marked.node.end_char_idx = start, end
     return marked
+
+
+def _range(source: Source, kept: Kept) -> tuple[int | None, int | None]:
+    """Where an unbroken text is in its file; None where sentences are missing, or the place is not known."""
+    offset = to_offset(source.start)
+    known = kept.details["spans"][0]["start_char"] is not None
+    if offset is None or kept.start is None or kept.end is None or not known:
+        return None, None
+    return offset + kept.start, offset + kept.end

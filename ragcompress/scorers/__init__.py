@@ -57,6 +57,11 @@ def available() -> list[str]:
     return sorted(_own() | {e.name for e in entry_points(group=_GROUP)})
 
 
+def is_available(name: str) -> bool:
+    """Whether there is a scorer of that name; entry points are read only if it is none of this package."""
+    return name in _own() or bool(entry_points(group=_GROUP, name=name))
+
+
 def _own() -> set[str]:
     return {m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
 

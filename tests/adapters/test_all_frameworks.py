@@ -131,7 +131,7 @@ def test_cancelling_an_awaited_call_ends_the_work(framework: Framework) -> None:
             raise AssertionError("went on after it was cancelled")
 
     async def main() -> None:
-        made = framework.make(scorer=Slow(), counter=len, on_error="passthrough")
+        made = framework.make(scorer=Slow(), counter=len, ratio=0.5, on_error="passthrough")
         call = framework.awaited(made, [framework.document(text) for text in TEXTS])
         task = asyncio.ensure_future(call)
         await asyncio.to_thread(started.wait, 30)

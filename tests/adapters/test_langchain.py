@@ -166,7 +166,7 @@ def test_a_passthrough_marks_the_originals_and_warns(caplog: pytest.LogCaptureFi
         mark = {"ragcompress": {"passthrough": "RuntimeError: the model broke"}}
         assert d.metadata == original.metadata | mark
     assert [r.getMessage() for r in caplog.records] == [
-        "the documents are passed on uncompressed: RuntimeError: the model broke"
+        "4 documents are passed on uncompressed: RuntimeError: the model broke"
     ] * 2
     with pytest.raises(RuntimeError, match="the model broke"):
         compressor(scorer=Broken()).compress_documents(DOCUMENTS, QUESTION)
@@ -180,16 +180,50 @@ def test_text_that_is_no_text_passes_too() -> None:
     assert len(found) == len(odd)
 
 
-def test_metadata_that_cannot_be_copied_passes_too() -> None:
-    odd = [Document("A bridge. Holm built it.", metadata={"lock": threading.Lock()})]
-    with pytest.raises(TypeError):
-        compressor().compress_documents(odd, QUESTION)
-    for found in (
-        compressor(on_error="passthrough").compress_documents(odd, QUESTION),
-        asyncio.run(compressor(on_error="passthrough").acompress_documents(odd, QUESTION)),
-    ):
-        assert "TypeError" in found[0].metadata["ragcompress"]["passthrough"]
-        assert list(odd[0].metadata) == ["lock"]
+def test_metadata_that_cannot_be_copied_is_shared() -> None:
+    lock = threading.Lock()
+    odd = [Document("A bridge. Holm built it.", metadata={"lock": lock, "tags": ["x"]})]
+    (found,) = compressor().compress_documents(odd, QUESTION)
+    assert found.metadata["lock"] is lock
+    assert found.metadata["tags"] == ["x"] and found.metadata["tags"] is not odd[0].metadata["tags"]
+    assert list(odd[0].metadata) == ["lock", "tags"]
+
+
+class Watching(Bm25):
+    """Remembers the scores of the documents that it sees."""
+
+    def score(self, question: str, segmentation: Segmentation, **options: Any) -> Any:
+        self.seen = [d.score for d in segmentation.documents]
+        return super().score(question, segmentation, **options)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "ranked", "seen"),
+    [
+        ([{"relevance_score": 0.5}, {"_score": 7}], True, [0.5, 7.0]),
+        ([{"score": 0.25, "x": 1}, {"score": 0.5}], False, [0.25, 0.5]),
+        ([{}, {"score": 3}], True, [1.0, 0.5]),
+        ([{}, {"score": "good"}], False, [None, None]),
+    ],
+)
+def test_what_the_retriever_knew_comes_along(
+    metadata: list[dict[str, Any]], ranked: bool, seen: list[float | None]
+) -> None:
+    scorer = Watching()
+    made = RagCompressor(scorer=scorer, counter=len, ratio=0.9, ranked=ranked)
+    documents = [Document("A bridge. Holm built it.", metadata=m) for m in metadata]
+    made.compress_documents(documents, QUESTION)
+    assert scorer.seen == seen
+
+
+@pytest.mark.parametrize("start", [40.0, np.int64(40), np.float32(40)])
+def test_a_start_index_of_any_number_type_counts(start: Any) -> None:
+    (found,) = compressor(ratio=0.8).compress_documents(
+        [Document("A boat. Holm built the bridge.", metadata={"start_index": start})], QUESTION
+    )
+    (span,) = found.metadata["ragcompress"]["spans"]
+    assert span["start_char"] == 40 + len("A boat. ")
+    assert type(span["start_char"]) is int
 
 
 def test_a_time_limit_passes_the_originals_on() -> None:
@@ -228,9 +262,9 @@ def test_no_warning_and_nothing_loaded_by_building_one() -> None:
     [
         ({"ratio": 2}, "ratio must lie in"),
         ({"ratio": 0.2, "max_tokens": 3}, "exactly one"),
-        ({"order": "random"}, "unknown order 'random'; known are: source"),
+        ({"order": "random"}, "Input should be 'source', 'best-first'"),
         ({"top_n": 0}, "at least 1"),
-        ({"timeout": 0}, "more than 0 seconds"),
+        ({"timeout": 0}, "a number of seconds above 0"),
         ({"scorer": 3}, "a name or a scorer"),
         ({"scorer": Bm25()}, "give a counter"),
         ({"scorer": Bm25(), "counter": 3}, "a counter must be a tokenizer"),

@@ -162,3 +162,12 @@ def test_settings_are_written_and_read_back() -> None:
     assert RagCompressPostprocessor.from_json(made.to_json()).model_dump() == made.model_dump()
     with pytest.raises(ValidationError, match="Extra inputs"):
         RagCompressPostprocessor(max_token=3)  # type: ignore[call-arg]
+
+
+def test_a_window_around_a_sentence_has_no_place_in_the_file() -> None:
+    node = TextNode(text="A boat. Holm built the bridge. A mill.", start_char_idx=8, end_char_idx=31)
+    (found,) = postprocessor(ratio=0.7).postprocess_nodes([NodeWithScore(node=node)], query_str=QUESTION)
+    spans = found.node.metadata["ragcompress"]["spans"]
+    assert {(s["start_char"], s["end_char"]) for s in spans} == {(None, None)}
+    assert (found.node.start_char_idx, found.node.end_char_idx) == (None, None)
+    assert spans[0]["end"] <= len(found.node.get_content())

@@ -185,3 +185,33 @@ def test_options_of_the_command_line_reach_the_result(invoke: Callable[..., Resu
     expected = {"headings": True, "mark_gaps": True, "order": "edges", "language": "es"}
     assert expected.items() <= settings.items()
     assert settings["scorer_settings"]["k1"] == 0.5
+
+
+def test_every_adapter_has_every_option() -> None:
+    langchain = pytest.importorskip("ragcompress_adapters.langchain")
+    llama_index = pytest.importorskip("ragcompress_adapters.llama_index")
+    haystack = pytest.importorskip("ragcompress_adapters.haystack")
+    changed = {
+        name: "torch" if name == "backend" else "float16" if name == "precision" else value
+        for name, value in OPTIONS_CHANGED.items()
+    }
+    # What adapters return are documents: they set the format themselves. top_n is their name for one option.
+    named = {"top_n" if name == "max_documents" else name: value for name, value in changed.items()}
+    for cls in (langchain.RagCompressor, llama_index.RagCompressPostprocessor):
+        assert set(named) <= set(cls.model_fields)
+        assert shown(cls(**named).plan()) == shown(Plan.from_options(changed))
+    named["top_k"] = named.pop("top_n")
+    assert named.items() <= haystack.RagCompressor(**named).to_dict()["init_parameters"].items()
+
+
+OPTIONS_CHANGED: dict[str, Any] = {
+    **{n: v for n, v in EVERYTHING.to_dict().items() if n not in ("budget", "format", "order")},
+    **{n: getattr(EVERYTHING.budget, n) for n in ("ratio", "max_documents")},
+    "min_per_document": 1,
+    "max_per_document": 2,
+    "order": "edges",
+}
+
+
+def shown(plan: Plan) -> dict[str, Any]:
+    return {**plan.to_dict(), "format": None, "keep_together": None}

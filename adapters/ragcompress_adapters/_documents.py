@@ -1,0 +1,210 @@
+"""From the documents of a framework to those of the core, and from a compressed context back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+from ragcompress import CompressedContext, Document, InputError, Piece, score_by_rank
+
+KEY = "ragcompress"
+"""The one key of a document's metadata under which everything of ours is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A framework's document, in terms that all frameworks share.
+
+    Attributes:
+        text: None where it holds something else than text.
+        metadata: may hold, under ``KEY``, what an earlier compression left.
+        start, end: where the text is in its file, in code points, as the framework says it.
+        score: the retriever's relevance, higher is better, as the framework says it.
+    """
+
+    text: str | None
+    id: str | None
+    metadata: Mapping[str, Any]
+    start: object = None
+    end: object = None
+    score: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one document kept.
+
+    Attributes:
+        index: its place in the input.
+        text: its kept sentences, as they are in the context.
+        score: of its best sentence.
+        start, end: where the text lies in the document, if it is an unbroken part of it, else None.
+        details: what goes under ``KEY``, JSON-able.
+    """
+
+    index: int
+    text: str
+    score: float
+    start: int | None
+    end: int | None
+    details: dict[str, Any]
+
+
+def to_documents(sources: Sequence[Source], title_key: str | None, *, ranked: bool) -> Sequence[Document]:
+    """Documents of the core.
+
+    Args:
+        title_key: of the metadata, for a document's title.
+        ranked: whether the list has the retriever's order, the best first. It counts where not every document
+            has a score.
+
+    Raises:
+        InputError: if one holds no text, or text that is none.
+    """
+    documents = []
+    for position, source in enumerate(sources):
+        if source.text is None:
+            raise InputError(f"document {position} ({source.id}) holds no text; only text can be compressed")
+        title = _title(source.metadata, title_key)
+        score = _finite(source.score)
+        documents.append(Document(source.text, title, source.id, source.metadata, score=score))
+    if ranked and any(d.score is None for d in documents):
+        return score_by_rank(documents)
+    return documents
+
+
+def kept_of(context: CompressedContext, sources: Sequence[Source]) -> list[Kept]:
+    """Cut a context in which documents stand together into documents, in the order of the context.
+
+    Args:
+        context: from a ``Compressor``, in the format ``plain``.
+        sources: one per document of the context.
+    """
+    assert context.layout
+    members: dict[int, list[Piece]] = {}
+    for piece in context.pieces:
+        members.setdefault(context.segmentation.sentences[piece.sentence].document, []).append(piece)
+    kept = []
+    for index, pieces in members.items():
+        document = context.segmentation.documents[index]
+        begin = pieces[0].start
+        text = context.text[begin : pieces[-1].end]
+        start = context.segmentation.sentences[pieces[0].sentence].start_char
+        unbroken = document.text[start : start + len(text)] == text
+        stretches = _stretches(sources[index])
+        spans = [span for p in pieces for span in _spans(context, p, begin, stretches)]
+        details = {
+            "index": index,
+            "spans": spans,
+            "tokens_before": context.layout.count(document.text),
+            "tokens_after": context.layout.count(text),
+            "scorer": context.scores.scorer,
+        }
+        end = start + len(text)
+        score = max(span["score"] for span in spans)
+        kept.append(Kept(index, text, score, start if unbroken else None, end if unbroken else None, details))
+    return kept
+
+
+def merged_details(context: CompressedContext, sources: Sequence[Source]) -> tuple[float, dict[str, Any]]:
+    """Score of the best sentence, and what goes under ``KEY``, for one document with the whole context."""
+    stretches = [_stretches(source) for source in sources]
+    spans = []
+    for piece in context.pieces:
+        index = context.segmentation.sentences[piece.sentence].document
+        spans += [{"index": index, **s} for s in _spans(context, piece, 0, stretches[index])]
+    details = {
+        "ids": [source.id for source in sources],
+        "spans": spans,
+        "tokens_before": context.tokens_before,
+        "tokens_after": context.tokens_after,
+        "scorer": context.scores.scorer,
+    }
+    return max(span["score"] for span in spans), details
+
+
+def passed_on(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """Metadata of a document that was not compressed: the reason, and what was there."""
+    earlier = metadata.get(KEY)
+    return {
+        **metadata,
+        KEY: {**(earlier if isinstance(earlier, Mapping) else {}), "passthrough": reason},
+    }
+
+
+def copy_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A deep copy, but for values that can't be copied, such as an open connection: these are shared."""
+    return {key: _copy(value) for key, value in metadata.items()}
+
+
+def _copy(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except Exception:  # whatever its author raises
+        return value
+
+
+def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
+    """Stretches of a document's text with their places in its file.
+
+    Those that an earlier compression left, unless the text was cut or merged since and they are not of this
+    text; else one that starts where the framework says.
+    """
+    text = source.text or ""
+    earlier = source.metadata.get(KEY)
+    spans = earlier.get("spans") if isinstance(earlier, Mapping) else None
+    if spans and "index" not in spans[-1] and spans[-1]["end"] == len(text):
+        return spans  # type: ignore[no-any-return]
+    start, end = to_offset(source.start), to_offset(source.end)
+    if start is not None and end is not None and end - start != len(text):
+        # The text was replaced, say by a window around it, and its place was not.
+        return [{"start": 0, "end": len(text), "start_char": None}]
+    return [{"start": 0, "end": len(text), "start_char": start or 0}]
+
+
+def _spans(
+    context: CompressedContext, piece: Piece, begin: int, stretches: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The places of a kept sentence: ``start``, ``end`` in what is returned, ``start_char``, ``end_char`` in
+    the document (in its file, where its place in it is known; None where it is known to be wrong), and its
+    score.
+
+    Args:
+        begin: where in the context the returned text begins.
+        stretches: of the sentence's document.
+    """
+    sentence = context.segmentation.sentences[piece.sentence]
+    score = float(context.scores.values[piece.sentence])
+    shift = piece.start - begin - sentence.start_char
+    for stretch in stretches:
+        start, end = max(sentence.start_char, stretch["start"]), min(sentence.end_char, stretch["end"])
+        if start < end:
+            back = None if stretch["start_char"] is None else stretch["start_char"] - stretch["start"]
+            yield {
+                "start": start + shift,
+                "end": end + shift,
+                "start_char": None if back is None else start + back,
+                "end_char": None if back is None else end + back,
+                "score": score,
+            }
+
+
+def _title(metadata: Mapping[str, Any], key: str | None) -> str | None:
+    title = metadata.get(key) if key else None
+    return title if isinstance(title, str) and title.strip() else None
+
+
+def to_offset(value: object) -> int | None:
+    """A whole number of any type, NumPy's and a float without a fraction among them; None: there is none."""
+    number = _finite(value)
+    return int(number) if number is not None and number >= 0 and number.is_integer() else None
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        return None
+    return float(value)
