@@ -13,7 +13,9 @@ from ..errors import InputError
 from ..probes import ProbeWeights
 from ..prompts.windows import longest_prompt
 from ..proxy.base import Proxy
-from ._icr import TEMPLATE, Pool, read_both, score_sentences
+from ._icr import TEMPLATE, Pool, pooled, read_both, score_sentences
+
+__all__ = ["TEMPLATE", "Scorer", "pooled", "read_both"]
 
 
 class Scorer:

@@ -18,7 +18,7 @@ from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.windows import JointTemplate
 from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.loading import Backend
-from ragcompress.scorers import _icr, sentinel
+from ragcompress.scorers import retrieval_heads, sentinel
 
 from .examples import DataFile, Example
 from .metrics import auc
@@ -269,11 +269,11 @@ def _read_heads(proxy: Proxy, question: str, parts: Segmentation) -> dict[str, A
     info = proxy.info
     values, scale = [], []
     sentences: list[int] = []
-    for window, asked, free in _icr.read_both(
+    for window, asked, free in retrieval_heads.read_both(
         proxy, question, parts, longest=info.max_tokens, n_layers=info.n_layers
     ):
         difference = (asked.mass[0] - free.mass[0]).reshape(info.n_layers * info.n_heads, -1)
-        columns = [_icr.pooled(d.astype(np.float64), window, parts, "mean") for d in difference]
+        columns = [retrieval_heads.pooled(d.astype(np.float64), window, parts, "mean") for d in difference]
         values.append(np.stack(columns, axis=1).astype(np.float32))
         scale.append(np.full(len(window.sentences), float(difference.shape[1])))
         sentences += window.sentences
@@ -319,5 +319,5 @@ def _measure_heads(seen: Sequence[Seen], arrays: Arrays) -> dict[str, Any]:
 
 KINDS = {
     "sentinel": Kind(sentinel.TEMPLATE, "last", _read_sentinel, _fit_sentinel, _measure_sentinel),
-    "retrieval-heads": Kind(_icr.TEMPLATE, "query", _read_heads, _fit_heads, _measure_heads),
+    "retrieval-heads": Kind(retrieval_heads.TEMPLATE, "query", _read_heads, _fit_heads, _measure_heads),
 }

@@ -17,6 +17,7 @@ PACKAGES = {
     "ragcompress": ROOT / "ragcompress",
     "ragcompress_adapters": ROOT / "adapters" / "ragcompress_adapters",
     "ragcompress_eval": ROOT / "eval" / "ragcompress_eval",
+    "studies": ROOT / "eval" / "studies",
 }
 # A module imports only from its own row and those above. ``x.*`` stands for the modules of a package, and the
 # first pattern that fits counts.
@@ -60,6 +61,7 @@ ONLY_IN = {
     "typer": ("cli.*",),
     "rich": ("cli.*",),
     "ragcompress_eval": (),
+    "studies": (),
     "ragcompress_adapters": ("cli.batch",),
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -171,9 +173,41 @@ def test_no_print_no_pickle_no_remote_code(package: str, module: str, path: Path
     assert not {name.partition(".")[0] for name in imported(package, module, path)} & PICKLES
 
 
+def private_imports(package: str, module: str, path: Path) -> list[str]:
+    """Names with a leading underscore that a file imports from another room than its own."""
+    room = ".".join([package, *module.split(".")[: None if path.name == "__init__.py" else -1]])
+    names = [name for name in imported(package, module, path) if name.split(".")[0] in PACKAGES]
+    private = [n for n in names if any(p.startswith("_") and not p.startswith("__") for p in n.split("."))]
+    return [n for n in private if not n.startswith(f"{room}.")]
+
+
+@pytest.mark.parametrize(("package", "module", "path"), EVERYTHING)
+def test_private_names_stay_in_their_room(package: str, module: str, path: Path) -> None:
+    assert private_imports(package, module, path) == []
+
+
+def many_parameters(path: Path, most: int = 8) -> list[str]:
+    """Functions with more parameters than ``most``, without commands: typer reads those as a table."""
+    functions = [n for n in nodes(path) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    counts = {f.name: [*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs] for f in functions}
+    own = {name: [a for a in found if a.arg not in ("self", "cls")] for name, found in counts.items()}
+    return [name for name, found in own.items() if len(found) > most and not name.endswith("_command")]
+
+
+@pytest.mark.parametrize("path", [p for name, _, p in EVERYTHING if name in ("ragcompress_eval", "studies")])
+def test_functions_of_the_harness_take_at_most_eight_parameters(path: Path) -> None:
+    assert many_parameters(path) == []
+
+
 def test_the_rules_can_fail(tmp_path: Path) -> None:
     path = tmp_path / "selection.py"
     path.write_text("from . import models\nfrom .proxy.hf import TorchProxy\ndef f():\n    import torch.nn\n")
     names = list(imported("ragcompress", "selection", path))
     assert names == ["ragcompress.models", "ragcompress.proxy.hf.TorchProxy", "torch.nn"]
     assert own_modules(iter(names), CORE) == {"models", "proxy.hf"}
+    other = tmp_path / "fitting.py"
+    other.write_text(
+        "from .examples import _own\nfrom ..scorers._icr import x\ndef f(a,b,c,d,e,f,g,h,i): ...\n"
+    )
+    assert private_imports("ragcompress", "training.fitting", other) == ["ragcompress.scorers._icr.x"]
+    assert many_parameters(other) == ["f"]

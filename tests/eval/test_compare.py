@@ -1,0 +1,73 @@
+"""``ragcompress-eval compare``: what is worse is told from what chance gives."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragcompress import InputError
+from ragcompress_eval import cli
+from ragcompress_eval.bench.compare import compare
+
+SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
+
+
+@pytest.fixture
+def result(tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]) -> Path:
+    out = tmp_path / "before.json"
+    command = ["evidence", str(SAMPLE), "--scorer", "bm25", "--ratio", "0.5", "--proxy", proxy]
+    assert cli.main([*command, "--json", str(out)]) == 0
+    capsys.readouterr()
+    return out
+
+
+def worsened(before: dict[str, Any]) -> dict[str, Any]:
+    """The same run with nothing kept of the fables, three times as slow."""
+    after = copy.deepcopy(before)
+    for r in (*after["results"], *after["rows"]):
+        r["seconds"] *= 3
+        if r["dataset"] == "fable" and r["evidence_recall"] is not None:
+            r["evidence_recall"] = 0.0
+    return after
+
+
+def test_the_same_run_twice_is_no_change(result: Path) -> None:
+    content = json.loads(result.read_text(encoding="utf-8"))
+    changes = compare(content, content)
+    assert changes and all(c.verdict == "" and c.before == c.after for c in changes)
+
+
+def test_what_got_worse_is_told_paired_and_times_as_ratios(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads(result.read_text(encoding="utf-8"))
+    changes = {c.what: c for c in compare(before, worsened(before))}
+    kept = changes["fable, bm25, 0.5: evidence_recall"]
+    assert (kept.verdict, kept.after) == ("worse", 0.0)
+    assert "5 pairs" in kept.note
+    assert changes["open, bm25, 0.5: evidence_recall"].verdict == ""
+    assert changes["zh, bm25, 0.5: seconds"].note == "× 3.00"
+    back = {c.what: c.verdict for c in compare(worsened(before), before)}
+    assert back["fable, bm25, 0.5: evidence_recall"] == "better"
+    other = tmp_path / "after.json"
+    other.write_text(json.dumps(worsened(before)), encoding="utf-8")
+    assert cli.main(["compare", str(result), str(other)]) == 0
+    said = capsys.readouterr().out
+    assert "numbers got worse, 0 got better" in said and "× 3.00" in said and "open" in said
+
+
+def test_results_of_other_things_are_refused(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads(result.read_text(encoding="utf-8"))
+    for r in (other := copy.deepcopy(before))["results"]:
+        r["ratio"] = 0.4
+    with pytest.raises(InputError, match="no result in common"):
+        compare(before, other)
+    (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
+    assert cli.main(["compare", str(result), str(tmp_path / "bad.json")]) == 1
+    assert "bad.json holds no results" in capsys.readouterr().err
