@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
+from ragcompress.scorers.evidence import signals, surroundings
+from ragcompress.scorers.evidence.head import CHEAP, MAIN
 from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
 from ragcompress.scorers.passage_probe.looks import SECOND
@@ -76,4 +78,38 @@ def _joint_card(scorer: str, template: str) -> dict[str, object]:
     return {"format": FORMAT, "scorer": scorer, "proxy": proxy, "template": template}
 
 
-FAKE_PROBES = {"passage-probe": fake_probe, "sentinel": fake_sentinel, "retrieval-heads": fake_heads}
+def fake_evidence() -> ProbeWeights:
+    """Weights for the scorer ``evidence``."""
+    info, generator = FakeProxy().info, np.random.default_rng(2)
+    n_features = len(PER_HEAD) * len(ROWS) * info.n_layers * info.n_heads
+    arrays = {
+        "look.weight": generator.normal(size=(len(EXPERTS), n_features)).astype(np.float32) / n_features,
+        "look.bias": np.zeros(len(EXPERTS), dtype=np.float32),
+    }
+    for network, n in ((CHEAP, len(signals.NAMES)), (MAIN, len(surroundings.NAMES))):
+        shapes = {"mean": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,), "weight": (3,), "bias": (1,)}
+        for name, shape in shapes.items():
+            arrays[f"{network}.{name}"] = generator.normal(size=shape).astype(np.float32)
+        arrays[f"{network}.scale"] = np.ones(n, dtype=np.float32)
+    card = {
+        "format": FORMAT,
+        "scorer": "evidence",
+        "proxy": {"name": info.name, "fingerprint": info.fingerprint},
+        "template": Template().fingerprint(),
+        "n_layers": info.n_layers,
+        "n_heads": info.n_heads,
+        "rows": list(ROWS),
+        "signals": list(signals.NAMES),
+        "features": list(surroundings.NAMES),
+        "passage_tokens": 512,
+        "gate": {"missed": 0.02, "at_least": 2},
+    }
+    return ProbeWeights(arrays, card)
+
+
+FAKE_PROBES = {
+    "evidence": fake_evidence,
+    "passage-probe": fake_probe,
+    "sentinel": fake_sentinel,
+    "retrieval-heads": fake_heads,
+}

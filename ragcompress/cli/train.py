@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .. import scorers
+from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
 from .console import emit, phase_bar
 from .options import Backend, ProxyName
 
-TRAINED = ("passage-probe", "sentinel", "retrieval-heads")
+TRAINED = ("passage-probe", "evidence", "sentinel", "retrieval-heads")
 
 
 def train(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE[:N]", help="Training records, .jsonl or .jsonl.gz; with :N the first N of them."
+            metavar="FILE[:N]",
+            help="Training records, .jsonl or .jsonl.gz; with :N the first N of them. "
+            "For the scorer evidence: files, or a folder of *.train.jsonl.gz.",
         ),
     ],
     output: Annotated[
@@ -55,7 +57,7 @@ def train(
     ] = None,
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
-    ] = scorers.DEFAULT,
+    ] = DEFAULT_SCORER,
 ) -> None:
     """Train a probe for a proxy.
 
@@ -66,6 +68,9 @@ def train(
 
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
+    if scorer == "evidence":
+        emit(json.dumps(_evidence(files, output, proxy, backend, store), ensure_ascii=False, indent=1) + "\n")
+        return
     with phase_bar() as progress:
         card = training.run(
             files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
@@ -75,3 +80,23 @@ def train(
             ),
         )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+
+
+def _evidence(
+    files: list[str], output: Path, proxy: str, backend: str | None, store: Path | None
+) -> dict[str, Any]:
+    """Train the evidence model; its recipe is the code's, so that one command repeats it."""
+    from ..training import evidence, evidence_recipe
+    from ..training.train import read
+
+    sources = [
+        file
+        for name in files
+        for file in (
+            evidence_recipe.read_folder(Path(name)) if Path(name).is_dir() else (read(name),)
+        )
+    ]
+    with phase_bar() as progress:
+        return evidence.run(
+            sources, output, proxy=proxy, backend=str(backend) if backend else None, store=store, progress=progress
+        )

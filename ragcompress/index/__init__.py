@@ -10,7 +10,7 @@ Needs the extra ``index``.
 """
 
 from .building import Report, build_index
-from .embedding import Embedder, MiniLM
+from ..models.embedding import Embedder, MiniLM
 from .passages import Passage
 from .searching import Hit, Index, to_sources
 

@@ -28,7 +28,7 @@ from ..files import lock, write_whole
 from ..text.segmentation import segment
 from . import vectors
 from .database import ANEW, Database, FileState
-from .embedding import Embedder, MiniLM
+from ..models.embedding import Embedder, MiniLM
 from .passages import Passage, cut
 
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"

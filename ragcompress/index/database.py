@@ -21,8 +21,8 @@ from ..data import Document
 from ..errors import DataError
 from ..files import to_bytes
 from ..places import Places
+from ..models.embedding import Vectors
 from ..text.terms import terms
-from .embedding import Vectors
 from .passages import Passage
 from .vectors import Ids
 

@@ -12,7 +12,7 @@ from ..errors import DataError, InputError
 from . import vectors
 from .building import KEYS, PASSAGES, VECTORS, check_format, readable
 from .database import ANEW, Database
-from .embedding import Embedder, MiniLM, Vectors
+from ..models.embedding import Embedder, MiniLM, Vectors
 from .passages import Passage, assemble
 from .vectors import Ids
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, MissingExtra
-from .embedding import Vectors
+from ..models.embedding import Vectors
 
 Ids = NDArray[np.int64]
 FLAT_UP_TO = 100_000

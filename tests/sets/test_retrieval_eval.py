@@ -9,7 +9,7 @@ import numpy as np
 
 from ragcompress import Tokenizer
 from ragcompress.index import Index, build_index
-from ragcompress.index.embedding import Vectors
+from ragcompress.models.embedding import Vectors
 from ragcompress.training.examples import DataFile, parse_example
 from ragcompress_eval.quality.retrieval import graph_recall, share
 from ragcompress_eval.quality.retrieval_texts import gold_spans, select, write_folder

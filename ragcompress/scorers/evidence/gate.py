@@ -1,0 +1,48 @@
+"""Which passages the proxy reads: those in which the cheap signals can't rule out evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...data import FloatArray
+from ...prompts.passages import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """When to stop reading; the head's card holds it.
+
+    Attributes:
+        missed: passages are read, the most promising first, until the rest holds at most this share of the
+            evidence that the cheap signals expect.
+        at_least: so many are read in any case.
+    """
+
+    missed: float = 0.02
+    at_least: int = 4
+
+
+def reading_order(cheap: FloatArray, passages: Sequence[Passage]) -> list[int]:
+    """Positions of the passages, the one with the most evidence to expect first; ties by position.
+
+    Args:
+        cheap: probabilities (S,) of the sentences by the cheap signals.
+    """
+    expected = expectations(cheap, passages)
+    return [int(p) for p in np.argsort(-expected, kind="stable")]
+
+
+def expectations(cheap: FloatArray, passages: Sequence[Passage]) -> FloatArray:
+    """How many sentences of each passage are evidence, as the cheap signals expect, (P,)."""
+    return np.array([sum(float(cheap[i]) for i in sorted(set(p.sentences))) for p in passages])
+
+
+def choose(cheap: FloatArray, passages: Sequence[Passage], gate: Gate) -> list[int]:
+    """Positions of the passages to read, ascending."""
+    order, expected = reading_order(cheap, passages), expectations(cheap, passages)
+    left = float(expected.sum()) - np.cumsum(expected[order])
+    enough = int(np.searchsorted(-left, -gate.missed * float(expected.sum()), side="left")) + 1
+    return sorted(order[: max(gate.at_least, enough)])

@@ -1,0 +1,226 @@
+"""The default scorer: attention where cheap signals can't rule out evidence, and one probability of all.
+
+The cheap signals (shared words, vectors, the retriever's rank, place, the form of the question) give every
+sentence a first probability. It decides which passages the proxy reads (``gate``). What it reads there, as
+``passage-probe`` does in its first look, and the cheap signals go into one head (``head``), fitted across many
+kinds of documents, in which any of the signals may be missing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+
+from ... import probes
+from ...data import FloatArray, Progress, Scores, Segmentation
+from ...errors import InputError, ModelNotFound, ProbeMismatch
+from ...models.embedding import Embedder, MiniLM
+from ...probes import ProbeWeights
+from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
+from ...proxy.base import Proxy
+from ..passage_probe.looks import EXPERTS, attention_logits
+from . import gate, signals, surroundings
+from .head import CHEAP, MAIN, network_logits, probabilities
+from .signals import Vectors
+
+Read = Literal["gated", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found out about S sentences on the way to their scores.
+
+    Attributes:
+        passages: all P of them.
+        read: positions of those that the proxy read, ascending.
+        signals: (S, ·) cheap signals, columns as in ``signals.NAMES``; NaN where one is missing.
+        cheap: (S,) probabilities by the cheap signals alone.
+        attention: (S,) probabilities by the attention alone; NaN where nothing was read.
+        values: (S,) probabilities by all of it.
+        vectors: whether an embedder was there.
+    """
+
+    passages: tuple[Passage, ...]
+    read: tuple[int, ...]
+    signals: FloatArray
+    cheap: FloatArray
+    attention: FloatArray
+    values: FloatArray
+    vectors: bool
+
+    def explain(self, sentence: int) -> dict[str, float | None]:
+        """What each signal said of a sentence: probabilities, and the signals by name; None: missing."""
+        own: dict[str, float] = {
+            "probability": self.values[sentence],
+            "attention": self.attention[sentence],
+            "cheap": self.cheap[sentence],
+            **dict(zip(signals.NAMES, self.signals[sentence], strict=True)),
+        }
+        return {name: float(v) if np.isfinite(v) else None for name, v in own.items()}
+
+
+class Scorer:
+    """Probability that the question needs a sentence.
+
+    Args:
+        proxy: the model that is probed.
+        probe: weights, or a path to them; None: those shipped for this proxy.
+        read: ``gated``: the proxy reads the passages in which the cheap signals can't rule out evidence;
+            ``all``: every passage.
+        embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already, ``minilm``
+            fetches them if need be (a log message says so first), ``none`` does without.
+
+    Raises:
+        InputError: for a setting that is not among these.
+        ProbeMismatch: if the weights were trained for another proxy, template or list of features.
+    """
+
+    name: ClassVar[str] = "evidence"
+    needs_proxy: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        proxy: Proxy,
+        probe: ProbeWeights | Path | str | None = None,
+        read: Read = "gated",
+        embedder: str | Embedder = "auto",
+    ) -> None:
+        if read not in get_args(Read):
+            raise InputError(f"read must be one of {', '.join(get_args(Read))}, got {read!r}")
+        if isinstance(embedder, str) and embedder not in _EMBEDDERS:
+            raise InputError(f"embedder must be one of {', '.join(_EMBEDDERS)}, got {embedder!r}")
+        if probe is None:
+            probe = probes.shipped_for(proxy.info, self.name)
+        elif not isinstance(probe, ProbeWeights):
+            probe = probes.load(Path(probe))
+        self.proxy, self.probe, self.read, self.embedder = proxy, probe, read, embedder
+        self._template = Template()
+        probe.check(proxy.info, self._template, self.name)
+        for key, names in (("rows", ROWS), ("signals", signals.NAMES), ("features", surroundings.NAMES)):
+            _check_names(probe.card, key, names)
+        self._gate = gate.Gate(**probe.card["gate"])
+        self._lock = threading.Lock()
+        self._loaded: Embedder | None = None if isinstance(embedder, str) else embedder
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        """Score the sentences."""
+        found = self.look(question, segmentation, progress=progress)
+        settings = self._settings() | {
+            "passages": len(found.passages),
+            "passages_read": len(found.read),
+            "vectors": found.vectors,
+        }
+        return Scores(found.values, self.name, calibrated=True, settings=settings)
+
+    def look(
+        self, question: str, segmentation: Segmentation, *, progress: Progress | None = None
+    ) -> Reading:
+        """Score the sentences, and keep what each signal said.
+
+        Raises:
+            InputError: if question and longest passage do not fit into the proxy together.
+        """
+        arrays, ranks = self.probe.arrays, signals.ranks_of(segmentation)
+        passages = cut_passages(
+            self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens
+        )
+        chosen: Sequence[int] = range(len(passages))
+        vectors = None
+        if self.read == "gated" and len(passages) > self._gate.at_least:
+            first = signals.signals(question, segmentation, None, ranks)
+            guess = probabilities(network_logits(arrays, CHEAP, first))
+            chosen = gate.choose(guess, passages, self._gate)
+        vectors = self._vectors(question, segmentation, [passages[p] for p in chosen])
+        own = signals.signals(question, segmentation, vectors, ranks)
+        cheap = network_logits(arrays, CHEAP, own)
+        attention = self._attention(question, segmentation, passages, chosen, progress)
+        around = surroundings.surroundings(question, segmentation, attention, cheap, own, vectors)
+        return Reading(
+            passages,
+            tuple(chosen),
+            own,
+            probabilities(cheap),
+            probabilities(attention[:, 0]),
+            probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
+            vectors is not None,
+        )
+
+    def _attention(
+        self,
+        question: str,
+        segmentation: Segmentation,
+        passages: Sequence[Passage],
+        chosen: Sequence[int],
+        progress: Progress | None,
+    ) -> FloatArray:
+        """Logits (S, E) of the regressions on attention; NaN in sentences that were not read."""
+        result = np.full((len(segmentation.sentences), len(EXPERTS)), -np.inf)
+        if chosen:
+            tail = make_tail(self.proxy.tokenizer, self._template, question)
+            longest = max(passages[p].spans[0][0] for p in chosen) + self.probe.passage_tokens + len(tail)
+            if longest > self.proxy.info.max_tokens:
+                raise InputError(
+                    f"the question ({len(tail)} tokens with its instruction) and the longest title leave no "
+                    f"room for passages of {self.probe.passage_tokens} tokens; {self.proxy.info.name} reads "
+                    f"{self.proxy.info.max_tokens}: shorten them"
+                )
+            prompts = [join(passages[p], tail) for p in chosen]
+            attentions = self.proxy.probe(prompts, n_layers=self.probe.n_layers, progress=progress)
+            logits = attention_logits(self.probe.arrays, attentions)
+            # A sentence that was too long for one prompt counts as its best part.
+            np.maximum.at(result, [i for p in chosen for i in passages[p].sentences], logits)
+        return np.where(np.isfinite(result), result, np.nan)
+
+    def _vectors(
+        self, question: str, segmentation: Segmentation, passages: Sequence[Passage]
+    ) -> Vectors | None:
+        """Vectors of the sentences in some passages; None without an embedder."""
+        embedder = self._ready_embedder()
+        wanted = sorted({i for p in passages for i in p.sentences})
+        if embedder is None or not wanted or not question.strip():
+            return None
+        texts = [signals.embedded_text(segmentation, i) for i in wanted]
+        unique = list(dict.fromkeys([question, *texts]))
+        row = dict(zip(unique, embedder.embed(unique), strict=True))
+        n = len(segmentation.sentences)
+        rows = np.zeros((n, len(row[question])), dtype=np.float32)
+        there = np.zeros(n, dtype=np.bool_)
+        rows[wanted], there[wanted] = [row[t] for t in texts], True
+        return Vectors(row[question], rows, there)
+
+    def _ready_embedder(self) -> Embedder | None:
+        if self.embedder == "none":
+            return None
+        with self._lock:
+            if self._loaded is None:
+                try:
+                    self._loaded = MiniLM(download=self.embedder == "minilm")
+                except ModelNotFound:
+                    return None  # ``auto``: the head does without, and the settings say so
+            return self._loaded
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            **self.proxy.info.settings(),
+            "n_layers": self.probe.n_layers,
+            "passage_tokens": self.probe.passage_tokens,
+            "probe": self.probe.fingerprint(),
+            "read": self.read,
+        }
+
+
+_EMBEDDERS = ("auto", "minilm", "none")
+
+
+def _check_names(card: Mapping[str, object], key: str, names: Sequence[str]) -> None:
+    if (trained := card.get(key)) != list(names):
+        raise ProbeMismatch(
+            f"the evidence model reads the {key} {trained}, this version makes {list(names)}; train it anew "
+            "with: ragcompress train --scorer evidence"
+        )

@@ -1,0 +1,285 @@
+"""Signals that are nearly free: shared words, vectors, the retriever's rank, place, the form of the question.
+
+No language model is run for them. A signal that is not there (no vector, no rank, no title) is NaN, and the
+head takes its mean instead (``head``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import FloatArray, Segmentation
+
+WORDS = (
+    "words", "words_before", "words_behind", "words_of_document", "words_below_best", "words_rank",
+    "words_document_rank", "stems", "stems_before", "stems_behind", "stems_of_document", "stems_below_best",
+    "stems_rank", "stems_of_title",
+)  # fmt: skip
+VECTORS = (
+    "cosine", "cosine_before", "cosine_behind", "cosine_of_three", "cosine_of_document", "cosine_best_of_document",
+    "cosine_below_best", "cosine_standardised", "cosine_rank", "cosine_document_rank",
+)  # fmt: skip
+RANK = ("log_rank", "rank_share", "is_first")
+PLACE = (
+    "log_characters", "log_position", "from_end", "log_sentences_of_document", "log_sentences", "log_documents",
+    "has_no_word",
+)  # fmt: skip
+FORM = (
+    "log_words_of_question", "function_words", "question_mark", "not_latin", "capitals", "digits", "has_title",
+    "has_vector", "has_rank",
+)  # fmt: skip
+NAMES = (*WORDS, *VECTORS, *RANK, *PLACE, *FORM)
+"""The columns of ``signals``."""
+
+Indices = NDArray[np.int64]
+# Scripts without blanks between words: single characters are terms, and pairs of neighbours are stems.
+_DENSE = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+_TERM = re.compile(rf"[{_DENSE}]|[^\W{_DENSE}]+")
+_RUN = re.compile(rf"[{_DENSE}]+|[^\W{_DENSE}]+")
+_STEM = 5
+_FUNCTION_WORDS = frozenset(
+    "a about an and are as at be been by can could did do does for from had has have he her his how i if in "
+    "into is it its may me my of on or our she should so some such than that the their them there these they "
+    "this those to us was we were what when where which who whom whose why will with would you your".split()
+)
+_MARKS = "?？؟;"
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Vectors of a question and of some of the sentences, each of length 1.
+
+    Attributes:
+        question: (V,).
+        sentences: (S, V); what stands in the rows without a vector is of no account.
+        there: (S,) which sentences have one.
+    """
+
+    question: NDArray[np.float32]
+    sentences: NDArray[np.float32]
+    there: NDArray[np.bool_]
+
+
+def embedded_text(segmentation: Segmentation, index: int) -> str:
+    """What stands for a sentence when it is turned into a vector: its document's title and itself."""
+    sentence = segmentation.sentences[index]
+    title = segmentation.documents[sentence.document].title
+    return f"{title}: {sentence.text}" if title else sentence.text
+
+
+def ranks_of(segmentation: Segmentation) -> FloatArray | None:
+    """The retriever's rank (D,) of each document, from 0; None where it gave no scores, or all the same."""
+    scores = [d.score for d in segmentation.documents]
+    if len(set(scores)) < 2 or any(s is None for s in scores):
+        return None
+    order = np.argsort([-float(s or 0.0) for s in scores], kind="stable")
+    ranks = np.empty(len(scores))
+    ranks[order] = np.arange(len(scores))
+    return ranks
+
+
+def signals(
+    question: str, segmentation: Segmentation, vectors: Vectors | None = None, ranks: FloatArray | None = None
+) -> FloatArray:
+    """Signals (S, K) of every sentence, K as in ``NAMES``; NaN where one is not there.
+
+    Args:
+        vectors: of question and sentences, if there are any.
+        ranks: (D,) of the documents, from 0, if a retriever ranked them.
+    """
+    n = len(segmentation.sentences)
+    if not n:
+        return np.zeros((0, len(NAMES)))
+    document = np.array([s.document for s in segmentation.sentences], dtype=np.int64)
+    n_documents = len(segmentation.documents)
+    blocks = [
+        _word_signals(question, segmentation, document),
+        _vector_signals(vectors, document, n_documents),
+        _rank_signals(ranks, document),
+        _place_signals(segmentation, document),
+        _form_signals(question, segmentation, document, vectors, ranks),
+    ]
+    return np.concatenate(blocks, axis=1)
+
+
+def terms(text: str) -> list[str]:
+    """Lower-cased words, and single characters of scripts without blanks."""
+    return _TERM.findall(text.casefold())
+
+
+def stems(text: str) -> list[str]:
+    """The first letters of words, and pairs of neighbouring characters of scripts without blanks."""
+    found = []
+    for run in _RUN.findall(text.casefold()):
+        if _TERM.match(run).end() == len(run) and len(run) > 1:  # type: ignore[union-attr]
+            found.append(run[:_STEM])
+        else:
+            found += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+    return found
+
+
+def shared_words(query: Sequence[str], texts: Sequence[Sequence[str]]) -> FloatArray:
+    """BM25 (k1 = 1.2, b = 0.75, Lucene's weights) as a share of the most that a text could get, (N,) in [0, 1)."""
+    wanted = Counter(query)
+    if not wanted or not texts:
+        return np.zeros(len(texts))
+    lengths = np.array([len(t) for t in texts], dtype=np.float64)
+    counts = np.zeros((len(texts), len(wanted)))
+    place = {term: k for k, term in enumerate(wanted)}
+    for row, text in enumerate(texts):
+        for term in text:
+            if term in place:
+                counts[row, place[term]] += 1
+    frequency = (counts > 0).sum(axis=0)
+    weights = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5)) * list(wanted.values())
+    norm = 1.2 * (0.25 + 0.75 * lengths / max(1.0, float(lengths.mean())))[:, None]
+    return weighted(counts * 2.2 / (counts + norm), weights) / (2.2 * float(weights.sum()))
+
+
+def weighted(rows: FloatArray, weights: FloatArray) -> FloatArray:
+    """``rows @ weights``, equal for equal rows: BLAS rounds by a row's place, and ties would turn."""
+    return np.asarray(np.einsum("nk,k->n", rows, weights, optimize=False))
+
+
+def neighbour(values: FloatArray, document: Indices, by: int, fill: float = 0.0) -> FloatArray:
+    """The value ``by`` sentences before, within the document."""
+    rolled, same = np.roll(values, by), np.roll(document, by) == document
+    same[0 if by > 0 else -1] = False
+    return np.where(same, rolled, fill)
+
+
+def best_in(values: FloatArray, group: Indices, n: int) -> FloatArray:
+    """The largest value (n,) of each group; -inf of an empty one."""
+    best = np.full(n, -np.inf)
+    np.maximum.at(best, group, values)
+    return best
+
+
+def share_above(values: FloatArray) -> FloatArray:
+    """For each value the share of all that are larger."""
+    behind = np.searchsorted(np.sort(values), values, side="right")
+    return np.asarray((len(values) - behind) / max(1, len(values)))
+
+
+def _share_above_of_documents(values: FloatArray, document: Indices) -> FloatArray:
+    present = np.unique(document)
+    return share_above(values[present])[np.searchsorted(present, document)]
+
+
+def _word_signals(question: str, segmentation: Segmentation, document: Indices) -> FloatArray:
+    columns = []
+    for cut, has_rank in ((terms, True), (stems, False)):
+        titles = [cut(d.title or "") for d in segmentation.documents]
+        sentences = [cut(s.text) for s in segmentation.sentences]
+        whole: list[list[str]] = [list(t) for t in titles]
+        for d, own in zip(document, sentences, strict=True):
+            whole[d] += own
+        asked = cut(question)
+        value, of_document = shared_words(asked, sentences), shared_words(asked, whole)
+        columns += [
+            value, neighbour(value, document, 1), neighbour(value, document, -1), of_document[document],
+            value - value.max(), share_above(value),
+        ]  # fmt: skip
+        columns.append(
+            _share_above_of_documents(of_document, document)
+            if has_rank
+            else shared_words(asked, titles)[document]
+        )
+    return np.stack(columns, axis=1)
+
+
+def _vector_signals(vectors: Vectors | None, document: Indices, n_documents: int) -> FloatArray:
+    result = np.full((len(document), len(VECTORS)), np.nan)
+    if vectors is None or not vectors.there.any():
+        return result
+    there = vectors.there
+    own = vectors.sentences[there].astype(np.float64)
+    asked = vectors.question.astype(np.float64)
+    of = document[there]
+    place = np.flatnonzero(there)
+    cosine = weighted(own, asked)
+    before = _next_to(place, of, 1)
+    behind = _next_to(place, of, -1)
+    three = own + np.where(before[:, None], np.roll(own, 1, 0), 0) + np.where(behind[:, None], np.roll(own, -1, 0), 0)
+    whole = np.zeros((n_documents, own.shape[1]))
+    np.add.at(whole, of, own)
+    of_document = weighted(whole, asked) / np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
+    result[there] = np.stack(
+        [
+            cosine,
+            np.where(before, np.roll(cosine, 1), 0.0),
+            np.where(behind, np.roll(cosine, -1), 0.0),
+            weighted(three, asked) / np.maximum(np.linalg.norm(three, axis=1), 1e-9),
+            of_document[of],
+            best_in(cosine, of, n_documents)[of],
+            cosine - cosine.max(),
+            (cosine - cosine.mean()) / (cosine.std() + 0.02),
+            share_above(cosine),
+            _share_above_of_documents(of_document, of),
+        ],
+        axis=1,
+    )
+    return result
+
+
+def _next_to(place: Indices, document: Indices, by: int) -> NDArray[np.bool_]:
+    """Which sentences with a vector stand right behind (1) or before (-1) another one of their document."""
+    found = (np.roll(place, by) == place - by) & (np.roll(document, by) == document)
+    found[0 if by > 0 else -1] = False
+    return found
+
+
+def _rank_signals(ranks: FloatArray | None, document: Indices) -> FloatArray:
+    if ranks is None:
+        return np.full((len(document), len(RANK)), np.nan)
+    own = ranks[document]
+    return np.stack([np.log1p(own), own / len(ranks), (own == 0).astype(np.float64)], axis=1)
+
+
+def _place_signals(segmentation: Segmentation, document: Indices) -> FloatArray:
+    n = len(document)
+    counts = np.bincount(document, minlength=len(segmentation.documents))
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    position = np.arange(n) - first[document]
+    return np.stack(
+        [
+            np.log([max(1, len(s.text)) for s in segmentation.sentences]),
+            np.log1p(position),
+            np.log1p(counts[document] - 1 - position),
+            np.log(counts[document]),
+            np.full(n, np.log(n)),
+            np.full(n, np.log(len(np.unique(document)))),
+            np.array([float(_TERM.search(s.text) is None) for s in segmentation.sentences]),
+        ],
+        axis=1,
+    )
+
+
+def _form_signals(
+    question: str,
+    segmentation: Segmentation,
+    document: Indices,
+    vectors: Vectors | None,
+    ranks: FloatArray | None,
+) -> FloatArray:
+    asked = terms(question)
+    letters = [c for c in question if c.isalpha()]
+    n, n_letters = max(1, len(asked)), max(1, len(letters))
+    form = [
+        float(np.log(n)),
+        sum(w in _FUNCTION_WORDS for w in asked) / n,
+        float(any(c in _MARKS for c in question)),
+        sum(ord(c) > 0x24F for c in letters) / n_letters,
+        sum(c.isupper() for c in letters) / n_letters,
+        sum(c.isdigit() for c in question) / max(1, len(question)),
+    ]
+    there = np.zeros(len(document)) if vectors is None else vectors.there.astype(np.float64)
+    titled = np.array([float(bool(d.title)) for d in segmentation.documents])[document]
+    ranked = np.full(len(document), float(ranks is not None))
+    return np.column_stack([np.tile(form, (len(document), 1)), titled, there, ranked])

@@ -1,0 +1,234 @@
+"""What the evidence model is fitted to: cheap signals of whole questions, attention in chosen passages.
+
+To read everything would take days. Of each question those passages are read that words, vectors and the
+retriever's rank, without a look at the labels, find the most promising, up to a number of tokens; and beside
+them those with evidence that were missed. Fits to what was chosen blindly learn from the first alone
+(``Reading.chosen``); fits to the attention learn from both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragcompress import DataError
+from ragcompress.data import Attention, FloatArray
+from ragcompress.models.embedding import Embedder
+from ragcompress.prompts.passages import Passage, Template, cut_passages, join, make_tail
+from ragcompress.proxy.base import Proxy
+from ragcompress.scorers.evidence.signals import Vectors, embedded_text, shared_words, stems
+
+from .examples import Example
+from .shapes import seed_of
+
+FORMAT = 1
+MISSED = 3  # so many passages with evidence that were not chosen are read besides
+_FUSION = 10  # of the reciprocal ranks that passages are chosen by
+_TAIL = 30  # tokens of a question with its instruction, about
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One question to read.
+
+    Attributes:
+        kind: which data set.
+        shape: how it was changed.
+        ranks: of its documents, from 0, by a real retriever.
+        tokens: at most about so many are read of what is chosen blindly.
+    """
+
+    example: Example
+    kind: str
+    shape: str
+    ranks: tuple[int, ...] | None = None
+    tokens: int = 1100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a task.
+
+    Attributes:
+        passages: all passages of the question.
+        chosen: positions of those that were chosen blindly, ascending.
+        read: positions of all that were read, ascending.
+        attentions: in those.
+        vectors: of the question and all sentences.
+    """
+
+    task: Task
+    passages: tuple[Passage, ...]
+    chosen: tuple[int, ...]
+    read: tuple[int, ...]
+    attentions: tuple[Attention, ...]
+    vectors: Vectors
+
+
+class Reader:
+    """Reads tasks, and keeps what it read.
+
+    Args:
+        proxy, embedder: the models.
+        n_layers: layers to read, from the first.
+        passage_tokens: longest passage.
+        store: folder of one file per task; what is there is not read again.
+    """
+
+    def __init__(
+        self, proxy: Proxy, embedder: Embedder, *, n_layers: int, passage_tokens: int, store: Path | None
+    ) -> None:
+        self.proxy, self.embedder, self.store = proxy, embedder, store
+        self.n_layers, self.passage_tokens = n_layers, passage_tokens
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def __call__(self, task: Task) -> Reading:
+        """Read one task.
+
+        Raises:
+            DataError: if the store can't be written, or is damaged.
+        """
+        example = task.example
+        passages = cut_passages(
+            self.proxy.tokenizer, Template(), example.segmentation, self.passage_tokens
+        )
+        path = self.store and self.store / f"{self._key(task)}.npz"
+        if path is None or not path.exists():
+            return self._read(task, passages, path)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            return self._reading(task, passages, arrays)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+
+    def _read(self, task: Task, passages: tuple[Passage, ...], path: Path | None) -> Reading:
+        example, proxy = task.example, self.proxy
+        s = example.segmentation
+        rows = self._embedded([example.question, *(embedded_text(s, i) for i in range(len(s.sentences)))])
+        vectors = Vectors(rows[0], rows[1:], np.ones(len(rows) - 1, dtype=np.bool_))
+        chosen = blind_choice(task, passages, vectors)
+        read = sorted({*chosen, *_missed(example, passages, chosen)})
+        tail = make_tail(proxy.tokenizer, Template(), example.question)
+        attentions = proxy.probe([join(passages[p], tail) for p in read], n_layers=self.n_layers)
+        arrays: dict[str, NDArray[np.generic]] = {
+            "mass": np.concatenate([a.mass for a in attentions], axis=-1),
+            "rows": np.array(attentions[0].rows),
+            "chosen": np.array(chosen),
+            "read": np.array(read),
+            "asked": vectors.question,
+            "vectors": vectors.sentences.astype(np.float16),
+        }
+        if path is not None:
+            _save(path, arrays)
+        return self._reading(task, passages, arrays)
+
+    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        new = [t for t in dict.fromkeys(texts) if t not in self._known]
+        self._known |= dict(zip(new, self.embedder.embed(new), strict=True)) if new else {}
+        return np.stack([self._known[t] for t in texts])
+
+    def _reading(
+        self, task: Task, passages: tuple[Passage, ...], arrays: dict[str, NDArray[np.generic]]
+    ) -> Reading:
+        read = tuple(int(p) for p in arrays["read"])
+        rows = tuple(str(r) for r in arrays["rows"])
+        attentions, start = [], 0
+        for p in read:
+            spans = passages[p].spans
+            stop = start + len(spans)
+            n_tokens = np.array([b - a for a, b in spans], dtype=np.int64)
+            mass = arrays["mass"][..., start:stop].astype(np.float32)
+            attentions.append(Attention(mass, n_tokens, rows, self.proxy.info.fingerprint))
+            start = stop
+        sentences = arrays["vectors"].astype(np.float32)
+        vectors = Vectors(
+            arrays["asked"].astype(np.float32), sentences, np.ones(len(sentences), dtype=np.bool_)
+        )
+        chosen = tuple(int(p) for p in arrays["chosen"])
+        return Reading(task, passages, chosen, read, tuple(attentions), vectors)
+
+    def _key(self, task: Task) -> str:
+        s, info = task.example.segmentation, self.proxy.info
+        parts = [
+            FORMAT, info.fingerprint, info.precision, Template().fingerprint(), self.n_layers,
+            self.passage_tokens, self.embedder.name, task.example.question, task.ranks, task.tokens,
+            [[d.title, d.text] for d in s.documents],
+            [[t.document, t.start_char, t.end_char] for t in s.sentences],
+            task.example.gold, task.example.steps,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def blind_choice(task: Task, passages: Sequence[Passage], vectors: Vectors) -> list[int]:
+    """Positions, ascending, of the passages to read, whatever the labels say."""
+    s = task.example.segmentation
+    asked = stems(task.example.question)
+    cosine = vectors.sentences @ vectors.question
+    sentences = shared_words(asked, [stems(t.text) for t in s.sentences])
+    texts = [
+        f"{s.documents[p.document].title or ''} " + " ".join(s.sentences[i].text for i in p.sentences)
+        for p in passages
+    ]
+    values = [
+        np.array([max(cosine[i] for i in p.sentences) for p in passages]),
+        shared_words(asked, [stems(t) for t in texts]),
+        np.array([max(sentences[i] for i in p.sentences) for p in passages]),
+    ]
+    total = np.sum([1 / (_FUSION + _places(-v)) for v in values], axis=0)
+    if task.ranks is not None:
+        total = total + 2 / (_FUSION + np.array([task.ranks[p.document] for p in passages]))
+    chosen: list[int] = []
+    used = 0
+    for p in np.argsort(-total, kind="stable"):
+        size = len(passages[p].prefix) + _TAIL
+        if used + size <= task.tokens or len(chosen) < MISSED:
+            chosen.append(int(p))
+            used += size
+    return sorted(chosen)
+
+
+def _places(values: FloatArray) -> FloatArray:
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+
+
+def _missed(example: Example, passages: Sequence[Passage], chosen: Sequence[int]) -> list[int]:
+    """Some of the passages with evidence that were not chosen."""
+    needed = {*example.gold, *example.steps}
+    missed = [k for k, p in enumerate(passages) if needed & set(p.sentences) and k not in chosen]
+    order = np.random.default_rng(seed_of("gold", example.id)).permutation(len(missed))
+    return [missed[k] for k in order[:MISSED]]
+
+
+def _save(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+    temporary = path.with_suffix(".tmp.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, **arrays)  # type: ignore[arg-type]
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"the attention can't be stored in {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_all(
+    tasks: Sequence[Task], reader: Callable[[Task], Reading], advance: Callable[[int, int], None]
+) -> list[Reading]:
+    """Read the tasks; ``advance`` is called with (done, in all)."""
+    readings = []
+    for done, task in enumerate(tasks, 1):
+        readings.append(reader(task))
+        advance(done, len(tasks))
+    return readings
+
+
+def without_vectors(vectors: Vectors) -> Vectors:
+    """As if there were no embedder."""
+    return replace(vectors, there=np.zeros_like(vectors.there))
