@@ -87,8 +87,8 @@ def fake_evidence() -> ProbeWeights:
         "look.bias": np.zeros(len(EXPERTS), dtype=np.float32),
     }
     for network, n in ((CHEAP, len(signals.NAMES)), (MAIN, len(surroundings.NAMES))):
-        shapes = {"mean": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,), "weight": (3,), "bias": (1,)}
-        for name, shape in shapes.items():
+        sizes = {"mean": (n,), "linear": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,)}
+        for name, shape in (sizes | {"weight": (3,), "bias": (1,)}).items():
             arrays[f"{network}.{name}"] = generator.normal(size=shape).astype(np.float32)
         arrays[f"{network}.scale"] = np.ones(n, dtype=np.float32)
     card = {

@@ -92,11 +92,14 @@ def _evidence(
     sources = [
         file
         for name in files
-        for file in (
-            evidence_recipe.read_folder(Path(name)) if Path(name).is_dir() else (read(name),)
-        )
+        for file in (evidence_recipe.read_folder(Path(name)) if Path(name).is_dir() else (read(name),))
     ]
     with phase_bar() as progress:
         return evidence.run(
-            sources, output, proxy=proxy, backend=str(backend) if backend else None, store=store, progress=progress
+            sources,
+            output,
+            proxy=proxy,
+            backend=str(backend) if backend else None,
+            store=store,
+            progress=progress,
         )

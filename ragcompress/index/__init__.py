@@ -9,8 +9,8 @@
 Needs the extra ``index``.
 """
 
-from .building import Report, build_index
 from ..models.embedding import Embedder, MiniLM
+from .building import Report, build_index
 from .passages import Passage
 from .searching import Hit, Index, to_sources
 

@@ -25,10 +25,10 @@ from ..data import Progress
 from ..documents.reading import MAX_FILE_SIZE, LeftOut, Note
 from ..errors import DataError, InputError
 from ..files import lock, write_whole
+from ..models.embedding import Embedder, MiniLM
 from ..text.segmentation import segment
 from . import vectors
 from .database import ANEW, Database, FileState
-from ..models.embedding import Embedder, MiniLM
 from .passages import Passage, cut
 
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"

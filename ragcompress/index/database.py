@@ -20,8 +20,8 @@ import numpy as np
 from ..data import Document
 from ..errors import DataError
 from ..files import to_bytes
-from ..places import Places
 from ..models.embedding import Vectors
+from ..places import Places
 from ..text.terms import terms
 from .passages import Passage
 from .vectors import Ids

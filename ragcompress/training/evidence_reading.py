@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +95,7 @@ class Reader:
             DataError: if the store can't be written, or is damaged.
         """
         example = task.example
-        passages = cut_passages(
-            self.proxy.tokenizer, Template(), example.segmentation, self.passage_tokens
-        )
+        passages = cut_passages(self.proxy.tokenizer, Template(), example.segmentation, self.passage_tokens)
         path = self.store and self.store / f"{self._key(task)}.npz"
         if path is None or not path.exists():
             return self._read(task, passages, path)
@@ -227,8 +225,3 @@ def read_all(
         readings.append(reader(task))
         advance(done, len(tasks))
     return readings
-
-
-def without_vectors(vectors: Vectors) -> Vectors:
-    """As if there were no embedder."""
-    return replace(vectors, there=np.zeros_like(vectors.there))

@@ -92,7 +92,14 @@ def _task(index: Index, example: Example, kind: str, recipe: Retrieved) -> Task 
     if not gold:
         return None
     changed = Example(
-        f"retrieved/{example.id}", example.dataset, example.question, example.answers, found, gold, True, steps
+        f"retrieved/{example.id}",
+        example.dataset,
+        example.question,
+        example.answers,
+        found,
+        gold,
+        True,
+        steps,
     )
     ranks = tuple(range(len(found.documents)))
     return Task(changed, kind, "retrieved", ranks, recipe.read_tokens)

@@ -21,8 +21,8 @@ class Gate:
         at_least: so many are read in any case.
     """
 
-    missed: float = 0.02
-    at_least: int = 4
+    missed: float = 0.15
+    at_least: int = 16
 
 
 def reading_order(cheap: FloatArray, passages: Sequence[Passage]) -> list[int]:
@@ -42,6 +42,8 @@ def expectations(cheap: FloatArray, passages: Sequence[Passage]) -> FloatArray:
 
 def choose(cheap: FloatArray, passages: Sequence[Passage], gate: Gate) -> list[int]:
     """Positions of the passages to read, ascending."""
+    if len(passages) <= gate.at_least:
+        return list(range(len(passages)))
     order, expected = reading_order(cheap, passages), expectations(cheap, passages)
     left = float(expected.sum()) - np.cumsum(expected[order])
     enough = int(np.searchsorted(-left, -gate.missed * float(expected.sum()), side="left")) + 1

@@ -2,8 +2,8 @@
 
 The cheap signals (shared words, vectors, the retriever's rank, place, the form of the question) give every
 sentence a first probability. It decides which passages the proxy reads (``gate``). What it reads there, as
-``passage-probe`` does in its first look, and the cheap signals go into one head (``head``), fitted across many
-kinds of documents, in which any of the signals may be missing.
+``passage-probe`` does in its first look, and the cheap signals go into one head (``head``). It was fitted
+across many kinds of documents, and any of the signals may be missing.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Scorer:
         probe: weights, or a path to them; None: those shipped for this proxy.
         read: ``gated``: the proxy reads the passages in which the cheap signals can't rule out evidence;
             ``all``: every passage.
-        embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already, ``minilm``
-            fetches them if need be (a log message says so first), ``none`` does without.
+        embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already,
+            ``minilm`` fetches them if need be (a log message says so first), ``none`` does without.
 
     Raises:
         InputError: for a setting that is not among these.
@@ -118,27 +118,20 @@ class Scorer:
         }
         return Scores(found.values, self.name, calibrated=True, settings=settings)
 
-    def look(
-        self, question: str, segmentation: Segmentation, *, progress: Progress | None = None
-    ) -> Reading:
+    def look(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Reading:
         """Score the sentences, and keep what each signal said.
 
         Raises:
             InputError: if question and longest passage do not fit into the proxy together.
         """
         arrays, ranks = self.probe.arrays, signals.ranks_of(segmentation)
-        passages = cut_passages(
-            self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens
-        )
-        chosen: Sequence[int] = range(len(passages))
-        vectors = None
-        if self.read == "gated" and len(passages) > self._gate.at_least:
-            first = signals.signals(question, segmentation, None, ranks)
-            guess = probabilities(network_logits(arrays, CHEAP, first))
-            chosen = gate.choose(guess, passages, self._gate)
-        vectors = self._vectors(question, segmentation, [passages[p] for p in chosen])
+        passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
+        vectors = self._vectors(question, segmentation)
         own = signals.signals(question, segmentation, vectors, ranks)
         cheap = network_logits(arrays, CHEAP, own)
+        chosen: Sequence[int] = range(len(passages))
+        if self.read == "gated":
+            chosen = gate.choose(probabilities(cheap), passages, self._gate)
         attention = self._attention(question, segmentation, passages, chosen, progress)
         around = surroundings.surroundings(question, segmentation, attention, cheap, own, vectors)
         return Reading(
@@ -177,22 +170,16 @@ class Scorer:
             np.maximum.at(result, [i for p in chosen for i in passages[p].sentences], logits)
         return np.where(np.isfinite(result), result, np.nan)
 
-    def _vectors(
-        self, question: str, segmentation: Segmentation, passages: Sequence[Passage]
-    ) -> Vectors | None:
-        """Vectors of the sentences in some passages; None without an embedder."""
+    def _vectors(self, question: str, segmentation: Segmentation) -> Vectors | None:
+        """Vectors of question and sentences; None without an embedder."""
         embedder = self._ready_embedder()
-        wanted = sorted({i for p in passages for i in p.sentences})
-        if embedder is None or not wanted or not question.strip():
+        texts = [signals.embedded_text(segmentation, i) for i in range(len(segmentation.sentences))]
+        if embedder is None or not texts:
             return None
-        texts = [signals.embedded_text(segmentation, i) for i in wanted]
         unique = list(dict.fromkeys([question, *texts]))
         row = dict(zip(unique, embedder.embed(unique), strict=True))
-        n = len(segmentation.sentences)
-        rows = np.zeros((n, len(row[question])), dtype=np.float32)
-        there = np.zeros(n, dtype=np.bool_)
-        rows[wanted], there[wanted] = [row[t] for t in texts], True
-        return Vectors(row[question], rows, there)
+        rows = np.stack([row[t] for t in texts])
+        return Vectors(row[question], rows, np.ones(len(texts), dtype=np.bool_))
 
     def _ready_embedder(self) -> Embedder | None:
         if self.embedder == "none":

@@ -6,7 +6,6 @@ head takes its mean instead (``head``).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import FloatArray, Segmentation
+from ...text.terms import terms
 
 WORDS = (
     "words", "words_before", "words_behind", "words_of_document", "words_below_best", "words_rank",
@@ -22,27 +22,26 @@ WORDS = (
     "stems_rank", "stems_of_title",
 )  # fmt: skip
 VECTORS = (
-    "cosine", "cosine_before", "cosine_behind", "cosine_of_three", "cosine_of_document", "cosine_best_of_document",
-    "cosine_below_best", "cosine_standardised", "cosine_rank", "cosine_document_rank",
+    "cosine", "cosine_before", "cosine_behind", "cosine_of_three", "cosine_of_document",
+    "cosine_best_of_document", "cosine_below_best", "cosine_standardised", "cosine_rank",
+    "cosine_document_rank",
 )  # fmt: skip
 RANK = ("log_rank", "rank_share", "is_first")
 PLACE = (
-    "log_characters", "log_position", "from_end", "log_sentences_of_document", "log_sentences", "log_documents",
-    "has_no_word",
+    "log_characters", "log_position", "from_end", "log_sentences_of_document", "log_sentences",
+    "log_documents", "has_no_word",
 )  # fmt: skip
 FORM = (
-    "log_words_of_question", "function_words", "question_mark", "not_latin", "capitals", "digits", "has_title",
-    "has_vector", "has_rank",
+    "log_words_of_question", "function_words", "question_mark", "not_latin", "capitals", "digits",
+    "has_title", "has_vector", "has_rank",
 )  # fmt: skip
 NAMES = (*WORDS, *VECTORS, *RANK, *PLACE, *FORM)
 """The columns of ``signals``."""
 
 Indices = NDArray[np.int64]
-# Scripts without blanks between words: single characters are terms, and pairs of neighbours are stems.
-_DENSE = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-_TERM = re.compile(rf"[{_DENSE}]|[^\W{_DENSE}]+")
-_RUN = re.compile(rf"[{_DENSE}]+|[^\W{_DENSE}]+")
 _STEM = 5
+# From Thai on, single letters are terms (``text.terms``): Korean has blanks, and longer words.
+_DENSE = "\u0e00"
 _FUNCTION_WORDS = frozenset(
     "a about an and are as at be been by can could did do does for from had has have he her his how i if in "
     "into is it its may me my of on or our she should so some such than that the their them there these they "
@@ -108,24 +107,18 @@ def signals(
     return np.concatenate(blocks, axis=1)
 
 
-def terms(text: str) -> list[str]:
-    """Lower-cased words, and single characters of scripts without blanks."""
-    return _TERM.findall(text.casefold())
-
-
 def stems(text: str) -> list[str]:
     """The first letters of words, and pairs of neighbouring characters of scripts without blanks."""
-    found = []
-    for run in _RUN.findall(text.casefold()):
-        if _TERM.match(run).end() == len(run) and len(run) > 1:  # type: ignore[union-attr]
-            found.append(run[:_STEM])
-        else:
-            found += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
+    found, before = [], ""
+    for term in terms(text):
+        dense = len(term) < 3 and term[0] >= _DENSE
+        found.append(before + term if dense else term[:_STEM])
+        before = term if dense else ""
     return found
 
 
 def shared_words(query: Sequence[str], texts: Sequence[Sequence[str]]) -> FloatArray:
-    """BM25 (k1 = 1.2, b = 0.75, Lucene's weights) as a share of the most that a text could get, (N,) in [0, 1)."""
+    """BM25 (k1 = 1.2, b = 0.75, Lucene's weights) as a share of the most a text could get, (N,) in [0, 1)."""
     wanted = Counter(query)
     if not wanted or not texts:
         return np.zeros(len(texts))
@@ -206,7 +199,11 @@ def _vector_signals(vectors: Vectors | None, document: Indices, n_documents: int
     cosine = weighted(own, asked)
     before = _next_to(place, of, 1)
     behind = _next_to(place, of, -1)
-    three = own + np.where(before[:, None], np.roll(own, 1, 0), 0) + np.where(behind[:, None], np.roll(own, -1, 0), 0)
+    three = (
+        own
+        + np.where(before[:, None], np.roll(own, 1, 0), 0)
+        + np.where(behind[:, None], np.roll(own, -1, 0), 0)
+    )
     whole = np.zeros((n_documents, own.shape[1]))
     np.add.at(whole, of, own)
     of_document = weighted(whole, asked) / np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
@@ -232,7 +229,7 @@ def _next_to(place: Indices, document: Indices, by: int) -> NDArray[np.bool_]:
     """Which sentences with a vector stand right behind (1) or before (-1) another one of their document."""
     found = (np.roll(place, by) == place - by) & (np.roll(document, by) == document)
     found[0 if by > 0 else -1] = False
-    return found
+    return np.asarray(found)
 
 
 def _rank_signals(ranks: FloatArray | None, document: Indices) -> FloatArray:
@@ -255,7 +252,7 @@ def _place_signals(segmentation: Segmentation, document: Indices) -> FloatArray:
             np.log(counts[document]),
             np.full(n, np.log(n)),
             np.full(n, np.log(len(np.unique(document)))),
-            np.array([float(_TERM.search(s.text) is None) for s in segmentation.sentences]),
+            np.array([float(not terms(s.text)) for s in segmentation.sentences]),
         ],
         axis=1,
     )

@@ -16,8 +16,8 @@ from .signals import NAMES as SIGNALS
 from .signals import Indices, Vectors, best_in, neighbour, share_above, weighted
 
 _AROUND = (
-    "", "_before", "_behind", "_best_of_others", "_mean_of_document", "_below_best", "_below_best_of_document",
-    "_rank", "_standardised",
+    "", "_before", "_behind", "_best_of_others", "_mean_of_document", "_below_best",
+    "_below_best_of_document", "_rank", "_standardised",
 )  # fmt: skip
 ATTENTION = (
     *(f"attention{what}" for what in _AROUND),
@@ -54,6 +54,8 @@ def surroundings(
         signals: (S, ·) as ``signals.signals`` makes them.
         vectors: those the signals were made from.
     """
+    if not segmentation.sentences:
+        return np.zeros((0, len(NAMES)))
     document = np.array([s.document for s in segmentation.sentences], dtype=np.int64)
     n_documents, sentence = len(segmentation.documents), np.arange(len(document))
     read = np.isfinite(attention[:, 0])

@@ -135,6 +135,7 @@ def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def words_of(text: str) -> list[str]:
+    """Return the words of a text, case folded."""
     return _WORD.findall(text.casefold())
 
 

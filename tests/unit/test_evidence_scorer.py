@@ -1,0 +1,200 @@
+"""The evidence model: what each signal says, what the gate lets through, what happens without a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_probe import fake_evidence
+
+from ragcompress import Document, InputError, ProbeMismatch, Segmentation, given
+from ragcompress.data import Sentence
+from ragcompress.models.embedding import Vectors as Rows
+from ragcompress.probes import ProbeWeights
+from ragcompress.prompts.passages import Template, cut_passages
+from ragcompress.scorers.evidence import Scorer, gate, signals, surroundings
+from ragcompress.scorers.evidence.head import CHEAP, network_logits, standardised
+from ragcompress.scorers.evidence.signals import NAMES, Vectors, ranks_of, shared_words, stems
+from ragcompress.testing import FakeProxy
+from ragcompress.text.tokenizing import Tokenizer
+
+QUESTION = "Who built the bridge?"
+SENTENCES = [
+    ["The bridge stands in Oslo.", "Anna Lund built it in 1902.", "It is red."],
+    ["Ferries cross the fjord.", "They leave at noon."],
+    ["Anna Lund was born in Bergen.", "She built bridges."],
+]
+TITLES = ["Bridge", None, "Anna Lund"]
+
+
+class Letters:
+    """An embedder that counts letters, and which texts it was asked for."""
+
+    name = "letters"
+    tokenizer: Tokenizer
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> Rows:
+        self.asked += texts
+        counts = np.array([[t.lower().count(c) + 0.01 for c in "abcdefghijklmnop"] for t in texts])
+        return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+
+
+def cut(scores: Sequence[float | None] = (None, None, None)) -> Segmentation:
+    whole = given(SENTENCES, titles=TITLES)
+    documents = tuple(replace(d, score=s) for d, s in zip(whole.documents, scores, strict=True))
+    return Segmentation(documents, whole.sentences)
+
+
+def scorer(**settings: object) -> Scorer:
+    given_settings = {"proxy": FakeProxy(), "probe": fake_evidence(), "embedder": "none", **settings}
+    return Scorer(**given_settings)  # type: ignore[arg-type]
+
+
+def column(values: np.ndarray, name: str) -> np.ndarray:
+    return np.asarray(values[:, NAMES.index(name)])
+
+
+def test_shared_words_are_a_share_of_the_most_there_could_be() -> None:
+    values = shared_words(["bridge", "built"], [["bridge"], ["bridge", "built"], ["red"], []])
+    assert values[1] == values.max()
+    assert values[2] == values[3] == 0
+    assert 0 <= values.min() <= values.max() < 1
+
+
+def test_stems_join_forms_of_a_word_and_pairs_of_characters() -> None:
+    assert stems("Bridges bridge") == ["bridg", "bridg"]
+    assert stems("東京都") == ["東", "東京", "京都"]
+
+
+def test_a_rank_is_read_from_scores_whatever_the_order() -> None:
+    assert ranks_of(cut((0.2, 0.9, 0.5))).tolist() == [2, 0, 1]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("scores", [(None, None, None), (0.2, None, 0.5), (1.0, 1.0, 1.0)])
+def test_scores_that_rank_nothing_give_no_rank(scores: tuple[float | None, ...]) -> None:
+    assert ranks_of(cut(scores)) is None
+
+
+def test_missing_signals_are_nan_and_count_as_their_mean() -> None:
+    values = signals.signals(QUESTION, cut())
+    missing = {n for k, n in enumerate(NAMES) if np.isnan(values[:, k]).all()}
+    assert missing == {*signals.VECTORS, *signals.RANK}
+    mean, scale = np.full(values.shape[1], 3.0), np.ones(values.shape[1])
+    scaled = standardised(values, mean, scale)
+    assert (column(scaled, "cosine") == 0).all()
+    assert np.isfinite(scaled).all()
+
+
+def test_vectors_of_some_sentences_leave_the_others_without() -> None:
+    segmentation, embedder = cut(), Letters()
+    texts = [signals.embedded_text(segmentation, i) for i in range(7)]
+    rows = embedder.embed([QUESTION, *texts])
+    there = np.array([True, True, False, False, False, True, True])
+    values = signals.signals(QUESTION, segmentation, Vectors(rows[0], rows[1:], there))
+    assert np.array_equal(np.isfinite(column(values, "cosine")), there)
+    assert np.allclose(column(values, "cosine")[there], (rows[1:] @ rows[0])[there])
+    assert texts[0] == "Bridge: The bridge stands in Oslo."
+    assert texts[3] == "Ferries cross the fjord."
+
+
+def test_equal_sentences_get_equal_signals_and_scores() -> None:
+    same = given([["A bridge."], ["A bridge."], ["Something else."]])
+    found = scorer(read="all").look("bridge?", same)
+    assert found.values[0] == found.values[1]
+
+
+def test_everything_is_read_when_asked_for() -> None:
+    found = scorer(read="all").look(QUESTION, cut())
+    assert found.read == tuple(range(len(found.passages)))
+    assert np.isfinite(found.attention).all()
+
+
+def test_the_gate_leaves_passages_unread_and_says_so() -> None:
+    probe = with_gate(fake_evidence(), missed=0.9, at_least=1)
+    made = scorer(probe=probe)
+    found, scores = made.look(QUESTION, cut()), made.score(QUESTION, cut())
+    assert len(found.read) < len(found.passages) == 3
+    unread = {i for p in set(range(3)) - set(found.read) for i in found.passages[p].sentences}
+    assert np.isnan(found.attention[sorted(unread)]).all()
+    assert scores.settings["passages_read"] == len(found.read)
+    assert scores.settings["passages"] == 3
+    assert scores.calibrated
+
+
+def test_question_and_sentences_behind_their_titles_are_turned_into_vectors() -> None:
+    embedder = Letters()
+    found = scorer(embedder=embedder).look(QUESTION, cut())
+    assert embedder.asked == [QUESTION, *(signals.embedded_text(cut(), i) for i in range(7))]
+    assert found.vectors
+    assert np.isfinite(column(found.signals, "cosine")).all()
+
+
+def with_gate(probe: ProbeWeights, **settings: object) -> ProbeWeights:
+    return ProbeWeights(probe.arrays, {**probe.card, "gate": settings})
+
+
+def test_the_gate_stops_when_little_is_left_to_find() -> None:
+    segmentation = cut()
+    passages = cut_passages(FakeProxy().tokenizer, Template(), segmentation, 512)
+    cheap = np.array([0.6, 0.3, 0.0, 0.0, 0.0, 0.09, 0.01])
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, at_least=1)) == [0]
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.05, at_least=1)) == [0, 2]
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, at_least=3)) == [0, 1, 2]
+    assert gate.reading_order(cheap, passages) == [0, 2, 1]
+
+
+def test_each_signal_is_explained() -> None:
+    found = scorer(read="all").look(QUESTION, cut((3.0, 2.0, 1.0)))
+    said = found.explain(1)
+    assert said["probability"] == found.values[1]
+    assert said["cosine"] is None
+    assert said["log_rank"] == 0
+    assert {"attention", "cheap", "words", "log_position"} <= set(said)
+
+
+def test_what_is_not_read_still_gets_a_probability_from_the_cheap_signals() -> None:
+    made = scorer(probe=with_gate(fake_evidence(), missed=0.9, at_least=1))
+    found = made.look(QUESTION, cut())
+    own = signals.signals(QUESTION, cut())
+    assert np.array_equal(found.signals, own, equal_nan=True)
+    assert np.allclose(found.cheap, 1 / (1 + np.exp(-network_logits(made.probe.arrays, CHEAP, own))))
+    assert ((found.values >= 0) & (found.values <= 1)).all()
+
+
+def test_the_features_are_as_many_as_their_names() -> None:
+    segmentation = cut()
+    own = signals.signals(QUESTION, segmentation)
+    attention = np.full((7, 3), np.nan)
+    rows = surroundings.surroundings(QUESTION, segmentation, attention, np.zeros(7), own)
+    assert rows.shape == (7, len(surroundings.NAMES))
+    assert len(set(surroundings.NAMES)) == len(surroundings.NAMES)
+
+
+@pytest.mark.parametrize("key", ["signals", "features", "rows"])
+def test_a_head_for_other_features_is_refused(key: str) -> None:
+    probe = fake_evidence()
+    changed = ProbeWeights(probe.arrays, {**probe.card, key: ["another"]})
+    with pytest.raises(ProbeMismatch, match=key):
+        scorer(probe=changed)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("read", "some"), ("embedder", "word2vec")])
+def test_a_setting_that_is_not_there_is_refused(setting: str, value: str) -> None:
+    with pytest.raises(InputError, match=value):
+        scorer(**{setting: value})
+
+
+def test_a_question_too_long_for_the_proxy_is_refused() -> None:
+    with pytest.raises(InputError, match="shorten"):
+        scorer().score("bridge " * 10_000, cut())
+
+
+def test_a_segmentation_without_sentences_has_no_scores() -> None:
+    blank = Segmentation((Document(" "),), ())
+    assert scorer().score(QUESTION, blank).values.shape == (0,)
+    assert isinstance(cut().sentences[0], Sentence)
