@@ -31,7 +31,7 @@ assert context.text == "Ann built it.", context.text
 INDEX = """
 from pathlib import Path
 from ragcompress.index import Index, build_index
-from ragcompress.index.embedding import MiniLM
+from ragcompress.models.embedding import MiniLM
 folder = Path(sys.argv[1])
 (folder / "docs").mkdir()
 (folder / "docs" / "a.md").write_text("Ann built the bridge. It is old.")
