@@ -10,6 +10,7 @@ import typer
 
 from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
+from ..proxy.loading import Backend as BackendName
 from .console import emit, phase_bar
 from .options import Backend, ProxyName
 
@@ -83,7 +84,7 @@ def train(
 
 
 def _evidence(
-    files: list[str], output: Path, proxy: str, backend: str | None, store: Path | None
+    files: list[str], output: Path, proxy: str, backend: BackendName | None, store: Path | None
 ) -> dict[str, Any]:
     """Train the evidence model; its recipe is the code's, so that one command repeats it."""
     from ..training import evidence, evidence_recipe
@@ -99,7 +100,7 @@ def _evidence(
             sources,
             output,
             proxy=proxy,
-            backend=str(backend) if backend else None,
+            backend=backend,
             store=store,
             progress=progress,
         )

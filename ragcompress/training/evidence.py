@@ -15,6 +15,7 @@ from ragcompress import load_proxy
 from ragcompress.models.embedding import Embedder, MiniLM
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
+from ragcompress.proxy.loading import Backend
 from ragcompress.scorers.evidence import signals, surroundings
 from ragcompress.scorers.evidence.gate import Gate
 from ragcompress.scorers.passage_probe.context import EXPERTS
@@ -60,7 +61,7 @@ def run(
     output: Path,
     *,
     proxy: str,
-    backend: str | None = None,
+    backend: Backend | None = None,
     store: Path | None = None,
     settings: Settings | None = None,
     embedder: Embedder | None = None,

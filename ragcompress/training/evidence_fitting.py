@@ -380,6 +380,11 @@ def fit_network(
     return {f"{name}.{part}": np.asarray(array, dtype=np.float32) for part, array in arrays.items()}
 
 
+def indices(mask: BoolArray) -> list[int]:
+    """Where a mask is true."""
+    return [int(i) for i in np.flatnonzero(mask)]
+
+
 def kind_weights(cases: Sequence[Case], settings: Settings) -> FloatArray:
     """The weight (N,) of each case: kinds with many questions count for more, but not in proportion."""
     counts = Counter(c.kind for c in cases)
@@ -420,7 +425,7 @@ class Fit:
         for fold in np.unique(self.fold):
             network = self.fit_cheap(self.fold != fold)
             self.cheap_networks[int(fold)] = network
-            for i in np.flatnonzero(self.fold == fold):
+            for i in indices(self.fold == fold):
                 self.cheap[i] = [network_logits(network, CHEAP, rows) for rows in self.cheap_rows[i]]
         say("cheap")
         self.main_rows = []
@@ -444,30 +449,30 @@ class Fit:
         result: list[FloatArray] = [np.zeros((0, 0))] * len(self.cases)
         for number in np.unique(fold):
             regressions = self.fit_attention(fold != number)
-            for i in np.flatnonzero(fold == number):
+            for i in indices(fold == number):
                 result[i] = attention_of(self.cases[i], self.own[i], regressions)
         return result
 
     def fit_attention(self, among: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Regressions fitted to the cases ``among`` (N,)."""
-        use = np.flatnonzero(among)
+        use = indices(among)
         return fit_regressions(
             [self.cases[i] for i in use], [self.own[i] for i in use], self.weights[use], self.settings
         )
 
     def fit_cheap(self, among: BoolArray) -> Arrays:
         """The network on cheap signals, likewise."""
-        use = np.flatnonzero(among)
+        use = indices(among)
         rows = [self.cheap_rows[i][k][v.rows] for i in use for k, v in enumerate(self.views[i])]
         return self._network(CHEAP, use, rows)
 
     def fit_main(self, among: BoolArray) -> Arrays:
         """The network on everything, likewise."""
-        use = np.flatnonzero(among)
+        use = indices(among)
         rows = [own for i in use for own in self.main_rows[i]]
         return self._network(MAIN, use, rows)
 
-    def _network(self, name: str, use: NDArray[np.int64], rows: Sequence[FloatArray]) -> Arrays:
+    def _network(self, name: str, use: Sequence[int], rows: Sequence[FloatArray]) -> Arrays:
         pairs = [(i, v) for i in use for v in self.views[i]]
         labels = np.concatenate([self.cases[i].label[v.rows] for i, v in pairs])
         weights = np.concatenate([v.weights * self.weights[i] / np.sqrt(self.cases[i].n) for i, v in pairs])

@@ -55,7 +55,7 @@ def left_out_probabilities(fit: fitting.Fit) -> dict[str, list[FloatArray]]:
     }
     for fold in np.unique(fit.fold):
         network = fit.fit_main(fit.fold != fold)
-        for i in np.flatnonzero(fit.fold == fold):
+        for i in fitting.indices(fit.fold == fold):
             case = fit.cases[i]
             for name, blind in (("evidence", False), ("gated", True)):
                 view = fitting.full_view(case, blind=blind)

@@ -23,7 +23,8 @@ from ...models.embedding import Embedder, MiniLM
 from ...probes import ProbeWeights
 from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
-from ..passage_probe.looks import EXPERTS, attention_logits
+from ..passage_probe.context import EXPERTS
+from ..passage_probe.looks import attention_logits
 from . import gate, signals, surroundings
 from .head import CHEAP, MAIN, network_logits, probabilities
 from .signals import Vectors
