@@ -106,7 +106,7 @@ class Compressor:
         Args:
             proxy: a known model, a local folder, a GGUF file, or a hub id; also names the tokenizer that
                 counts when ``counter`` is None.
-            counter, download, progress, threads, store: as in ``from_plan``.
+            counter: as in ``from_plan``, and so are ``download``, ``progress``, ``threads`` and ``store``.
             options: the other fields of ``Plan``, such as ``scorer`` and ``backend``.
 
         Raises:

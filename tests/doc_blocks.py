@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # Pages about frameworks read from top to bottom like one program, and need these frameworks.
-FRAMEWORKS = ("langchain", "llamaindex", "haystack", "openai-anthropic", "migration")
+FRAMEWORKS = ("langchain", "llamaindex", "haystack", "openai-anthropic", "migration", "splitting")
 # A block of Python and, where the page shows what it prints, the block of text right behind it.
 PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.DOTALL | re.MULTILINE)
 
