@@ -18,35 +18,46 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    return [
-        (path.name, code, output)
-        for path in DOCUMENTS
-        if path.stem not in FRAMEWORKS  # run in tests/adapters
-        for code, output in blocks_of(path)
-    ]
+def pages(with_model: bool) -> list[Path]:
+    """Pages with code that needs the real model, or none; those of the frameworks run in tests/adapters."""
+    code = {p: "".join(code for code, _ in blocks_of(p)) for p in DOCUMENTS if p.stem not in FRAMEWORKS}
+    return [p for p in code if code[p] and needs_model(code[p]) is with_model]
 
 
 def needs_model(code: str) -> bool:
     return "from_pretrained" in code or "RagCompressRetriever" in code
 
 
-@pytest.mark.parametrize(("name", "code", "output"), [b for b in blocks() if not needs_model(b[1])])
-def test_code_blocks_run(name: str, code: str, output: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found: dict[str, object] = {}
-    exec(compile(code, name, "exec"), found)
-    assert capsys.readouterr().out == output
-    if "Scorer" in found and isinstance(found["Scorer"], type) and "class Scorer" in code:
-        check_scorer(found["Scorer"]())
+def run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A page reads from top to bottom like one program."""
+    namespace: dict[str, object] = {}
+    for code, output in blocks_of(page):
+        exec(compile(code, page.name, "exec"), namespace)
+        assert capsys.readouterr().out == output
+        if "class Scorer" in code:
+            scorer = namespace["Scorer"]
+            assert isinstance(scorer, type)
+            check_scorer(scorer())
+
+
+@pytest.mark.parametrize("page", pages(with_model=False), ids=lambda p: p.stem)
+def test_code_blocks_run(
+    page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    run(page, capsys)
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("name", "code", "output"), [b for b in blocks() if needs_model(b[1])])
+@pytest.mark.parametrize("page", pages(with_model=True), ids=lambda p: p.stem)
 def test_code_blocks_that_need_the_model_run(
-    name: str, code: str, output: str, default_folder: models.ModelFolder, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    default_folder: models.ModelFolder,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    exec(compile(code, name, "exec"), {})
-    assert capsys.readouterr().out == output
+    monkeypatch.chdir(ROOT)
+    run(page, capsys)
 
 
 def test_docs_cli_is_what_the_commands_say(
