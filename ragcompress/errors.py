@@ -15,6 +15,8 @@ RagCompressError
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 
 class RagCompressError(Exception):
     """Base of all errors that ragcompress raises on purpose."""
@@ -49,7 +51,9 @@ class UnknownName(RagCompressError, KeyError):
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
         self.name = name
         self.known = known
-        super().__init__(f"unknown {kind} {name!r}; known are: {', '.join(known) or 'none'}")
+        close = get_close_matches(str(name), known, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}known are: {', '.join(known) or 'none'}")
 
     def __str__(self) -> str:
         """Return the plain message: KeyError would quote it."""
@@ -61,7 +65,7 @@ class MissingExtra(RagCompressError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{feature} needs the extra {extra!r}; from a checkout: pip install -e '.[{extra}]'")
+        super().__init__(f"{feature} needs the extra {extra!r}; from a clone: pip install -e '.[{extra}]'")
 
 
 class ModelError(RagCompressError, RuntimeError):

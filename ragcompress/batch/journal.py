@@ -170,7 +170,7 @@ class Journal:
             if not found.n_done + found.n_failed:
                 return None
             raise DataError(
-                f"a run was cut short after {found.n_done + found.n_failed} requests; --resume goes on with "
+                f"a run was cut short after {found.n_done + found.n_failed} requests; --resume continues "
                 f"it, or remove {self._state} to start anew"
             )
         if different := _difference(state.get("about", {}), dict(self._about or {})):

@@ -67,7 +67,7 @@ def run_lines(
             yield line, future.result()
     except BrokenProcessPool:
         raise ModelError(
-            "a worker process was killed or out of memory; fewer --workers need less, --resume goes on"
+            "a worker process was killed or out of memory; use fewer --workers, and --resume to continue"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

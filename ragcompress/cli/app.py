@@ -48,7 +48,7 @@ app.add_typer(index_app, name="index")
 
 
 def main() -> None:
-    """Run the command line; interrupted or told to end at whatever moment, it ends with one line."""
+    """Run the command line; interrupted or terminated at any moment, it ends with one line."""
     occupy()
     with ended_cleanly():
         app(prog_name="ragcompress")

@@ -96,7 +96,7 @@ class Batch:
         """
         errors = errors_path(self.output)
         if self.resume and self.output.exists() and not state_path(self.output).exists():
-            note(f"{self.output} is there and whole: nothing to go on with")
+            note(f"{self.output} is already complete; nothing to resume")
             return not errors.exists()
         started = time.monotonic()
         with _open(self.source) as file:
@@ -137,7 +137,7 @@ class Batch:
         """What makes two runs the same; None if the input can be read only once."""
         if size is None:
             if self.resume:
-                raise InputError("a run over standard input or a pipe can't be gone on with")
+                raise InputError("a run over standard input or a pipe can't be resumed")
             return None
         digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
         file.seek(0)
@@ -228,7 +228,7 @@ def _shown(
     outcomes: Iterator[tuple[Line, Outcome]], outlet: Outlet, size: int | None
 ) -> Iterator[tuple[Line, Outcome]]:
     """Pass outcomes on and show the progress: as a bar or, without a terminal, as a line now and then."""
-    say = _sayer(outlet.at, size)
+    say = _reporter(outlet.at, size)
     with byte_bar("compressing", "compressing") as bar:
         for line, outcome in outcomes:
             yield line, outcome
@@ -237,7 +237,7 @@ def _shown(
                 say(outlet.at)
 
 
-def _sayer(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
+def _reporter(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
     if err().is_terminal or not size:
         return lambda at: None
     began = said = time.monotonic()

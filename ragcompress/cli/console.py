@@ -95,9 +95,9 @@ def exit_code(error: BaseException) -> int:
                 os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 1
     if isinstance(error, KeyboardInterrupt):
-        told = isinstance(error, Terminated)
-        note("told to end" if told else "interrupted")
-        return _TERMINATED if told else _INTERRUPTED
+        terminated = isinstance(error, Terminated)
+        note("terminated" if terminated else "interrupted")
+        return _TERMINATED if terminated else _INTERRUPTED
     if os.environ.get(DEBUG):
         err().print(Text("".join(traceback.format_exception(error))))
     fail(explain(error))

@@ -61,7 +61,10 @@ def _examine(plan: Plan) -> Iterator[Finding]:
     model = _guarded("model", lambda: _model(plan.proxy))
     yield model
     for backend in BACKENDS if plan.backend is None else (plan.backend,):
-        if backend == "torch" and not (find_spec("torch") and find_spec("transformers")):
+        if backend == "torch" and plan.backend is None and find_spec("torch"):
+            # Loading torch takes longer than all other checks together, and the default backend does without.
+            yield Finding("torch", "note", "installed, not tried", "ragcompress doctor --backend torch")
+        elif backend == "torch" and not (find_spec("torch") and find_spec("transformers")):
             yield Finding("torch", "note", "not installed; the base install does not need it")
         elif model.state != "ok":
             yield Finding(backend, "note", "installed; not tried, there is no model")

@@ -23,7 +23,7 @@ from .console import count_bar, emit, note, one_line, out
 from .options import Output, ReportFormat, check_question, load_compressor, plan_options
 from .streams import stdin_for
 
-# Backgrounds by score, kept and dropped told apart by more than colour: dropped sentences are dim.
+# Backgrounds by score, kept and dropped distinguished by more than color: dropped sentences are dim.
 _SHADES = ("default", "color(17)", "color(18)", "color(19)", "color(20)", "color(26)", "color(32)")
 _N_HEADS = 8
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -140,8 +140,8 @@ def _documents(console: Console, context: CompressedContext) -> None:
         n_kept = sum(i not in context.selection.dropped for i in own)
         title = one_line(document.title or document.source or f"Document {position + 1}")
         console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(own)} kept", "dim")))
-        told = _shaded(context, document, own, levels) if _coloured(console) else _signed(context, own)
-        console.print(told, "", sep="\n")
+        shown = _shaded(context, document, own, levels) if _coloured(console) else _signed(context, own)
+        console.print(shown, "", sep="\n")
 
 
 def _shaded(context: CompressedContext, document: Document, own: list[int], levels: list[int]) -> Text:
@@ -229,8 +229,8 @@ def _heads(console: Console, context: CompressedContext, found: Attribution) -> 
 
 
 _SECOND_LOOK = (
-    "Its passage was read twice. Told is the second look, before which the best sentences were told: the row "
-    "facts is theirs."
+    "Its passage was read twice. Shown is the second look, which saw the best sentences before the question; "
+    "the row facts is their attention."
 )
 _KINDS = {
     "log_share": "from this sentence's share of the attention on its passage, per token",
@@ -265,7 +265,7 @@ CONTEXT = {
     "several_documents_best_of_passage": "first stage, for several documents: best of the passage",
     "several_documents_below_best": "first stage, for several documents: below the best of all",
     "first_look": "logit after the first look",
-    "is_fact": "it is one of the sentences told",
+    "is_fact": "it is one of the sentences placed before the question",
     "was_read": "its passage was read twice",
 }
 """Features of the second stage in words."""

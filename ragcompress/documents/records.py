@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 from ..data import Document
@@ -23,6 +24,13 @@ _JSON_WORDS = {
     list: "a list",
     dict: "an object",
     type(None): "null",
+}
+
+
+_OTHER_NAMES = {
+    "text": ("content", "page_content", "body"),
+    "question": ("query",),
+    "documents": ("docs", "contexts"),
 }
 
 
@@ -46,9 +54,11 @@ def parse_request(line: bytes) -> Request:
         raise InputError(f"a request must be an object, not {_kind(value)}")
     question, documents = value.get("question"), value.get("documents")
     if not isinstance(question, str):
-        raise InputError(f"field 'question' must be a string, not {_kind(question)}")
+        hint = _misspelled(value, "question")
+        raise InputError(f"field 'question' must be a string, not {_kind(question)}{hint}")
     if not isinstance(documents, list):
-        raise InputError(f"field 'documents' must be a list, not {_kind(documents)}")
+        hint = _misspelled(value, "documents")
+        raise InputError(f"field 'documents' must be a list, not {_kind(documents)}{hint}")
     found = tuple(parse_document(d, f"document {i}") for i, d in enumerate(documents))
     return Request(value.get("id"), question, found)
 
@@ -62,7 +72,7 @@ def parse_document(value: Any, where: str) -> Document:
     if not isinstance(value, dict):
         raise InputError(f"{where} must be an object with a field 'text', not {_kind(value)}")
     if "text" not in value:
-        raise InputError(f"{where} has no field 'text'")
+        raise InputError(f"{where} has no field 'text'{_misspelled(value, 'text')}")
     name = value.get("id")
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
@@ -215,3 +225,11 @@ def _loads(text: str, where: str) -> Any:
 
 def _kind(value: Any) -> str:
     return _JSON_WORDS.get(type(value), type(value).__name__)
+
+
+def _misspelled(value: dict[str, Any], field: str) -> str:
+    """A hint where a field is missing, and one with a similar name, or another usual name, is there."""
+    if field in value:
+        return ""
+    close = [k for k in value if k in _OTHER_NAMES[field]] or get_close_matches(field, value, 1)
+    return f"; there is a field {close[0]!r}: rename it to {field!r}" if close else ""

@@ -146,7 +146,10 @@ def readable(path: Path) -> str:
     if version := current(path):
         return version
     if (path / "building").exists():
-        raise DataError(f"{path} has nothing to search yet: its first build goes on, or must be gone on with")
+        raise DataError(
+            f"{path} has nothing to search yet: its first build is running or was interrupted; "
+            "run `ragcompress index build` again"
+        )
     raise DataError(f"{path} is no index; make one with: ragcompress index build DIR -o {path}")
 
 

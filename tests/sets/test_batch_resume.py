@@ -88,7 +88,7 @@ def test_killed_and_resumed_equals_undisturbed(
     assert said.startswith("going on after ") and "kept" in said
     left = {"in.jsonl", "out.jsonl", "out.errors.jsonl", "whole.jsonl", "whole.errors.jsonl"}
     assert {p.name for p in tmp_path.iterdir()} == left
-    assert "nothing to go on with" in run(arguments, environment, 1)
+    assert "nothing to resume" in run(arguments, environment, 1)
 
 
 def interrupted(requests: Path, out: Path, folder: Path, environment: dict[str, str]) -> None:
