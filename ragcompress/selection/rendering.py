@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Literal, get_args
+from xml.sax.saxutils import escape
 
 from ..data import Piece, Segmentation
 from ..errors import InputError, UnknownName
 from ..places import Place
+from .headers import Headers, one_line
 
-Format = Literal["text", "md", "plain"]
+Format = Literal["text", "md", "plain", "xml"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 GAP_MARK = "[…]"
 # Units of which a new one shows: lines and rows follow each other without a word.
 _TURNED = ("page", "slide")
 
+# So much must be missing before anything is written behind the last sentence (R4).
+_ROOM = 8
 _LINE_END = re.compile(r"\r\n?|\n")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +49,18 @@ def render(
     Chinese. Code, tables, list items and headings never share a line with anything. Runs are set apart by a
     blank line. All sentences in source order of one untitled document give its text, stripped.
 
+    Where a sentence too long for any budget was cut (``Sentence.cut``) and a part of it is missing, ``[…]``
+    stands in its place; a code fence that was cut, or never closed, is closed.
+
     Args:
         segmentation: the documents and all their sentences.
         sequence: indices of different sentences.
         format: ``text`` (a run of a document with a title starts with a line holding the title, unless its
-            first sentence is the heading that says the same), ``md``
-            (every run starts with ``### [n] title``, n counting documents from 1; without a title its
-            ``metadata["source"]``, or nothing, stands there) or ``plain`` (no titles). In ``md``, of
+            first sentence is the heading that says the same), ``plain`` (no titles), ``md`` (a run starts
+            with ``### [n] title``, unless the run before is of the same source; without a title its
+            ``metadata["source"]``, or nothing, stands there) or ``xml`` (``documents`` with ``document``
+            elements, each with index, source and content, as Anthropic's guide to prompts has them). Sources
+            are numbered as they appear, and absolute paths begin at their common folder. In ``md``, of
             documents that were read from files the header has the source in any case, and marks such as
             ``[p. 12]`` say where a stretch of sentences stands: where it begins, and on every new page.
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
@@ -62,26 +72,146 @@ def render(
     if format not in FORMATS:
         raise UnknownName("format", format, list(FORMATS))
     _check(sequence, len(segmentation.sentences))
-    parts: list[str] = []
-    pieces: list[Piece] = []
-    length, previous = 0, None
-    marks = _Marks()
+    writer = _Writer(segmentation, format, mark_gaps, Headers(segmentation), _tags(segmentation, sequence))
     for index in sequence:
-        sentence = segmentation.sentences[index]
-        new_run = previous is None or not _continues(segmentation, previous, index)
+        writer.write(index)
+    return writer.finish()
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes one sentence after the other, and what stands between them."""
+
+    segmentation: Segmentation
+    format: str
+    mark_gaps: bool
+    headers: Headers
+    tags: tuple[str, str, str]
+    parts: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    length: int = 0
+    previous: int | None = None
+    fence: str = ""
+    marks: _Marks = field(default_factory=lambda: _Marks())
+
+    def write(self, index: int) -> None:
+        sentence, previous = self.segmentation.sentences[index], self.previous
+        new_run = previous is None or not _continues(self.segmentation, previous, index)
+        after_gap = previous is None or index - 1 != previous
+        between = self._end(previous, after_gap)
         if previous is None or new_run:
-            header = _header(segmentation, index, format)
-            between = header if previous is None else "\n\n" + header
+            between += self._header(previous, index)
         else:
-            between = _separator(segmentation, previous, index, mark_gaps)
-        if format == "md":
-            between += marks.before(segmentation, index, new_run, after_gap=index - 1 != previous)
-        parts += between, sentence.text
-        start = length + len(between)
-        length = start + len(sentence.text)
-        pieces.append(Piece(start, length, index))
-        previous = index
-    return Rendered("".join(parts), tuple(pieces))
+            between += _separator(self.segmentation, previous, index, self.mark_gaps)
+        if self.format == "md":
+            between += self.marks.before(self.segmentation, index, new_run, after_gap=after_gap)
+        if after_gap:
+            between += self._resume(index)
+        self._add(between)
+        start = self.length
+        self._add(sentence.text)
+        self.pieces.append(Piece(start, self.length, index))
+        self.previous = index
+
+    def finish(self) -> Rendered:
+        """End what is open, and return the text."""
+        if self.previous is not None:
+            missing = sum(len(s.text) for s in self.segmentation.sentences) - sum(
+                p.end - p.start for p in self.pieces
+            )
+            if missing >= _ROOM or self.format != "text":
+                self._add(self._end(self.previous, after_gap=True))
+            if self.format == "xml":
+                outer, inner, content = self.tags
+                self._add(f"\n</{content}>\n</{inner}>\n</{outer}>")
+        return Rendered("".join(self.parts), tuple(self.pieces))
+
+    def _add(self, text: str) -> None:
+        self.parts.append(text)
+        self.length += len(text)
+
+    def _end(self, previous: int | None, after_gap: bool) -> str:
+        """What ends a sentence that was cut, or a fence that nothing closes."""
+        if previous is None:
+            return ""
+        sentence = self.segmentation.sentences[previous]
+        if sentence.kind == "code":
+            self.fence = _open_fence(sentence.text, self.fence)
+            goes_on = sentence.cut and not after_gap
+            if self.fence and not goes_on:
+                closing, self.fence = f"\n{self.fence}", ""
+                return closing
+            return ""
+        return f" {GAP_MARK}" if sentence.cut and after_gap and not self.mark_gaps else ""
+
+    def _resume(self, index: int) -> str:
+        """What stands before the rest of a sentence that was cut, or of a fence."""
+        before = self.segmentation.sentences[index - 1] if index else None
+        sentence = self.segmentation.sentences[index]
+        if before is None or not before.cut or before.document != sentence.document:
+            return ""
+        if sentence.kind != "code":
+            return "" if self.mark_gaps and self.previous is not None else f"{GAP_MARK} "
+        first = index - 1
+        while first and self.segmentation.sentences[first - 1].cut:
+            first -= 1
+        opening = _FENCE.match(self.segmentation.sentences[first].text)
+        self.fence = opening[1] if opening else ""
+        return f"{self.fence}\n" if opening else ""
+
+    def _header(self, previous: int | None, index: int) -> str:
+        """What stands before a run that begins with this sentence."""
+        sentence = self.segmentation.sentences[index]
+        between = "" if previous is None else "\n\n"
+        document, headers = sentence.document, self.headers
+        if self.format == "plain":
+            return between
+        if self.format == "text":
+            title = headers.title(document)
+            says_it = sentence.kind == "heading" and _bare(sentence.text) == _bare(title)
+            return between + ("" if says_it or not title else title + "\n")
+        if previous is not None and self._goes_on(previous, index):
+            return between
+        if self.format == "md":
+            return f"{between}{headers.markdown(document)}\n\n"
+        outer, inner, content = self.tags
+        opened = f"<{outer}>\n" if previous is None else f"\n</{content}>\n</{inner}>\n"
+        named = [("source", headers.source(document)), ("title", headers.title(document))]
+        elements = "".join(f"<{name}>{escape(value)}</{name}>\n" for name, value in named if value)
+        return f'{opened}<{inner} index="{headers.number(document)}">\n{elements}<{content}>\n'
+
+    def _goes_on(self, previous: int, index: int) -> bool:
+        """Whether a run is of the same source as the one before it, and further on in it."""
+        sentences = self.segmentation.sentences
+        same = self.headers.key(sentences[previous].document) == self.headers.key(sentences[index].document)
+        return same and previous < index
+
+
+def _tags(segmentation: Segmentation, sequence: Sequence[int]) -> tuple[str, str, str]:
+    """Names of the XML elements for all, a document and its content: such as no sentence could close."""
+    text = "\n".join(segmentation.sentences[i].text for i in sequence)
+    names = ("documents", "document", "document_content")
+    if "</document" not in text:
+        return names
+    for n in count(1):
+        numbered = tuple(f"{name}_{n}" for name in names)
+        if not any(f"</{name}" in text for name in numbered):
+            break
+    return numbered[0], numbered[1], numbered[2]
+
+
+def _open_fence(text: str, opened: str) -> str:
+    """The marks of the fence that is open behind a piece of code; empty: none is."""
+    lines = text.splitlines()
+    if not opened:
+        found = _FENCE.match(lines.pop(0))
+        opened = found[1] if found else ""
+    closed = opened and any(
+        set(bare) == {opened[0]} and len(bare) >= len(opened)
+        for line in lines
+        if (bare := line.strip(" \t>"))
+    )
+    return "" if closed else opened
 
 
 @dataclass(slots=True)
@@ -101,7 +231,7 @@ class _Marks:
         if (mark := place.mark()) == self.said and not new_run:
             return ""
         self.said = mark
-        return f"[{_one_line(mark)}]" + (" " if sentence.kind == "prose" else "\n")
+        return f"[{one_line(mark)}]" + (" " if sentence.kind == "prose" else "\n")
 
 
 def _check(sequence: Sequence[int], n_sentences: int) -> None:
@@ -142,26 +272,6 @@ def _strength(separator: str) -> int:
     return ("", " ", "\n", "\n\n").index(separator)
 
 
-def _header(segmentation: Segmentation, index: int, format: str) -> str:
-    """What stands before a run that begins with this sentence."""
-    if format == "plain":
-        return ""
-    sentence = segmentation.sentences[index]
-    document = segmentation.documents[sentence.document]
-    title = _one_line(document.title or "")
-    if format == "text":
-        says_it = sentence.kind == "heading" and _bare(sentence.text) == _bare(title)
-        return "" if says_it or not title else title + "\n"
-    source = _one_line(str(document.metadata.get("source") or ""))
-    label = f"{title} ({source})" if title and source and document.places else title or source
-    return f"### [{sentence.document + 1}] {label}".rstrip() + "\n\n"
-
-
 def _bare(heading: str) -> str:
     """The words of a Markdown heading, without its marks."""
-    return _one_line(heading).strip("# ")
-
-
-def _one_line(text: str) -> str:
-    """The text on one line, so that a hostile title can't start lines of its own."""
-    return " ".join(_CONTROL.sub(" ", text).split())
+    return one_line(heading).strip("# ")

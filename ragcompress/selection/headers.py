@@ -1,0 +1,70 @@
+"""What stands before the sentences of a document: its title and source, with a number to cite it by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os.path import commonpath
+from pathlib import PurePosixPath, PureWindowsPath
+
+from ..data import Document, Segmentation
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, so that a hostile title can't start lines of its own."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def short_sources(documents: Sequence[Document]) -> dict[str, str]:
+    """Sources as they are shown: absolute paths from their common folder on, anything else as it is.
+
+    Whoever reads the context has no need of the folders of the machine that it was made on.
+    """
+    sources = dict.fromkeys(str(d.metadata.get("source") or "") for d in documents)
+    posix = [s for s in sources if s.startswith("/")]
+    windows = [s for s in sources if _WINDOWS.match(s)]
+    if posix:
+        root = commonpath([str(PurePosixPath(s).parent) for s in posix])
+        sources |= {s: str(PurePosixPath(s).relative_to(root)) for s in posix}
+    sources |= {s: PureWindowsPath(s).name for s in windows}
+    return {source: shown or source for source, shown in sources.items()}
+
+
+class Headers:
+    """Titles and numbers of the documents of one output; numbers count sources as they first appear."""
+
+    def __init__(self, segmentation: Segmentation) -> None:
+        self._documents = segmentation.documents
+        self._sources = short_sources(segmentation.documents)
+        self._numbers: dict[tuple[str, str] | int, int] = {}
+
+    def key(self, document: int) -> tuple[str, str] | int:
+        """The same for documents that are parts of one source; one without a source stands for itself."""
+        found = self._documents[document]
+        source = str(found.metadata.get("source") or "")
+        return (source, found.title or "") if source else document
+
+    def number(self, document: int) -> int:
+        """The number of a document's source, from 1, in the order in which sources are asked for."""
+        return self._numbers.setdefault(self.key(document), len(self._numbers) + 1)
+
+    def title(self, document: int) -> str:
+        """The title on one line; empty if there is none."""
+        return one_line(self._documents[document].title or "")
+
+    def source(self, document: int) -> str:
+        """The source as it is shown, on one line; empty if there is none."""
+        return one_line(self._sources[str(self._documents[document].metadata.get("source") or "")])
+
+    def markdown(self, document: int) -> str:
+        """``### [n] title``; the source stands beside it where the document was read from a file."""
+        title, source = self.title(document), self.source(document)
+        label = (
+            f"{title} ({source})"
+            if title and source and self._documents[document].places
+            else title or source
+        )
+        return f"### [{self.number(document)}] {label}".rstrip()
