@@ -27,7 +27,14 @@ Kind = Literal[
 ]
 Syntax = Literal["markdown", "text", "code", "csv"]
 Reason = Literal[
-    "over_budget", "did_not_fit", "too_long", "enough", "document_cap", "other_documents", "duplicate"
+    "over_budget",
+    "did_not_fit",
+    "too_long",
+    "enough",
+    "document_cap",
+    "other_documents",
+    "duplicate",
+    "boilerplate",
 ]
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -317,7 +324,8 @@ class Selection:
             ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
             ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it),
             ``document_cap`` (its document keeps as many as it may), ``other_documents`` (its document is not
-            among the best, which alone may keep something), ``duplicate`` (another document says the same).
+            among the best, which alone may keep something), ``duplicate`` (another document says the same),
+            ``boilerplate`` (navigation, footers and their like).
         duplicate_of: for each ``duplicate`` the better sentence that says the same.
     """
 

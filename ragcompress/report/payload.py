@@ -24,6 +24,7 @@ STATES: dict[str, tuple[str, str]] = {
     "too_long": ("t", "Dropped: it alone is longer than the budget."),
     "enough": ("e", "Dropped: the recall asked for is expected to be reached without it."),
     "document_cap": ("c", "Dropped: its document keeps as many sentences as it may."),
+    "boilerplate": ("b", "Dropped: it leads about the pages, or stands on all of them."),
     "duplicate": ("r", "Dropped: another document says the same, word for word."),
     "other_documents": ("x", "Dropped: its document is not among the best, which alone may keep something."),
 }

@@ -296,17 +296,6 @@ def bring(leaders: Sequence[int], found: Companions, whole: Collection[int]) -> 
     return tuple(placed)
 
 
-def followed(kept: Sequence[int], found: Companions) -> tuple[set[int], tuple[int, ...]]:
-    """What is kept with all companions, and those of it that are there for themselves, ascending.
-
-    A companion has no place of its own while anything that it goes along with is kept: both, and so the whole
-    layout, depend on nothing but what is kept in the end.
-    """
-    whole = set(bring(kept, found))
-    brought = {found[i] for i in whole if i in found}
-    return whole, tuple(sorted(whole - brought))
-
-
 def complete(selection: Selection, found: Companions) -> Selection:
     """The selection with the companions of what it keeps."""
     kept = closure(selection.kept, found)

@@ -38,7 +38,7 @@ class Headers:
 
     def __init__(self, segmentation: Segmentation) -> None:
         self._documents = segmentation.documents
-        self._sources = short_sources(segmentation.documents)
+        self._sources: dict[str, str] = {}
         self._numbers: dict[tuple[str, str] | int, int] = {}
 
     def key(self, document: int) -> tuple[str, str] | int:
@@ -57,6 +57,7 @@ class Headers:
 
     def source(self, document: int) -> str:
         """The source as it is shown, on one line; empty if there is none."""
+        self._sources = self._sources or short_sources(self._documents)
         return one_line(self._sources[str(self._documents[document].metadata.get("source") or "")])
 
     def markdown(self, document: int) -> str:

@@ -9,10 +9,10 @@ from ..data import Budget, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import Companions, bring, companions, complete, followed
+from .companions import Companions, bring, closure, companions, complete, followed
 from .ordering import Order
 from .rendering import Format, Rendered
-from .repeats import find_repeats
+from .repeats import find_repeats, lifted
 from .select import select, smallest_alone
 
 
@@ -65,7 +65,7 @@ class Layout:
         elif self.order == "source":
             sequence = tuple(sorted(whole))
         else:
-            sequence = bring(ordering.order(self.order, leaders, scores), found)
+            sequence = bring(ordering.order(self.order, leaders, scores), found, whole)
         return self._plain(parts, sequence)
 
     def _plain(self, parts: Segmentation, sequence: Sequence[int]) -> Rendered:
@@ -92,7 +92,10 @@ class Layout:
             return
         found = self._companions(parts)
         smallest = smallest_alone(
-            parts, limit=limit, count=self.count, render=lambda i: self._plain(parts, bring((i,), found)).text
+            parts,
+            limit=limit,
+            count=self.count,
+            render=lambda i: self._plain(parts, sorted(closure((i,), found))).text,
         )
         if smallest > limit:
             raise BudgetTooSmall(limit, min(smallest, before))
@@ -107,15 +110,16 @@ class Layout:
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
+        repeats = find_repeats(parts, scores.ranking())
         selected = select(
             parts,
-            scores,
+            lifted(scores, repeats),
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,
             recall=recall,
             shares=shares,
-            repeats=find_repeats(parts, scores.ranking()),
+            repeats=repeats,
         )
         return complete(selected, found)
 

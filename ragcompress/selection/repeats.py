@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from ..data import Segmentation
+from ..data import Scores, Segmentation
 
 # A shorter sentence ("The default is 0.") may say something else below another heading.
 _FEWEST_WORDS = 5
+# So many characters in common are no chance.
+_SURE = 20
 _ALONE = ("prose", "list item", "table", "code")
 
 
@@ -39,6 +42,38 @@ def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[
             continue
         if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
             found[index] = other
+    return found | _fragments(segmentation)
+
+
+def lifted(scores: Scores, repeats: Mapping[int, int]) -> Scores:
+    """The scores, but what stands for others is as good as the best of them.
+
+    Half a sentence at the edge of a chunk often scores better than the whole one, which is longer.
+    """
+    values = scores.values.copy()
+    for index, other in repeats.items():
+        values[other] = max(values[other], values[index])
+    return replace(scores, values=values)
+
+
+def _fragments(segmentation: Segmentation) -> dict[int, int]:
+    """Units that the edge of a chunk cut, each with one of another document that holds it whole."""
+    sentences = segmentation.sentences
+    cut = [i for i, s in enumerate(sentences) if s.fragment and len(s.text) >= _SURE]
+    heads: dict[str, list[int]] = {sentences[i].text[:_SURE]: [] for i in cut}
+    tails: dict[str, list[int]] = {sentences[i].text[-_SURE:]: [] for i in cut}
+    for i, s in enumerate(sentences if cut else ()):
+        if not s.fragment:
+            heads.get(s.text[:_SURE], []).append(i)
+            tails.get(s.text[-_SURE:], []).append(i)
+    found: dict[int, int] = {}
+    for i in cut:
+        text, document = sentences[i].text, sentences[i].document
+        whole = [j for j in heads[text[:_SURE]] if sentences[j].text.startswith(text)]
+        whole += [j for j in tails[text[-_SURE:]] if sentences[j].text.endswith(text)]
+        others = [j for j in whole if sentences[j].document != document]
+        if others:
+            found[i] = others[0]
     return found
 
 

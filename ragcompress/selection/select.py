@@ -74,14 +74,14 @@ def select(
             raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
     repeats = repeats or {}
-    duplicates: dict[int, Reason] = dict.fromkeys(repeats, "duplicate")
-    ranking = tuple(i for i in scores.ranking() if i not in repeats)
+    without = _boilerplate(segmentation) | dict.fromkeys(repeats, "duplicate")
+    ranking = tuple(i for i in scores.ranking() if i not in without)
     wanted = ranking if recall is None else ranking[: enough(scores, recall, ranking)]
     shares = shares or Budget(ratio=1)
     complete = wanted == ranking and not share_out(segmentation, ranking, shares)[1]
     everything = tuple(sorted(ranking))
     if complete and limit >= 1 and count(render(everything)) <= limit:
-        return Selection(everything, duplicates, repeats)
+        return Selection(everything, without, repeats)
     alone = [count(render((i,))) for i in range(n_sentences)]
 
     def measure(kept: tuple[int, ...]) -> int:
@@ -104,7 +104,14 @@ def select(
     plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
     kept = _pack(plan, limit, measure, first)
     reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
-    return Selection(tuple(sorted(kept)), reasons | dropped | duplicates, repeats)
+    return Selection(tuple(sorted(kept)), reasons | dropped | without, repeats)
+
+
+def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
+    """What leads about the pages, or stands on all of them, is worth no token, if there is anything else."""
+    sentences = segmentation.sentences
+    found: dict[int, Reason] = {i: "boilerplate" for i, s in enumerate(sentences) if s.kind == "boilerplate"}
+    return found if len(found) < len(sentences) else {}
 
 
 def share_out(

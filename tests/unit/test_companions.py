@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Budget, Document, Scores, Selection
-from ragcompress.selection.companions import bring, companions, complete
+from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
+from ragcompress.selection.companions import Companions, bring, closure, companions, complete, followed
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.segmentation import segment
@@ -18,33 +18,136 @@ CSV = "year,cost\n1902,40\n1903,41\n1904,42\n"
 MARKDOWN = "Intro.\n\n# One\n\nAa. Bb.\n\n## Two\n\n- item\n"
 
 
+def units_of(text: str, *, headings: bool = False) -> tuple[Segmentation, Companions]:
+    parts = segment([Document(text)])
+    return parts, companions(parts, headings=headings)
+
+
+def kept_of(text: str, *wanted: str, headings: bool = False) -> list[str]:
+    """What is kept where the units that begin with these words are."""
+    parts, found = units_of(text, headings=headings)
+    chosen = [i for i, s in enumerate(parts.sentences) if s.text.startswith(wanted)]
+    assert len(chosen) == len(wanted)
+    return [parts.sentences[i].text for i in sorted(closure(chosen, found))]
+
+
 def test_rows_have_their_header_and_sentences_their_heading() -> None:
     parts = segment([Document(CSV, syntax="csv"), Document(MARKDOWN), Document("Alone.")])
-    assert companions(parts) == {1: 0, 2: 0, 3: 0}
-    assert companions(parts, headings=True) == {1: 0, 2: 0, 3: 0, 6: 5, 7: 5, 9: 8}
+    assert companions(parts).needs == {1: (0,), 2: (0,), 3: (0,)}
+    assert companions(parts, headings=True).needs == {
+        1: (0,), 2: (0,), 3: (0,), 6: (5,), 7: (5,), 9: (8,),
+    }  # fmt: skip
 
 
 def test_a_header_has_a_heading_too() -> None:
     rows = "\n".join(f"| {i} | {'x' * 40} |" for i in range(100))
     parts = segment([Document(f"# Costs\n\n| a | b |\n|---|---|\n{rows}")])
     found = companions(parts, headings=True)
-    assert bring((7, 5), found) == (0, 1, 7, 5)
+    whole, leaders = followed((7, 5), found)
+    assert (whole, leaders) == ({0, 1, 5, 7}, (5, 7))
+    assert bring((7, 5), found, whole) == (0, 1, 7, 5)
 
 
 def test_companions_stand_before_what_they_go_along_with() -> None:
-    assert bring((4, 2, 5), {4: 3, 5: 3, 2: 1}) == (3, 4, 1, 2, 5)
-    assert bring((4, 3), {4: 3}) == (3, 4)
-    assert bring((3, 1), {}) == (3, 1)
+    found = Companions({4: (3,), 5: (3,), 2: (1,)}, {})
+    assert bring((4, 2, 5), found, {1, 2, 3, 4, 5}) == (3, 4, 1, 2, 5)
+    opened = Companions({}, {0: (1, 3)})
+    assert followed((0,), opened) == ({0, 1}, (1,))
+    assert followed((0, 2), opened) == ({0, 2}, (2,))
+    assert bring((5, 2), opened, {0, 2, 5}) == (5, 0, 2)
+    assert bring((3, 1), Companions({}, {}), {1, 3}) == (3, 1)
 
 
 def test_a_selection_is_completed_and_forgets_that_they_were_dropped() -> None:
-    selection = complete(Selection((4,), {0: "over_budget", 3: "over_budget"}), {4: 3})
+    found = Companions({4: (3,)}, {})
+    selection = complete(Selection((4,), {0: "over_budget", 3: "over_budget"}), found)
     assert (selection.kept, dict(selection.dropped)) == ((3, 4), {0: "over_budget"})
+
+
+OPTIONS = """checkpoint_timeout (integer)
+
+Maximum time between automatic checkpoints. The default is five minutes (5min).
+
+checkpoint_completion_target (floating point)
+
+Specifies the target. The default is 0.9.
+"""
+MAN = """OPTIONS
+       -d
+           Recurse. Off by default.
+
+       -f, --force
+           Force it.
+
+SEE ALSO
+       git(1)
+"""
+STEPS = """# Search
+
+## How
+
+You can bisect by the command:
+
+```
+git bisect run it
+```
+
+Then do these:
+
+- good
+- bad
+
+## Why is it fast?
+
+It halves. It is old.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "kept"),
+    [
+        (OPTIONS, ("The default is five",),
+         ["checkpoint_timeout (integer)", "The default is five minutes (5min)."]),
+        (OPTIONS, ("checkpoint_c",),
+         ["checkpoint_completion_target (floating point)", "Specifies the target."]),
+        (MAN, ("Off by",), ["-d", "Off by default."]),
+        (MAN, ("git(1)",), ["git(1)"]),
+        (STEPS, ("You can",), ["You can bisect by the command:", "```\ngit bisect run it\n```"]),
+        (STEPS, ("```",), ["You can bisect by the command:", "```\ngit bisect run it\n```"]),
+        (STEPS, ("- bad",), ["Then do these:", "- bad"]),
+        (STEPS, ("Then",), ["Then do these:", "- good"]),
+        (STEPS, ("## Why",), ["## Why is it fast?", "It halves."]),
+        (STEPS, ("It halves",), ["## Why is it fast?", "It halves."]),
+        (STEPS, ("## How", "- bad"), ["## How", "Then do these:", "- bad"]),
+        ("Term\n:   Meaning. More.\n\nOutside.", ("More",), ["Term", "More."]),
+        ("Term\n:   Meaning. More.\n\nOutside.", ("Outside",), ["Outside."]),
+        ("Table 1: Costs\n\n| a |\n|---|\n| 1 |", ("| a",), ["Table 1: Costs", "| a |\n|---|\n| 1 |"]),
+        ("Q: Who?\nA: He. She.", ("A:",), ["Q: Who?", "A: He."]),
+        ("The light is red. It was built in 1931.", ("It was",),
+         ["The light is red.", "It was built in 1931."]),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_understood_alone_brings_what_it_needs(
+    text: str, wanted: tuple[str, ...], kept: list[str]
+) -> None:
+    assert kept_of(text, *wanted) == kept
+
+
+def test_a_title_says_what_a_sentence_speaks_of() -> None:
+    parts = segment([Document("The light is red. It was built.", "Lights")])
+    assert not companions(parts)
 
 
 DOCUMENTS = st.lists(
     st.sampled_from(
-        [Document(CSV, syntax="csv"), Document(MARKDOWN), Document("Some prose. More.", title="Title")]
+        [
+            Document(CSV, syntax="csv"),
+            Document(MARKDOWN),
+            Document("Some prose. More.", title="Title"),
+            Document(OPTIONS),
+            Document(STEPS),
+            Document(MAN),
+        ]
     ),
     min_size=1,
     max_size=4,
@@ -67,9 +170,13 @@ def test_nothing_is_kept_without_its_companion_and_the_budget_holds(
     assert len(rendered.text) <= max(limit, smallest)
     sequence = [p.sentence for p in rendered.pieces]
     assert sorted(sequence) == list(kept.kept)
-    for index, companion in companions(parts, headings=headings).items():
+    found = companions(parts, headings=headings)
+    for index, needed in found.needs.items():
         if index in sequence:
-            assert sequence.index(companion) < sequence.index(index)
+            assert all(sequence.index(n) < sequence.index(index) for n in needed)
+    for opener, (first, stop) in found.opens.items():
+        if opener in sequence:
+            assert set(sequence) & set(range(first, stop))
     assert sorted([*kept.kept, *kept.dropped]) == list(range(len(parts.sentences)))
 
 

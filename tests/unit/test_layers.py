@@ -136,7 +136,9 @@ def test_heavy_packages_stay_where_they_belong(module: str) -> None:
         assert package not in tops or any(fnmatch(module, place) for place in places), package
 
 
-AFTER_SCORING = [f"selection.{name}" for name in ("select", "ordering", "rendering", "companions")]
+AFTER_SCORING = [
+    f"selection.{name}" for name in ("select", "ordering", "rendering", "companions", "headers", "repeats")
+]
 
 
 @pytest.mark.parametrize("module", AFTER_SCORING)
