@@ -42,7 +42,7 @@ def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[
             continue
         if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
             found[index] = other
-    return found | _fragments(segmentation)
+    return found | {i: found.get(whole, whole) for i, whole in _fragments(segmentation).items()}
 
 
 def lifted(scores: Scores, repeats: Mapping[int, int]) -> Scores:

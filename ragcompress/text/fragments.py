@@ -66,7 +66,8 @@ def _alike(
 def _is_part(unit: Sentence, others: dict[str, list[Sentence]], side: int) -> bool:
     """Whether a longer unit of another document begins, or ends, with this one."""
     text = unit.text
-    if len(text) < _OVERLAP:
+    whole = _is_ended(text) if side > 0 else text[0].isupper()
+    if whole or len(text) < _OVERLAP:
         return False
     for other in others.get(text[:_OVERLAP] if side > 0 else text[-_OVERLAP:], ())[:_OVERLAP]:
         if other.document != unit.document and len(other.text) > len(text):
