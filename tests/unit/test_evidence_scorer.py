@@ -198,3 +198,29 @@ def test_a_segmentation_without_sentences_has_no_scores() -> None:
     blank = Segmentation((Document(" "),), ())
     assert scorer().score(QUESTION, blank).values.shape == (0,)
     assert isinstance(cut().sentences[0], Sentence)
+
+
+def test_with_time_enough_a_deadline_changes_nothing() -> None:
+    whole = scorer(read="all").score(QUESTION, cut())
+    hurried = scorer(read="all").score_until(QUESTION, cut(), until=float("inf"))
+    assert np.allclose(whole.values, hurried.values)
+    assert not hurried.settings["stopped_early"] and hurried.settings["passages_read"] == 3
+
+
+def test_after_the_deadline_the_cheap_signals_answer() -> None:
+    found = scorer(read="all").score_until(QUESTION, cut(), until=0.0)
+    assert found.settings["stopped_early"] and found.settings["passages_read"] == 0
+    assert found.calibrated and np.isfinite(found.values).all()
+
+
+def test_what_is_read_before_the_deadline_is_what_promises_most() -> None:
+    segmentation = given([[f"Line {n} of a log."] for n in range(30)] + [["Anna Lund built the bridge."]])
+    reader = scorer(read="all")
+    times = iter([0.0, *np.arange(1.0, 9.0)])
+
+    with pytest.MonkeyPatch.context() as patch:  # a clock that ticks once a look
+        patch.setattr("ragcompress.scorers.evidence.scorer.time.monotonic", lambda: next(times))
+        found = reader.look(QUESTION, segmentation, until=3.5)
+    assert found.stopped_early and 0 < len(found.read) < 31
+    order = gate.reading_order(found.cheap, found.passages)
+    assert found.read == tuple(sorted(order[: len(found.read)]))

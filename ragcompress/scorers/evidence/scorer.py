@@ -9,6 +9,7 @@ across many kinds of documents, and any of the signals may be missing.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from ... import probes
-from ...data import FloatArray, Progress, Scores, Segmentation
+from ...data import Attention, FloatArray, Progress, Scores, Segmentation
 from ...errors import InputError, ModelNotFound, ProbeMismatch
 from ...models.embedding import Embedder, MiniLM
 from ...probes import ProbeWeights
-from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
+from ...prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from ..passage_probe.context import EXPERTS
 from ..passage_probe.looks import attention_logits
@@ -44,6 +45,7 @@ class Reading:
         attention: (S,) probabilities by the attention alone; NaN where nothing was read.
         values: (S,) probabilities by all of it.
         vectors: whether an embedder was there.
+        stopped_early: whether time ran out before all passages were read that should have been.
     """
 
     passages: tuple[Passage, ...]
@@ -53,6 +55,7 @@ class Reading:
     attention: FloatArray
     values: FloatArray
     vectors: bool
+    stopped_early: bool
 
     def explain(self, sentence: int) -> dict[str, float | None]:
         """What each signal said of a sentence: probabilities, and the signals by name; None: missing."""
@@ -111,16 +114,38 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences."""
-        found = self.look(question, segmentation, progress=progress)
+        return self._scores(self.look(question, segmentation, progress=progress))
+
+    def score_until(
+        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    ) -> Scores:
+        """Score the sentences; passages are read, the most promising first, while there is time."""
+        return self._scores(self.look(question, segmentation, progress=progress, until=until))
+
+    def _scores(self, found: Reading) -> Scores:
         settings = self._settings() | {
             "passages": len(found.passages),
             "passages_read": len(found.read),
+            "stopped_early": found.stopped_early,
             "vectors": found.vectors,
         }
         return Scores(found.values, self.name, calibrated=True, settings=settings)
 
-    def look(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Reading:
+    def look(
+        self,
+        question: str,
+        segmentation: Segmentation,
+        *,
+        progress: Progress | None = None,
+        until: float | None = None,
+    ) -> Reading:
         """Score the sentences, and keep what each signal said.
+
+        Args:
+            question: what the reader will be asked.
+            segmentation: the documents and their sentences.
+            progress: called with passages read, and passages that are to be read.
+            until: a time of ``time.monotonic`` after which nothing more is read; None: there is none.
 
         Raises:
             InputError: if question and longest passage do not fit into the proxy together.
@@ -130,10 +155,15 @@ class Scorer:
         vectors = self._vectors(question, segmentation)
         own = signals.signals(question, segmentation, vectors, ranks)
         cheap = network_logits(arrays, CHEAP, own)
-        chosen: Sequence[int] = range(len(passages))
+        wanted: Sequence[int] = range(len(passages))
         if self.read == "gated":
-            chosen = gate.choose(probabilities(cheap), passages, self._gate)
-        attention = self._attention(question, segmentation, passages, chosen, progress)
+            wanted = gate.choose(probabilities(cheap), passages, self._gate)
+        if until is not None:
+            wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in set(wanted)]
+        attention, n_read = self._attention(
+            question, segmentation, [passages[p] for p in wanted], progress, until
+        )
+        chosen = sorted(wanted[:n_read])
         around = surroundings.surroundings(question, segmentation, attention, cheap, own, vectors)
         return Reading(
             passages,
@@ -143,6 +173,7 @@ class Scorer:
             probabilities(attention[:, 0]),
             probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
             vectors is not None,
+            n_read < len(wanted),
         )
 
     def _attention(
@@ -150,26 +181,44 @@ class Scorer:
         question: str,
         segmentation: Segmentation,
         passages: Sequence[Passage],
-        chosen: Sequence[int],
         progress: Progress | None,
-    ) -> FloatArray:
-        """Logits (S, E) of the regressions on attention; NaN in sentences that were not read."""
+        until: float | None,
+    ) -> tuple[FloatArray, int]:
+        """Logits (S, E) from attention, NaN where nothing was read; and how many passages were read."""
         result = np.full((len(segmentation.sentences), len(EXPERTS)), -np.inf)
-        if chosen:
+        n_read = 0
+        if passages:
             tail = make_tail(self.proxy.tokenizer, self._template, question)
-            longest = max(passages[p].spans[0][0] for p in chosen) + self.probe.passage_tokens + len(tail)
+            longest = max(p.spans[0][0] for p in passages) + self.probe.passage_tokens + len(tail)
             if longest > self.proxy.info.max_tokens:
                 raise InputError(
                     f"the question ({len(tail)} tokens with its instruction) and the longest title leave no "
                     f"room for passages of {self.probe.passage_tokens} tokens; {self.proxy.info.name} reads "
                     f"{self.proxy.info.max_tokens}: shorten them"
                 )
-            prompts = [join(passages[p], tail) for p in chosen]
-            attentions = self.proxy.probe(prompts, n_layers=self.probe.n_layers, progress=progress)
+            attentions = self._probe([join(p, tail) for p in passages], progress, until)
+            n_read = len(attentions)
             logits = attention_logits(self.probe.arrays, attentions)
             # A sentence that was too long for one prompt counts as its best part.
-            np.maximum.at(result, [i for p in chosen for i in passages[p].sentences], logits)
-        return np.where(np.isfinite(result), result, np.nan)
+            np.maximum.at(result, [i for p in passages[:n_read] for i in p.sentences], logits)
+        return np.where(np.isfinite(result), result, np.nan), n_read
+
+    def _probe(
+        self, prompts: Sequence[Prompt], progress: Progress | None, until: float | None
+    ) -> list[Attention]:
+        """Attention in the prompts, in order; only the first of them where there is a time to stop at."""
+        if until is None:
+            return self.proxy.probe(prompts, n_layers=self.probe.n_layers, progress=progress)
+        found: list[Attention] = []
+        now, took = time.monotonic(), 0.0
+        # What took as long as the last few would end too late is not begun.
+        while len(found) < len(prompts) and now + took < until:
+            some = prompts[len(found) : len(found) + _TOGETHER]
+            found += self.proxy.probe(some, n_layers=self.probe.n_layers)
+            if progress:
+                progress(len(found), len(prompts))
+            took, now = time.monotonic() - now, time.monotonic()
+        return found
 
     def _vectors(self, question: str, segmentation: Segmentation) -> Vectors | None:
         """Vectors of question and sentences; None without an embedder."""
@@ -204,6 +253,7 @@ class Scorer:
 
 
 _EMBEDDERS = ("auto", "minilm", "none")
+_TOGETHER = 4  # passages read between two looks at the clock
 
 
 def _check_names(card: Mapping[str, object], key: str, names: Sequence[str]) -> None:
