@@ -103,3 +103,30 @@ def test_retrieval(tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch) 
     assert [r["dataset"] for r in results] == ["fable", "open", "zh"]
     assert all(set(r) >= RETRIEVAL_KEYS for r in results)
     compare(out, "retrieval")
+
+
+def test_retrieval_of_several_scorers_budgets_and_shuffled_lists(
+    tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(retrieval, "MiniLM", lambda: Letters(Path(proxy)))
+    out = tmp_path / "out.json"
+    command = ["retrieval", str(SAMPLE), "--work", str(tmp_path / "work"), "--shuffle", "--proxy", proxy]
+    command += ["--scorer", "bm25", "--scorer", "lead", "--budget", "150", "--budget", "400"]
+    assert cli.main([*command, "--json", str(out)]) == 0
+    content = written(out)
+    fables = [r for r in content["results"] if r["dataset"] == "fable"]
+    assert [(r["scorer"], r["budget"], r["list"]) for r in fables] == [
+        (scorer, budget, kind)
+        for scorer in ("bm25", "lead")
+        for budget in (150, 400)
+        for kind in ("ranked", "shuffled")
+    ]
+    for r in content["results"]:
+        assert r["gain"] == pytest.approx(r["recall"] - r["truncated_recall"])
+        assert r["of_found"] == pytest.approx(r["recall"] / r["retrieval_recall"])
+        assert r["recall"] <= r["retrieval_recall"]
+    assert fables[0]["versus"] == {}
+    assert fables[1]["versus"]["list"] == "ranked"
+    assert fables[4]["versus"]["scorer"] == "bm25"
+    assert len(content["means"]) == 8
+    assert "mean of sets" in capsys.readouterr().out
