@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import stat
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
 from .. import __version__
+from ..batch.cluster import Cluster
 from ..batch.journal import Checkpoint, Journal, Outlet, Stream, errors_path, state_path
 from ..batch.request import Outcome
+from ..batch.source import Requests, open_requests
 from ..batch.workers import Line, run_lines
 from ..documents.reading import STDIN
-from ..errors import InputError, MissingExtra
+from ..errors import InputError
 from ..files import is_stream
 from ..plan import Plan
 from .console import byte_bar, err, note
@@ -38,30 +37,6 @@ from .options import (
 from .streams import stdin, stdout
 
 _SAY_EVERY = 60.0  # seconds between lines about the progress where there is no terminal for a bar
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Ray: its address (None: one on this machine), and what each worker takes of a node."""
-
-    address: str | None = None
-    cpus: float = 1
-    gpus: float = 0
-
-    def run(self, batch: Batch, at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
-        """Compress on the cluster, from a checkpoint on; workers read the file themselves."""
-        try:
-            from ragcompress_adapters.ray import compress_file
-        except ModuleNotFoundError as error:
-            raise MissingExtra("--engine ray", "ray") from error
-        load_compressor(batch.plan)  # what is wrong is found here, and fetched once where nodes share a cache
-        done = compress_file(
-            Path(batch.source).absolute(), plan=batch.plan,
-            offset=at.offset, lines=at.lines, concurrency=batch.n_workers,
-            num_cpus=self.cpus, num_gpus=self.gpus, address=self.address,
-        )  # fmt: skip
-        for number, end, outcome in done:
-            yield Line(number, b"", end), outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +74,14 @@ class Batch:
             note(f"{self.output} is already complete; nothing to resume")
             return not errors.exists()
         started = time.monotonic()
-        with _open(self.source) as file:
-            size = _size(file)
-            with Journal(self.output, self._about(file, size), resume=self.resume) as journal:
+        with open_requests(self.source, stdin) as requests:
+            about = self._about(requests)
+            with Journal(self.output, about, resume=self.resume) as journal:
                 if journal.at.lines:
-                    note(f"going on after {journal.at.n_done + journal.at.n_failed} requests")
-                if size is not None:
-                    file.seek(journal.at.offset)
-                self._pass(file, size, journal)
+                    note(f"resuming after {journal.at.n_done + journal.at.n_failed} requests")
+                self._pass(requests, journal)
                 journal.finish()
-        _tell(journal.at, str(errors), time.monotonic() - started)
+        _summarise(journal.at, str(errors), time.monotonic() - started)
         return not journal.at.n_failed
 
     def run_through(self) -> bool:
@@ -118,30 +91,29 @@ class Batch:
             DataError, ModelError: as ``run``.
         """
         started = time.monotonic()
-        with _open(self.source) as file, _opened(self.output) as out:
+        with open_requests(self.source, stdin) as requests, _opened(self.output) as out:
             stream = Stream(out, lambda reason: note(f"failed: {reason}"))
-            self._pass(file, _size(file), stream)
-        _tell(stream.at, "above", time.monotonic() - started)
+            self._pass(requests, stream)
+        _summarise(stream.at, "above", time.monotonic() - started)
         return not stream.at.n_failed
 
-    def _pass(self, file: IO[bytes], size: int | None, outlet: Outlet) -> None:
-        for line, outcome in _shown(self._outcomes(file, outlet.at), outlet, size):
+    def _pass(self, requests: Requests, outlet: Outlet) -> None:
+        for line, outcome in _shown(self._outcomes(requests, outlet.at), outlet, requests.size):
             outlet.add(outcome, offset=line.end, lines=line.number)
 
-    def _outcomes(self, file: IO[bytes], at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
+    def _outcomes(self, requests: Requests, at: Checkpoint) -> Iterator[tuple[Line, Outcome]]:
         if self.cluster is None:
-            return run_lines(_lines(file, at), self.plan, self.n_workers, load_compressor)
-        return self.cluster.run(self, at)
+            return run_lines(requests.lines(at), self.plan, self.n_workers, load_compressor)
+        load_compressor(self.plan)  # an error shows here, and a model that nodes share is downloaded once
+        return self.cluster.run(requests, self.plan, self.n_workers, at)
 
-    def _about(self, file: IO[bytes], size: int | None) -> dict[str, Any] | None:
+    def _about(self, requests: Requests) -> dict[str, Any] | None:
         """What makes two runs the same; None if the input can be read only once."""
-        if size is None:
+        if requests.size is None:
             if self.resume:
-                raise InputError("a run over standard input or a pipe can't be resumed")
+                raise InputError("a run over standard input or a pipe cannot be resumed")
             return None
-        digest = file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-        file.seek(0)
-        return {"version": __version__, "input": digest, **self.plan.to_dict()}
+        return {"version": __version__, "input": requests.digest(), **self.plan.to_dict()}
 
 
 @plan_options()
@@ -189,15 +161,6 @@ def batch(
 
 
 @contextmanager
-def _open(source: str) -> Iterator[IO[bytes]]:
-    if source == STDIN:
-        yield stdin()
-        return
-    with open(source, "rb") as file:
-        yield file
-
-
-@contextmanager
 def _opened(output: Path) -> Iterator[IO[bytes]]:
     """A stream to write to. A file that the shell has put behind one is appended to."""
     if str(output) == STDIN:
@@ -207,37 +170,20 @@ def _opened(output: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _size(file: IO[bytes]) -> int | None:
-    """Bytes of a regular file, or None: what is no file can't be read twice."""
-    if sys.stdin is not None and file is sys.stdin.buffer:
-        return None
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _lines(file: Iterable[bytes], at: Checkpoint) -> Iterator[Line]:
-    """Lines that are not blank, from the checkpoint on."""
-    end = at.offset
-    for number, line in enumerate(file, at.lines + 1):
-        end += len(line)
-        if line.strip():
-            yield Line(number, line, end)
-
-
 def _shown(
     outcomes: Iterator[tuple[Line, Outcome]], outlet: Outlet, size: int | None
 ) -> Iterator[tuple[Line, Outcome]]:
     """Pass outcomes on and show the progress: as a bar or, without a terminal, as a line now and then."""
-    say = _reporter(outlet.at, size)
+    tell = _progress_notes(outlet.at, size)
     with byte_bar("compressing", "compressing") as bar:
         for line, outcome in outcomes:
             yield line, outcome
             if size:
                 bar(line.end, size)
-                say(outlet.at)
+                tell(outlet.at)
 
 
-def _reporter(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
+def _progress_notes(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], None]:
     if err().is_terminal or not size:
         return lambda at: None
     began = said = time.monotonic()
@@ -257,7 +203,7 @@ def _reporter(first: Checkpoint, size: int | None) -> Callable[[Checkpoint], Non
     return say
 
 
-def _tell(at: Checkpoint, errors: str, seconds: float) -> None:
+def _summarise(at: Checkpoint, errors: str, seconds: float) -> None:
     note(f"{at.n_done} done, {at.n_failed} failed" + (f": see {errors}" if at.n_failed else ""))
     if at.n_done:
         whole = f" ({_clock(at.seconds)} in all)" if at.seconds > seconds + 1 else ""

@@ -85,7 +85,7 @@ def test_killed_and_resumed_equals_undisturbed(
     assert len(untimed(whole)) + len(untimed(errors[1])) == sum(
         1 for line in requests.read_text().splitlines() if line
     )
-    assert said.startswith("going on after ") and "kept" in said
+    assert said.startswith("resuming after ") and "kept" in said
     left = {"in.jsonl", "out.jsonl", "out.errors.jsonl", "whole.jsonl", "whole.errors.jsonl"}
     assert {p.name for p in tmp_path.iterdir()} == left
     assert "nothing to resume" in run(arguments, environment, 1)

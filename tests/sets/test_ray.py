@@ -83,7 +83,7 @@ def test_a_dataset_gets_a_row_per_row(cluster: Any, counting_folder: Path) -> No
     import ray
 
     from ragcompress import Budget, Plan
-    from ragcompress_adapters.ray import compress_dataset
+    from ragcompress.batch.ray import compress_dataset
 
     lines = [json.dumps({"id": i, "question": "noon?", "documents": [{"text": FILLER}]}) for i in range(5)]
     dataset = compress_dataset(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import stat
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from ragcompress.cli.batch import errors_path
+from ragcompress.batch.journal import Checkpoint, errors_path
+from ragcompress.batch.source import open_requests
 
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. It is of larch."
@@ -130,3 +133,49 @@ def test_a_link_is_followed_and_stays_a_link(
 def test_a_full_device_is_a_failure(invoke: Callable[..., Result], three: Path) -> None:
     result = invoke("batch", three, "-o", "/dev/full", "--ratio", 0.6)
     assert (result.exit_code, "No space" in result.stderr) == (1, True)
+
+
+def test_batch_reads_gzip_and_utf_16_as_compress_does(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    requests = [
+        {"id": i, "question": f"Ünder {i}\u2028?", "documents": [{"text": f"{TEXT} {i}."}]} for i in range(5)
+    ]
+    lines = [json.dumps(request, ensure_ascii=False) for request in requests]
+    plain = ("\n".join([*lines[:2], "", *lines[2:]]) + "\n").encode()
+    wide = plain.decode().encode("utf-16")
+    results = []
+    for name, data in {
+        "a.jsonl": plain,
+        "b.jsonl.gz": gzip.compress(plain),
+        "c.jsonl": wide,
+        "d.gz": gzip.compress(wide),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        out = tmp_path / f"{name}.out"
+        done = invoke("batch", tmp_path / name, "-o", out, "--budget", 60)
+        assert done.exit_code == 0, done.stderr
+        written = out.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        results.append([{**json.loads(line), "seconds": None} for line in written])
+    assert [r["id"] for r in results[0]] == list(range(5))
+    assert results[1:] == results[:1] * 3
+
+
+def test_a_broken_gzip_file_is_one_clear_failure(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    requests = tmp_path / "in.jsonl.gz"
+    request = json.dumps({"question": QUESTION, "documents": [{"text": TEXT}]}).encode()
+    requests.write_bytes(gzip.compress(request * 50)[:60])
+    done = invoke("batch", requests, "-o", tmp_path / "out.jsonl")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "is a broken gzip file" in done.stderr
+
+
+def test_a_packed_file_is_read_on_from_a_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "in.gz"
+    path.write_bytes(gzip.compress(b"one\n\ntwo\nthree\n"))
+    with open_requests(str(path), lambda: pytest.fail("stdin was read")) as requests:
+        before = requests.digest()
+        assert [(line.number, line.request) for line in requests.lines(Checkpoint(lines=2))] == [
+            (3, b"two\n"),
+            (4, b"three\n"),
+        ]
+        assert not requests.is_plain
+    assert before == hashlib.sha256(path.read_bytes()).hexdigest()
