@@ -11,7 +11,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +19,11 @@ from typing import BinaryIO
 from ..data import Document
 from ..errors import DataError, MissingExtra, RagCompressError, UnreadableFile
 from ..places import Places
-from ..text import blocks
 from . import loaders
 from .loaders.contents import gunzip
 from .loaders.text import decode
 from .records import Note, Request, guess_suffix, json_documents, json_lines, parse_document, parse_request
+from .titles import title
 
 __all__ = [
     "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "LeftOut", "Note", "Request", "decode", "parse_document",
@@ -50,6 +50,7 @@ def read_documents(
     stdin: BinaryIO | None = None,
     note: Note = _LOG.warning,
     max_file_size: int = MAX_FILE_SIZE,
+    max_seconds: float | None = None,
 ) -> list[Document]:
     """Read all documents that the paths name, in the order given.
 
@@ -62,6 +63,8 @@ def read_documents(
             None: ``-`` is a path like any other.
         note: called with a line about each thing that is left out; the log's warnings by default.
         max_file_size: larger files are refused, also if they are only larger when unpacked; bytes.
+        max_seconds: what reading one file may take; a file that takes longer counts as one that can't be
+            read. Looked at between pieces of work. None: as long as it takes.
 
     Raises:
         DataError: if a path is missing or can't be read, or nothing is left.
@@ -72,18 +75,26 @@ def read_documents(
         if path == STDIN and stdin is not None:
             documents += _from_stdin(stdin, note)
         elif os.path.isdir(path):
-            documents += _from_folder(path, note, max_file_size)
+            documents += _from_folder(path, note, max_file_size, max_seconds)
         else:
-            documents += _from_file(path, note, max_file_size)
+            documents += _from_file(path, note, max_file_size, max_seconds)
     if not documents:
         raise DataError(f"there is no text to compress in {', '.join(map(_name, paths))}")
     return documents
 
 
 def read_file(
-    path: str | Path, *, note: Note = _LOG.warning, max_file_size: int = MAX_FILE_SIZE
+    path: str | Path,
+    *,
+    note: Note = _LOG.warning,
+    max_file_size: int = MAX_FILE_SIZE,
+    max_seconds: float | None = None,
+    parts: Counter[str] | None = None,
 ) -> list[Document]:
     """Read the documents of one file: one, but for ``.json`` and ``.jsonl``.
+
+    Args:
+        parts: takes the counts of what in the file is not in the text (``hidden row`` …); None: noted.
 
     Raises:
         DataError: if it is missing, too large, or holds nothing that can be read (``UnreadableFile``).
@@ -97,12 +108,16 @@ def read_file(
     if suffix in _JSON:
         text = decode(data, name)
         return _json(text, name, name, suffix, note) if text.strip() else _refuse_empty(name)
-    loaded = loaders.load(data, suffix, name, max_file_size)
+    loaded = loaders.load(data, suffix, name, max_file_size, max_seconds)
     for line in loaded.notes:
         note(line)
+    if parts is not None:
+        parts.update(loaded.left_out)
+    elif said := _counts(loaded.left_out):
+        note(f"{name}: left out {said}")
     # The heading is a sentence of the text as well: offsets are offsets into the file.
-    title = loaded.title or (blocks.title(loaded.text) if loaded.syntax == "markdown" else None)
-    document = Document(loaded.text, title, name, {"source": name}, loaded.syntax, loaded.places)
+    called = loaded.title or (title(loaded.text) if loaded.syntax == "markdown" else None)
+    document = Document(loaded.text, called, name, {"source": name}, loaded.syntax, loaded.places)
     return [document]
 
 
@@ -158,9 +173,9 @@ def _from_stdin(stdin: BinaryIO, note: Note) -> list[Document]:
     return [Document(text, None, STDIN, {"source": STDIN}, places=Places.of_lines(text))]
 
 
-def _from_file(path: str | Path, note: Note, limit: int) -> list[Document]:
+def _from_file(path: str | Path, note: Note, limit: int, seconds: float | None) -> list[Document]:
     try:
-        return read_file(path, note=note, max_file_size=limit)
+        return read_file(path, note=note, max_file_size=limit, max_seconds=seconds)
     except UnreadableFile as error:
         if error.reason != "empty":
             raise
@@ -175,6 +190,8 @@ class LeftOut:
     reasons: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     n_folders: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
+    n_with_parts: int = 0
 
     def files(self, folder: str | Path, note: Note, *, but: Path | None = None) -> list[Path]:
         """Files below a folder whose ending is known, or that have none; others are counted.
@@ -204,11 +221,12 @@ class LeftOut:
             return False
         return True
 
-    def read(self, path: Path, note: Note, limit: int) -> list[Document] | None:
+    def read(self, path: Path, note: Note, limit: int, seconds: float | None = None) -> list[Document] | None:
         """The documents of a file; None if it is left out, which is counted, and noted if it may surprise."""
         suffix = suffix_of(path)
+        parts: Counter[str] = Counter()
         try:
-            found = read_file(path, note=note, max_file_size=limit)
+            found = read_file(path, note=note, max_file_size=limit, max_seconds=seconds, parts=parts)
         except MissingExtra as error:
             self.reasons[f"for which {error}"] += 1
             return None
@@ -223,6 +241,8 @@ class LeftOut:
         if suffix in _SHIPPED and _is_shipped(found[0].text):
             self.reasons["made by tools (minified)"] += 1
             return None
+        self.parts += parts
+        self.n_with_parts += bool(+parts)
         return found
 
     def summary(self, folder: str | Path, n_read: int) -> str | None:
@@ -235,21 +255,28 @@ class LeftOut:
             left_out.append(f"{_count(n, 'file')}: {', '.join(parts)}")
         if self.n_folders:
             left_out.append(f"{_count(self.n_folders, 'folder')} that can't be opened")
+        if said := _counts(self.parts):
+            left_out.append(f"parts of {_count(self.n_with_parts, 'file')}: {said}")
         if not left_out:
             return None
         return f"{_name(folder)}: read {_count(n_read, 'file')}, left out {'; '.join(left_out)}"
 
 
+def _counts(parts: Mapping[str, int]) -> str:
+    return ", ".join(_count(n, what) for what, n in sorted(parts.items()) if n)
+
+
 def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
+    one, of, rest = what.partition(" of ")
+    return f"{n} {one}{'s' * (n != 1)}{of}{rest}"
 
 
-def _from_folder(folder: str | Path, note: Note, limit: int) -> list[Document]:
+def _from_folder(folder: str | Path, note: Note, limit: int, seconds: float | None) -> list[Document]:
     documents: list[Document] = []
     left_out = LeftOut()
     n_read = 0
     for path in left_out.files(folder, note):
-        found = left_out.read(path, note, limit)
+        found = left_out.read(path, note, limit, seconds)
         if found is not None:
             n_read += 1
             documents += found

@@ -6,16 +6,17 @@ code, by records in CSV, and by validity in JSON. Time is linear in the length o
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..data import Kind, Syntax
+from ._csv_records import records
+from ._pipe_tables import pipe_table
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -50,9 +51,6 @@ _KINDS: dict[str, Kind] = {
 LONG = 2_000
 # Methods in classes in modules: blocks are not looked for deeper than this.
 _DEPTH = 4
-# A record that spans more lines comes of a quotation mark that was never closed.
-_LONGEST_RECORD = 100
-_DELIMITERS = ",;\t|"
 _CLOSING = re.compile(r"[)\]}]|end\b|</")
 
 
@@ -65,12 +63,6 @@ def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
     if syntax == "csv":
         return _records(text)
     return _json(text) or _first_wins([*_markdown(text), *_html(text), *_formulas(text), *_grid_tables(text)])
-
-
-def title(text: str) -> str | None:
-    """Text, as written, of the level-1 heading that Markdown begins with; None: it begins otherwise."""
-    heading = _parser().parse(text.lstrip().partition("\n")[0])
-    return (heading[1].content or None) if heading and heading[0].tag == "h1" else None
 
 
 def same_line_ends(text: str) -> str:
@@ -118,6 +110,7 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark").enable("table").disable(["code", "lheading", "html_block", "reference"])
+    parser.block.ruler.at("table", pipe_table, {"alt": ["paragraph"]})
     parser.core.ruler.enableOnly(["normalize", "block"])
     # The first parse fills the cache of rules in two steps; no other thread may see it half done.
     parser.parse("warm")
@@ -127,16 +120,19 @@ def _parser() -> MarkdownIt:
 def _html(text: str) -> Iterator[Block]:
     """HTML tables and preformatted text that begin a line, with those nested in them; nothing unclosed."""
     start, tag, depth = 0, "", 0
+    line = done = 0
     for match in _HTML.finditer(text):
         closing, name = match[1], match[2].lower()
+        # Looked for from the tag before: a line of a million tags is read once.
+        ends = max(text.rfind("\n", done, match.start()), text.rfind("\r", done, match.start())) + 1
+        first_of_line = ends > line or not done
+        line, since, done = max(line, ends), max(ends, done), match.end()
         if depth and name == tag:
             depth += -1 if closing else 1
             if not depth:
                 yield start, match.end(), "table" if tag == "table" else "code"
-        elif not depth and not closing:
-            line = max(text.rfind("\n", 0, match.start()), text.rfind("\r", 0, match.start())) + 1
-            if not text[line : match.start()].strip(" \t>"):
-                start, tag, depth = line, name, 1
+        elif not depth and not closing and first_of_line and not text[since : match.start()].strip(" \t>"):
+            start, tag, depth = line, name, 1
 
 
 def _formulas(text: str) -> Iterator[Block]:
@@ -182,29 +178,20 @@ def _is_json(text: str) -> bool:
 
 
 def _records(text: str) -> Iterator[Block]:
-    """The first record of CSV is the header of the others; a record may span lines."""
+    """Records of CSV, each of which brings the header; a record may span lines.
+
+    What stands above the header is prose: titles, and Excel's line ``sep=;``.
+    """
     starts = _line_starts(text)
     lines = [text[a:b] for a, b in pairwise(starts)]
-    kind: Kind = "table header"
-    for first, last in _record_lines(lines):
-        if text[starts[first] : starts[last]].strip():
-            yield starts[first], starts[last], kind
-            kind = "table row"
-
-
-def _record_lines(lines: Sequence[str]) -> list[tuple[int, int]]:
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(lines, delimiter=delimiter)
-    ends = [0]
-    try:
-        ends += (reader.line_num for _ in reader)
-    except csv.Error:  # a field of more than 131,072 characters
-        ends = []
-    found = list(pairwise(ends))
-    if not ends or any(b - a > _LONGEST_RECORD for a, b in found):
-        return list(pairwise(range(len(lines) + 1)))
-    return found
+    first, last, found = records(lines)
+    for number, (begin, end) in enumerate(found):
+        begins, ends = starts[begin], starts[end]
+        if number == first and last > first + 1:
+            ends = starts[found[last - 1][1]]
+        if number < first or first < number < last or not text[begins:ends].strip():
+            continue
+        yield begins, ends, "table header" if number == first else "table row"
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,7 @@ def locked_pdf() -> bytes:
         (rezipped(office.workbook(), b'<row r="4"', b'<row r="99999999999"'), ".xlsx", "broken", "at most"),
         (b"\x89PNG\0", ".md", "binary", "binary data"),
         (b"caf\xe9", ".html", "in another encoding", "is not UTF-8 text"),
-        (b"<meta charset=utf-16><p>x", ".html", "in another encoding", "which it does not have"),
+        (b"<meta charset=big5><p>x\xff\xff", ".html", "in another encoding", "which it does not have"),
         (b"<script>x</script>", ".html", "without text", "holds no text"),
         (b"<div>" * 3000 + b"x", ".html", "broken", "nested too deeply"),
     ],
@@ -303,7 +303,7 @@ def test_packed_pages_are_read() -> None:
 def test_whatever_a_parser_raises_is_told_of_its_file(
     raised: Exception, reason: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(html: str) -> str:
+    def fail(*_: object) -> str:
         raise raised
 
     monkeypatch.setattr("ragcompress.documents.loaders.html.markdown", fail)
@@ -336,7 +336,7 @@ def test_without_the_extra_the_note_names_the_command(
     for suffix, make in MAKERS.items():
         (tmp_path / f"a{suffix}").write_bytes(make())
     (tmp_path / "b.md").write_text("Still read.")
-    for module in ("pypdfium2", "mammoth", "pptx", "openpyxl", "lxml", "lxml.html"):
+    for module in ("pypdfium2", "mammoth", "pptx", "lxml", "lxml.html", "lxml.etree"):
         monkeypatch.setitem(sys.modules, module, None)
     notes: list[str] = []
     documents = read_documents([str(tmp_path)], stdin=io.BytesIO(), note=notes.append)

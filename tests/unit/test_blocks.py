@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress.data import Document, Syntax
-from ragcompress.text.blocks import LONG, title
+from ragcompress.text.blocks import LONG
 from ragcompress.text.segmentation import segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
@@ -119,22 +119,6 @@ def test_what_is_kept_of_json_is_valid_json(value: object, indent: int | str | N
     if isinstance(value, (list, dict)):
         ((_, text),) = units(json.dumps(value, indent=indent, ensure_ascii=False))
         assert json.loads(text) == value
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("# The *light* \n\nText.", "The *light*"),
-        ("\n\n# One #\r\n# Two", "One"),
-        ("## Second level", None),
-        ("#hashtag", None),
-        ("#", None),
-        ("Text.\n# Later", None),
-        ("", None),
-    ],
-)
-def test_the_title_is_the_first_heading(text: str, expected: str | None) -> None:
-    assert title(text) == expected
 
 
 def test_html_blocks_in_markdown_stay_whole() -> None:

@@ -1,26 +1,31 @@
 """Bytes of a file → text, and the way from the text back to page or line. One module per format.
 
-A loader is ``load(data, name) -> Loaded``; ``name`` is what messages call the file. It raises
-``UnreadableFile`` for what holds no text, and ``MissingExtra`` where its library is not installed.
+A loader is ``load(data, name, clock) -> Loaded``; ``name`` is what messages call the file, and ``clock`` is
+looked at between pieces of work. It raises ``UnreadableFile`` for what holds no text, and ``MissingExtra``
+where its library is not installed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...data import Syntax
 from ...errors import RagCompressError, UnreadableFile
 from ...places import Places
+from ._clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Loader = Callable[[bytes, str], "Loaded"]
+    Loader = Callable[[bytes, str, Clock], "Loaded"]
 
 _MODULES = {
-    ".txt": "text", ".text": "text", ".md": "text", ".markdown": "text", ".rst": "text", ".adoc": "text",
+    ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown",
+    ".rst": "text", ".adoc": "text",
     ".org": "text", ".tex": "text", ".log": "text",
     ".csv": "csv", ".tsv": "csv",
     ".html": "html", ".htm": "html", ".xhtml": "html",
@@ -47,7 +52,8 @@ class Loaded:
         text: Markdown, plain text, source code or CSV, as ``syntax`` says; never blank.
         places: from offsets in ``text`` to pages or lines of the file.
         title: the document's own, where its format has a reliable one.
-        notes: what was left out of it, one line each.
+        notes: what is wrong with it, one line each.
+        left_out: how much of which kind is in the file but not in the text: ``hidden row``, ``comment`` …
     """
 
     text: str
@@ -55,13 +61,15 @@ class Loaded:
     title: str | None = None
     syntax: Syntax = "markdown"
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=Counter)
 
 
-def load(data: bytes, suffix: str, name: str, limit: int) -> Loaded:
+def load(data: bytes, suffix: str, name: str, limit: int, seconds: float | None = None) -> Loaded:
     """Load a file by its ending (lower case); one that is not known is taken for plain text.
 
     Args:
         limit: most bytes that an archive (Office files are some) may unpack to.
+        seconds: what reading it may take; None: as long as it takes.
 
     Raises:
         UnreadableFile: says what is wrong with the file.
@@ -72,7 +80,7 @@ def load(data: bytes, suffix: str, name: str, limit: int) -> Loaded:
     contents.check(data, suffix, name, limit)
     loader: Loader = import_module(f".{_MODULES.get(suffix, 'text')}", __name__).load
     try:
-        loaded = loader(data, name)
+        loaded = loader(data, name, Clock(name, seconds))
     except RagCompressError:
         raise
     except RecursionError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import Loaded, text
+from ._clock import Clock
 
 
-def load(data: bytes, name: str) -> Loaded:
+def load(data: bytes, name: str, clock: Clock) -> Loaded:
     """Read source code."""
-    return replace(text.load(data, name), syntax="code")
+    return replace(text.load(data, name, clock), syntax="code")

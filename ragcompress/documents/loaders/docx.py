@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from typing import Any
 
 from ...errors import MissingExtra
 from ...places import Places
 from . import Loaded
-from .html import CLOSE, OPEN, markdown, unmark
+from ._clock import Clock
+from ._html_inline import write_inline
+from ._html_markdown import markdown
+from ._html_shown import show_controls, take_out_back_links
+from ._markers import marker, unmark
+from ._office import Package
+from ._word import prepared
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
 
 
-def load(data: bytes, name: str) -> Loaded:
+def load(data: bytes, name: str, clock: Clock) -> Loaded:
     """Read a Word document; places are its paragraphs with text, from 1, with the heading above.
 
-    A Word file knows no pages: they come about when it is laid out.
+    A Word file knows no pages: they come about when it is laid out. Tracked changes count as accepted;
+    headers and footers of pages, and charts, stand at the end.
     """
     try:
+        import lxml.html
         import mammoth
         from mammoth import documents
     except ImportError:
@@ -27,27 +36,40 @@ def load(data: bytes, name: str) -> Loaded:
     places: list[tuple[int, str | None]] = []
 
     def mark(paragraph: Any) -> Any:
+        clock.check()
         words = _words(paragraph).strip()
         if not words:
             return paragraph
         heading = (paragraph.style_name or "").lower().startswith(("heading", "title"))
         above = words if heading else (places[-1][1] if places else None)
         places.append((len(places) + 1, above))
-        marker = documents.run([documents.text(f"{OPEN}{len(places) - 1}{CLOSE}")])
-        return paragraph.copy(children=[marker, *paragraph.children])
+        run = documents.run([documents.text(marker(len(places) - 1))])
+        return paragraph.copy(children=[run, *paragraph.children])
 
     def _words(element: Any) -> str:
         if isinstance(element, documents.Text):
             return str(element.value)
         return "".join(map(_words, getattr(element, "children", ())))
 
+    package = Package(data)
+    left_out: Counter[str] = Counter()
     html = mammoth.convert_to_html(
-        io.BytesIO(data),
+        io.BytesIO(prepared(package, left_out, clock.check)),
         style_map=_STYLES,
         transform_document=mammoth.transforms.paragraph(mark),
         convert_image=mammoth.images.img_element(lambda image: {}),
     ).value
-    text, found = unmark(markdown(html))
+    clock.check()
+    charts = package.drawn("word/document.xml")
+    if not html.strip():
+        return Loaded(
+            "\n\n".join(charts), Places.of_stretches("paragraph", [(0, 1, None)]), left_out=left_out
+        )
+    tree = lxml.html.document_fromstring(html)
+    take_out_back_links(tree)
+    show_controls(tree)
+    write_inline(tree)
+    text, found = unmark("\n\n".join(filter(None, [markdown(tree, clock.check), *charts])))
     # A document may hold what looks like a marker, but none of ours.
     stretches = [(start, *places[n]) for start, n in found if n < len(places)]
-    return Loaded(text, Places.of_stretches("paragraph", stretches or [(0, 1, None)]))
+    return Loaded(text, Places.of_stretches("paragraph", stretches or [(0, 1, None)]), left_out=left_out)

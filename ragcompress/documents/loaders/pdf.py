@@ -1,13 +1,17 @@
-"""PDF, with PDFium (pypdfium2): the text of its pages, in the order in which the file draws it."""
+"""PDF, with PDFium (pypdfium2): the text of its pages, in the order in which the file draws it, and forms."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from ...errors import MissingExtra, UnreadableFile
 from ...places import Places
 from . import Loaded
+from ._clock import Clock
+from ._pdf_notes import notes_of
 
 # PDFium may not be used by two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
@@ -15,36 +19,58 @@ _ONE_AT_A_TIME = threading.Lock()
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\x00": None})
 
 
-def load(data: bytes, name: str) -> Loaded:
+def load(data: bytes, name: str, clock: Clock) -> Loaded:
     """Read a PDF; places are pages, as a viewer counts them from 1."""
     try:
         import pypdfium2
     except ImportError:
         raise MissingExtra("reading .pdf files", "docs") from None
 
+    left_out: Counter[str] = Counter()
     with _ONE_AT_A_TIME:
         try:
             file = pypdfium2.PdfDocument(data)
         except pypdfium2.PdfiumError as error:
             raise _refusal(error, name) from None
         try:
-            texts = [_page(file, i) for i in range(len(file))]
+            is_form = _is_form(file)
+            texts = []
+            for i in range(len(file)):
+                clock.check()
+                texts.append(_page(file, i, left_out, is_form))
         finally:
             file.close()
-    return _joined(texts, name)
+    return replace(_joined(texts, name), left_out=left_out)
 
 
-def _page(file: Any, index: int) -> str | None:
-    """The text of a page; None if it is broken."""
+def _is_form(file: Any) -> bool:
+    """Whether the file has fields; they are made ready to be read."""
+    try:
+        if not file.get_formtype():
+            return False
+        file.init_forms()
+    except Exception:  # a form that PDFium can't read is drawn as what it shows without
+        return False
+    return True
+
+
+def _page(file: Any, index: int, left_out: Counter[str], is_form: bool) -> str | None:
+    """The text of a page, and what is filled in and written on it; None if it is broken."""
     try:
         page = file[index]
         text_page = page.get_textpage()
         text: str = text_page.get_text_bounded()
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
+    try:
+        said = notes_of(page, text_page, file.formenv.raw if is_form and file.formenv else None, left_out)
+    except Exception:  # an annotation that is broken does not make the page unreadable
+        said = []
+        left_out["broken annotation"] += 1
     text_page.close()
     page.close()
-    return text.translate(_HYPHENS).replace("\r\n", "\n").strip()
+    lines = [text.translate(_HYPHENS).replace("\r\n", "\n").strip(), *said]
+    return "\n".join(filter(None, lines))
 
 
 def _joined(texts: list[str | None], name: str) -> Loaded:

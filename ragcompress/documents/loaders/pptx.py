@@ -1,67 +1,132 @@
-"""PowerPoint, with python-pptx: titles as headings, body text as lists, tables, speaker's notes."""
+"""PowerPoint, with python-pptx: titles as headings, body text as lists, tables, charts, speaker's notes."""
 
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from ...errors import MissingExtra, UnreadableFile
 from ...places import Places
 from . import Loaded
-from ._markdown import table
+from ._clock import Clock
+from ._formulas import formula
+from ._grid import Cell, pipe_table
+from ._html_inline import lowered, raised
+from ._office import Package, attribute, local, within
+
+# Below or above the line, in thousandths of the letters' height.
+_OFF_LINE = 10_000
 
 
-def load(data: bytes, name: str) -> Loaded:
-    """Read a presentation; places are slides, counted from 1."""
+def load(data: bytes, name: str, clock: Clock) -> Loaded:
+    """Read a presentation; places are slides, counted from 1. Hidden slides are left out."""
     try:
         import pptx
     except ImportError:
         raise MissingExtra("reading .pptx files", "docs") from None
 
-    slides = ["\n\n".join(_slide(slide)) for slide in pptx.Presentation(io.BytesIO(data)).slides]
+    package = Package(data)
+    left_out: Counter[str] = Counter()
     parts, found, length = [], [], 0
-    for number, text in enumerate(slides, 1):
-        if text:
+    for number, slide in enumerate(pptx.Presentation(io.BytesIO(data)).slides, 1):
+        clock.check()
+        if slide.element.get("show") in ("0", "false"):
+            left_out["hidden slide"] += 1
+            continue
+        drawn = package.drawn(str(slide.part.partname).lstrip("/"))
+        if text := "\n\n".join([*_slide(slide, left_out), *drawn, *_notes(slide)]):
             found.append((length, number, None))
             parts.append(text)
             length += len(text) + 2
+    left_out["comment"] += sum(n.startswith("ppt/comments/") and n.endswith(".xml") for n in package.names)
     if not parts:
         raise UnreadableFile(name, "without text", "has no text on its slides")
-    return Loaded("\n\n".join(parts), Places.of_stretches("slide", found))
+    return Loaded("\n\n".join(parts), Places.of_stretches("slide", found), left_out=left_out)
 
 
-def _slide(slide: Any) -> Iterator[str]:
+def _slide(slide: Any, left_out: Counter[str]) -> Iterator[str]:
     title = slide.shapes.title
-    if title is not None and title.has_text_frame and title.text_frame.text.strip():
-        yield "## " + " ".join(title.text_frame.text.split())
-    for shape in _flat(slide.shapes):
+    if title is not None and title.has_text_frame:
+        if words := " ".join(" ".join(_text(p) for p in title.text_frame.paragraphs).split()):
+            yield f"## {words}"
+    for shape in _flat(slide.shapes, left_out):
         if title is not None and shape.shape_id == title.shape_id:
             continue
         if getattr(shape, "has_table", False):
-            yield table([[cell.text for cell in row.cells] for row in shape.table.rows])
-        elif shape.has_text_frame and shape.text_frame.text.strip():
-            yield _frame(shape)
+            titles, table = pipe_table([[*_cells(row)] for row in shape.table.rows], 1)
+            yield from filter(None, (*titles, table))
+        elif shape.has_text_frame and (text := _frame(shape)):
+            yield text
+        elif alt := _alternative(shape):
+            yield f"[Image: {alt}]"
+
+
+def _cells(row: Any) -> Iterator[Cell]:
+    for cell in row.cells:
+        if not cell.is_spanned:
+            text = " ".join(_text(p) for p in cell.text_frame.paragraphs)
+            yield Cell(text, cell.span_height or 1, cell.span_width or 1)
+
+
+def _notes(slide: Any) -> Iterator[str]:
     if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame) is not None:
-        if text := notes.text.replace("\v", "\n").strip():
+        if text := "\n".join(_text(p) for p in notes.paragraphs).strip():
             yield f"Notes: {text}"
 
 
-def _flat(shapes: Any) -> Iterator[Any]:
-    """All shapes, those in groups too."""
+def _flat(shapes: Any, left_out: Counter[str]) -> Iterator[Any]:
+    """All shapes that are shown, those in groups too."""
     for shape in shapes:
-        if hasattr(shape, "shapes"):
-            yield from _flat(shape.shapes)
+        own = next(within(shape._element, "cNvPr"), None)
+        if own is not None and own.get("hidden") in ("1", "true"):
+            left_out["hidden shape"] += 1
+        elif hasattr(shape, "shapes"):
+            yield from _flat(shape.shapes, left_out)
         else:
             yield shape
 
 
+def _alternative(shape: Any) -> str:
+    """What stands for a picture, for those who can't see it; names of files say nothing."""
+    own = next(within(shape._element, "cNvPr"), None)
+    text = "" if own is None else " ".join((own.get("descr") or "").split())
+    return "" if "/" in text or text.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")) else text
+
+
+def _text(paragraph: Any) -> str:
+    """The words of a paragraph, with fields; raised, lowered and struck-out ones say so."""
+    parts: list[str] = []
+    for part in paragraph._p:
+        name = local(part)
+        if name == "br":
+            parts.append("\n")
+        elif name in ("r", "fld"):
+            words = "".join(t.text or "" for t in part if local(t) == "t")
+            parts.append(_marked(words, part, "".join(parts[-4:])))
+        elif name in ("m", "AlternateContent", "oMath", "oMathPara"):
+            formulas = [e for e in within(part, "oMath")]
+            parts += [f" {formula(each)} " for each in formulas[:1]]
+    return "".join(parts).replace("\v", "\n")
+
+
+def _marked(words: str, run: Any, before: str) -> str:
+    properties = next((p for p in run if local(p) == "rPr"), None)
+    if properties is None or not words.strip():
+        return words
+    offset = attribute(properties, "baseline") or "0"
+    height = int(offset.rstrip("%") or 0) * (1000 if offset.endswith("%") else 1)
+    if abs(height) >= _OFF_LINE:
+        return (raised if height > 0 else lowered)(words.strip(), before)
+    struck = (attribute(properties, "strike") or "noStrike") != "noStrike"
+    return f"~~{words.strip()}~~" if struck else words
+
+
 def _frame(shape: Any) -> str:
     """Several paragraphs of a placeholder are a list, as they mostly are on slides; others are paragraphs."""
-    paragraphs = [
-        (p.level, p.text.replace("\v", "\n")) for p in shape.text_frame.paragraphs if p.text.strip()
-    ]
+    paragraphs = [(p.level, _text(p)) for p in shape.text_frame.paragraphs]
+    paragraphs = [(level, text.strip()) for level, text in paragraphs if text.strip()]
     if shape.is_placeholder and len(paragraphs) > 1:
-        lines = [f"{'  ' * level}- {' '.join(text.split())}" for level, text in paragraphs]
-        return "\n".join(lines)
-    return "\n\n".join(text.strip() for _, text in paragraphs)
+        return "\n".join(f"{'  ' * level}- {' '.join(text.split())}" for level, text in paragraphs)
+    return "\n\n".join(text for _, text in paragraphs)

@@ -1,73 +1,175 @@
-"""Excel, with openpyxl: every sheet a heading and a table of its last calculated values."""
+"""Excel: every sheet a heading and its tables, with the values last calculated, as Excel shows them.
+
+Read here, with lxml: openpyxl pads every row to the last column in use, knows no format of numbers and, where
+it reads row by row, nothing of what is hidden or joined.
+"""
 
 from __future__ import annotations
 
-import io
-from datetime import date, datetime, time
-from typing import Any
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from ...errors import MissingExtra, UnreadableFile
 from ...places import Places
 from . import Loaded
-from ._markdown import delimiter, row
+from ._clock import Clock
+from ._grid import Cell, pipe_table
+from ._markers import RESERVED, marker, unmark
+from ._office import Package, attribute, find, within
+from ._sheets import Reader, Sheet, comments
 
-# Excel's own limit. The reader fills gaps between rows, however large a row's number claims to be.
-_MAX_ROWS = 1_048_576
+# A table of which so little is filled is written cell by cell.
+_SPARSE, _SMALL = 20, 20_000
+_YEAR = re.compile(r"(?:19|20)\d\d")
+# Spans are filled no further than this, in cells of one sheet.
+_MOST_SPANNED = 200_000
 
 
-def load(data: bytes, name: str) -> Loaded:
+def load(data: bytes, name: str, clock: Clock) -> Loaded:
     """Read a workbook; places are rows, counted from 1 within their sheet."""
     try:
-        import openpyxl
+        import lxml.etree  # noqa: F401
     except ImportError:
         raise MissingExtra("reading .xlsx files", "docs") from None
 
-    lines: list[str] = []
-    found: list[tuple[int, int, str | None]] = []
-    length = 0
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    for sheet in book.worksheets:
-        for number, line in _sheet(sheet):
-            found.append((length, number, sheet.title))
-            lines.append(line)
-            length += len(line) + 1
-    if not lines:
+    package = Package(data)
+    book = package.xml("xl/workbook.xml")
+    if book is None:
+        raise ValueError("it has no workbook")
+    left_out: Counter[str] = Counter()
+    properties = find(book, "workbookPr")
+    from_1904 = properties is not None and attribute(properties, "date1904") in ("1", "true")
+    reader = Reader(package, left_out, clock, from_1904=from_1904)
+    parts = package.targets("xl/workbook.xml")
+    blocks: list[str] = []
+    places: list[tuple[int, str | None]] = []
+    for each in within(book, "sheet"):
+        kind, part = parts.get(attribute(each, "id") or "", ("", ""))
+        title = " ".join((each.get("name") or "").split())
+        if each.get("state") in ("hidden", "veryHidden"):
+            left_out["hidden sheet"] += 1
+            continue
+        sheet = reader.read(part) if kind == "worksheet" else Sheet()
+        left_out["comment"] += sum(1 for _ in comments(package, part))
+        tables = [*_tables(sheet, places, title, clock), *package.drawn(part)]
+        if tables:
+            start = f"## {marker(len(places))}{title}"
+            places.append((min(sheet.rows, default=1), title))
+            blocks += [start, *tables]
+    if not blocks:
         raise UnreadableFile(name, "without text", "has no cell with a value")
-    return Loaded("\n".join(lines), Places.of_stretches("row", found))
+    text, found = unmark("\n\n".join(blocks))
+    notes: tuple[str, ...] = ()
+    if n := reader.n_without_value:
+        said = (
+            "cells hold formulas that were never calculated"
+            if n > 1
+            else "cell holds a formula never calculated"
+        )
+        notes = (f"{name}: {n} {said}, given as formulas; open the file in Excel and save it once",)
+    stretches = [(start, *places[number]) for start, number in found]
+    return Loaded(text, Places.of_stretches("row", stretches), notes=notes, left_out=left_out)
 
 
-def _sheet(sheet: Any) -> list[tuple[int, str]]:
-    """Lines of Markdown, each with the row that it stands for."""
-    # The size that a sheet declares is often wrong, and costs as much as a sheet that is full.
-    sheet.reset_dimensions()
-    rows = []
-    for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
-        if number > _MAX_ROWS:
-            raise ValueError(f"a sheet has at most {_MAX_ROWS:,} rows")
-        if any(cells := [_cell(value) for value in values]):
-            rows.append((number, cells))
-    if not rows:
-        return []
-    used = {i for _, cells in rows for i, cell in enumerate(cells) if cell}
-    columns = range(min(used), max(used) + 1)
-    table = [(number, row([cells[i] if i < len(cells) else "" for i in columns])) for number, cells in rows]
-    first = rows[0][0]
-    header = [
-        (first, f"## {' '.join(sheet.title.split())}"),
-        (first, ""),
-        table[0],
-        (first, delimiter(len(columns))),
-    ]
-    return [*header, *table[1:], (rows[-1][0], "")]
+def _tables(sheet: Sheet, places: list[tuple[int, str | None]], title: str, clock: Clock) -> Iterator[str]:
+    """Tables of a sheet as Markdown, each row with a marker of its place."""
+    _fill_spans(sheet)
+    for numbers in _apart(sheet):
+        clock.check()
+        rows = [(number, sheet.rows[number]) for number in numbers]
+        columns = sorted({column for _, cells in rows for column in cells})
+        n_cells = sum(len(cells) for _, cells in rows)
+        marked = []
+        for number, cells in rows:
+            cleaned = {c: RESERVED.sub("", text) for c, text in cells.items()}
+            first = min(cleaned)
+            cleaned[first] = marker(len(places)) + cleaned[first]
+            places.append((number, title))
+            marked.append((number, cleaned))
+        if len(rows) * len(columns) > max(_SMALL, _SPARSE * n_cells):
+            yield "\n".join(
+                "- "
+                + "; ".join(f"{_letters(c)}{number}: {' '.join(text.split())}" for c, text in cells.items())
+                for number, cells in marked
+            )
+            continue
+        written = [_cells(cells, columns) for _, cells in marked]
+        titles, table = pipe_table(written, _n_headers(sheet, numbers, written))
+        yield from filter(None, (*titles, table))
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime) and value.time() == time():
-        value = value.date()
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def _cells(cells: dict[int, str], columns: Sequence[int]) -> list[Cell]:
+    if len(cells) == 1 and len(columns) > 1 and next(iter(cells)) == columns[0]:
+        return [Cell(next(iter(cells.values())), colspan=len(columns))]
+    return [Cell(cells.get(column, "")) for column in columns]
+
+
+def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[Sequence[Cell]]) -> int:
+    """Rows of the header, titles above it included: more than one where cells of the first are joined."""
+    n_titles = next((n for n, cells in enumerate(written) if len(cells) > 1), 0)
+    if n_titles >= len(numbers):
+        return 1
+    top = numbers[n_titles]
+    last = top
+    for first, left, end, right in sheet.spans:
+        if first == top and (right > left or end > first):
+            last = max(last, end, top + 1 if right > left else top)
+    below = bisect_right(numbers, last)
+    names = all(
+        (number, column) not in sheet.numbers or _YEAR.fullmatch(text)
+        for number in numbers[n_titles:below]
+        for column, text in sheet.rows[number].items()
+    )
+    return below if names and below < len(numbers) else n_titles + 1
+
+
+def _apart(sheet: Sheet) -> Iterator[list[int]]:
+    """Row numbers of each table: a new one begins behind an empty row, with a title or a row of names."""
+    numbers = sorted(sheet.rows)
+    start = 0
+    for n in range(1, len(numbers)):
+        if numbers[n] > numbers[n - 1] + 1 and n - start > 1 and _begins_table(sheet, numbers, n, start):
+            yield numbers[start:n]
+            start = n
+    if numbers:
+        yield numbers[start:]
+
+
+def _begins_table(sheet: Sheet, numbers: Sequence[int], n: int, start: int) -> bool:
+    cells = sheet.rows[numbers[n]]
+    if n + 1 >= len(numbers) or any((numbers[n], column) in sheet.numbers for column in cells):
+        return False
+    below = numbers[n + 1]
+    if len(cells) == 1:
+        return numbers[n + 1] == numbers[n] + 1 and len(sheet.rows[below]) > 1
+    has_numbers = any(
+        (number, c) in sheet.numbers for number in numbers[start + 1 : n] for c in sheet.rows[number]
+    )
+    return has_numbers and any((below, column) in sheet.numbers for column in sheet.rows[below])
+
+
+def _fill_spans(sheet: Sheet) -> None:
+    """Repeat the text of joined cells in every row and column that they cover and that is in use."""
+    numbers = sorted(sheet.rows)
+    used = sorted({column for cells in sheet.rows.values() for column in cells})
+    left = _MOST_SPANNED
+    for top, first, bottom, last in sheet.spans:
+        text = sheet.rows.get(top, {}).get(first)
+        rows = numbers[bisect_left(numbers, top) : bisect_right(numbers, bottom)]
+        columns = used[bisect_left(used, first) : bisect_right(used, last)]
+        left -= len(rows) * len(columns)
+        if text is None or left < 0 or (len(sheet.rows[top]) == 1 and len(columns) > 1 and bottom == top):
+            continue  # a title over its table is said once
+        for row in rows:
+            for column in columns:
+                sheet.rows[row].setdefault(column, text)
+
+
+def _letters(column: int) -> str:
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters

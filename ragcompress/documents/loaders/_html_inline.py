@@ -1,0 +1,151 @@
+"""Inline markup that carries meaning → characters: 10<sup>6</sup> is not 106."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ._formulas import formula
+from ._markers import LINE_END
+
+_NOTE = re.compile(r"foot-?note|noteref|reference|\bfn|cite|endnote|doc-noteref", re.IGNORECASE)
+_MARK = re.compile(r"[\[(]?(?:\d{1,3}|[a-z]|[ivx]{1,5})[\])]?(?:\s*[,;–-]\s*\d{1,3})*", re.IGNORECASE)
+# What stands before a footnote mark rather than a power: the end of a sentence, or a word.
+_NOTED = re.compile(
+    r"(?:[.,;:!?…”’»\"]|(?<![^\W\d_])(?!(?:sin|cos|tan|cot|log|exp|sec|min|mol)$)[^\W\d_]{3,})$"
+)
+_NUMBER_BEFORE = re.compile(r"\d\s*$")
+_ORDINAL = re.compile(r"st|nd|rd|th|er|re|ers|ère|ème|ième|mes?|nde?|os?|as?|ª|º", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:\d|\b[NnIVXLC]+)$")
+# Needs no brackets: a number, or one letter.
+_SIMPLE = re.compile(r"[-+−–]?(?:\d+(?:[.,]\d+)?|[^\W\d])")
+_TRADE = ("TM", "SM", "MC", "®", "™")
+# Behind an element's sign or a bracket, numbers below the line count atoms.
+_ATOMS = re.compile(r"(?:[A-Z][a-z]?|[)\]])$")
+_LOOK_BACK = 16
+_WALLS = ("p", "li", "td", "th", "div", "dd", "dt", "body", "h1", "h2", "h3", "h4", "h5", "h6")
+
+
+def write_inline(tree: Any) -> None:
+    """Write in place of raised, lowered and struck-out text, readings, pictures, formulas what they say."""
+    for element in list(tree.iter("math", "{http://www.w3.org/1998/Math/MathML}math")):
+        _replace(element, f" {formula(element)} " if len(element) else "".join(element.itertext()))
+    for element in list(tree.iter("img")):
+        _replace(element, _picture(element))
+    for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
+        text = " ".join("".join(element.itertext()).split())
+        if text and element.getparent() is not None:
+            _write_one(element, text)
+
+
+def _write_one(element: Any, text: str) -> None:
+    match element.tag:
+        case "sup":
+            _replace(element, raised(text, _before(element), is_note=_is_note(element)))
+        case "sub":
+            _replace(element, lowered(text, _before(element)))
+        case "rt":
+            _replace(element, f"({text})")
+        case "q":
+            _surround(element, "“", "”")
+        case _:
+            _surround(element, "~~", "~~")
+
+
+def raised(text: str, before: str, *, is_note: bool = False) -> str:
+    """Write text above the line: a power as ``^6``, the mark of a note as ``[6]``, ``1st`` as it is.
+
+    Args:
+        before: what stands before it, or its last characters.
+        is_note: whether it is known to be the mark of a note.
+    """
+    if not re.search(r"\w", text):
+        return text  # an asterisk, a degree
+    if is_note or (_MARK.fullmatch(text) and _NOTED.search(before) and not _NUMBER_BEFORE.search(before)):
+        return text if text.startswith(("[", "(")) else f"[{text}]"
+    if not before.strip() or before[-1:].isspace():
+        return text
+    if text in _TRADE or (_ORDINAL.fullmatch(text) and _NUMBERED.search(before)):
+        return text
+    if before[-1:].isalpha() and text.isalpha() and len(text) > 1:
+        return text  # Mme, Dr
+    return f"^{text}" if _SIMPLE.fullmatch(text) else f"^({text})"
+
+
+def lowered(text: str, before: str) -> str:
+    """Write text below the line: ``CO2`` as it is, else ``x_1``."""
+    if not before.strip() or before[-1:].isspace() or (_ATOMS.search(before) and text.isdigit()):
+        return text
+    return f"_{text}" if _SIMPLE.fullmatch(text) or text.isalpha() else f"_({text})"
+
+
+def _is_note(element: Any) -> bool:
+    parts = [element, *element.iter("a")]
+    if (up := element.getparent()) is not None and up.tag == "a":
+        parts.append(up)
+    for part in parts:
+        about = " ".join(part.get(name) or "" for name in ("class", "id", "role", "epub:type", "rel"))
+        href = part.get("href") or ""
+        if _NOTE.search(about) or (part.tag == "a" and "#" in href):
+            return True
+    return False
+
+
+def _before(element: Any) -> str:
+    """The last characters before an element, in its block."""
+    return "".join(reversed(list(_backwards(element)))).replace(LINE_END, "")[-_LOOK_BACK:]
+
+
+def _backwards(element: Any) -> Iterator[str]:
+    """Texts before an element, the nearest first, until there are enough or its block begins."""
+    length, at = 0, element
+    while length < _LOOK_BACK:
+        previous = at.getprevious()
+        if previous is not None:
+            if previous.tag == "br":
+                return
+            found = previous.tail or _last(previous)
+            at = previous
+        else:
+            at = at.getparent()
+            if at is None or not isinstance(at.tag, str):
+                return
+            found = at.text or ""
+        found = found[-_LOOK_BACK:]
+        length += len(found)
+        yield found
+        if at.tag in _WALLS and previous is None:
+            return
+
+
+def _last(element: Any) -> str:
+    """The text at the end of an element."""
+    at = element
+    while len(at) and not (at[-1].tail or "").strip():
+        at = at[-1]
+    return str((at[-1].tail if len(at) else at.text) or "") if isinstance(at.tag, str) else ""
+
+
+def _picture(element: Any) -> str:
+    alt = " ".join((element.get("alt") or "").split())
+    about = element.get("class") or ""
+    if not alt or element.get("role") == "presentation":
+        return ""
+    if "math" in about or "tex" in about.split() or "latex" in about or not re.search(r"\w", alt):
+        return alt  # a formula, an emoji
+    return f"[Image: {alt}]"
+
+
+def _replace(element: Any, text: str) -> None:
+    element.clear(keep_tail=True)
+    element.tag, element.text = "span", text
+
+
+def _surround(element: Any, begin: str, end: str) -> None:
+    element.text = begin + (element.text or "").lstrip()
+    if len(element):
+        element[-1].tail = (element[-1].tail or "").rstrip() + end
+    else:
+        element.text = element.text.rstrip() + end
+    element.tag = "span"

@@ -1,0 +1,209 @@
+"""What of a page nobody sees: taken out, and counted.
+
+Hidden is what its attributes or the page's own style sheets hide, unless a control opens it: the answers of
+an accordion and the tabs that are not in front are part of the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ._html_styles import hidden_by_styles
+
+_SILENT = (
+    "script style noscript template svg canvas audio video datalist map area link meta base progress "
+    "meter head rp"
+).split()
+"""What holds no text of the page."""
+_FRAMES = "iframe object embed frameset".split()
+_HIDDEN = "//*[@hidden or @aria-hidden='true' or contains(@style, ':')]"
+_INLINE_STYLE = re.compile(r"(?:^|;)\s*(display|visibility)\s*:\s*([\w-]+)", re.IGNORECASE)
+# Controls that open what is hidden, by what frameworks write on them.
+_OPENS = ("aria-controls", "data-target", "data-bs-target", "data-toggle", "data-bs-toggle", "aria-expanded")
+_OPENER = re.compile(r"accord|toggle|collaps|expand|faq|question|spoiler|disclosure", re.IGNORECASE)
+# Shown only when they are asked for, and about something else.
+_APART = re.compile(r"modal|dialog|dropdown|menu|tooltip|popover|offcanvas", re.IGNORECASE)
+# The words that a button needs to be more than a command.
+_WORDS = 3
+_BACK = re.compile(r"\s*[\u2190-\u2199\u21a9\u21b5\u23ce^]\ufe0e?\s*")
+# Invisible: soft hyphen, byte order mark, word joiner.
+_INVISIBLE = re.compile("[\xad\ufeff\u2060]")
+
+
+def take_out(tree: Any, check: Callable[[], None]) -> Counter[str]:
+    """Empty what is not shown, in place; how much of which kind held text."""
+    left_out: Counter[str] = Counter()
+    _take_out_hidden(tree, check, left_out)
+    _take_out_silent(tree)
+    check()
+    for element in list(tree.iter(*_FRAMES)):
+        _empty(element)
+        left_out["embedded frame"] += 1
+    for element in [*tree.iter("nav"), *tree.xpath("//*[@role='navigation' or @role='search']")]:
+        left_out["navigation block"] += _empty(element)
+    left_out += show_controls(tree)
+    take_out_back_links(tree)
+    return left_out
+
+
+def show_controls(tree: Any) -> Counter[str]:
+    """Write what is filled in and chosen in place of the controls of forms; counts buttons that go."""
+    left_out: Counter[str] = Counter()
+    for element in list(tree.iter("button", "select", "textarea", "input")):
+        _show_control(element, left_out)
+    return left_out
+
+
+def take_out_back_links(tree: Any) -> None:
+    """Empty the arrows that lead from a footnote back to its mark."""
+    for element in tree.xpath("//a[starts-with(@href, '#')]"):
+        if _BACK.fullmatch("".join(element.itertext())):
+            _empty(element)
+
+
+def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> None:
+    hidden = {*hidden_by_styles(tree, check, left_out), *filter(_is_hidden, tree.xpath(_HIDDEN))}
+    openers = _openers(tree) if hidden else frozenset()
+    for element in [e for e in tree.iter() if e in hidden] if hidden else ():
+        if any(up in hidden for up in element.iterancestors()) or element.tag in ("body", "html"):
+            continue
+        if _is_opened(element, openers):
+            hidden.discard(element)
+        else:
+            left_out["hidden part"] += _empty(element)
+
+
+def _take_out_silent(tree: Any) -> None:
+    for element in list(tree.iter(*_SILENT)):
+        if element.tag == "script" and "math/tex" in (element.get("type") or ""):
+            element.tag = "span"
+            element.text = f"${(element.text or '').strip()}$"
+        elif element.tag == "svg" and (label := _label(element)):
+            _say(element, f"[Image: {label}]")
+        else:
+            _empty(element)
+
+
+_GONE = "ragcompress-gone"
+
+
+def _empty(element: Any) -> bool:
+    """Leave of an element what stands behind it; whether it had text.
+
+    Not taken out of the tree: the text behind thousands of them would be joined again and again.
+    """
+    had_text = any(text.strip() for text in element.itertext())
+    element.clear(keep_tail=True)
+    element.tag = _GONE
+    return had_text
+
+
+def _say(element: Any, text: str) -> None:
+    _empty(element)
+    element.tag, element.text = "span", text
+
+
+def _is_hidden(element: Any) -> bool:
+    if element.get("aria-hidden") == "true" or (
+        element.get("hidden") is not None and element.get("hidden") != "until-found"
+    ):
+        # What a style shows in spite of the attribute is rare; what it hides is not.
+        return True
+    return any(
+        (name.lower(), value.lower())
+        in (("display", "none"), ("visibility", "hidden"), ("visibility", "collapse"))
+        for name, value in dict(_INLINE_STYLE.findall(element.get("style") or "")).items()
+    )
+
+
+def _openers(tree: Any) -> frozenset[str]:
+    """Ids of what a control of the page opens."""
+    found: set[str] = set()
+    for element in tree.xpath("//*[" + " or ".join(f"@{name}" for name in _OPENS) + " or @role='tab']"):
+        for name in ("aria-controls", "data-target", "data-bs-target", "href"):
+            if target := element.get(name):
+                found.update(part.lstrip("#") for part in target.split())
+        if own := element.get("id"):
+            found.add(own)
+    return frozenset(found)
+
+
+def _is_opened(element: Any, openers: frozenset[str]) -> bool:
+    """Whether a control shows it: named by one, or right behind one."""
+    about = " ".join(filter(None, (element.get("class"), element.get("role"))))
+    if element.tag == "dialog" or _APART.search(about):
+        return False
+    if element.get("role") == "tabpanel":
+        return True
+    if {element.get("id"), *(element.get("aria-labelledby") or "").split()} & openers:
+        return True
+    before = element.getprevious()
+    while before is not None and (not isinstance(before.tag, str) or before.tag == _GONE):
+        before = before.getprevious()
+    return before is not None and any(_opens(part) for part in _some(before))
+
+
+def _some(element: Any, most: int = 20) -> Iterator[Any]:
+    """The element and the first of those within."""
+    for number, part in enumerate(element.iter()):
+        if number == most:
+            return
+        if isinstance(part.tag, str):
+            yield part
+
+
+def _opens(element: Any) -> bool:
+    if element.tag in ("button", "summary", "label") or element.get("aria-expanded"):
+        return True
+    if element.get("role") == "button" or element.get("onclick"):
+        return True
+    return bool(_OPENER.search(element.get("class") or ""))
+
+
+def _show_control(element: Any, left_out: Counter[str]) -> None:
+    """Of a form, what is filled in; of a button, what is more than a command."""
+    text = ""
+    if element.tag == "button":
+        if not _is_command(element):
+            return
+        left_out["button"] += bool("".join(element.itertext()).strip())
+    elif element.tag == "textarea":
+        text = f" {''.join(element.itertext())} "
+    elif element.tag == "select":
+        chosen = [o for o in element.iter("option") if o.get("selected") is not None]
+        text = ", ".join("".join(o.itertext()).strip() for o in chosen) + " "
+    elif (kind := (element.get("type") or "text").lower()) in ("checkbox", "radio"):
+        text = "[x] " if element.get("checked") is not None else "[ ] "
+    elif kind not in ("hidden", "password", "submit", "button", "reset", "image", "file", "search"):
+        text = f"{element.get('value') or ''} "
+    _say(element, text) if text.strip() else _empty(element)
+
+
+def _is_command(button: Any) -> bool:
+    """Whether it is for clicking only: short, no question, opens nothing, and is no heading."""
+    words = "".join(button.itertext()).split()
+    if not words or len(words) >= _WORDS or words[-1].endswith(("?", "？")):
+        return not words
+    if any(button.get(name) is not None for name in _OPENS) or _OPENER.search(button.get("class") or ""):
+        return False
+    return not any(
+        up.tag in ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary") for up in button.iterancestors()
+    )
+
+
+def _label(element: Any) -> str:
+    """What stands for a drawing, for those who can't see it."""
+    label = element.get("aria-label") or ""
+    if not label and element.get("role") == "img":
+        label = next(
+            ("".join(t.itertext()) for t in element if isinstance(t.tag, str) and t.tag == "title"), ""
+        )
+    return " ".join(label.split())
+
+
+def visible(text: str) -> str:
+    """Text without what is never seen."""
+    return _INVISIBLE.sub("", text)

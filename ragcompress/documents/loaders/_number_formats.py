@@ -1,0 +1,263 @@
+"""A number in the format of its cell, as a spreadsheet shows it: ``0.25`` with ``0%`` is ``25%``.
+
+Formats are those of ECMA-376, part 1, 18.8.31; names of months and days are English.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+BUILTIN = {
+    0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00",
+    12: "# ?/?",
+    13: "# ??/??", 14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm", 17: "mmm-yy", 18: "h:mm AM/PM",
+    19: "h:mm:ss AM/PM", 20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0;(#,##0)",
+    38: "#,##0;(#,##0)",
+    39: "#,##0.00;(#,##0.00)", 40: "#,##0.00;(#,##0.00)", 41: "#,##0;(#,##0)", 42: "$#,##0;($#,##0)",
+    43: "#,##0.00;(#,##0.00)", 44: "$#,##0.00;($#,##0.00)", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss.0",
+    48: "##0.0E+0", 49: "@",
+}  # fmt: skip
+"""Formats that have a number only; dates that follow the system's language are written year first."""
+
+_TOKEN = re.compile(
+    r"""\[(?P<bracket>[^\[\]]*)\] | "(?P<quoted>[^"]*)"? | \\(?P<escaped>.) | _. | \*. | (?P<half>AM/PM|A/P)
+    | (?P<general>General) | (?P<exponent>E[+-]) | (?P<date>y+|m+|d+|h+|s+(?:\.0+)?|e+)
+    | (?P<number>[0#?.,%/@])
+    | (?P<literal>.)""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
+_ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
+_SECTION = re.compile(r"""((?:"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|[^;"\\_*\[]|.)*?)(?:;|\Z)""", re.DOTALL)
+_MONTHS = "January February March April May June July August September October November December".split()
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MOST_DIGITS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    tokens: tuple[tuple[str, str], ...]
+    condition: tuple[str, float] | None
+
+    def has(self, *kinds: str) -> bool:
+        return any(kind in kinds for kind, _ in self.tokens)
+
+
+def general(value: float) -> str:
+    """A number without a format: eleven digits at most."""
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.11g}".replace("e", "E")
+
+
+def shown(value: float, code: str, *, from_1904: bool = False) -> str:
+    """Write a number.
+
+    Args:
+        code: format of a cell, as files hold it; one that is not understood counts as ``General``.
+        from_1904: whether days are counted from there.
+    """
+    try:
+        return _shown(value, code, from_1904)
+    except (ValueError, OverflowError, ArithmeticError, LookupError):
+        return general(value)
+
+
+def _shown(value: float, code: str, from_1904: bool) -> str:
+    sections = [_parse(part) for part in _SECTION.findall(code)][:-1] or [_parse(code)]
+    section, magnitude = _chosen(sections, value)
+    if section.has("general") or not section.tokens:
+        text = "".join(
+            t if k == "literal" else general(magnitude) if k == "general" else "" for k, t in section.tokens
+        )
+        return text.strip() or general(value)
+    if section.has("date", "half", "elapsed"):
+        return _date(value, section, from_1904)
+    if not section.has("number"):
+        return "".join(t for _, t in section.tokens).strip()
+    if any(t == "@" for _, t in section.tokens):
+        return general(value)
+    return _number(magnitude, section)
+
+
+def _parse(code: str) -> _Section:
+    tokens: list[tuple[str, str]] = []
+    condition = None
+    for found in _TOKEN.finditer(code):
+        kind, text = found.lastgroup, found[0]
+        if kind == "bracket":
+            inside = found["bracket"]
+            if said := _CONDITION.match(inside):
+                condition = (said[1], float(said[2]))
+            elif inside.startswith("$"):
+                tokens.append(("literal", inside[1:].partition("-")[0]))
+            elif _ELAPSED.fullmatch(inside):
+                tokens.append(("elapsed", inside[0].lower() * len(inside)))
+        elif kind in ("quoted", "escaped"):
+            tokens.append(("literal", found[kind]))
+        elif kind:
+            tokens.append((kind, text))
+        elif text[0] == "_":
+            tokens.append(("literal", " "))
+    return _Section(tuple(tokens), condition)
+
+
+def _chosen(sections: list[_Section], value: float) -> tuple[_Section, float]:
+    """The section of a number, and the number that it writes: without its sign where it has one for those."""
+    if any(s.condition for s in sections):
+        for section in sections:
+            if not section.condition or _holds(value, *section.condition):
+                return section, value
+        return _Section((), None), value
+    if len(sections) == 1 or value > 0 or (value == 0 and len(sections) < 3):
+        return sections[0], value
+    return (sections[1], -value) if value < 0 else (sections[2], value)
+
+
+def _holds(value: float, sign: str, limit: float) -> bool:
+    return {
+        "<": value < limit, ">": value > limit, "=": value == limit, "<=": value <= limit,
+        ">=": value >= limit,
+        "<>": value != limit,
+    }[sign]  # fmt: skip
+
+
+def _number(value: float, section: _Section) -> str:
+    tokens = section.tokens
+    slots = [n for n, (kind, text) in enumerate(tokens) if kind in ("number", "exponent") and text != "%"]
+    if not slots:
+        return "".join(t for _, t in tokens).strip()
+    first, last = slots[0], slots[-1]
+    before = "".join(t for _, t in tokens[:first])
+    after = "".join(t for _, t in tokens[last + 1 :])
+    inside = tokens[first : last + 1]
+    pattern = "".join(t for k, t in inside if k in ("number", "exponent"))
+    value *= 100.0 ** sum(t == "%" for _, t in tokens)
+    sign = "-" if value < 0 else ""
+    if "/" in pattern:
+        written = _fraction(abs(value), inside)
+    elif section.has("exponent"):
+        places = pattern.upper().partition("E")[0].partition(".")[2]
+        mantissa, _, power = f"{abs(value):.{min(len(places), _MOST_DIGITS)}E}".partition("E")
+        written = f"{mantissa}E{power}"
+    else:
+        written = _decimal(abs(value), pattern, inside)
+    if not written.strip("0.,"):
+        sign = ""
+    return " ".join(f"{sign}{before}{written}{after}".split())
+
+
+def _decimal(value: float, pattern: str, inside: tuple[tuple[str, str], ...]) -> str:
+    whole, _, rest = pattern.replace("%", "").partition(".")
+    thousands = len(whole) - len(whole.rstrip(",")) + (len(rest) - len(rest.rstrip(",")))
+    slots, places = whole.replace(",", ""), rest.replace(",", "")
+    exact = Decimal(repr(value)).scaleb(-3 * thousands)
+    rounded = f"{exact.quantize(Decimal(1).scaleb(-min(len(places), _MOST_DIGITS)), ROUND_HALF_UP):f}"
+    integer, _, decimals = rounded.partition(".")
+    integer = integer.lstrip("0").rjust(min(slots.count("0"), _MOST_DIGITS), "0")
+    while decimals and len(decimals) > len(places.rstrip("#?")) and decimals.endswith("0"):
+        decimals = decimals[:-1]
+    literals = [n for n, (kind, _) in enumerate(inside) if kind == "literal"]
+    if literals and not places:
+        return _spelled(integer, inside)
+    if "," in whole.strip(","):
+        integer = f"{int(integer or 0):,}".rjust(len(integer), "0") if integer else ""
+    return f"{integer}.{decimals}" if decimals or ("." in pattern and places.startswith("0")) else integer
+
+
+def _spelled(integer: str, inside: tuple[tuple[str, str], ...]) -> str:
+    """Digits between literals, from the last to the first: telephone numbers."""
+    written: list[str] = []
+    digits = list(integer)
+    first = next(n for n, (kind, _) in enumerate(inside) if kind == "number")
+    for n in range(len(inside) - 1, -1, -1):
+        kind, text = inside[n]
+        if kind == "literal":
+            written.append(text[::-1] if digits or n > first else "")
+        elif text in "0#?" and digits:
+            written.append(digits.pop())
+    return "".join([*digits, *reversed("".join(written))])
+
+
+def _fraction(value: float, inside: tuple[tuple[str, str], ...]) -> str:
+    pattern = "".join(t for _, t in inside)
+    above, _, below = pattern.rpartition("/")
+    n_digits = min(max(1, sum(c in "0#?" for c in below)), 6)
+    whole = int(value) if re.search(r"[0#?]\s+[0#?]", above) else 0
+    exact = Fraction(value - whole)
+    if below.strip().isdigit() and int(below) > 0:
+        top, bottom = round(exact * int(below)), int(below)
+    else:
+        near = exact.limit_denominator(10**n_digits - 1)
+        top, bottom = near.numerator, near.denominator
+    if top == bottom and whole:
+        whole, top = whole + 1, 0
+    return f"{whole or ''} {f'{top}/{bottom}' if top or not whole else ''}".strip()
+
+
+def _date(value: float, section: _Section, from_1904: bool) -> str:
+    tokens = [(kind, text.lower() if kind == "date" else text) for kind, text in section.tokens]
+    digits = max((len(t.partition(".")[2]) for k, t in tokens if k == "date"), default=0)
+    seconds = round(value * 86_400, min(digits, 3))
+    if from_1904:
+        start = datetime(1904, 1, 1)
+    else:
+        # Lotus took 1900 for a leap year, and so does everybody since.
+        start = datetime(1899, 12, 30) if value >= 60 else datetime(1899, 12, 31)
+    when = start + timedelta(seconds=seconds)
+    if value < 0 and not section.has("elapsed"):
+        raise ValueError("no date")
+    half = section.has("half")
+    written = []
+    for n, (kind, text) in enumerate(tokens):
+        if kind == "half":
+            written.append(("AM" if when.hour < 12 else "PM")[: 2 if "M" in text.upper() else 1])
+        elif kind == "elapsed":
+            unit = {"h": 3600, "m": 60, "s": 1}[text[0]]
+            written.append(str(int(seconds // unit)).rjust(len(text), "0"))
+        elif kind == "date":
+            written.append(_part(when, "M" * len(text) if _is_minute(tokens, n) else text, half))
+        else:
+            written.append(text)
+    return " ".join("".join(written).split())
+
+
+def _is_minute(tokens: list[tuple[str, str]], n: int) -> bool:
+    """Whether an m stands for minutes: behind hours, or before seconds."""
+    if tokens[n][1][0] != "m" or len(tokens[n][1]) > 2:
+        return False
+    before = next((t for k, t in reversed(tokens[:n]) if k in ("date", "elapsed")), "")
+    after = next((t for k, t in tokens[n + 1 :] if k in ("date", "elapsed")), "")
+    return before[:1] == "h" or after[:1] == "s"
+
+
+def _part(when: datetime, text: str, half: bool) -> str:
+    n = len(text)
+    match text[0]:
+        case "y" | "e":
+            return f"{when.year % 100:02}" if text[0] == "y" and n <= 2 else f"{when.year:04}"
+        case "m":
+            name = _MONTHS[when.month - 1]
+            return (
+                str(when.month).rjust(n, "0")
+                if n < 3
+                else name[:3]
+                if n == 3
+                else name[:1]
+                if n == 5
+                else name
+            )
+        case "d":
+            name = _DAYS[when.weekday()]
+            return str(when.day).rjust(n, "0") if n < 3 else name[:3] if n == 3 else name
+        case "h":
+            return str((when.hour % 12 or 12) if half else when.hour).rjust(min(n, 2), "0")
+        case "M":
+            return str(when.minute).rjust(n, "0")
+    whole, _, fraction = text.partition(".")
+    written = str(when.second).rjust(len(whole), "0")
+    return f"{written}.{when.microsecond:06}"[: len(written) + 1 + len(fraction)] if fraction else written

@@ -1,0 +1,142 @@
+"""Parts of Office files (zips of XML), their relations, and what is drawn in them: charts, diagrams."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from ._grid import Cell, pipe_table
+from ._number_formats import shown
+
+_RELATIONS = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
+_DRAWN = re.compile(r"/(?:charts/chart\d*|diagrams/data\d*)\.xml$")
+
+
+def local(element: Any) -> str:
+    """The name of an element without its namespace; empty for a comment."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def attribute(element: Any, name: str) -> str | None:
+    """An attribute by its name without the namespace: strict and transitional files differ in it."""
+    return next((v for k, v in element.attrib.items() if k.rpartition("}")[2] == name), None)
+
+
+def find(element: Any, name: str) -> Any:
+    """The first child of a name; None if there is none."""
+    return next((child for child in element if local(child) == name), None)
+
+
+def within(element: Any, *names: str) -> Iterator[Any]:
+    """All elements of these names within, at any depth."""
+    return (each for each in element.iter() if local(each) in names)
+
+
+class Package:
+    """The parts of an Office file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._zip = zipfile.ZipFile(io.BytesIO(data))
+        self.names = frozenset(self._zip.namelist())
+
+    @cached_property
+    def _parser(self) -> Any:
+        from lxml import etree
+
+        return etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True)
+
+    def read(self, part: str) -> bytes:
+        """The bytes of a part; empty if there is none."""
+        return self._zip.read(part) if part in self.names else b""
+
+    def xml(self, part: str) -> Any:
+        """The root of a part; None if there is none, or it is broken."""
+        from lxml import etree
+
+        try:
+            return etree.fromstring(self.read(part), self._parser) if part in self.names else None
+        except etree.XMLSyntaxError:
+            return None
+
+    def targets(self, part: str) -> dict[str, tuple[str, str]]:
+        """What a part refers to: of each id the last word of its type, and the part."""
+        folder, name = posixpath.split(part)
+        root = self.xml(f"{folder}/_rels/{name}.rels")
+        found = {}
+        for relation in () if root is None else root.iter(_RELATIONS):
+            target = relation.get("Target") or ""
+            path = (
+                target.lstrip("/")
+                if target.startswith("/")
+                else posixpath.normpath(posixpath.join(folder, target))
+            )
+            if relation.get("TargetMode") != "External":
+                found[relation.get("Id") or ""] = (posixpath.basename(relation.get("Type") or ""), path)
+        return found
+
+    def drawn(self, part: str) -> list[str]:
+        """Charts and diagrams of a part as text, in the order of the file."""
+        found = []
+        for kind, path in self.targets(part).values():
+            if kind in ("drawing", "diagramDrawing"):
+                found += self.drawn(path)
+            elif _DRAWN.search(path) and (root := self.xml(path)) is not None:
+                found.append(chart(root) if kind == "chart" else diagram(root))
+        return [text for text in found if text]
+
+
+def diagram(root: Any) -> str:
+    """The points of a diagram (SmartArt) as a list."""
+    points = ("".join(t.text or "" for t in within(point, "t")) for point in within(root, "pt"))
+    return "\n".join(f"- {' '.join(point.split())}" for point in points if point.strip())
+
+
+def chart(root: Any) -> str:
+    """Title, names and values of a chart: a column for each series."""
+    title = find(find(root, "chart") if local(root) != "chart" else root, "title")
+    words = "" if title is None else " ".join("".join(t.text or "" for t in within(title, "t", "v")).split())
+    names, columns, categories = [], [], {}
+    for series in within(root, "ser"):
+        tx, cat = find(series, "tx"), find(series, "cat")
+        cat = find(series, "xVal") if cat is None else cat
+        val = find(series, "val")
+        val = find(series, "yVal") if val is None else val
+        names.append("" if tx is None else " ".join(_points(tx).values()))
+        columns.append({} if val is None else _points(val))
+        categories.update(
+            {} if cat is None else {k: v for k, v in _points(cat).items() if k not in categories}
+        )
+    lines = [f"Chart: {words}"] if words else ["Chart"]
+    keys = sorted({key for column in columns for key in column} | set(categories))
+    rows = [
+        [Cell(categories.get(key, "")), *(Cell(column.get(key, "")) for column in columns)] for key in keys
+    ]
+    axes = [" ".join("".join(t.text or "" for t in within(find(a, "title"), "t")).split())
+            for a in within(root, "catAx", "valAx", "dateAx") if find(a, "title") is not None]  # fmt: skip
+    lines += [f"Axes: {', '.join(filter(None, axes))}"] if any(axes) else []
+    table = pipe_table([[Cell(""), *map(Cell, names)], *rows], 1)[1] if rows else ""
+    return "\n\n".join([". ".join(lines), table] if table else lines) if table or words else ""
+
+
+def _points(element: Any) -> dict[int, str]:
+    """Cached values by their numbers, as shown."""
+    code = next((c.text or "" for c in within(element, "formatCode")), "General")
+    found: dict[int, str] = {}
+    for point in within(element, "pt"):
+        value = next((v.text or "" for v in within(point, "v")), "")
+        index = attribute(point, "idx") or ""
+        own = attribute(point, "formatCode") or code
+        found[int(index) if index.isdigit() else len(found)] = _as_shown(value, own)
+    return found or {0: " ".join(v.text or "" for v in within(element, "v"))}
+
+
+def _as_shown(value: str, code: str) -> str:
+    try:
+        return shown(float(value), code) if code != "General" else value
+    except ValueError:
+        return value

@@ -1,0 +1,224 @@
+"""Sheets of a workbook → their cells, as shown. Only cells that are there are looked at: a note in the last
+column costs no more than one in the first.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._clock import Clock
+from ._html_inline import raised
+from ._number_formats import BUILTIN, general, shown
+from ._office import Package, attribute, find, local, within
+
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
+"""Excel's own limits."""
+_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_EVERY = 1_024
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What a sheet shows.
+
+    Attributes:
+        rows: text by row and column, both from 1; no empty ones.
+        numbers: places that hold a number or a date.
+        spans: (first row, first column, last row, last column) of joined cells.
+    """
+
+    rows: dict[int, dict[int, str]] = field(default_factory=dict)
+    numbers: set[tuple[int, int]] = field(default_factory=set)
+    spans: list[tuple[int, int, int, int]] = field(default_factory=list)
+
+
+class Styles:
+    """Formats of numbers, by the number of a cell's style, and whether its text is struck out."""
+
+    def __init__(self, package: Package) -> None:
+        self.codes: list[str] = []
+        self.struck: list[bool] = []
+        root = package.xml("xl/styles.xml")
+        if root is None:
+            return
+        own = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}
+        fonts = find(root, "fonts")
+        struck = [] if fonts is None else [_is_on(find(font, "strike")) for font in fonts]
+        formats = find(root, "cellXfs")
+        for each in () if formats is None else formats:
+            number = each.get("numFmtId") or "0"
+            self.codes.append(own.get(number) or BUILTIN.get(int(number), "General"))
+            font = int(each.get("fontId") or 0)
+            self.struck.append(font < len(struck) and struck[font])
+
+
+def _is_on(element: Any) -> bool:
+    return element is not None and (attribute(element, "val") or "1") not in ("0", "false", "off")
+
+
+def shared_strings(package: Package) -> list[str]:
+    """Texts that cells refer to by number."""
+    root = package.xml("xl/sharedStrings.xml")
+    return [] if root is None else [rich_text(item) for item in root if local(item) == "si"]
+
+
+def rich_text(item: Any) -> str:
+    """Text of runs: raised and struck-out ones say so, the reading of Asian characters is left out."""
+    parts: list[str] = []
+    for part in item:
+        if local(part) == "t":
+            parts.append(part.text or "")
+        elif local(part) == "r":
+            words = "".join(t.text or "" for t in part if local(t) == "t")
+            properties = find(part, "rPr")
+            if properties is not None and words.strip():
+                align = find(properties, "vertAlign")
+                if align is not None and attribute(align, "val") == "superscript":
+                    words = raised(words.strip(), "".join(parts)[-16:])
+                if _is_on(find(properties, "strike")):
+                    words = f"~~{words.strip()}~~"
+            parts.append(words)
+    return re.sub(r"_x([0-9A-Fa-f]{4})_", _character, "".join(parts))
+
+
+def _character(found: re.Match[str]) -> str:
+    code = int(found[1], 16)
+    return " " if code < 32 or 0xD800 <= code < 0xE000 else chr(code)
+
+
+class Reader:
+    """Reads the sheets of one workbook.
+
+    Args:
+        left_out: counts what is hidden, and formulas without a value.
+    """
+
+    def __init__(self, package: Package, left_out: Counter[str], clock: Clock, *, from_1904: bool) -> None:
+        self._package, self._left_out, self._clock = package, left_out, clock
+        self._strings, self._styles = shared_strings(package), Styles(package)
+        self._from_1904 = from_1904
+        self.n_without_value = 0
+
+    def read(self, part: str) -> Sheet:
+        """Read a sheet, row by row.
+
+        Raises:
+            ValueError: if a row or column lies where no sheet has one.
+        """
+        from lxml import etree
+
+        sheet = Sheet()
+        hidden: set[int] = set()
+        events = etree.iterparse(
+            io.BytesIO(self._package.read(part)), events=("end",), resolve_entities=False, no_network=True,
+            huge_tree=True, remove_comments=True,
+        )  # fmt: skip
+        for count, (_, element) in enumerate(events):
+            if not count % _EVERY:
+                self._clock.check()
+            match local(element):
+                case "row":
+                    self._row(element, sheet, hidden)
+                    # With what stands before it: a tree of empty rows would grow all the same.
+                    element.clear()
+                    while element.getprevious() is not None:
+                        del element.getparent()[0]
+                case "col" if _is_true(element.get("hidden")):
+                    first, last = int(element.get("min") or 1), int(element.get("max") or 1)
+                    hidden.update(range(first, min(last, MAX_COLUMNS) + 1))
+                case "mergeCell":
+                    sheet.spans.append(_span(element.get("ref") or ""))
+        columns = {column for cells in sheet.rows.values() for column in cells} & hidden
+        self._left_out["hidden column"] += len(columns)
+        for cells in sheet.rows.values():
+            for column in columns & cells.keys():
+                del cells[column]
+        sheet.rows = {number: cells for number, cells in sheet.rows.items() if cells}
+        return sheet
+
+    def _row(self, row: Any, sheet: Sheet, hidden: set[int]) -> None:
+        number = int(row.get("r") or max(sheet.rows, default=0) + 1)
+        if not 0 < number <= MAX_ROWS:
+            raise ValueError(f"a sheet has at most {MAX_ROWS:,} rows")
+        cells: dict[int, str] = {}
+        column = 0
+        for cell in row:
+            place = _REFERENCE.fullmatch(cell.get("r") or "")
+            column = _column(place[1]) if place else column + 1
+            if column > MAX_COLUMNS:
+                raise ValueError(f"a sheet has at most {MAX_COLUMNS:,} columns")
+            text, is_number = self._cell(cell)
+            if text.strip():
+                cells[column] = text
+                if is_number:
+                    sheet.numbers.add((number, column))
+        if cells and _is_true(row.get("hidden")):
+            self._left_out["hidden row"] += 1
+        elif cells:
+            sheet.rows[number] = cells
+
+    def _cell(self, cell: Any) -> tuple[str, bool]:
+        """What a cell shows, and whether it is a number."""
+        value = formula = None
+        for part in cell:
+            name = local(part)
+            if name == "v":
+                value = part.text
+            elif name == "f":
+                formula = part
+            elif name == "is":
+                return rich_text(part), False
+        if not value:
+            if formula is None:
+                return "", False
+            self.n_without_value += cell.get("t") != "str"
+            return ("" if cell.get("t") == "str" else f"={formula.text or '…'}"), True
+        style = int(cell.get("s") or 0)
+        text, is_number = self._value(cell.get("t") or "n", value, style)
+        if style < len(self._styles.struck) and self._styles.struck[style]:
+            text = f"~~{text}~~"
+        return text, is_number
+
+    def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
+        if kind == "s":
+            return self._strings[int(value)], False
+        if kind == "b":
+            return ("TRUE" if value == "1" else "FALSE"), False
+        if kind != "n":  # text, an error such as #DIV/0!, a date in words
+            return value, kind == "d"
+        code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
+        number = float(value)
+        text = general(number) if code == "General" else shown(number, code, from_1904=self._from_1904)
+        return text, True
+
+
+def _is_true(value: str | None) -> bool:
+    return value in ("1", "true", "on")
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number
+
+
+def _span(reference: str) -> tuple[int, int, int, int]:
+    first, _, last = reference.partition(":")
+    ends = [_REFERENCE.fullmatch(part) for part in (first, last or first)]
+    if ends[0] is None or ends[1] is None:
+        return (1, 1, 1, 1)
+    (a, b), (c, d) = ends[0].groups(), ends[1].groups()
+    return (int(b), _column(a), int(d), _column(c))
+
+
+def comments(package: Package, part: str) -> Iterator[str]:
+    """Notes on the cells of a sheet."""
+    for kind, path in package.targets(part).values():
+        if kind in ("comments", "threadedComment") and (root := package.xml(path)) is not None:
+            yield from (local(each) for each in within(root, "comment", "threadedComment"))

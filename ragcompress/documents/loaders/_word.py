@@ -1,0 +1,255 @@
+"""A Word file made ready for mammoth: what it passes over becomes words, what nobody sees is taken out.
+
+Fields, formulas, readings of characters and text boxes become runs; deleted, moved and hidden text goes;
+neighbouring runs that look alike to us become one, for mammoth takes 80 µs for each.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ._formulas import formula
+from ._office import Package, attribute, find, local, within
+
+_UNSEEN = re.compile(r"^word/(?:media|embeddings|fonts|charts|diagrams|theme|comments)")
+_TEXTS = ("document", "footnotes", "endnotes")
+# Of a run's properties, what changes the meaning of its text.
+_KEPT = ("vertAlign", "strike", "dstrike")
+_NOISE = (
+    "proofErr bookmarkStart bookmarkEnd lastRenderedPageBreak softHyphen commentRangeStart commentRangeEnd "
+    "commentReference permStart permEnd"
+).split()
+_DELETED = ("del", "moveFrom")
+
+
+def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]) -> bytes:
+    """Write the file anew, without pictures.
+
+    Args:
+        left_out: counts hidden text, comments and embedded objects.
+        check: called between parts of the work.
+    """
+    from lxml import etree
+
+    hidden_styles = _hidden_styles(package)
+    changed: dict[str, bytes] = {}
+    for part in (f"word/{name}.xml" for name in _TEXTS):
+        root = package.xml(part)
+        if root is None:
+            continue
+        _rewrite(root, hidden_styles, left_out, check)
+        if part == "word/document.xml":
+            _append_margins(root, package)
+        changed[part] = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+        check()
+    comments = package.xml("word/comments.xml")
+    left_out["comment"] += 0 if comments is None else sum(1 for _ in within(comments, "comment"))
+    left_out["embedded object"] += sum(n.startswith("word/embeddings/") for n in package.names)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(package.names):
+            if not _UNSEEN.match(name):
+                archive.writestr(name, changed.get(name) or package.read(name))
+    return buffer.getvalue()
+
+
+def _hidden_styles(package: Package) -> frozenset[str]:
+    """Ids of styles whose text is hidden."""
+    root = package.xml("word/styles.xml")
+    return frozenset(
+        attribute(style, "styleId") or ""
+        for style in (() if root is None else within(root, "style"))
+        if _is_on(_property(style, "rPr", "vanish"))
+    )
+
+
+def _property(element: Any, properties: str, name: str) -> Any:
+    found = find(element, properties)
+    return None if found is None else find(found, name)
+
+
+def _is_on(element: Any) -> bool:
+    return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
+
+
+def _rewrite(
+    root: Any, hidden_styles: frozenset[str], left_out: Counter[str], check: Callable[[], None]
+) -> None:
+    for element in list(within(root, *_NOISE)):
+        _remove(element)
+    _accept_changes(root, left_out)
+    check()
+    _write_special(root)
+    check()
+    for run in list(within(root, "r")):
+        _clean(run, hidden_styles, left_out)
+    for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
+        _join_runs(paragraph)
+
+
+def _accept_changes(root: Any, left_out: Counter[str]) -> None:
+    for element in list(within(root, *_DELETED)):
+        # A mark of a deleted paragraph or row is no deleted text.
+        if local(element.getparent()) not in ("rPr", "trPr") and any(
+            True for _ in within(element, "delText", "t")
+        ):
+            left_out["tracked deletion"] += 1
+            _remove(element)
+    for row in list(within(root, "tr")):
+        deleted = _property(row, "trPr", "del") is not None
+        if deleted or _is_on(_property(row, "trPr", "hidden")):
+            left_out["tracked deletion" if deleted else "hidden row"] += 1
+            _remove(row)
+
+
+def _write_special(root: Any) -> None:
+    """Formulas, readings, fields and text boxes become runs."""
+    for element in list(within(root, "oMathPara", "oMath")):
+        if element.getroottree().getroot() is root:
+            _replace(element, [_run(root, f" {formula(element)} ")])
+    for element in list(within(root, "ruby")):
+        _write_reading(element)
+    for element in list(within(root, "fldSimple", "smartTag")):
+        _replace(element, list(element))
+    for element in list(within(root, "AlternateContent")):
+        _show_text_box(element)
+
+
+def _remove(element: Any) -> None:
+    if (parent := element.getparent()) is not None:
+        parent.remove(element)
+
+
+def _replace(element: Any, others: list[Any]) -> None:
+    parent = element.getparent()
+    if parent is None:
+        return
+    at = parent.index(element)
+    parent[at : at + 1] = others
+
+
+def _run(like: Any, text: str) -> Any:
+    """A run of text, in the name space of the document."""
+    space = like.tag[: like.tag.index("}") + 1]
+    run = like.makeelement(f"{space}r")
+    words = like.makeelement(f"{space}t", {"{http://www.w3.org/XML/1998/namespace}space": "preserve"})
+    words.text = text
+    run.append(words)
+    return run
+
+
+def _write_reading(ruby: Any) -> None:
+    reading = "".join(t.text or "" for part in ruby if local(part) == "rt" for t in within(part, "t"))
+    base = find(ruby, "rubyBase")
+    run = ruby.getparent()
+    # A ruby stands within a run, and its base is runs: what follows it in that run is kept behind them.
+    if base is None or local(run) != "r":
+        return
+    parts = list(base) + ([_run(ruby, f"({reading})")] if reading.strip() else [])
+    rest = [copy.copy(part) for part in ruby.itersiblings()]
+    if rest:
+        parts.append(run.makeelement(run.tag))
+        parts[-1].extend(rest)
+    for part in [*ruby.itersiblings(), ruby]:
+        run.remove(part)
+    parent = run.getparent()
+    at = parent.index(run) + 1
+    parent[at:at] = parts
+
+
+def _show_text_box(choices: Any) -> None:
+    """Text boxes and shapes: mammoth reads the fallback only, which some programs leave out."""
+    fallback = find(choices, "Fallback")
+    boxes = list(within(choices, "txbxContent"))
+    if not boxes or (fallback is not None and any(True for _ in within(fallback, "txbxContent"))):
+        return
+    space = boxes[0].tag[: boxes[0].tag.index("}") + 1]
+    picture = choices.makeelement(f"{space}pict")
+    picture.extend(boxes)
+    _replace(choices, [picture])
+
+
+def _clean(run: Any, hidden_styles: frozenset[str], left_out: Counter[str]) -> None:
+    """Take out a run that is hidden; of another, what we don't look at."""
+    properties = find(run, "rPr")
+    if properties is None:
+        return
+    style = attribute(styled, "val") if (styled := find(properties, "rStyle")) is not None else ""
+    vanish = find(properties, "vanish")
+    if (_is_on(vanish) or (vanish is None and style in hidden_styles)) and next(
+        within(run, "t", "drawing"), None
+    ) is not None:
+        left_out["hidden run"] += 1
+        _remove(run)
+        return
+    for part in list(properties):
+        if local(part) not in _KEPT:
+            properties.remove(part)
+    if not len(properties):
+        run.remove(properties)
+
+
+def _join_runs(paragraph: Any) -> None:
+    """Put runs in a row that look alike into the first of them."""
+    before = look = None
+    texts: list[str] = []
+
+    def close() -> None:
+        if before is not None and len(texts) > 1:
+            before[-1].text = "".join(texts)
+
+    for part in list(paragraph):
+        own = _look(part)
+        if own is None:
+            close()
+            before = look = None
+        elif own == look and before is not None:
+            texts.append(part[-1].text or "")
+            paragraph.remove(part)
+        else:
+            close()
+            before, look, texts = part, own, [part[-1].text or ""]
+            part[-1].set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    close()
+
+
+def _look(run: Any) -> tuple[tuple[str, str | None], ...] | None:
+    """The properties of a run that is one piece of text; None for anything else."""
+    if local(run) != "r" or not len(run) or local(run[-1]) != "t" or len(run) > 2:
+        return None
+    if len(run) == 1:
+        return ()
+    if local(run[0]) != "rPr":
+        return None
+    return tuple((local(part), attribute(part, "val")) for part in run[0])
+
+
+def _append_margins(root: Any, package: Package) -> None:
+    """Headers and footers of pages, each once, as paragraphs at the end."""
+    body = find(root, "body")
+    if body is None:
+        return
+    wanted = {attribute(e, "id") for e in within(root, "headerReference", "footerReference")}
+    said: list[str] = []
+    for name, (kind, part) in sorted(package.targets("word/document.xml").items()):
+        if name not in wanted or kind not in ("header", "footer") or (margin := package.xml(part)) is None:
+            continue
+        lines = (" ".join(_words(p).split()) for p in within(margin, "p"))
+        text = " · ".join(line for line in lines if re.search(r"[^\W\d]", line))
+        if text and (line := f"Page {kind}: {text}") not in said:
+            said.append(line)
+    at = next((body.index(e) for e in body if local(e) == "sectPr"), len(body))
+    for text in reversed(said):
+        paragraph = body.makeelement(body.tag.replace("}body", "}p"))
+        paragraph.append(_run(body, text))
+        body.insert(at, paragraph)
+
+
+def _words(paragraph: Any) -> str:
+    return "".join((e.text or "") if local(e) == "t" else " " for e in within(paragraph, "t", "tab", "br"))
