@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def _own_home(
     marked = request.node.get_closest_marker("model") is not None
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RAGCOMPRESS_CACHE", str(_REAL_CACHE if marked else home / "cache"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one closing line for each reason what was skipped: no browser, say, or no GPU."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"skipped: {count} ({reason})")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from ragcompress.selection.ordering import ORDERS
 from ragcompress.selection.rendering import FORMATS
 from ragcompress.testing import FakeProxy
 
+pytestmark = pytest.mark.slow
+
 PROXY = FakeProxy(max_tokens=32_768)  # attention-sort reads all that is kept in one prompt
 # The same cases every time; a long search takes RAGCOMPRESS_EXAMPLES=100000 and a seed (--hypothesis-seed).
 EXAMPLES = int(os.environ.get("RAGCOMPRESS_EXAMPLES", "250"))

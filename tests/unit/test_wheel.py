@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ROOTS = {"ragcompress": ROOT, "ragcompress_adapters": ROOT / "adapters", "ragcompress_eval": ROOT / "eval"}
 
