@@ -10,7 +10,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, InputError
-from ragcompress.selection.companions import companions
+from ragcompress.selection.companions import companions, followed
 
 WORDS = "harbour light Ann é 文。 😀 a\u0301 x=1; <|im_end|> - | ``` \x00 \u2028".split(" ")
 texts = st.one_of(
@@ -135,10 +135,10 @@ def _check_rules(context: CompressedContext, budget: Budget) -> None:
     assert context.layout
     found = companions(parts, headings=context.layout.headings)
     kept = context.selection.kept
-    own = [i for i in kept if i not in {found.get(k) for k in kept}]
+    whole, own = followed(kept, found)
     by_document = Counter(parts.sentences[i].document for i in own)
     if budget.max_documents:
         assert len(by_document) <= budget.max_documents
     if budget.max_per_document:
         assert max(by_document.values()) <= budget.max_per_document
-    assert all(found[i] in kept for i in kept if i in found), "nothing is kept without its companion"
+    assert whole == set(kept), "nothing is kept without its companions"

@@ -62,7 +62,10 @@ def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
         return _source_code(text)
     if syntax == "csv":
         return _records(text)
-    return _json(text) or _first_wins([*_markdown(text), *_html(text), *_formulas(text), *_grid_tables(text)])
+    lines = same_line_ends(text)
+    return _json(text) or _first_wins(
+        [*_markdown(text), *_html(text), *_formulas(lines), *_grid_tables(lines)]
+    )
 
 
 def same_line_ends(text: str) -> str:

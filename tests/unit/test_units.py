@@ -1,0 +1,160 @@
+"""Units as a reader sees them: whole sentences, names with descriptions, nothing longer than any budget."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragcompress.data import Document
+from ragcompress.text.boilerplate import is_boilerplate
+from ragcompress.text.languages import detect
+from ragcompress.text.lengths import LONGEST, estimate
+from ragcompress.text.segmentation import segment
+
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
+
+
+def units(text: str) -> list[tuple[str, str]]:
+    return [(s.kind, s.text) for s in segment([Document(text)]).sentences]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Use DROP ... IF EXISTS commands to drop objects.",
+        "It wrote SELECT … FROM it all.",
+        "He waited... then left.",
+        "It has marks, e.g. The first, i.e. One.",
+        "We set $a. B = c$ here.",
+        "Call `x. Y` now.",
+        "It is old.[^1]",
+        "It was built in 1931.¹",
+        "It was built.<sup>1</sup>",
+        "It was built.[citation needed]",
+        "El Sr. Holm y la Sra. Lund lo hicieron en EE. UU. en la pág. 5.",
+    ],
+)
+def test_this_is_one_sentence(sentence: str) -> None:
+    assert units(f"{sentence} Next one.")[0] == ("prose", sentence)
+
+
+def test_prices_are_no_formula_and_a_pause_may_end_a_sentence() -> None:
+    assert [t for _, t in units("It costs $5. He paid $6. He waited... Then he left.")] == [
+        "It costs $5.", "He paid $6.", "He waited...", "Then he left.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    ("kind", "block"),
+    [
+        ("code", "$$\nP = q. L = 3.\n$$"),
+        ("code", "\\[\nP. Q\n\\]"),
+        ("code", "\\begin{align}\nP. Q\n\\end{align}"),
+        ("table", "+---+---+\n| a | b. C |\n+===+===+\n| 1 | 2 |\n+---+---+"),
+    ],
+)
+def test_formulas_and_drawn_tables_stay_whole(kind: str, block: str, end: str) -> None:
+    assert (kind, block.replace("\n", end)) in units(f"Before.\n\n{block}\n\nAfter it.".replace("\n", end))
+
+
+def test_names_and_labelled_values_are_units() -> None:
+    text = "work_mem (integer)\nSets it. More.\n\n--if-exists\n\nUse it.\n\n  -q    Be quiet.\n\n"
+    text += "Width: 12 m\nAge: 5\n"
+    assert units(text) == [
+        ("term", "work_mem (integer)"), ("prose", "Sets it."), ("prose", "More."), ("term", "--if-exists"),
+        ("prose", "Use it."), ("list item", "-q    Be quiet."), ("list item", "Width: 12 m"),
+        ("list item", "Age: 5"),
+    ]  # fmt: skip
+
+
+WORDS = st.sampled_from(
+    [
+        "bridge",
+        "น้ำ",
+        "ខ្មែរ",
+        "東京タワー",
+        "好",
+        "བཀྲ་",
+        "ລາວ",
+        "a=1;",
+        "{x}",
+        "été",
+        ",",
+        " ",
+        "\n",
+        "한국",
+        "हिन्दी",
+    ]
+)
+
+
+@PROPERTY
+@given(st.lists(WORDS, min_size=1, max_size=12), st.integers(1, 300), st.sampled_from(["", " "]))
+def test_no_unit_of_prose_is_longer_than_the_bound_and_all_is_there(
+    words: list[str], times: int, joiner: str
+) -> None:
+    text = joiner.join(words * times)
+    sentences = segment([Document(text, syntax="text")]).sentences
+    assert all(estimate(s.text) <= LONGEST + 1 for s in sentences if s.kind == "prose")
+    assert "".join("".join(s.text.split()) for s in sentences) == "".join(text.split())
+    assert not any(s.cut for s in sentences[-1:])
+
+
+def test_a_cut_falls_between_words() -> None:
+    text = "so then he said to me that the bridge was red " * 40
+    assert all(
+        s.text in text and s.text.split()[0] in text.split() for s in segment([Document(text)]).sentences
+    )
+    thai = segment([Document("สวัสดีครับผมชื่อสมชายและผมทำงานที่นี่" * 20)]).sentences
+    assert len(thai) > 2
+    assert not any(s.text[0] in "ะาำิีึืุู็่้๊๋" for s in thai)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("en", "The bridge at Skarn was built by de la Cruz."), ("de", "Das ist z. B. der Fall."),
+        ("es", "El Sr. Holm y la Sra. Lund lo hicieron."), ("fr", "Le chat est sur la table."),
+        ("ru", "Москва является столицей и не только"), ("uk", "Він був у Києві і це не все"),
+        ("ja", "今日は天気がとても良い"), ("zh", "今天天气很好"), ("fa", "در تهران است که این را"),
+        ("en", "Short"),
+    ],
+)  # fmt: skip
+def test_the_language_is_found_out_or_given(code: str, text: str) -> None:
+    assert detect(text) == code
+    spanish = "Lo dijo la Sra. Lund en la pág. 5."
+    assert len(segment([Document(spanish, language="es")], language="en").sentences) == 1
+    assert len(segment([Document(spanish)], language="es").sentences) == 1
+    assert len(segment([Document(spanish)], language="en").sentences) > 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Prev | Up | Chapter 21. Locks | Home | Next", "Last updated 2024-05-31", "Skip to main content",
+     "Introduction ........ 5", "© 2024 Skarn Ltd. All rights reserved.", "Page 3 of 12"],
+)  # fmt: skip
+def test_boilerplate_is_known(text: str) -> None:
+    assert is_boilerplate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["We use cookies to bake.", "The page was last updated by Ann, who also wrote it.", 
+     "Home is where it is.", "Next of kin", "Copyright law protects it.", "Contents of the box are old."],
+)  # fmt: skip
+def test_content_is_no_boilerplate(text: str) -> None:
+    assert not is_boilerplate(text)
+
+
+def test_edges_of_chunks_are_fragments() -> None:
+    first = "It is red. When set, commits will wait until replies from the standby"
+    second = (
+        "replies from the standby. When set, commits will wait until replies from the standby come in. End."
+    )
+    flags = [
+        (s.document, s.text[:12], s.fragment) for s in segment([Document(first), Document(second)]).sentences
+    ]
+    assert [f for f in flags if f[2]] == [(0, "When set, co", True), (1, "replies from", True)]
+    assert not any(s.fragment for s in segment([Document("A title"), Document("It is red.")]).sentences)
