@@ -26,6 +26,7 @@ from .text.tokenizing import Tokenizer, as_counter
 
 _LOG = logging.getLogger("ragcompress")
 
+_BYTES_A_TOKEN = 4
 _ONLY_ALL = "with this counter nothing that could be kept is shorter than all of it"
 Splitter = Callable[[Sequence[Document]], Segmentation]
 
@@ -279,7 +280,8 @@ class Compressor:
         if before <= budget.min_tokens:
             reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
             return self._passthrough(call, reason, watch)
-        if not budget.min_per_document:  # which sentences these are is not known before scoring
+        # Which sentences must be kept whatever the limit is not known before scoring.
+        if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)
         watch.lap("segment")
         scores = call.scores or self._score(call, parts)
@@ -337,7 +339,12 @@ class Compressor:
         parts = documents if isinstance(documents, Segmentation) else _uncut(documents)
         everything = tuple(range(len(parts.sentences)))
         rendered = self.layout.everything(parts)
-        tokens = self.count(rendered.text)
+        try:
+            tokens = self.count(rendered.text)
+        except Exception as error:  # of a counter that nothing is known about
+            tokens = -(-len(rendered.text.encode()) // _BYTES_A_TOKEN)
+            told = "" if str(error) in reason else f"; {error}"
+            reason += f"{told}; tokens are estimated, {_BYTES_A_TOKEN} bytes each"
         scores = Scores(np.zeros(len(everything)), "none")
         watch.lap("passthrough")
         return CompressedContext(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
 from .data import Document, Piece, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
+from .files import to_bytes
 from .selection.layout import Layout
 
 
@@ -90,7 +92,7 @@ class CompressedContext:
             document = documents[s.document]
             return {
                 "document": s.document,
-                "source": document.metadata.get("source", document.id),
+                "source": _plain(document.metadata.get("source", document.id)),
                 "start_char": s.start_char,
                 "end_char": s.end_char,
                 "location": _location(document, s),
@@ -144,6 +146,14 @@ class CompressedContext:
         from . import report
 
         return report.notebook(self)
+
+
+def _plain(source: Any) -> Any:
+    """A source as JSON has it: what it has no word for, such as a path, a date or NaN, as a string."""
+    if isinstance(source, str):
+        return to_bytes(source).decode("utf-8")
+    known = source is None or isinstance(source, bool | int)
+    return source if known or (isinstance(source, float) and isfinite(source)) else str(source)
 
 
 def _location(document: Document, sentence: Sentence) -> dict[str, Any] | None:

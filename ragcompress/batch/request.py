@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from ..compressor import Compressor
@@ -21,7 +22,8 @@ class Outcome:
 
     Attributes:
         line: one line of JSON with its line end, in UTF-8: what ``CompressedContext.to_dict`` gives with the
-            request's ``id``, or ``{"line", "id", "reason"}`` of a request that failed.
+            request's ``id`` and the documents ``left_out``, or ``{"line", "id", "reason"}`` of a request
+            that failed.
         failed: whether it is the latter.
         tokens_before, tokens_after: of the result; 0 for a request that failed.
     """
@@ -46,9 +48,11 @@ def run_request(compressor: Compressor, number: int, request: bytes) -> Outcome:
     failure: dict[str, Any] = {"line": number}
     try:
         read = parse_request(request)
-        failure["id"] = read.id
+        failure["id"] = name = _finite(read.id)
         context = compressor(read.question, read.documents)
-        line = _json_line({"id": read.id, **context.to_dict()})
+        left_out = [{"document": i, "reason": reason} for i, reason in read.left_out.items()]
+        marked = {"left_out": left_out} if left_out else {}
+        line = _json_line({"id": name, **context.to_dict(), **marked})
     except ModelError:
         raise
     except Exception as error:
@@ -57,4 +61,13 @@ def run_request(compressor: Compressor, number: int, request: bytes) -> Outcome:
 
 
 def _json_line(value: dict[str, Any]) -> bytes:
-    return to_bytes(json.dumps(value, ensure_ascii=False) + "\n")
+    return to_bytes(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON without the numbers that Python reads and no standard has: NaN and infinities become null."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return {key: _finite(v) for key, v in value.items()} if isinstance(value, dict) else value

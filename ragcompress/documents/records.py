@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from math import isnan
 from typing import Any
 
 from ..data import Document
@@ -36,18 +37,27 @@ _OTHER_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question with its documents: one line of the input of ``ragcompress batch``; ``id`` is any JSON."""
+    """A question with its documents: one line of the input of ``ragcompress batch``.
+
+    Attributes:
+        id: any JSON.
+        documents: in the place of one that is left out stands an empty one.
+        left_out: by its place, why a document can't be used.
+    """
 
     id: Any
     question: str
     documents: tuple[Document, ...]
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
 
 def parse_request(line: bytes) -> Request:
     """Read one line of JSON: ``{"id"?, "question", "documents": [{"text", "title"?, "id"?, "metadata"?}]}``.
 
+    A document that can't be used is left out, and the others stay at their places.
+
     Raises:
-        InputError: says what is wrong with which field.
+        InputError: says what is wrong with which field; also where no document can be used.
     """
     value = _loads(decode(line, "the line"), "the line")
     if not isinstance(value, dict):
@@ -59,8 +69,17 @@ def parse_request(line: bytes) -> Request:
     if not isinstance(documents, list):
         hint = _misspelled(value, "documents")
         raise InputError(f"field 'documents' must be a list, not {_kind(documents)}{hint}")
-    found = tuple(parse_document(d, f"document {i}") for i, d in enumerate(documents))
-    return Request(value.get("id"), question, found)
+    found: list[Document] = []
+    left_out: dict[int, str] = {}
+    for i, document in enumerate(documents):
+        try:
+            found.append(parse_document(document, f"document {i}"))
+        except InputError as error:
+            found.append(Document(""))
+            left_out[i] = str(error)
+    if left_out and len(left_out) == len(documents):
+        raise InputError(left_out[0])
+    return Request(value.get("id"), question, tuple(found), left_out)
 
 
 def parse_document(value: Any, where: str) -> Document:
@@ -73,13 +92,12 @@ def parse_document(value: Any, where: str) -> Document:
         raise InputError(f"{where} must be an object with a field 'text', not {_kind(value)}")
     if "text" not in value:
         raise InputError(f"{where} has no field 'text'{_misspelled(value, 'text')}")
-    name = value.get("id")
+    name, title = (None if _is_missing(value.get(key)) else value.get(key) for key in ("id", "title"))
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     metadata = value.get("metadata")
     if not (metadata is None or isinstance(metadata, dict)):
         raise InputError(f"{where}: field 'metadata' must be an object, not {_kind(metadata)}")
-    title = value.get("title")
     text = _string(value["text"], "text", where)
     title = None if title is None else _string(title, "title", where)
     name = None if name is None else _string(name, "id", where)
@@ -88,6 +106,11 @@ def parse_document(value: Any, where: str) -> Document:
         return Document(text, title, name, metadata or {}, places=places, score=value.get("score"))
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is NaN: what pandas writes where a table has nothing."""
+    return isinstance(value, float) and isnan(value)
 
 
 def _string(value: Any, field: str, where: str) -> str:

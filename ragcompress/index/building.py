@@ -33,7 +33,7 @@ from .passages import Passage, cut
 
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
 PASSAGE_TOKENS = 128
-_FORMAT = 2
+_FORMAT = 3
 _TOGETHER = 64  # passages written in one transaction, of as many files as that takes
 _File = tuple[str, FileState, list[Passage]]
 
@@ -114,7 +114,11 @@ def build_index(
             if said := left_out.summary(folder, len(database.files())):
                 note(said)
             n = database.n_passages(), len(database.files())
-            if before is None or database.meta().get("changed") or not _has_vectors(target / before):
+            if (
+                before is None
+                or database.meta().get("changed")
+                or not _has_vectors(target / before, database)
+            ):
                 version = _finish(target, before, database)
             else:
                 version = before
@@ -172,7 +176,7 @@ def _alone(target: Path) -> Iterator[None]:
     if target.is_dir() and any(target.iterdir()) and not (target / "lock").exists():
         raise DataError(f"{target} is a folder with other things in it; give one that is empty or not there")
     try:
-        target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = (target / "lock").open("ab")
     except OSError as error:
         raise DataError(f"{target} can't be used as an index: {error.strerror or error}") from error
@@ -358,9 +362,9 @@ def _state(path: Path) -> FileState | None:
 def _finish(target: Path, before: str | None, database: Database) -> str:
     """Write the vectors, give the version its name, and switch to it."""
     place = target / "building"
-    vectors.write(place / VECTORS, database.vectors(), database.n_passages())
+    checksum = vectors.write(place / VECTORS, database.vectors(), database.n_passages())
     with database.transaction():
-        database.note(changed=False)
+        database.note(changed=False, vectors=checksum)
     database.settle()
     database.close()
     version = f"v{int(before.removeprefix('v')) + 1 if before else 1}"
@@ -370,10 +374,10 @@ def _finish(target: Path, before: str | None, database: Database) -> str:
     return version
 
 
-def _has_vectors(version: Path) -> bool:
+def _has_vectors(version: Path, database: Database) -> bool:
     """Whether its vectors can be read; they stand among the passages as well, and can be written anew."""
     try:
-        vectors.read(version / VECTORS)
+        vectors.read(version / VECTORS, database.meta().get("vectors"))
     except (DataError, FileNotFoundError):
         return False
     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,14 +41,15 @@ CREATE TABLE documents (
 );
 CREATE TABLE passages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL, start_char INTEGER, text TEXT,
-    sentences TEXT, header TEXT, places TEXT, vector BLOB
+    sentences TEXT, header TEXT, places TEXT, vector BLOB, checksum INTEGER
 );
 CREATE INDEX documents_path ON documents (path);
 CREATE INDEX passages_document ON passages (document);
 CREATE VIRTUAL TABLE words USING fts5(terms, content='', tokenize="unicode61 remove_diacritics 0");
 """
 _PASSAGES = """
-SELECT p.id, p.text, d.title, d.name, d.metadata, d.syntax, p.places, p.start_char, p.sentences, p.header
+SELECT p.id, p.text, d.title, d.name, d.metadata, d.syntax, p.places, p.start_char, p.sentences, p.header,
+    p.checksum
 FROM passages p JOIN documents d ON d.id = p.document
 """
 
@@ -79,6 +81,8 @@ class Database:
         mode = "rwc" if writable else "ro&immutable=1"
         self._path, self._lock = path, threading.RLock()
         try:
+            if writable:
+                path.touch(mode=0o600)  # it holds people's texts; SQLite gives its other files the same mode
             self._db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={mode}",
                 uri=True,
@@ -171,10 +175,12 @@ class Database:
                 last = about
             places = own.places and json.dumps(own.places.to_dict())
             units, header = json.dumps(passage.sentences), json.dumps(passage.header)
-            packed = vector.astype("<f4").tobytes()
+            packed = _sealed(vector.astype("<f4").tobytes())
             row = (document, passage.start_char, own.text, units, header, places, packed)
+            read = (own.text, *about[1:], places, passage.start_char, units, header)
             key = self._insert(
-                "passages (document, start_char, text, sentences, header, places, vector)", row
+                "passages (document, start_char, text, sentences, header, places, vector, checksum)",
+                (*row, _checksum(*read)),
             )
             self._db.execute("INSERT INTO words (rowid, terms) VALUES (?, ?)", (key, _words(passage)))
 
@@ -185,7 +191,8 @@ class Database:
             "SELECT id, vector FROM passages WHERE id > ? ORDER BY id LIMIT ?", (last, _CHUNK)
         ):
             last = rows[-1][0]
-            found = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(len(rows), -1)
+            whole = b"".join(self._opened(key, packed) for key, packed in rows)
+            found = np.frombuffer(whole, dtype="<f4").reshape(len(rows), -1)
             yield np.array([row[0] for row in rows], dtype=np.int64), found.astype(np.float32)
 
     def get(self, keys: Sequence[int]) -> dict[int, Passage]:
@@ -224,14 +231,21 @@ class Database:
         return [row[0] for row in found]
 
     def _passages(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[int, Passage]]:
-        for key, text, title, name, about, syntax, places, start, sentences, lead in self._rows(
-            query, values
-        ):
+        for row in self._rows(query, values):
+            key, text, title, name, about, syntax, places, start, sentences, lead, checksum = row
+            if _checksum(*row[1:-1]) != checksum:
+                raise DataError(f"passage {key} of {self._path} is damaged; {ANEW}")
             units = tuple((int(a), int(b), kind) for a, b, kind in json.loads(sentences))
             back = Places.from_dict(json.loads(places)) if places else None
             document = Document(text, title, name, json.loads(about), syntax, back)
             span = json.loads(lead)
             yield key, Passage(document, start, units, span and (span[0], span[1]))
+
+    def _opened(self, key: int, packed: bytes) -> bytes:
+        """The bytes of a vector, if they are those that were written."""
+        if packed is None or _sealed(packed[:-4]) != packed:
+            raise DataError(f"the vector of passage {key} of {self._path} is damaged; {ANEW}")
+        return packed[:-4]
 
     def _insert(self, table: str, row: Iterable[Any]) -> int:
         values = tuple(row)
@@ -252,6 +266,16 @@ class Database:
     def _unusable(self, error: sqlite3.Error) -> DataError:
         is_damaged = getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
         return DataError(f"{self._path} can't be used: {error}{f'; {ANEW}' if is_damaged else ''}")
+
+
+def _checksum(*values: Any) -> int:
+    """CRC-32 of all that a passage is read from: nothing damaged is given out as the words of a source."""
+    return zlib.crc32(repr(values).encode("utf-8", "backslashreplace"))
+
+
+def _sealed(packed: bytes) -> bytes:
+    """Bytes with their CRC-32 behind them."""
+    return packed + zlib.crc32(packed).to_bytes(4, "little")
 
 
 def _words(passage: Passage) -> str:

@@ -114,7 +114,7 @@ class Index:
     def _open(self) -> None:
         version = readable(self.path)
         self._database = Database(self.path / version / PASSAGES)
-        self._vectors = vectors.read(self.path / version / VECTORS)
+        self._vectors = vectors.read(self.path / version / VECTORS, self._database.meta().get("vectors"))
 
 
 def to_sources(result: Mapping[str, Any], hits: Sequence[Hit]) -> dict[str, Any]:

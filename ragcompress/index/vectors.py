@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, MissingExtra
+from ..files import write_whole
 from ..models.embedding import Vectors
 
 Ids = NDArray[np.int64]
@@ -18,8 +21,12 @@ FLAT_UP_TO = 100_000
 _LINKS, _BUILDING, _SEARCHING = 32, 200, 256
 
 
-def write(path: Path, chunks: Iterable[tuple[Ids, Vectors]], n: int, *, flat_up_to: int = FLAT_UP_TO) -> None:
-    """Write an index of ``n`` vectors: exact (flat) up to ``flat_up_to`` of them, HNSW beyond."""
+def write(path: Path, chunks: Iterable[tuple[Ids, Vectors]], n: int, *, flat_up_to: int = FLAT_UP_TO) -> int:
+    """Write an index of ``n`` vectors: exact (flat) up to ``flat_up_to`` of them, HNSW beyond.
+
+    Returns:
+        CRC-32 of the file.
+    """
     faiss = _faiss()
     index: Any = None
     for ids, vectors in chunks:
@@ -27,7 +34,9 @@ def write(path: Path, chunks: Iterable[tuple[Ids, Vectors]], n: int, *, flat_up_
             inner = _empty(faiss, vectors.shape[1], flat=n <= flat_up_to)
             index = faiss.IndexIDMap(inner)
         index.add_with_ids(vectors, ids)
-    faiss.write_index(index if index is not None else faiss.IndexIDMap(faiss.IndexFlatIP(1)), str(path))
+    whole = faiss.serialize_index(index if index is not None else faiss.IndexIDMap(faiss.IndexFlatIP(1)))
+    write_whole(path, whole.tobytes(), private=True)
+    return zlib.crc32(whole)
 
 
 def check() -> None:
@@ -39,19 +48,28 @@ def check() -> None:
     _faiss()
 
 
-def read(path: Path) -> Any:
-    """Open an index that was written; a flat one is mapped into memory, not loaded.
+def read(path: Path, checksum: int | None) -> Any:
+    """Load an index that was written; not mapped, so that a file cut under one's feet ends no process.
+
+    Args:
+        checksum: what ``write`` returned.
 
     Raises:
-        DataError: if it can't be read.
+        DataError: if it can't be read, or is not what was written.
+        FileNotFoundError: if it isn't there.
     """
     faiss = _faiss()
     try:
-        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-    except RuntimeError as error:
-        if not path.exists():
-            raise FileNotFoundError(path) from None
-        raise DataError(f"{path} can't be read as a FAISS index; build the index again") from error
+        whole = np.fromfile(path, dtype=np.uint8)
+        if zlib.crc32(whole) != checksum:
+            raise DataError(f"{path} is damaged; build the index again")
+        return faiss.deserialize_index(whole)
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, MemoryError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} can't be read as a FAISS index ({error}); build the index again") from error
 
 
 def nearest(index: Any, vector: Vectors, n: int) -> list[int]:
@@ -61,12 +79,26 @@ def nearest(index: Any, vector: Vectors, n: int) -> list[int]:
         return []
     faiss = _faiss()
     inner = faiss.downcast_index(index.index)
+    settings: dict[str, Any] = {}
     if isinstance(inner, faiss.IndexHNSW):
-        settings = faiss.SearchParametersHNSW(efSearch=max(_SEARCHING, n))
-        _, found = index.search(vector[None], n, params=settings)
-    else:
-        _, found = index.search(vector[None], n)
+        settings["params"] = faiss.SearchParametersHNSW(efSearch=max(_SEARCHING, n))
+    with _one_thread(faiss):
+        _, found = index.search(vector[None], n, **settings)
     return [int(i) for i in found[0] if i >= 0]
+
+
+@contextmanager
+def _one_thread(faiss: Any) -> Iterator[None]:
+    """Start no threads for one question: they gain nothing, and a process that forks would wait for them.
+
+    OpenMP keeps this setting per thread, so other threads of the process keep theirs.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _empty(faiss: Any, dimensions: int, *, flat: bool) -> Any:

@@ -119,7 +119,42 @@ def load(path: Path) -> ProbeWeights:
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else None
         raise DataError(f"the probe {base} has format {found!r}; this version reads format {FORMAT}")
-    return ProbeWeights(arrays, card)
+    _check_card(base, card)
+    if unfit := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+        raise DataError(f"the probe {base} has numbers that are not finite, in {unfit[0]!r}")
+    return ProbeWeights(_Arrays(arrays), card)
+
+
+class _Arrays(dict[str, NDArray[np.float32]]):
+    """Arrays by name; one that is missing is a fault of the file."""
+
+    def __missing__(self, name: str) -> NDArray[np.float32]:
+        raise DataError(f"the probe holds no numbers named {name!r}; it has {', '.join(self) or 'none'}")
+
+
+def _check_card(base: Path, card: Mapping[str, Any]) -> None:
+    """Refuse a card whose fields are missing or of another kind than every probe's."""
+    proxy, scorer = card.get("proxy"), card.get("scorer", DEFAULT_SCORER)
+    named = isinstance(proxy, dict) and all(isinstance(proxy.get(k), str) for k in ("name", "fingerprint"))
+    at_once = card.get("passage_tokens", None if scorer == DEFAULT_SCORER else 1)
+    fields = {
+        "proxy": named,
+        "template": isinstance(card.get("template"), str),
+        "scorer": isinstance(scorer, str),
+        "n_layers": _is_count(card.get("n_layers")),
+        "passage_tokens": _is_count(at_once),
+        "second_look": isinstance(card.get("second_look") or {}, dict),
+    }
+    for field, is_right in fields.items():
+        if not is_right:
+            raise DataError(
+                f"the card {base}.json has {card.get(field)!r} as {field!r}, which no probe has; "
+                "take a copy that is whole, or train the probe anew"
+            )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def shipped_for(proxy: ProxyInfo, scorer: str = DEFAULT_SCORER) -> ProbeWeights:

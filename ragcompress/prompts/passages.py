@@ -12,6 +12,7 @@ tail holds the question; its rows are read.
 from __future__ import annotations
 
 import hashlib
+import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,9 @@ from ..text.blocks import LINE_END
 from ..text.tokenizing import Tokenizer
 
 Span = tuple[int, int]
+TITLE_TOKENS = 256
+"""What of a title a model reads; no title that is one is longer."""
+_LOG = logging.getLogger("ragcompress")
 ROWS = ("last", "before_last", "after", "asked", "question", "begin", "end")
 """The rows that ``make_tail`` has read; see there."""
 
@@ -156,7 +160,8 @@ def cut_passages(
     sentences = segmentation.sentences
     pieces = [sentence_piece(segmentation, i) for i in range(len(sentences))]
     encoded = tokenizer.encode(pieces)
-    titles = [template.title.format(title=d.title) if d.title else "" for d in segmentation.documents]
+    titles = short_titles(tokenizer, segmentation)
+    titles = [template.title.format(title=t) if t else "" for t in titles]
     heads = [
         list(tokenizer.prefix_ids) + ids for ids in tokenizer.encode([template.head + t for t in titles])
     ]
@@ -175,6 +180,27 @@ def cut_passages(
         passages += [_passage(document, heads[document], group) for group in _groups(parts, max_tokens)]
         first = stop
     return tuple(passages)
+
+
+def short_titles(tokenizer: Tokenizer, segmentation: Segmentation) -> list[str]:
+    """Titles as prompts have them: the beginning of one that is longer than any title should be.
+
+    A title stands before every passage of its document, so one of thousands of tokens would cost as much as a
+    long document, and leave no room for the question. That it is cut is said in the log.
+    """
+    titles = [d.title or "" for d in segmentation.documents]
+    # No tokenizer makes fewer than one token of so many characters, so most need no counting.
+    long = [i for i, title in enumerate(titles) if len(title) > TITLE_TOKENS]
+    for i, ids in zip(long, tokenizer.encode([titles[i] for i in long]), strict=True):
+        if len(ids) > TITLE_TOKENS:
+            titles[i] = titles[i][: tokenizer.starts(titles[i])[TITLE_TOKENS]]
+            _LOG.warning(
+                "the title of document %d has %d tokens; the model reads the first %d",
+                i,
+                len(ids),
+                TITLE_TOKENS,
+            )
+    return titles
 
 
 def join(passage: Passage, tail: Tail) -> Prompt:

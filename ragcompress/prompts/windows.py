@@ -16,7 +16,7 @@ import numpy as np
 from ..data import FloatArray, Segmentation
 from ..errors import InputError
 from ..text.tokenizing import Tokenizer
-from .passages import Prompt, Span, Tail, cut_parts, sentence_piece
+from .passages import Prompt, Span, Tail, cut_parts, sentence_piece, short_titles
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,8 @@ def _headers(
     """Ids of mark and title of every document."""
     documents = segmentation.documents
     marks = tokenizer.encode([template.mark.format(number=n + 1) for n in range(len(documents))])
-    titles = tokenizer.encode([template.title.format(title=d.title) if d.title else "" for d in documents])
+    short = short_titles(tokenizer, segmentation)
+    titles = tokenizer.encode([template.title.format(title=t) if t else "" for t in short])
     return list(zip(marks, titles, strict=True))
 
 

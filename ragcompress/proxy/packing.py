@@ -58,8 +58,10 @@ def n_bytes(packed: Packed) -> int:
 
 
 def checksum(packed: Packed) -> str:
-    """8 hex digits that change with any bit of the arrays."""
+    """8 hex digits that change with any bit of the arrays, their names, types and shapes."""
     found = 0
     for name in sorted(packed):
-        found = zlib.crc32(np.ascontiguousarray(packed[name]).data, found)
+        array = packed[name]
+        found = zlib.crc32(f"{name} {array.dtype.str} {array.shape} ".encode(), found)
+        found = zlib.crc32(np.ascontiguousarray(array).data, found)
     return f"{found:08x}"

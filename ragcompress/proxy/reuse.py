@@ -32,7 +32,7 @@ _FLOAT = NDArray[np.float32]
 Prefix = tuple[int, ...]
 Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
-_FORMAT = "3"
+_FORMAT = "4"
 _MEBIBYTE = 1 << 20
 
 
@@ -118,10 +118,11 @@ class MemoryStore:
 class DiskStore:
     """Keeps entries in a folder, one safetensors file each; several processes may share it.
 
-    Files appear whole or not at all (written under another name, then renamed). What can't be read, or does
-    not have the checksum that it was written with, is removed, said in the log, and computed again. Where
-    nothing can be written, that is said once. When the folder outgrows its ceiling, the entries that were
-    used longest ago go; each process looks at what the others have written every twentieth of the ceiling.
+    Files are for their owner only, since keys and values tell of the texts. They appear whole or not at all
+    (written under another name, then renamed). What can't be read, or does not have the checksum that it was
+    written with, is removed, said in the log, and computed again. Where nothing can be written, that is said
+    once. When the folder outgrows its ceiling, the entries that were used longest ago go; each process looks
+    at what the others have written every twentieth of the ceiling.
 
     Args:
         folder: made if need be.
@@ -134,7 +135,8 @@ class DiskStore:
         self._folder, self._max_bytes, self._precision = folder, max_bytes, precision
         self._lock = threading.Lock()
         self._writable = True
-        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # what can't be made is said when something is to be kept
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(folder.glob("??/.*.tmp"))
         self._bytes, self._unseen = sum(size for _, size, _ in self._files()), 0
 
@@ -149,7 +151,8 @@ class DiskStore:
                 packed = {name: file.get_tensor(name) for name in file.keys()}
             if packing.checksum(packed) != about.get("checksum"):
                 raise ValueError("its numbers have changed")
-            os.utime(path)
+            with suppress(OSError):  # a volume that can only be read: nothing will be removed there either
+                os.utime(path)
             return packing.unpack(packed)
         except FileNotFoundError:
             return None
@@ -165,8 +168,8 @@ class DiskStore:
         packed = packing.pack(array, self._precision)
         content = save(packed, {"format": _FORMAT, "checksum": packing.checksum(packed)})
         try:
-            path.parent.mkdir(exist_ok=True)
-            write_whole(path, content)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content, private=True)
         except OSError as error:
             if self._writable:
                 _LOG.warning(

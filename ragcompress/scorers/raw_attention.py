@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data import Attention, FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
-from ..prompts.passages import Tail, Template, cut_passages, join, make_tail
+from ..prompts.passages import Tail, Template, cut_passages, join, make_tail, short_titles
 from ..proxy.base import Proxy
 
 _TINY = 1e-8
@@ -67,7 +67,8 @@ class Scorer:
     def _room(self, tail: Tail, template: Template, segmentation: Segmentation) -> int:
         """Tokens that the proxy's prompt leaves for a passage under the longest title."""
         tokenizer = self.proxy.tokenizer
-        titles = {template.title.format(title=d.title) if d.title else "" for d in segmentation.documents}
+        short = short_titles(tokenizer, segmentation)
+        titles = {template.title.format(title=t) if t else "" for t in short}
         head = len(tokenizer.prefix_ids) + max(tokenizer.count_all([template.head + t for t in titles]))
         room = self.proxy.info.max_tokens - len(tail) - head
         if room < 1:

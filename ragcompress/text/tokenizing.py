@@ -7,12 +7,13 @@ ordinary tokens and can't end or open a turn in the proxy's prompt.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, RagCompressError
 
 Counter = Callable[[str], int]
 
@@ -87,23 +88,38 @@ def as_counter(source: Any) -> Counter:
             ``encode`` is called without special tokens), or any callable ``str -> int``.
 
     Raises:
-        InputError: if it is none of these, or the callable does not return a whole number ≥ 0.
+        InputError: if it is none of these. When it counts: if it fails, or returns no whole number ≥ 0.
     """
     if isinstance(source, Tokenizer):
         return source.count
     if isinstance(source, tokenizers.Tokenizer):
         return Tokenizer(source).count
     if hasattr(source, "encode") and hasattr(source, "convert_ids_to_tokens"):
-        return lambda text: len(source.encode(text, add_special_tokens=False))
+        return _checked(lambda text: len(source.encode(text, add_special_tokens=False)))
     if not callable(source):
         raise InputError(
             f"a counter must be a tokenizer or a callable str -> int, got {type(source).__name__}"
         )
 
+    return _checked(source)
+
+
+def _checked(count: Callable[[str], Any]) -> Counter:
+    """A counter whose faults are told from ours."""
+
     def checked(text: str) -> int:
-        n = source(text)
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        try:
+            n = count(text)
+        except RagCompressError:
+            raise
+        except Exception as error:
+            raise InputError(f"the token counter failed: {type(error).__name__}: {error}") from error
+        try:
+            whole = -1 if isinstance(n, bool) else index(n)
+        except TypeError:
+            whole = -1
+        if whole < 0:
             raise InputError(f"the token counter returned {n!r}; it must return a whole number ≥ 0")
-        return n
+        return whole
 
     return checked

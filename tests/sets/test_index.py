@@ -426,8 +426,8 @@ def test_beyond_the_flat_size_neighbours_are_found_all_the_same(tmp_path: Path) 
     ids = np.arange(3000, dtype=np.int64) * 3 + 1
     found = []
     for limit in (3000, 100):
-        faiss_vectors.write(tmp_path / str(limit), [(ids, points)], 3000, flat_up_to=limit)
-        index = faiss_vectors.read(tmp_path / str(limit))
+        checksum = faiss_vectors.write(tmp_path / str(limit), [(ids, points)], 3000, flat_up_to=limit)
+        index = faiss_vectors.read(tmp_path / str(limit), checksum)
         found.append([faiss_vectors.nearest(index, p, 10) for p in points[:50]])
     assert [row[0] for row in found[0]] == list(ids[:50])
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*found, strict=True)])

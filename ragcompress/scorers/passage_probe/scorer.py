@@ -57,7 +57,7 @@ class Scorer:
         self.second_look, self._recipe = second_look, None
         if second_look and (recipe := probe.card.get("second_look")):
             self._check_features("second_context_features", SECOND_NAMES)
-            self._recipe = Recipe(**recipe)
+            self._recipe = Recipe.of(recipe)
 
     def _check_features(self, key: str, names: Sequence[str]) -> None:
         if (trained := self.probe.card.get(key)) != list(names):

@@ -9,18 +9,21 @@ values serve, and a question of one step pays for the few passages that are in d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Attention, FloatArray, Segmentation
+from ...errors import DataError
 from ...prompts.passages import Passage
 from .context import NAMES, context_features
 from .looks import SECOND, Arrays, Look, attention_logits, context_probabilities
 
 SECOND_NAMES = (*NAMES, "first_look", "is_fact", "was_read")
+_TITLE = 1000  # characters of a fact's title: what is longer is none, and would leave no room for others
 # What a part that was not read again counts for in the features of the others: doubtful at best.
 _UNREAD = -2.0
 
@@ -40,6 +43,23 @@ class Recipe:
     fact_tokens: int = 128
     passages: int = 8
     at_least: float = 0.02
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any]) -> Recipe:
+        """Read what a probe's card holds.
+
+        Raises:
+            DataError: if it is no recipe.
+        """
+        known = [f.name for f in fields(cls)]
+        for name, value in card.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if name not in known or not is_number or not (name == "at_least" or isinstance(value, int)):
+                raise DataError(
+                    f"the probe's card has {name!r}: {value!r} in its second look; it may have numbers as "
+                    f"{', '.join(known)}"
+                )
+        return cls(**card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +93,7 @@ def told(segmentation: Segmentation, chosen: Chosen) -> list[str]:
     texts = []
     for index in chosen.facts:
         sentence = segmentation.sentences[index]
-        title = segmentation.documents[sentence.document].title
+        title = (segmentation.documents[sentence.document].title or "")[:_TITLE]
         texts.append((f"{title}: " if title else "") + " ".join(sentence.text.split()))
     return texts
 

@@ -1,0 +1,193 @@
+"""What others bring may be broken: titles, counters, probes, ids, stores. It is said, and kept apart."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_probe import fake_probe
+from promises import by_words
+
+from ragcompress import Budget, Compressor, Document, InputError, RagCompressError, run_request
+from ragcompress.prompts.passages import TITLE_TOKENS
+from ragcompress.proxy import packing
+from ragcompress.proxy.reuse import DiskStore
+from ragcompress.scorers import bm25
+from ragcompress.scorers.passage_probe.scorer import Scorer
+from ragcompress.testing import FakeProxy
+
+BUDGET = Budget(max_tokens=9)
+TEXT = "Ann built the bridge. It is old."
+
+
+def words_only(**options: Any) -> Compressor:
+    return Compressor(bm25.Scorer(), counter=by_words, **options)
+
+
+def test_a_title_that_is_none_does_not_hurt_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    proxy = FakeProxy(max_tokens=8192)
+    compressor = Compressor(Scorer(proxy=proxy, probe=fake_probe()), counter=by_words)
+    hostile = Document("Spam. More of it.", title="evil " * 8200)
+    with caplog.at_level(logging.WARNING, "ragcompress"):
+        context = compressor("Who built it?", [Document(TEXT, title="Bridge"), hostile], budget=BUDGET)
+    assert context.text.startswith("Bridge\n")
+    assert max(map(len, proxy.prompts)) < 2000, "the title's cost is bounded"
+    assert f"document 1 has 41000 tokens; the model reads the first {TITLE_TOKENS}" in caplog.text
+
+
+def down(text: str) -> int:
+    raise RuntimeError("tokenizer service down")
+
+
+@pytest.mark.parametrize(
+    ("counter", "message"),
+    [
+        (down, "the token counter failed: RuntimeError: tokenizer service down"),
+        (lambda text: -1, "returned -1"),
+        (lambda text: True, "returned True"),
+        (lambda text: 2.5, "returned 2.5"),
+        (lambda text: "7", "returned '7'"),
+    ],
+)
+def test_a_broken_counter_is_the_callers_and_does_not_stop_a_passthrough(counter: Any, message: str) -> None:
+    compressor = Compressor(bm25.Scorer(), counter=counter)
+    with pytest.raises(InputError, match=message):
+        compressor("Who?", [Document(TEXT)], budget=BUDGET)
+    context = compressor("Who?", [Document(TEXT)], budget=BUDGET, on_error="passthrough")
+    assert context.text == TEXT
+    assert context.passthrough is not None
+    assert message in context.passthrough
+    assert "tokens are estimated, 4 bytes each" in context.passthrough
+    assert context.tokens_after == len(TEXT) // 4
+
+
+def test_any_integral_number_counts() -> None:
+    compressor = Compressor(bm25.Scorer(), counter=lambda text: np.int64(len(text.split())))
+    context = compressor("Who built the bridge?", [Document(TEXT)], budget=Budget(max_tokens=4))
+    assert (context.text, type(context.tokens_after)) == ("Ann built the bridge.", int)
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        (Path("a.md"), "a.md"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        ("a\udcff", "a\\udcff"),
+        ("a.md", "a.md"),
+        (7, 7),
+        (None, None),
+    ],
+)
+def test_any_source_becomes_json(source: object, written: object) -> None:
+    context = words_only()("Who?", [Document(TEXT, metadata={"source": source})], budget=BUDGET)
+    line = json.dumps(context.to_dict(), allow_nan=False, ensure_ascii=False).encode("utf-8")
+    assert {p["source"] for p in json.loads(line)["pieces"]} == {written}
+
+
+def strict(line: bytes) -> dict[str, Any]:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    found: dict[str, Any] = json.loads(line, parse_constant=refuse)
+    return found
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", '{"a": [NaN]}', '"\\ud800"'])
+@pytest.mark.parametrize("question", ['"Who built it?"', "3"])
+def test_lines_are_json_whatever_the_id(name: str, question: str) -> None:
+    document = '{"text": "Ann built it.", "id": NaN, "title": NaN, "metadata": {"source": -Infinity}}'
+    request = f'{{"id": {name}, "question": {question}, "documents": [{document}]}}'
+    outcome = run_request(words_only(budget=BUDGET), 1, request.encode())
+    assert outcome.failed is (question == "3")
+    assert "id" in strict(outcome.line) or outcome.failed
+
+
+def test_one_bad_document_of_a_request_is_left_out_and_named() -> None:
+    bad = ["no object", {"title": "no text"}, {"text": "\ud800"}, {"text": 3}]
+    request = {"question": "Who built the bridge?", "documents": [*bad, {"text": TEXT, "id": "good"}]}
+    outcome = run_request(words_only(budget=BUDGET), 1, json.dumps(request).encode())
+    found = strict(outcome.line)
+    assert {p["document"] for p in found["pieces"]} == {4}
+    assert [left["document"] for left in found["left_out"]] == [0, 1, 2, 3]
+    assert all(f"document {left['document']}" in left["reason"] for left in found["left_out"])
+
+
+def test_a_request_without_one_good_document_fails() -> None:
+    outcome = run_request(words_only(budget=BUDGET), 1, b'{"question": "Who?", "documents": [3]}')
+    assert outcome.failed
+    assert "document 0 must be an object" in strict(outcome.line)["reason"]
+
+
+@pytest.mark.parametrize(
+    "key", ["proxy", "template", "n_layers", "passage_tokens", "second_look", "rows", "scorer"]
+)
+@pytest.mark.parametrize("value", [..., None, "x", {}, [1], {"x": 1}, {"facts": "y"}, -1, 2.5, True])
+def test_a_broken_probe_card_is_told_from_a_bug(key: str, value: object, tmp_path: Path) -> None:
+    fake_probe().save(tmp_path / "p")
+    card = json.loads((tmp_path / "p.json").read_text())
+    if value is ...:
+        del card[key]
+    else:
+        card[key] = value
+    (tmp_path / "p.json").write_text(json.dumps(card))
+    harmless = (key, value) in [
+        ("second_look", ...),
+        ("second_look", None),
+        ("second_look", {}),
+        ("scorer", ...),
+    ]
+    try:
+        scorer = Scorer(proxy=FakeProxy(), probe=tmp_path / "p")
+        assert scorer.probe.passage_tokens >= 1
+    except RagCompressError as error:
+        assert not harmless, error
+    else:
+        assert harmless or key == "n_layers"
+
+
+def test_a_probe_without_its_numbers_is_told_from_a_bug(tmp_path: Path) -> None:
+    probe = fake_probe()
+    whole = dict(probe.arrays)
+    whole.pop("look.weight")
+    type(probe)(whole, probe.card).save(tmp_path / "p")
+    scorer = Scorer(proxy=FakeProxy(), probe=tmp_path / "p")
+    with pytest.raises(RagCompressError, match=r"no numbers named 'look\.weight'"):
+        Compressor(scorer, counter=by_words)("Who?", [Document(TEXT)], budget=BUDGET)
+
+
+def test_a_store_on_a_volume_that_can_only_be_read_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.arange(24, dtype=np.float32).reshape(3, 2, 2, 2)
+    DiskStore(tmp_path / "kv", precision="float32").put("ab" * 16, array)
+    (path,) = (tmp_path / "kv").glob("*/*")
+    assert path.stat().st_mode & 0o077 == 0, "keys and values tell of the texts"
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.utime", refuse)
+    found = DiskStore(tmp_path / "kv").get("ab" * 16)
+    assert found is not None
+    assert (found == array).all()
+
+
+def test_the_sum_of_keys_and_values_covers_types_shapes_and_names() -> None:
+    numbers = np.arange(12, dtype=np.float16).reshape(3, 4)
+    sums = {
+        packing.checksum(packed)
+        for packed in (
+            {"numbers": numbers},
+            {"numbers": numbers.reshape(4, 3)},
+            {"numbers": numbers.view(np.uint16)},
+            {"scales": numbers},
+        )
+    }
+    assert len(sums) == 4
