@@ -17,6 +17,7 @@ from functools import cache
 from itertools import islice
 
 from ..compressor import Compressor
+from ..cores import n_cores
 from ..errors import ModelError, RagCompressError, explain
 from ..plan import Plan
 from .request import Outcome, run_request
@@ -51,7 +52,7 @@ def run_lines(
             yield line, run_request(compressor, line.number, line.request)
         return
     del compressor
-    threads = max(1, _n_cores() // n_workers)
+    threads = max(1, n_cores() // n_workers)
     source = iter(lines)
     pool = ProcessPoolExecutor(
         n_workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(threads,)
@@ -99,8 +100,3 @@ def _work(plan: Plan, threads: int, line: Line) -> Outcome:
 def _compressor(plan: Plan, threads: int) -> Compressor:
     """The one compressor of a worker."""
     return Compressor.from_plan(plan, threads=threads)
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

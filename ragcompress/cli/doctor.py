@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__, models, probes, samples, scorers
+from ..cores import n_cores
 from ..errors import explain
 from ..plan import Plan
 from ..proxy.base import Proxy
@@ -56,7 +57,7 @@ def _examine(plan: Plan) -> Iterator[Finding]:
         "ragcompress", "ok", f"{__version__}, Python {platform.python_version()} on {platform.platform()}"
     )
     yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
-    yield Finding("threads", "ok", f"{_threads()} usable")
+    yield Finding("threads", "ok", f"{n_cores()} usable")
     yield _guarded("cache", _cache)
     model = _guarded("model", lambda: _model(plan.proxy))
     yield model
@@ -84,12 +85,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _threads() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cache() -> Finding:

@@ -12,6 +12,7 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from ..cores import thread_limit
 from ..data import Progress
 from ..errors import ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
@@ -100,7 +101,7 @@ class MiniLM:
         backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._first, self._last = backend.token_to_id("[CLS]"), backend.token_to_id("[SEP]")
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads or thread_limit()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # see ``proxy.ort``
         try:
             self._session: Any = ort.InferenceSession(

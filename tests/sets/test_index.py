@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -445,3 +446,79 @@ def test_an_index_within_its_folder_is_no_document(docs: Path, embedder: WordVec
     assert built(docs / "deep" / "..", path, embedder).n_files == 31
     again = built(docs / "deep" / "..", path, embedder)
     assert (again.version, again.n_new, again.n_files) == ("v1", 0, 31)
+
+
+def flip(path: Path, needle: bytes) -> None:
+    """Turn one bit of what stands in a file."""
+    data = bytearray(path.read_bytes())
+    data[data.index(needle) + 3] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_passage_that_was_damaged_is_not_given_out(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    flip(tmp_path / "idx" / "v1" / "passages.sqlite", b"The mayor of town3 is")
+    index = Index(tmp_path / "idx", embedder=embedder)
+    assert index.search("Ferries cross the fjord", 1)[0].passage.document.title == "Fjord"
+    with pytest.raises(DataError, match=r"passage \d+ of .* is damaged.*build it anew"):
+        index.search("mayor of town3", 30)
+
+
+def test_vectors_that_were_damaged_are_told_and_written_anew(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    before = Index(tmp_path / "idx", embedder=embedder).search("mayor of town3")
+    path = tmp_path / "idx" / "v1" / "vectors.faiss"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="is damaged"):
+        Index(tmp_path / "idx", embedder=embedder)
+    built(docs, tmp_path / "idx", embedder)
+    assert Index(tmp_path / "idx", embedder=embedder).search("mayor of town3") == before
+
+
+def test_a_vector_that_was_damaged_is_not_built_upon(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    with sqlite3.connect(tmp_path / "idx" / "v1" / "passages.sqlite") as database:
+        database.execute("UPDATE passages SET vector = zeroblob(length(vector)) WHERE id = 2")
+    database.close()
+    with pytest.raises(DataError, match="vector of passage 2 .* is damaged"):
+        list(Index(tmp_path / "idx", embedder=embedder).vectors())
+
+
+def test_an_index_is_for_its_owner_only(docs: Path, tmp_path: Path, embedder: WordVectors) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    files = [p for p in (tmp_path / "idx").rglob("*") if p.suffix in (".sqlite", ".faiss")]
+    assert len(files) == 2
+    assert all(p.stat().st_mode & 0o077 == 0 for p in [*files, tmp_path / "idx"])
+
+
+def test_a_file_cut_while_it_is_open_ends_no_process(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    index = Index(tmp_path / "idx", embedder=embedder)
+    expected = index.search("mayor of town3")
+    os.truncate(tmp_path / "idx" / "v1" / "vectors.faiss", 10)
+    assert index.search("mayor of town3") == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_search_before_a_fork_does_not_hang_the_child(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    index = Index(tmp_path / "idx", embedder=embedder)
+    expected = len(index.search("mayor of town3"))
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        os._exit(0 if len(index.search("mayor of town3")) == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

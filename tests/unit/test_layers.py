@@ -24,7 +24,7 @@ PACKAGES = {
 LAYERS = (
     ("errors",),
     ("places",),
-    ("data", "files", "quiet"),
+    ("data", "files", "cores", "quiet"),
     ("text", "text.*", "samples"),
     ("documents", "documents.*"),
     ("prompts", "prompts.*", "models", "models.*"),

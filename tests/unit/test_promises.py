@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,8 +27,8 @@ from ragcompress.testing import FakeProxy
 pytestmark = pytest.mark.slow
 
 PROXY = FakeProxy(max_tokens=32_768)  # attention-sort reads all that is kept in one prompt
-# The same cases every time; a long search takes RAGCOMPRESS_EXAMPLES=100000 and a seed (--hypothesis-seed).
-EXAMPLES = int(os.environ.get("RAGCOMPRESS_EXAMPLES", "250"))
+# The same cases every time; `make fuzz` takes many, and others each time.
+MANY = os.environ.get("RAGCOMPRESS_EXAMPLES")
 SCORER = Scorer(proxy=PROXY, probe=fake_probe())
 
 
@@ -42,7 +43,7 @@ SCORER = Scorer(proxy=PROXY, probe=fake_probe())
     headings=st.booleans(),
     counter=st.sampled_from([*promises.counters, PROXY.tokenizer.count]),
 )
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(deadline=None, derandomize=MANY is None, max_examples=int(MANY or 250))
 def test_every_promise_holds(
     question: str,
     documents: list[Document],
@@ -71,6 +72,19 @@ def test_every_promise_holds(
 
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
 DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}") for n in range(6)]
+
+
+def test_a_passage_is_read_by_itself_beside_few_facts() -> None:
+    """R13: a document is scored from its own passages, and from no more of others than the facts told."""
+    documents = [Document(f"Mark{n}x is a light. Mark{n}x is old.", title=f"Mark{n}x") for n in range(6)]
+    asked = len(PROXY.prompts)
+    Compressor(SCORER, counter=by_threes)("Which light?", documents, budget=Budget(ratio=0.3))
+    prompts = PROXY.prompts[asked:]
+    assert len(prompts) >= len(documents)
+    for prompt in prompts:
+        own = re.findall(r"Mark(\d)x", PROXY.tokenizer.decode(prompt.prefix))
+        told = re.findall(r"Mark\dx", PROXY.tokenizer.decode(prompt.tail))
+        assert (len(set(own)), len(told) <= 4) == (1, True)  # two facts, each behind its title
 
 
 def test_no_global_state_is_touched() -> None:

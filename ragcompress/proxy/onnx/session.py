@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...cores import thread_limit
 from ...data import Attention, Progress
 from ...errors import ModelError
 from ...models.ort import onnxruntime as ort
@@ -204,7 +205,7 @@ class OnnxProxy:
         options.add_session_config_entry(_SPINNING, "0")
         # One block for each shape of input that comes a second time: hundreds of megabytes, and no faster.
         options.enable_mem_pattern = False
-        options.intra_op_num_threads = self._threads or 0
+        options.intra_op_num_threads = self._threads or thread_limit()
         options.log_severity_level = 3
         try:
             return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
