@@ -5,10 +5,12 @@ BENCH ?= tests/data/questions.jsonl
 VENV := .venv
 LOWEST := .venv-lowest
 RELEASE := .venv-release
+AUDIT := .venv-audit
+CASES ?= 5000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test quick lint format docs serve-docs bench lowest release
+.PHONY: demo test quick lint format docs serve-docs bench lowest release fuzz audit
 
 demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
@@ -74,4 +76,19 @@ $(LOWEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt uv
 	$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[test]'
+	@touch $@
+
+fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis
+	RAGCOMPRESS_EXAMPLES=$(CASES) $(BIN)/python -m pytest -q tests/fuzz tests/unit/test_promises.py -k "not fifty"
+
+audit: $(VENV)/.base $(AUDIT)/.installed  # known holes, licences, and a bill of materials in out/sbom.json
+	mkdir -p out
+	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python -o out/sbom.json
+	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match \
+	    --fail-on="GNU General Public License;GNU Affero"
+	$(AUDIT)/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+$(AUDIT)/.installed:
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip --disable-pip-version-check install -q 'pip-audit>=2.7' 'cyclonedx-bom>=5' 'pip-licenses>=5'
 	@touch $@
