@@ -61,7 +61,7 @@ def read(path: Path, checksum: int | None) -> Any:
     faiss = _faiss()
     try:
         whole = np.fromfile(path, dtype=np.uint8)
-        if zlib.crc32(whole) != checksum:
+        if zlib.crc32(whole.data) != checksum:
             raise DataError(f"{path} is damaged; build the index again")
         return faiss.deserialize_index(whole)
     except FileNotFoundError:

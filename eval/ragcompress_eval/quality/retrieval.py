@@ -141,8 +141,8 @@ def graph_recall(index: Index, embedder: Embedder, texts: Sequence[str], n: int 
         found = []
         for flat_up_to in (0, len(index)):
             path = Path(folder, str(flat_up_to))
-            faiss_vectors.write(path, index.vectors(), len(index), flat_up_to=flat_up_to)
-            opened = faiss_vectors.read(path)
+            checksum = faiss_vectors.write(path, index.vectors(), len(index), flat_up_to=flat_up_to)
+            opened = faiss_vectors.read(path, checksum)
             found.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in asked])
     return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*found, strict=True)]))
 
