@@ -30,7 +30,7 @@ class Options:
     networks: int = 2
     linear_penalty: float = 3e-2
     hidden_penalty: float = 3e-2
-    listwise: float = 0.3
+    listwise: float = 1.0
     iterations: int = 100
     seed: int = 0
 
