@@ -30,6 +30,7 @@ _BREAK, _ITEM = "\x0b", "\x1d"
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _PARAGRAPH = re.compile(r"[ \n]*\x0b[ \n]*\x0b[ \n\x0b]*")
 _SPACES = re.compile(" +")
+_MARKED_BLANK = re.compile(rf"\A({MARKER.pattern.replace('(', '(?:')})[ \n]+")
 _LINE = re.compile(r"[ \n]*[\n\x0b][ \n\x0b]*")
 _ITEMS = re.compile(r"[ \n\x0b]*\x1d[ \n\x0b\x1d]*")
 # Nested further than this, lists and quotes are not indented further: the cost would grow with the depth.
@@ -148,6 +149,7 @@ def _flush(frame: _Frame, tag: str) -> None:
 def _lines(text: str) -> str:
     """Paragraphs of inline text; two line breaks in a row end one, as one looks at them."""
     parts = (_LINE.sub("\n", _SPACES.sub(" ", part)).strip() for part in _PARAGRAPH.split(text))
+    parts = (_MARKED_BLANK.sub(r"\1", part) for part in parts)
     return "\n\n".join(filter(None, parts))
 
 
