@@ -43,6 +43,8 @@ from .selection.ordering import reorder
 from .support import Support, support
 from .text.segmentation import given, segment
 from .text.tokenizing import Tokenizer
+from .text.tool_results import segment_tool_result
+from .tool_results import ToolResult, compress_tool_result
 
 __version__ = "0.2.0"
 
@@ -79,9 +81,11 @@ __all__ = [
     "Sentence",
     "Support",
     "Tokenizer",
+    "ToolResult",
     "UnknownName",
     "UnreadableFile",
     "__version__",
+    "compress_tool_result",
     "given",
     "load_proxy",
     "read_documents",
@@ -89,5 +93,6 @@ __all__ = [
     "run_request",
     "score_by_rank",
     "segment",
+    "segment_tool_result",
     "support",
 ]

@@ -125,6 +125,18 @@ class CompressedContext:
             result["passthrough"] = self.passthrough
         return result
 
+    def texts(self) -> list[str]:
+        """What each document kept, in the order of the input; empty for one that kept nothing.
+
+        Meant for contexts in which each document stands together (``keep_together``).
+        """
+        spans: dict[int, tuple[int, int]] = {}
+        for piece in self.pieces:
+            document = self.segmentation.sentences[piece.sentence].document
+            start, _ = spans.get(document, (piece.start, piece.end))
+            spans[document] = start, piece.end
+        return [self.text[slice(*spans.get(i, (0, 0)))] for i in range(len(self.segmentation.documents))]
+
     def to_html(self, *, compare: CompressedContext | None = None) -> str:
         """Return a report as one self-contained page: what was kept, why, and what more would cost.
 

@@ -65,7 +65,7 @@ def serving(load: Load = words_only, service: Service | None = None) -> Iterator
     """The address of a server that is ready."""
     with running(lambda: create_app(load, service)) as url:
         headers = {"X-API-Key": service.keys.secrets[0]} if service and service.keys else {}
-        with httpx.Client(base_url=url, headers=headers) as client:
+        with httpx.Client(base_url=url, headers=headers, timeout=120) as client:
             while client.get("/readyz").status_code != 200:
                 threading.Event().wait(0.01)
         yield url
@@ -87,4 +87,8 @@ def running(make: Callable[[], FastAPI]) -> Iterator[str]:
 
 
 def post(url: str, path: str, body: Any, **headers: str) -> httpx.Response:
-    return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=60)
+    return httpx.post(f"{url}{path}", json=body, headers=headers, timeout=120)
+
+
+def get(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, timeout=120)

@@ -15,6 +15,7 @@ from .compress import compress
 from .console import byte_bar, emit, ended_cleanly, exit_code
 from .explain import explain
 from .index import index_app
+from .mcp import mcp
 from .options import CONVERTING, plan_options
 from .serve import serve
 from .streams import occupy
@@ -79,6 +80,7 @@ app.command()(batch)
 app.command()(explain)
 app.command()(support)
 app.command()(serve)
+app.command()(mcp)
 
 
 @app.command()

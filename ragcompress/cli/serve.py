@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -103,15 +104,24 @@ def serve(
     return_text: Annotated[
         ReturnedText, typer.Option("--return-text", help="What a rerank returns where it returns documents.")
     ] = ReturnedText.original,
+    index: Annotated[
+        list[str] | None,
+        typer.Option("--index", metavar="NAME=IDX", help="An index for Dify's knowledge NAME. Repeatable."),
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option("--upstream", metavar="URL", help="A source of Dify's API: its records are compressed."),
+    ] = None,
     no_download: Annotated[
         bool, typer.Option("--no-download", help="Never fetch a model; start with what is there.")
     ] = False,
 ) -> None:
     """Serve compression and reranking over HTTP.
 
-    Endpoints: /v1/compress; /rerank, /v1/rerank, /v2/rerank (Cohere's, Jina's and TEI's contracts); /info,
-    /v1/models, /healthz, /readyz, /metrics; /docs describes them. A budget given here is that of requests
-    that name none. SIGTERM lets running requests end. Needs the extra `server`.
+    Endpoints: /v1/compress; /rerank, /v1/rerank, /v2/rerank (Cohere's, Jina's and TEI's contracts);
+    /retrieval (Dify's external knowledge); /api/compress/question-specific/ (LiteLLM's guardrail compresr);
+    /info, /v1/models, /healthz, /readyz, /metrics; /docs describes them. A budget given here is that of
+    requests that name none. SIGTERM lets running requests end. Needs the extra `server`.
     """
     try:
         from ..serving.app import Service
@@ -134,8 +144,19 @@ def serve(
     keys = Keys.find(api_keys)
     returned = budget if return_text is ReturnedText.compressed else None
     loading = Loading(plan, cache << 20, not no_download)
-    service = Service(budget, returned, bounds, keys)
+    service = Service(budget, returned, bounds, keys, named_indexes(index or []), upstream)
     run(partial(_make, loading, service), Listening(host, port, processes), keys)
+
+
+def named_indexes(named: Sequence[str]) -> dict[str, Path]:
+    """Indexes by name; each must be a folder."""
+    found = {}
+    for text in named:
+        name, equals, path = text.partition("=")
+        if not (name and equals and Path(path).is_dir()):
+            raise typer.BadParameter(f"{text!r} must be NAME=IDX, IDX the folder of an index")
+        found[name] = Path(path)
+    return found
 
 
 def _make(loading: Loading, service: Service) -> FastAPI:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from .. import __version__
-from ..data import Budget
-from . import about, compress, rerank
+from ..data import Budget, Segmentation
+from . import about, compresr, compress, dify, rerank
 from .engine import Engine, Load
 from .faults import answer_faults
 from .guards import Guard
 from .limits import Keys, Limits
 from .metrics import Metrics
 from .schemas import Fault
+from .tools import Replay
+
+if TYPE_CHECKING:
+    from ..index import Index
 
 _ABOUT = """\
 Keeps the sentences of documents that a question needs, within a token budget, word for word.
@@ -53,12 +59,32 @@ class Service:
         budget: of requests that name none.
         returned_text: what a reranker's returned texts are compressed to; None: they are the originals.
         keys: who is let in.
+        indexes: folders of indexes, by the ``knowledge_id`` that Dify asks for.
+        upstream: a server of Dify's External Knowledge API whose records are compressed.
     """
 
     budget: Budget = field(default_factory=lambda: Budget(ratio=0.2))
     returned_text: Budget | None = None
     limits: Limits = field(default_factory=Limits)
     keys: Keys = field(default_factory=Keys)
+    indexes: Mapping[str, Path] = field(default_factory=dict)
+    upstream: str | None = None
+
+
+def _searching(path: Path) -> dify.Search:
+    """Search an index, which is opened at the first question."""
+
+    @cache
+    def opened() -> Index:
+        from ..index import Index
+
+        return Index(path)
+
+    def search(question: str, top_k: int) -> Segmentation:
+        index = opened()
+        return index.segmentation(index.search(question, top_k))
+
+    return search
 
 
 def create_app(load: Load, service: Service | None = None) -> FastAPI:
@@ -82,11 +108,20 @@ def create_app(load: Load, service: Service | None = None) -> FastAPI:
         title="ragcompress", version=__version__, description=_ABOUT, lifespan=living, redoc_url=None
     )
     app.state.engine, app.state.metrics = engine, metrics
+    app.state.replay = Replay()
     faults: dict[int | str, dict[str, Any]] = {
         s: {"model": Fault, "description": text} for s, text in _FAULTS
     }
     locked = [Depends(_shown_in_the_schema)] if service.keys else []
-    for made in (compress.router(service.budget), rerank.router(service.returned_text)):
+    knowledge = dify.Knowledge(
+        {name: _searching(path) for name, path in service.indexes.items()}, service.upstream
+    )
+    for made in (
+        compress.router(service.budget),
+        rerank.router(service.returned_text),
+        dify.router(knowledge, service.budget),
+        compresr.router(service.budget),
+    ):
         app.include_router(made, responses=dict(faults), dependencies=locked)
     app.include_router(about.router)
     answer_faults(app)

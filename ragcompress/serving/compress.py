@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
+from pydantic import Discriminator, Tag
 
 from ..data import Budget
 from .compressing import AtDesk, Job
+from .messages import MessagesIn, shorten_messages
 from .schemas import CompressIn, read_documents
+from .tools import AtToolDesk
 
 _EXAMPLE = {
     "query": "Who built the bridge?",
@@ -28,17 +31,25 @@ def router(default: Budget) -> APIRouter:
     made = APIRouter(tags=["compress"])
 
     @made.post("/v1/compress", openapi_extra=_examples(_EXAMPLE))
-    async def compress(body: CompressIn, at: AtDesk) -> dict[str, Any]:
-        """Keep of the documents what the question needs.
+    async def compress(
+        body: Annotated[
+            Annotated[MessagesIn, Tag("messages")] | Annotated[CompressIn, Tag("documents")],
+            Discriminator(_kind),
+        ],
+        at: AtDesk,
+        tools: AtToolDesk,
+    ) -> dict[str, Any]:
+        """Keep of the documents what the question needs; or of a conversation's tool results.
 
-        The answer is what ``ragcompress compress --format json`` writes. ``degraded`` is there if the scorer
-        had no part in it, and says why; ``passthrough`` if nothing was compressed.
+        The answer for documents is what ``ragcompress compress --format json`` writes. ``degraded`` is there
+        if the scorer had no part in it, and says why; ``passthrough`` if nothing was compressed.
         """
+        if isinstance(body, MessagesIn):
+            return await shorten_messages(tools, body, default)
         documents = read_documents(body.documents, at.limits)
         budget = body.budget.budget() if body.budget else default
-        answer = await at.compress(
-            Job(body.query, documents, budget, body.layout(), body.on_error), body.deadline_ms
-        )
+        job = Job(body.query, documents, budget, body.layout(), body.on_error)
+        answer = await at.compress(job, body.deadline_ms)
         result: dict[str, Any] = answer.value.to_dict()
         if not body.explain:
             del result["dropped"]
@@ -47,6 +58,12 @@ def router(default: Budget) -> APIRouter:
         return result
 
     return made
+
+
+def _kind(body: Any) -> str:
+    """Which of the two contracts a body follows, so that errors are about its fields alone."""
+    has = isinstance(body, MessagesIn) or (isinstance(body, dict) and "messages" in body)
+    return "messages" if has else "documents"
 
 
 def _examples(value: dict[str, Any]) -> dict[str, Any]:

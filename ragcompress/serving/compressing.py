@@ -127,17 +127,3 @@ def desk(
 
 
 AtDesk = Annotated[Desk, Depends(desk)]
-
-
-def kept_by_document(context: CompressedContext) -> list[str]:
-    """What each document kept, in the order of the input; empty for one that kept nothing.
-
-    Args:
-        context: laid out ``TOGETHER``.
-    """
-    spans: dict[int, tuple[int, int]] = {}
-    for piece in context.pieces:
-        document = context.segmentation.sentences[piece.sentence].document
-        start, _ = spans.get(document, (piece.start, piece.end))
-        spans[document] = start, piece.end
-    return [context.text[slice(*spans.get(i, (0, 0)))] for i in range(len(context.segmentation.documents))]

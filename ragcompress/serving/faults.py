@@ -57,7 +57,10 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if any(e["type"] == "json_invalid" for e in found):
         return _shown(request, 400, "broken_json", "the body is not valid JSON", detail=found)
     first = found[0]
-    field = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
+    field = (
+        ".".join(str(part) for part in first["loc"] if part not in ("body", "messages:", "documents:"))
+        or "the body"
+    )
     return _shown(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
 
 

@@ -21,7 +21,7 @@ from ..data import Budget, Document, FloatArray, Scores, Segmentation
 from ..scorers import Scorer
 from ..stopping import Stop
 from ..text.segmentation import segment
-from .compressing import TOGETHER, AtDesk, Desk, Job, kept_by_document
+from .compressing import TOGETHER, AtDesk, Desk, Job
 from .engine import Answer, Work
 from .schemas import Body, Query, Share, named
 
@@ -271,4 +271,5 @@ async def _shortened(at: Desk, body: RerankIn, documents: Sequence[Document], bu
     if not any(d.text.strip() for d in documents):
         return [d.text for d in documents]
     answer = await at.compress(Job(body.query, documents, budget, TOGETHER), body.deadline_ms)
-    return kept_by_document(answer.value)
+    texts: list[str] = answer.value.texts()
+    return texts

@@ -11,7 +11,18 @@ from typing import Any
 
 import httpx
 import pytest
-from serving_parts import BRIDGE, QUESTION, HeldScorer, count_words, held, post, running, serving, words_only
+from serving_parts import (
+    BRIDGE,
+    QUESTION,
+    HeldScorer,
+    count_words,
+    get,
+    held,
+    post,
+    running,
+    serving,
+    words_only,
+)
 
 from ragcompress import Budget, Compressor, Document, ModelNotFound, scorers
 from ragcompress.serving.app import Service, create_app
@@ -132,21 +143,19 @@ def test_documents_beyond_the_rank_limit_stand_behind_those_that_were_read(url: 
 
 
 def test_the_server_tells_about_itself(url: str) -> None:
-    get = httpx.Client(base_url=url).get
-    assert get("/healthz").json() == {"status": "ok"}
-    assert get("/readyz").json() == {"status": "ready", "scorer": "bm25"}
-    assert "reranker" in get("/info").json()["model_type"]
-    assert [model["id"] for model in get("/v1/models").json()["data"]] == ["bm25"]
-    assert get("/openapi.json").json()["paths"].keys() >= {"/v1/compress", *RERANKS}
-    exposition = get("/metrics").text
+    assert get(f"{url}/healthz").json() == {"status": "ok"}
+    assert get(f"{url}/readyz").json() == {"status": "ready", "scorer": "bm25"}
+    assert "reranker" in get(f"{url}/info").json()["model_type"]
+    assert [model["id"] for model in get(f"{url}/v1/models").json()["data"]] == ["bm25"]
+    assert get(f"{url}/openapi.json").json()["paths"].keys() >= {"/v1/compress", *RERANKS}
+    exposition = get(f"{url}/metrics").text
     for name in ("requests_total", "request_duration_seconds_bucket", "tokens_before_total", "queue_depth"):
         assert f"ragcompress_{name}" in exposition
 
 
 def test_a_request_keeps_its_plain_name_and_loses_a_strange_one(url: str) -> None:
-    get = httpx.Client(base_url=url).get
-    assert get("/healthz", headers={"X-Request-ID": "job-17.a"}).headers["x-request-id"] == "job-17.a"
-    assert get("/healthz", headers={"X-Request-ID": "a b<c>"}).headers["x-request-id"] != "a b<c>"
+    assert get(f"{url}/healthz", **{"X-Request-ID": "job-17.a"}).headers["x-request-id"] == "job-17.a"
+    assert get(f"{url}/healthz", **{"X-Request-ID": "a b<c>"}).headers["x-request-id"] != "a b<c>"
 
 
 COMPRESS = {"query": QUESTION, "documents": [BRIDGE]}
@@ -180,17 +189,19 @@ def test_what_is_wrong_is_named(url: str, path: str, body: Any, status: int, nam
     # httpx refuses lone surrogates; JSON has them as escapes.
     sent = json.dumps(body).encode()
     answer = httpx.post(
-        f"{url}{path}", content=sent, headers={"Content-Type": "application/json"}, timeout=60
+        f"{url}{path}", content=sent, headers={"Content-Type": "application/json"}, timeout=120
     )
     assert answer.status_code == status, answer.text
     assert names in answer.json()["message"]
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
-    assert httpx.get(f"{url}/readyz").status_code == 200
+    assert get(f"{url}/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"query": "a" "b"}', b"\xff\xfe", b"[" * 100_000])
 def test_broken_json_is_400(url: str, body: bytes) -> None:
-    answer = httpx.post(f"{url}/rerank", content=body, headers={"Content-Type": "application/json"})
+    answer = httpx.post(
+        f"{url}/rerank", content=body, headers={"Content-Type": "application/json"}, timeout=120
+    )
     assert answer.status_code == (422 if not body else 400), answer.text
 
 
@@ -233,8 +244,8 @@ def test_a_key_is_asked_for(locked: str, headers: dict[str, str], status: int) -
         f"{locked}/v1/compress", json=COMPRESS | {"budget": {"max_tokens": 9}}, headers=headers
     )
     assert answer.status_code == status
-    assert httpx.get(f"{locked}/metrics", headers=headers).status_code == status
-    assert httpx.get(f"{locked}/healthz", headers=headers).status_code == 200
+    assert get(f"{locked}/metrics", **headers).status_code == status
+    assert get(f"{locked}/healthz", **headers).status_code == 200
 
 
 def test_a_model_that_is_missing_is_503() -> None:
@@ -242,12 +253,12 @@ def test_a_model_that_is_missing_is_503() -> None:
         raise ModelNotFound("there is no such model")
 
     with running(lambda: create_app(load)) as url:
-        while "no such model" not in httpx.get(f"{url}/readyz").text:
+        while "no such model" not in get(f"{url}/readyz").text:
             pass
-        answers = [httpx.get(f"{url}/readyz"), post(url, "/v1/compress", COMPRESS), httpx.get(f"{url}/info")]
+        answers = [get(f"{url}/readyz"), post(url, "/v1/compress", COMPRESS), get(f"{url}/info")]
         assert [answer.status_code for answer in answers] == [503] * 3
         assert answers[1].headers["retry-after"] == "2"
-        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert get(f"{url}/healthz").status_code == 200
 
 
 def test_a_full_queue_is_429_and_the_rest_is_answered() -> None:
@@ -259,7 +270,7 @@ def test_a_full_queue_is_429_and_the_rest_is_answered() -> None:
         first = pool.submit(post, url, "/v1/compress", COMPRESS | {"budget": {"max_tokens": 9}})
         scorer.began.acquire()
         second = pool.submit(post, url, "/v1/compress", COMPRESS | {"budget": {"max_tokens": 9}})
-        while "ragcompress_queue_depth 1.0" not in httpx.get(f"{url}/metrics").text:
+        while "ragcompress_queue_depth 1.0" not in get(f"{url}/metrics").text:
             pass
         third = post(url, "/v1/compress", COMPRESS)
         assert third.status_code == 429
@@ -279,7 +290,7 @@ def test_after_the_deadline_the_words_alone_answer() -> None:
         headed = post(
             url, "/v2/rerank", {"query": QUESTION, "documents": DOCUMENTS}, **{"X-Deadline-Ms": "100"}
         )
-        metrics = httpx.get(f"{url}/metrics").text
+        metrics = get(f"{url}/metrics").text
         scorer.go.set()
     assert [a.json()["degraded"] for a in answers] == ["deadline"] * 3
     assert {a.json()["text"] for a in answers} == {"Anna Lund built the bridge in 1902."}
@@ -313,7 +324,7 @@ def test_headers_that_do_not_come_end_the_connection(sent: bytes, monkeypatch: p
     with serving() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as client:
         client.sendall(sent)
         assert client.recv(100) == b""
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert get(f"{url}/readyz").status_code == 200
 
 
 def test_a_body_that_does_not_come_is_408() -> None:
@@ -321,7 +332,7 @@ def test_a_body_that_does_not_come_is_408() -> None:
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as client:
             client.sendall(b"POST /rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
             assert client.recv(100).startswith(b"HTTP/1.1 408")
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert get(f"{url}/readyz").status_code == 200
 
 
 def test_a_scorer_that_fails_leaves_the_words() -> None:
@@ -356,7 +367,7 @@ def test_many_clients_get_what_the_library_gives() -> None:
         serving(service=Service(limits=Limits(queue=64, deadline=100))) as url,
         ThreadPoolExecutor(8) as pool,
     ):
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=120) as client:
             answers = list(pool.map(lambda b: client.post("/v1/compress", json=b).json()["text"], bodies))
     assert answers == [expected(body) for body in bodies]
     assert threading.active_count() < 30

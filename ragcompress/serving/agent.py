@@ -1,0 +1,212 @@
+"""What agents may ask for: the parts of files or of an index that a question needs, and what is around."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from ..compressor import Compressor
+from ..context import CompressedContext
+from ..data import Budget, Document, Progress, Segmentation
+from ..documents.reading import SUFFIXES, read_file, suffix_of
+from ..errors import DataError, InputError, RagCompressError, UnknownName
+from ..text.segmentation import segment
+from .roots import Roots
+
+if TYPE_CHECKING:
+    from ..index import Index
+
+_LOG = logging.getLogger("ragcompress.serving")
+MOST_TOKENS = 9_000
+"""Agents warn above 10,000 tokens of one result."""
+_FILE_BYTES, _FILES, _CHARACTERS = 20 << 20, 2_000, 4_000_000
+
+
+class Excerpt(BaseModel):
+    """A part of a file, word for word."""
+
+    path: str
+    start: int = Field(description="Code points from the start of the file's text.")
+    end: int
+    location: str = Field(description="path:line, or a page.")
+    score: float = Field(description="Higher is better; a probability where the scorer gives one.")
+
+
+class Found(BaseModel):
+    """Text with its places."""
+
+    text: str
+    excerpts: list[Excerpt]
+    tokens_before: int
+    tokens_after: int
+    notes: list[str] = Field(default_factory=list)
+
+
+class Agent:
+    """The tools, without the protocol.
+
+    Args:
+        load: makes the compressor, at the first call.
+        roots: what may be read.
+        indexes: opened at the first call, by name.
+    """
+
+    def __init__(
+        self, load: Callable[[], Compressor], roots: Roots, indexes: dict[str, Callable[[], Index]]
+    ) -> None:
+        self._load, self._roots, self._indexes = load, roots, indexes
+        self._compressor: Compressor | None = None
+
+    def read_relevant(
+        self, question: str, paths: Sequence[str], max_tokens: int, progress: Progress | None = None
+    ) -> Found:
+        """Read files and keep what the question needs.
+
+        Raises:
+            InputError: for a path outside the roots, or too much text.
+        """
+        notes: list[str] = []
+        documents = self._documents(paths, notes)
+        if not documents:
+            return Found(text="", excerpts=[], tokens_before=0, tokens_after=0, notes=[*notes, "no text"])
+        return self._found(self._compress(question, documents, max_tokens, progress), notes)
+
+    def search_relevant(
+        self, question: str, index: str, max_tokens: int, progress: Progress | None = None
+    ) -> Found:
+        """Search an index and keep what the question needs.
+
+        Raises:
+            UnknownName: if there is no such index.
+        """
+        if index not in self._indexes:
+            raise UnknownName("index", index, sorted(self._indexes))
+        opened = self._indexes[index]()
+        hits = opened.search(question, 50)
+        if not hits:
+            return Found(text="", excerpts=[], tokens_before=0, tokens_after=0, notes=["nothing found"])
+        context = self._compress(question, opened.segmentation(hits), max_tokens, progress)
+        found = self._found(context, [])
+        for excerpt, piece in zip(found.excerpts, context.pieces, strict=True):
+            sentence = context.segmentation.sentences[piece.sentence]
+            passage = hits[sentence.document].passage
+            excerpt.start, excerpt.end = passage.in_document(sentence.start_char, sentence.end_char)
+        return found
+
+    def expand(self, path: str, start: int, end: int, around: int = 2) -> Found:
+        """The text at a place, with so many sentences before and after it.
+
+        Raises:
+            InputError: for a path outside the roots, or a place that is not in the file.
+        """
+        real = self._roots.inside(path)
+        (document,) = read_file(real, max_file_size=_FILE_BYTES)[:1]
+        if not 0 <= start < end <= len(document.text):
+            raise InputError(
+                f"[{start}:{end}] is no place in {path}, which has {len(document.text)} characters"
+            )
+        sentences = segment([document]).sentences
+        inside = [i for i, s in enumerate(sentences) if s.start_char < end and s.end_char > start]
+        first = max(0, (inside[0] if inside else 0) - around)
+        last = min(len(sentences) - 1, (inside[-1] if inside else 0) + around)
+        count = self._ready().count
+        while count(document.text[sentences[first].start_char : sentences[last].end_char]) > MOST_TOKENS:
+            if first == last:
+                raise InputError(f"what stands at [{start}:{end}] is longer than {MOST_TOKENS} tokens")
+            first, last = (first + 1, last) if first < inside[0] else (first, last - 1)
+        a, b = sentences[first].start_char, sentences[last].end_char
+        text = document.text[a:b]
+        excerpt = Excerpt(path=path, start=a, end=b, location=_location(document, path, a, b), score=1.0)
+        return Found(
+            text=f"{excerpt.location}\n{text}", excerpts=[excerpt], tokens_before=count(document.text),
+            tokens_after=count(text),
+        )  # fmt: skip
+
+    def _ready(self) -> Compressor:
+        if self._compressor is None:
+            self._compressor = self._load()
+        return self._compressor
+
+    def _compress(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        max_tokens: int,
+        progress: Progress | None,
+    ) -> CompressedContext:
+        # A quarter is for the places that stand before the excerpts.
+        budget = Budget(max_tokens=max(1, min(max_tokens, MOST_TOKENS) * 3 // 4))
+        return self._ready()(question, documents, budget=budget, progress=progress)
+
+    def _documents(self, paths: Sequence[str], notes: list[str]) -> list[Document]:
+        files = [file for path in paths for file in self._roots.files(path)]
+        if len(files) > _FILES:
+            raise InputError(
+                f"{len(files)} files; name a folder with at most {_FILES}, or use search_relevant"
+            )
+        documents: list[Document] = []
+        for file in files:
+            if len(files) > 1 and (suffix := suffix_of(file)) and suffix not in SUFFIXES:
+                continue
+            try:
+                documents += read_file(file, note=notes.append, max_file_size=_FILE_BYTES)
+            except RagCompressError as error:
+                if len(files) == 1:
+                    raise
+                notes.append(f"left out: {error}")
+        if (total := sum(len(d.text) for d in documents)) > _CHARACTERS:
+            raise DataError(f"{total:,} characters of text; at most {_CHARACTERS:,} are read at a time")
+        return documents
+
+    def _found(self, context: CompressedContext, notes: list[str]) -> Found:
+        excerpts, lines, last = [], [], ""
+        for piece in context.pieces:
+            sentence = context.segmentation.sentences[piece.sentence]
+            document = context.segmentation.documents[sentence.document]
+            path = self._roots.shown(document.source or "")
+            location = _location(document, path, sentence.start_char, sentence.end_char)
+            score = float(context.scores.values[piece.sentence])
+            excerpts.append(
+                Excerpt(
+                    path=path,
+                    start=sentence.start_char,
+                    end=sentence.end_char,
+                    location=location,
+                    score=score,
+                )
+            )
+            lines.append(sentence.text if location == last else f"{location}\n{sentence.text}")
+            last = location
+        text = "\n".join(lines)
+        return Found(
+            text=text, excerpts=excerpts, tokens_before=context.tokens_before,
+            tokens_after=self._ready().count(text), notes=notes[:20],
+        )  # fmt: skip
+
+
+def _location(document: Document, path: str, start: int, end: int) -> str:
+    """``path:line``, as agents and editors write it, or with a page."""
+    place = document.place(start, end)
+    if place is not None and place.unit not in ("line", "lines"):
+        return f"{path} {place.mark()}"
+    return f"{path}:{document.text.count(chr(10), 0, start) + 1}"
+
+
+def indexes_by_name(named: dict[str, Path]) -> dict[str, Callable[[], Index]]:
+    """Indexes that are opened at the first search, each once."""
+    from functools import cache
+
+    def opener(path: Path) -> Callable[[], Index]:
+        @cache
+        def opened() -> Index:
+            from ..index import Index
+
+            return Index(path)
+
+        return opened
+
+    return {name: opener(path) for name, path in named.items()}

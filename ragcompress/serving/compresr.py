@@ -1,0 +1,79 @@
+"""``/api/compress/question-specific/`` and ``…/batch``: what LiteLLM's guardrail ``compresr`` calls.
+
+After litellm 1.110.2: a text and a question in, the shorter text out; a ratio below 1 is the share that goes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from ..data import Budget
+from .schemas import Body, Query
+from .tools import AtToolDesk
+
+
+class InputIn(Body):
+    """A text, and what is looked for in it."""
+
+    context: str
+    query: Query
+
+
+class SettingsIn(Body):
+    """How much goes: up to 1 the share that is removed, above 1 the factor by which the text shrinks."""
+
+    target_compression_ratio: Annotated[float, Field(ge=0)] | None = None
+
+    def budget(self, default: Budget) -> Budget:
+        """The budget as the library has it."""
+        ratio = self.target_compression_ratio
+        if ratio is None:
+            return default
+        kept = 1 - ratio if ratio < 1 else 1 / ratio
+        return Budget(ratio=min(1.0, max(kept, 0.01)))
+
+
+class OneIn(InputIn, SettingsIn):
+    """One text."""
+
+
+class BatchIn(SettingsIn):
+    """Several texts, each with a question of its own."""
+
+    inputs: list[InputIn] = Field(min_length=1, max_length=200)
+
+
+def router(default: Budget) -> APIRouter:
+    """The endpoints.
+
+    Args:
+        default: the budget of requests that name no ratio.
+    """
+    made = APIRouter(prefix="/api/compress/question-specific", tags=["compresr"])
+
+    @made.post("/")
+    async def one(body: OneIn, at: AtToolDesk) -> dict[str, Any]:
+        """Shorten one text; it comes back as it was where it can't be shortened."""
+        return {"data": await _shortened(at, body, body.budget(default))}
+
+    @made.post("/batch")
+    async def batch(body: BatchIn, at: AtToolDesk) -> dict[str, Any]:
+        """Shorten several texts, in order."""
+        at.limits.check([item.context for item in body.inputs])
+        budget = body.budget(default)
+        return {"data": {"results": [await _shortened(at, item, budget) for item in body.inputs]}}
+
+    return made
+
+
+async def _shortened(at: AtToolDesk, item: InputIn, budget: Budget) -> dict[str, Any]:
+    at.limits.check([item.context])
+    found = await at.shorten(item.context, item.query, budget)
+    return {
+        "compressed_context": found.text,
+        "original_tokens": found.tokens_before,
+        "compressed_tokens": found.tokens_after,
+    }

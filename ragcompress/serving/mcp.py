@@ -1,0 +1,83 @@
+"""The tools of ``agent`` over the Model Context Protocol, with the official SDK."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp_types import ToolAnnotations
+from pydantic import Field
+
+from .. import __version__
+from ..data import Progress
+from .agent import MOST_TOKENS, Agent, Found
+
+_INSTRUCTIONS = (
+    "Reads long files for you: say what you look for and get only the sentences that bear on it, word for "
+    "word, with path:line. Use read_relevant instead of reading a whole file when you have a question; "
+    "expand shows more around a place."
+)
+_READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+Question = Annotated[str, Field(min_length=1, max_length=8_000, description="What you look for, in full.")]
+MaxTokens = Annotated[int, Field(ge=50, le=MOST_TOKENS, description="Longest answer.")]
+
+
+def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
+    """The server.
+
+    Args:
+        has_indexes: whether there is an index to search.
+    """
+    server: MCPServer[Any] = MCPServer("ragcompress", version=__version__, instructions=_INSTRUCTIONS)
+
+    @server.tool(title="Read what matters", annotations=_READS)
+    async def read_relevant(
+        question: Question,
+        paths: Annotated[list[str], Field(min_length=1, description="Files or folders.")],
+        ctx: Context[Any, Any],
+        max_tokens: MaxTokens = 4_000,
+    ) -> Found:
+        """Read files (text, Markdown, PDF, Office, code, logs) and return only what the question needs."""
+        progress = _progress(ctx)
+        return await asyncio.to_thread(agent.read_relevant, question, paths, max_tokens, progress)
+
+    @server.tool(title="Show more around a place", annotations=_READS)
+    async def expand(
+        path: str,
+        start: Annotated[int, Field(ge=0, description="As an excerpt says.")],
+        end: Annotated[int, Field(ge=1)],
+        around: Annotated[int, Field(ge=0, le=50, description="Sentences before and after.")] = 2,
+    ) -> Found:
+        """Show a place in a file with the sentences around it."""
+        return await asyncio.to_thread(agent.expand, path, start, end, around)
+
+    if has_indexes:
+
+        @server.tool(title="Search what matters", annotations=_READS)
+        async def search_relevant(
+            question: Question, index: str, ctx: Context[Any, Any], max_tokens: MaxTokens = 4_000
+        ) -> Found:
+            """Search an index of documents and return only what the question needs."""
+            progress = _progress(ctx)
+            return await asyncio.to_thread(agent.search_relevant, question, index, max_tokens, progress)
+
+    return server
+
+
+def run(server: MCPServer[Any], transport: Literal["stdio", "http"], host: str, port: int) -> None:
+    """Serve until the client goes (stdio) or the process is told to end (streamable HTTP, at ``/mcp``)."""
+    if transport == "stdio":
+        server.run("stdio")
+    else:
+        server.run("streamable-http", host=host, port=port)
+
+
+def _progress(ctx: Context[Any, Any]) -> Progress:
+    """Tell the client how far the reading is, from the thread that reads."""
+    loop = asyncio.get_running_loop()
+
+    def tell(done: int, total: int) -> None:
+        asyncio.run_coroutine_threadsafe(ctx.report_progress(done, total), loop)
+
+    return tell

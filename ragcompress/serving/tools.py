@@ -1,0 +1,105 @@
+"""Texts that tools said, shortened for gateways: each once, and the same bytes ever after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ..data import Budget
+from ..errors import RagCompressError
+from ..stopping import Stop
+from ..tool_results import ToolResult, compress_tool_result
+from .compressing import Desk, desk
+from .engine import Work
+
+MIN_TOKENS = 100
+"""Texts of fewer tokens stay as they are."""
+_KEPT_CHARACTERS = 64 << 20
+
+
+class Replay:
+    """Keeps what became of a text, so that a history that is sent again reads the same.
+
+    The least recently used go when the texts outgrow ``max_characters``. Safe to use from several threads.
+    """
+
+    def __init__(self, max_characters: int = _KEPT_CHARACTERS) -> None:
+        self._max, self._size = max_characters, 0
+        self._found: OrderedDict[str, ToolResult] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def key(text: str, question: str, budget: Budget) -> str:
+        """A name for the work: whoever asks the same has the same."""
+        about = json.dumps([text, question, asdict(budget)], sort_keys=True)
+        return hashlib.sha256(about.encode()).hexdigest()
+
+    def get(self, key: str) -> ToolResult | None:
+        """What became of it; None: it is new, or was dropped."""
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
+
+    def put(self, key: str, result: ToolResult) -> ToolResult:
+        """Keep a result; if another thread was first, its result is the one that counts."""
+        with self._lock:
+            if (first := self._found.get(key)) is not None:
+                return first
+            self._found[key] = result
+            self._size += len(result.text)
+            while self._size > self._max and len(self._found) > 1:
+                self._size -= len(self._found.popitem(last=False)[1].text)
+            return result
+
+
+class ToolDesk:
+    """Shortens texts for one request."""
+
+    def __init__(self, at: Desk, replay: Replay) -> None:
+        self._at, self._replay = at, replay
+        self.limits, self.engine = at.limits, at.engine
+
+    async def shorten(self, text: str, question: str, budget: Budget) -> ToolResult:
+        """Shorten a text; where nothing can be gained, or all fails, it comes back as it was, with a reason.
+
+        What the words alone decided because time was short is not kept for later: it depends on the hour.
+        """
+        key = Replay.key(text, question, budget)
+        if (known := self._replay.get(key)) is not None:
+            self._at.count(known.tokens_before, known.tokens_after)
+            return known
+        main, spare = self.engine.arranged({}), self.engine.arranged({}, cheap=True)
+        plain = budget if budget.recall is None else Budget(ratio=budget.recall)
+
+        def full(stop: Stop) -> ToolResult:
+            return compress_tool_result(
+                main, text, question, budget=budget, min_tokens=MIN_TOKENS,
+                timeout=stop.left(), progress=stop.after(None),
+            )  # fmt: skip
+
+        def cheap() -> ToolResult:
+            try:
+                return compress_tool_result(spare, text, question, budget=plain, min_tokens=MIN_TOKENS)
+            except RagCompressError as error:
+                tokens = main.count(text)
+                return ToolResult(text, tokens, tokens, str(error))
+
+        answer = await self._at.run(Work(full, cheap, self._at.due()))
+        found: ToolResult = answer.value
+        self._at.count(found.tokens_before, found.tokens_after)
+        return found if answer.degraded is not None else self._replay.put(key, found)
+
+
+def tool_desk(request: Request, at: Annotated[Desk, Depends(desk)]) -> ToolDesk:
+    """The desk of a request."""
+    return ToolDesk(at, request.app.state.replay)
+
+
+AtToolDesk = Annotated[ToolDesk, Depends(tool_desk)]

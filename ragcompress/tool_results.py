@@ -1,0 +1,108 @@
+"""Compresses what a tool said, for the agent that called it: logs by their lines, JSON by its long texts.
+
+The result is a pure function of text, question, budget and compressor: the same bytes whenever an agent's
+history is replayed, so that providers' prompt caches stay warm.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .compressor import Compressor
+from .data import Budget, Document
+from .errors import BudgetTooSmall
+from .text.tool_results import segment_tool_result, shape_of
+
+_LONG = 200  # characters from which on a text within JSON is pruned
+# In valid JSON a quotation mark begins a string or ends it; group 1 is there behind a key.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*:)?')
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A tool's result, shortened.
+
+    Attributes:
+        text: as valid as it was: JSON stays JSON, with all its keys, numbers and short texts.
+        tokens_before, tokens_after: of the compressor's counter.
+        reason: why the text is the original; None: it is not.
+    """
+
+    text: str
+    tokens_before: int
+    tokens_after: int
+    reason: str | None = None
+
+
+def compress_tool_result(
+    compressor: Compressor,
+    text: str,
+    question: str,
+    *,
+    budget: Budget,
+    min_tokens: int = 0,
+    timeout: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ToolResult:
+    """Shorten a tool's result to what the question needs.
+
+    Args:
+        compressor: how it reads; its order should be ``source``.
+        question: what is looked for: the call, and what the user asked.
+        budget: for the whole. In JSON only long texts give way, so that ids and numbers that later calls need
+            stay; there the budget is that of these texts.
+        min_tokens: results of fewer tokens stay as they are.
+        timeout, progress: as in the compressor's call.
+
+    Raises:
+        CompressionTimeout, ModelError: from the compressor; the original is then the caller's to keep.
+    """
+    before = compressor.count(text)
+    if before < min_tokens:
+        return ToolResult(text, before, before, "short")
+    try:
+        if shape_of(text) == "json":
+            shorter = _json(compressor, text, question, budget, timeout, progress)
+        else:
+            parts = segment_tool_result(text)
+            if not parts.sentences:
+                return ToolResult(text, before, before, "blank")
+            shorter = compressor(question, parts, budget=budget, timeout=timeout, progress=progress).text
+    except BudgetTooSmall:
+        return ToolResult(text, before, before, "budget too small")
+    after = compressor.count(shorter)
+    if after >= before:
+        return ToolResult(text, before, before, "no shorter")
+    return ToolResult(shorter, before, after)
+
+
+def _json(
+    compressor: Compressor,
+    text: str,
+    question: str,
+    budget: Budget,
+    timeout: float | None,
+    progress: Callable[[int, int], None] | None,
+) -> str:
+    """The same JSON with its long texts shortened, each to what it keeps of one budget for all."""
+    found = [m for m in _STRING.finditer(text) if m[1] is None and len(m[0]) > _LONG]
+    texts = [json.loads(m[0]) for m in found]
+    if not any(t.strip() for t in texts):
+        return text
+    reader = Compressor(
+        compressor.scorer,
+        counter=compressor.count,
+        plan=compressor.plan.with_options({"keep_together": True, "format": "plain"}),
+        proxy=compressor.proxy,
+    )
+    documents = [Document(t) for t in texts]
+    context = reader(question, documents, budget=budget, timeout=timeout, progress=progress)
+    parts: list[str] = []
+    done = 0
+    for match, kept in zip(found, context.texts(), strict=True):
+        parts += text[done : match.start()], json.dumps(kept, ensure_ascii=False)
+        done = match.end()
+    return "".join([*parts, text[done:]])
