@@ -108,6 +108,7 @@ def bind(listening: Listening) -> socket.socket:
     except (OSError, OverflowError) as error:
         bound.close()
         raise DataError(f"nothing can listen on {listening.host} port {listening.port}: {error}") from error
+    bound.listen(512)
     bound.set_inheritable(True)
     return bound
 
