@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from .. import __version__
 from ..data import Progress
+from ..errors import RagCompressError
 from .agent import MOST_TOKENS, Agent, Found
 
 _INSTRUCTIONS = (
@@ -40,7 +43,7 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
     ) -> Found:
         """Read files (text, Markdown, PDF, Office, code, logs) and return only what the question needs."""
         progress = _progress(ctx)
-        return await asyncio.to_thread(agent.read_relevant, question, paths, max_tokens, progress)
+        return await _told(agent.read_relevant, question, paths, max_tokens, progress)
 
     @server.tool(title="Show more around a place", annotations=_READS)
     async def expand(
@@ -50,7 +53,7 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         around: Annotated[int, Field(ge=0, le=50, description="Sentences before and after.")] = 2,
     ) -> Found:
         """Show a place in a file with the sentences around it."""
-        return await asyncio.to_thread(agent.expand, path, start, end, around)
+        return await _told(agent.expand, path, start, end, around)
 
     if has_indexes:
 
@@ -60,9 +63,21 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         ) -> Found:
             """Search an index of documents and return only what the question needs."""
             progress = _progress(ctx)
-            return await asyncio.to_thread(agent.search_relevant, question, index, max_tokens, progress)
+            return await _told(agent.search_relevant, question, index, max_tokens, progress)
 
     return server
+
+
+async def _told(tool: Callable[..., Found], *arguments: Any) -> Found:
+    """Call a tool in a thread; an agent is told what it did wrong.
+
+    Raises:
+        ToolError: with the message of our own errors.
+    """
+    try:
+        return await asyncio.to_thread(tool, *arguments)
+    except RagCompressError as error:
+        raise ToolError(str(error)) from error
 
 
 def run(server: MCPServer[Any], transport: Literal["stdio", "http"], host: str, port: int) -> None:

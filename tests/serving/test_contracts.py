@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cohere
+import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -93,11 +94,13 @@ def test_dify_asks_upstream_through_us(url: str) -> None:
 
 
 def test_coheres_own_client_reads_our_spans(url: str) -> None:
-    client = cohere.ClientV2(api_key="any", base_url=url)
+    http = httpx.Client(timeout=120)
+    client = cohere.ClientV2(api_key="any", base_url=url, httpx_client=http)
     documents = ["Ferries leave at noon.", BRIDGE]
     answer = client.rerank(
         model="any", query=QUESTION, documents=documents, relevant_spans={"mode": "enabled"}
     )
+    http.close()
     best = answer.results[0]
     assert best.index == 1
     (first, *_) = best.relevant_spans or []
@@ -155,6 +158,7 @@ def test_the_sdks_client_reads_what_matters(folder: Path) -> None:
     assert "secret" not in found.structured_content["text"]
     assert "The bridge is red." in more.structured_content["text"]
     assert refused.is_error
+    assert "below the folders" in refused.content[0].text
 
 
 def test_the_command_speaks_over_stdio(folder: Path, counting_folder: Path) -> None:
