@@ -70,7 +70,9 @@ def compress_tool_result(
             parts = segment_tool_result(text)
             if not parts.sentences:
                 return ToolResult(text, before, before, "blank")
-            shorter = compressor(question, parts, budget=budget, timeout=timeout, progress=progress).text
+            shorter = compressor(
+                question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise"
+            ).text
     except BudgetTooSmall:
         return ToolResult(text, before, before, "budget too small")
     after = compressor.count(shorter)
@@ -99,7 +101,7 @@ def _json(
         proxy=compressor.proxy,
     )
     documents = [Document(t) for t in texts]
-    context = reader(question, documents, budget=budget, timeout=timeout, progress=progress)
+    context = reader(question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise")
     parts: list[str] = []
     done = 0
     for match, kept in zip(found, context.texts(), strict=True):

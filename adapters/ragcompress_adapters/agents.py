@@ -15,13 +15,14 @@ from langchain.agents.middleware.types import ToolCallRequest
 from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 from langgraph.types import Command
 
-from ragcompress import InputError, compress_tool_result
+from ragcompress import Budget, InputError, compress_tool_result
 
-from ._kept import KEY
+from ._documents import KEY
 from ._settings import Settings
 
 __all__ = ["RagCompressToolMiddleware"]
 
+_RATIO = 0.2
 _KEPT = 1_000  # results; an agent's history itself holds those that went to its model
 _LIMIT = 8_000  # characters of the question that the scorer reads
 
@@ -98,17 +99,19 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
         with self._lock:
             if (known := self._known.get(key)) is not None:
                 return known
+        compressor = self.settings._compressor()
+        plan = compressor.plan
         try:
             found = compress_tool_result(
-                self.settings._compressor(),
+                compressor,
                 text,
                 question,
-                budget=self.settings._budget(),
+                budget=plan.budget or Budget(ratio=_RATIO),
                 min_tokens=self._min_tokens,
-                timeout=self.settings.timeout,
+                timeout=plan.timeout,
             ).text
         except Exception:
-            if self.settings.on_error == "raise":
+            if plan.on_error == "raise":
                 raise
             return text  # and not kept: the next try may do better
         with self._lock:
