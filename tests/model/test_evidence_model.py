@@ -1,0 +1,50 @@
+"""The weights of the evidence model that ship, with the model they were fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ragcompress import Document, Segmentation, load_proxy, segment
+from ragcompress.models.embedding import MiniLM
+from ragcompress.scorers.evidence import Scorer
+
+pytestmark = pytest.mark.model
+QUESTION = "Who built the bridge over the fjord?"
+DOCUMENTS = [
+    Document("It stands in Oslo. Anna Lund built it in 1902. It was painted red last year.", "Fjord bridge"),
+    Document(
+        "Ferries leave at noon. The harbour was enlarged in 1950. Tickets are sold on board.", "Ferries"
+    ),
+    Document("Wheat grows in the south. Farmers harvest it in August. Bread is made of it.", "Wheat"),
+]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer(proxy=load_proxy(), embedder=MiniLM())
+
+
+def test_the_answer_comes_first(scorer: Scorer) -> None:
+    scores = scorer.score(QUESTION, segment(DOCUMENTS))
+    assert scores.ranking()[0] == 1
+    assert scores.calibrated
+
+
+def test_it_does_without_vectors(scorer: Scorer) -> None:
+    without = Scorer(proxy=scorer.proxy, embedder="none")
+    scores = without.score(QUESTION, segment(DOCUMENTS))
+    assert scores.ranking()[0] == 1
+    assert scores.settings["vectors"] is False
+
+
+def test_a_better_rank_makes_evidence_more_probable(scorer: Scorer) -> None:
+    whole = segment(DOCUMENTS)
+
+    def ranked(order: tuple[float, ...]) -> Segmentation:
+        documents = (replace(d, score=s) for d, s in zip(whole.documents, order, strict=True))
+        return Segmentation(tuple(documents), whole.sentences)
+
+    first, last = (scorer.score(QUESTION, ranked(o)).values[1] for o in ((3.0, 2.0, 1.0), (1.0, 2.0, 3.0)))
+    assert first > last
