@@ -15,6 +15,7 @@ from . import models, scorers
 from .context import CompressedContext
 from .data import Budget, Document, Progress, Scores, Segmentation, Selection, Sentence
 from .errors import BudgetTooSmall, InputError
+from .models.embedding import MiniLM
 from .plan import LayoutOptions, ModelOptions, Plan
 from .proxy.base import Proxy
 from .proxy.loading import DEFAULT_PROXY, load_proxy
@@ -137,7 +138,8 @@ class Compressor:
 
         Args:
             counter: counts tokens of rendered text; None: the proxy's tokenizer.
-            download: fetch the model when it is not cached (a log message says so first).
+            download: fetch what is not cached, the proxy and the scorer's embedding model (a log message says
+                so first). Without, a scorer that can do without vectors does so if its model is not there.
             progress: called with (bytes done, bytes in all) while downloading.
             threads: threads of one run of the onnx backend; None: one per core.
             store: where passages' keys and values are kept for later questions; None: a part of the memory.
@@ -158,7 +160,10 @@ class Compressor:
                 store=store,
             )
 
-        scorer = scorers.make(plan.scorer, proxy=load, **plan.scorer_arguments())
+        arguments = plan.scorer_arguments()
+        if download and "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
+            arguments["embedder"] = MiniLM(progress=progress, threads=threads)
+        scorer = scorers.make(plan.scorer, proxy=load, **arguments)
         proxy: Proxy | None = getattr(scorer, "proxy", None)
         if proxy is None and plan.attention_sort:
             proxy = load()

@@ -15,10 +15,10 @@ from ragcompress import (
     Compressor,
     Proxy,
     load_proxy,
-    scorers,
     support,
 )
 from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
+from ragcompress.probes import DEFAULT_SCORER
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.support import Method
@@ -93,7 +93,7 @@ def attribution_command(
     run: Run,
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help="What selects the sentences, and is compared.")
-    ] = scorers.DEFAULT,
+    ] = DEFAULT_SCORER,
     ratio: Annotated[
         float, typer.Option("--ratio", metavar="R", min=0.01, max=1.0, help="Share of the tokens to keep.")
     ] = DEFAULT_RATIO,

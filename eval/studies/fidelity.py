@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ragcompress import Attention, Budget, BudgetTooSmall, Compressor, Proxy, load_proxy, scorers
 from ragcompress.cli.options import ProxyName
 from ragcompress.data import Progress
+from ragcompress.probes import DEFAULT_SCORER
 from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy import packing
 from ragcompress.proxy.loading import DEFAULT_PROXY
@@ -131,7 +132,7 @@ def fidelity_command(
     run: Run,
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help="One that reads the proxy.")
-    ] = scorers.DEFAULT,
+    ] = DEFAULT_SCORER,
     ratio: options.Ratios = [],  # noqa: B006 - typer copies it
     proxy: ProxyName = DEFAULT_PROXY,
 ) -> None:

@@ -138,7 +138,7 @@ def _try_backend(plan: Plan, backend: Backend) -> Iterator[Finding]:
 def _self_test(proxy: Proxy) -> Finding:
     sample = samples.demo()
     parts = segment(sample.documents[:1])
-    probe = probes.shipped_for(proxy.info)
+    probe = probes.shipped_for(proxy.info, scorers.DEFAULT)
     scorer = scorers.make(scorers.DEFAULT, proxy=lambda: proxy, probe=probe)
     seconds = []
     for _ in range(2):

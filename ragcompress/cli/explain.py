@@ -17,8 +17,8 @@ from ..data import Document
 from ..plan import Plan
 from ..report.markup import scale, summary
 from ..report.payload import STATES
+from ..scorers import Attributable
 from ..scorers.passage_probe.attribution import Attribution
-from ..scorers.passage_probe.scorer import Scorer
 from .console import count_bar, emit, note, one_line, out
 from .options import Output, ReportFormat, check_question, load_compressor, plan_options
 from .streams import stdin_for
@@ -78,14 +78,17 @@ def attribution(compressor: Compressor, context: CompressedContext, rank: int) -
         typer.BadParameter: if there is no such rank, or the scorer has no heads to tell of.
     """
     ranking = context.scores.ranking()
-    if not isinstance(compressor.scorer, Scorer):
-        raise typer.BadParameter(f"--heads is for the scorer {Scorer.name}, not for {context.scores.scorer}")
+    if not isinstance(compressor.scorer, Attributable):
+        raise typer.BadParameter(
+            f"--heads is for scorers that read attention, not for {context.scores.scorer}"
+        )
     if rank > len(ranking):
         raise typer.BadParameter(f"--heads {rank}: there are {len(ranking)} sentences")
     with count_bar("reading passages") as progress:
-        return compressor.scorer.attribute(
+        decision: Attribution = compressor.scorer.attribute(
             context.question, context.segmentation, ranking[rank - 1], progress=progress
         )
+    return decision
 
 
 def record(context: CompressedContext, heads: Attribution | None) -> str:

@@ -18,7 +18,7 @@ from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
 from ..proxy.base import Proxy
 
-DEFAULT = "passage-probe"
+DEFAULT = "evidence"
 _GROUP = "ragcompress.scorers"
 
 
@@ -52,6 +52,17 @@ class Interruptible(Protocol):
         ...
 
 
+@runtime_checkable
+class Attributable(Protocol):
+    """A scorer that can tell what in the proxy's attention carried a decision."""
+
+    def attribute(
+        self, question: str, segmentation: Segmentation, sentence: int, *, progress: Progress | None = None
+    ) -> Any:
+        """Tell what carried the decision about one sentence."""
+        ...
+
+
 def available() -> list[str]:
     """Return the names of all scorers, sorted. Nothing is imported."""
     return sorted(_own() | {e.name for e in entry_points(group=_GROUP)})
@@ -78,6 +89,15 @@ def load(name: str) -> type[Scorer]:
     for entry in entry_points(group=_GROUP, name=name):
         return entry.load()  # type: ignore[no-any-return]
     raise UnknownName("scorer", name, available())
+
+
+def has_setting(name: str, setting: str) -> bool:
+    """Whether a scorer's constructor takes a keyword.
+
+    Raises:
+        UnknownName, MissingExtra: as ``load``.
+    """
+    return setting in inspect.signature(load(name)).parameters
 
 
 def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:

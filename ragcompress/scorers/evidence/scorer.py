@@ -24,9 +24,11 @@ from ...models.embedding import Embedder, MiniLM
 from ...probes import ProbeWeights
 from ...prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
+from ..passage_probe.attribution import Attribution
 from ..passage_probe.context import EXPERTS
 from ..passage_probe.looks import attention_logits
 from . import gate, signals, surroundings
+from .attribution import attribute
 from .head import CHEAP, MAIN, network_logits, probabilities
 from .signals import Vectors
 
@@ -45,6 +47,8 @@ class Reading:
         attention: (S,) probabilities by the attention alone; NaN where nothing was read.
         values: (S,) probabilities by all of it.
         vectors: whether an embedder was there.
+        attentions: of the passages that were read, in their order.
+        features: (S, K) what the head saw, columns as in ``surroundings.NAMES``.
         stopped_early: whether time ran out before all passages were read that should have been.
     """
 
@@ -55,6 +59,8 @@ class Reading:
     attention: FloatArray
     values: FloatArray
     vectors: bool
+    attentions: tuple[Attention, ...]
+    features: FloatArray
     stopped_early: bool
 
     def explain(self, sentence: int) -> dict[str, float | None]:
@@ -160,48 +166,60 @@ class Scorer:
             wanted = gate.choose(probabilities(cheap), passages, self._gate)
         if until is not None:
             wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in set(wanted)]
-        attention, n_read = self._attention(
-            question, segmentation, [passages[p] for p in wanted], progress, until
-        )
-        chosen = sorted(wanted[:n_read])
+        attentions = self._attentions(question, [passages[p] for p in wanted], progress, until)
+        chosen = wanted[: len(attentions)]
+        attention = self._logits(len(segmentation.sentences), [passages[p] for p in chosen], attentions)
         around = surroundings.surroundings(question, segmentation, attention, cheap, own, vectors)
+        order = sorted(range(len(chosen)), key=lambda k: chosen[k])
         return Reading(
-            passages,
-            tuple(chosen),
-            own,
-            probabilities(cheap),
-            probabilities(attention[:, 0]),
-            probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
-            vectors is not None,
-            n_read < len(wanted),
+            passages=passages,
+            read=tuple(chosen[k] for k in order),
+            signals=own,
+            cheap=probabilities(cheap),
+            attention=probabilities(attention[:, 0]),
+            values=probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
+            vectors=vectors is not None,
+            attentions=tuple(attentions[k] for k in order),
+            features=around,
+            stopped_early=len(chosen) < len(wanted),
         )
 
-    def _attention(
-        self,
-        question: str,
-        segmentation: Segmentation,
-        passages: Sequence[Passage],
-        progress: Progress | None,
-        until: float | None,
-    ) -> tuple[FloatArray, int]:
-        """Logits (S, E) from attention, NaN where nothing was read; and how many passages were read."""
-        result = np.full((len(segmentation.sentences), len(EXPERTS)), -np.inf)
-        n_read = 0
-        if passages:
-            tail = make_tail(self.proxy.tokenizer, self._template, question)
-            longest = max(p.spans[0][0] for p in passages) + self.probe.passage_tokens + len(tail)
-            if longest > self.proxy.info.max_tokens:
-                raise InputError(
-                    f"the question ({len(tail)} tokens with its instruction) and the longest title leave no "
-                    f"room for passages of {self.probe.passage_tokens} tokens; {self.proxy.info.name} reads "
-                    f"{self.proxy.info.max_tokens}: shorten them"
-                )
-            attentions = self._probe([join(p, tail) for p in passages], progress, until)
-            n_read = len(attentions)
-            logits = attention_logits(self.probe.arrays, attentions)
-            # A sentence that was too long for one prompt counts as its best part.
-            np.maximum.at(result, [i for p in passages[:n_read] for i in p.sentences], logits)
-        return np.where(np.isfinite(result), result, np.nan), n_read
+    def attribute(
+        self, question: str, segmentation: Segmentation, sentence: int, *, progress: Progress | None = None
+    ) -> Attribution:
+        """Tell what carried the decision about one sentence; the passages are read again.
+
+        Raises:
+            InputError: if there is no such sentence, or the proxy did not read it.
+        """
+        if not 0 <= sentence < len(segmentation.sentences):
+            raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
+        found = self.look(question, segmentation, progress=progress)
+        return attribute(self.probe.arrays, found, sentence, (self.probe.n_layers, self.proxy.info.n_heads))
+
+    def _attentions(
+        self, question: str, passages: Sequence[Passage], progress: Progress | None, until: float | None
+    ) -> list[Attention]:
+        """Read passages, in order; only the first of them where there is a time to stop at."""
+        if not passages:
+            return []
+        tail = make_tail(self.proxy.tokenizer, self._template, question)
+        longest = max(p.spans[0][0] for p in passages) + self.probe.passage_tokens + len(tail)
+        if longest > self.proxy.info.max_tokens:
+            raise InputError(
+                f"the question ({len(tail)} tokens with its instruction) and the longest title leave no "
+                f"room for passages of {self.probe.passage_tokens} tokens; {self.proxy.info.name} reads "
+                f"{self.proxy.info.max_tokens}: shorten them"
+            )
+        return self._probe([join(p, tail) for p in passages], progress, until)
+
+    def _logits(self, n: int, passages: Sequence[Passage], attentions: Sequence[Attention]) -> FloatArray:
+        """Logits (n, E) of the regressions on attention; NaN in sentences that were not read."""
+        result = np.full((n, len(EXPERTS)), -np.inf)
+        # A sentence that was too long for one prompt counts as its best part.
+        parts = [i for p in passages for i in p.sentences]
+        np.maximum.at(result, parts, attention_logits(self.probe.arrays, attentions))
+        return np.where(np.isfinite(result), result, np.nan)
 
     def _probe(
         self, prompts: Sequence[Prompt], progress: Progress | None, until: float | None
