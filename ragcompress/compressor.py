@@ -194,7 +194,7 @@ class Compressor:
                 work stops, and at most one batch (about 1,000 tokens) begins before the limit and ends after
                 it.
             deadline: seconds from the call after which a scorer that can (``evidence``) reads no more; what
-                was not read is scored by the cheap signals, and the scorer's settings say so. None: the
+                was not read is scored by the cheap signals, and the scores' details say so. None: the
                 plan's.
             on_error: ``raise``, or ``passthrough``: whatever goes wrong, the time limit included, gives all
                 documents back uncompressed, which may be more than the budget; the log has a warning, and

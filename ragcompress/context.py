@@ -119,6 +119,7 @@ class CompressedContext:
             ],
             "order": self.order,
             "settings": dict(self.settings),
+            "reading": dict(self.scores.details),
             "seconds": dict(self.seconds),
         }
         if self.passthrough is not None:

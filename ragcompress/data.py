@@ -209,13 +209,15 @@ class Scores:
     Attributes:
         values: float64 (S,), read-only, finite; a probability in [0, 1] where ``calibrated``.
         scorer: name of the scorer.
-        settings: what the scorer was set to, JSON-able.
+        settings: what the scorer was set to, JSON-able; the same for every question.
+        details: what happened with this question, such as how many passages were read; JSON-able.
     """
 
     values: FloatArray
     scorer: str
     calibrated: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)
@@ -224,6 +226,7 @@ class Scores:
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
 
     def ranking(self) -> tuple[int, ...]:
         """Sentence indices, best first; ties by position."""

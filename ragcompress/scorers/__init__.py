@@ -47,7 +47,7 @@ class Interruptible(Protocol):
     ) -> Scores:
         """Score the sentences; after ``until``, a time of ``time.monotonic``, nothing more is read.
 
-        The settings of the scores say whether that cut the reading short (``stopped_early``).
+        The details of the scores say whether that cut the reading short (``stopped_early``).
         """
         ...
 

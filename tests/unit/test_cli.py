@@ -19,7 +19,7 @@ from ragcompress.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 TEXT = (
-    "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. It is of larch."
+    "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. Larch was used."
 )
 QUESTION = "Who built the bridge?"
 
@@ -72,15 +72,15 @@ def test_json_points_into_the_files(invoke: Callable[..., Result], tmp_path: Pat
     ("options", "shown"),
     [
         (("--format", "md"), "### [1] "),
-        (("--order", "edges"), "larch.\n\nThe bridge"),
+        (("--order", "edges"), "1902.\n\nThe bridge"),
         (("--order", "edges", "--keep-together"), "Oslo. Anna Lund"),
-        (("--mark-gaps",), "1902. […] It is of larch."),
+        (("--mark-gaps",), "1902. […] Larch was used."),
     ],
 )
 def test_options_shape_the_text(
     invoke: Callable[..., Result], text: Path, options: tuple[str, ...], shown: str
 ) -> None:
-    result = invoke("compress", "Who built it? Oslo?", text, "--ratio", "0.99", *options)
+    result = invoke("compress", "Who built it? Oslo, larch?", text, "--ratio", "0.99", *options)
     assert (result.exit_code, shown in result.stdout) == (0, True), result.stdout
 
 

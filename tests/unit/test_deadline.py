@@ -33,7 +33,7 @@ class Reader:
             if progress:
                 progress(read, n)
         values = np.where(np.arange(n) < read, np.arange(n), 0.0)
-        return Scores(values, self.name, settings={"passages_read": read, "stopped_early": read < n})
+        return Scores(values, self.name, details={"passages_read": read, "stopped_early": read < n})
 
 
 def compressor(**options: float) -> Compressor:
@@ -41,7 +41,7 @@ def compressor(**options: float) -> Compressor:
 
 
 def read(context: object) -> object:
-    return context.settings["scorer_settings"]["passages_read"]  # type: ignore[attr-defined]
+    return context.scores.details["passages_read"]  # type: ignore[attr-defined]
 
 
 def test_without_a_deadline_all_is_read() -> None:
@@ -50,7 +50,7 @@ def test_without_a_deadline_all_is_read() -> None:
 
 def test_after_the_deadline_nothing_more_is_read_and_the_result_says_so() -> None:
     context = compressor()("Who?", DOCUMENTS, budget=BUDGET, deadline=1e-9)
-    assert read(context) == 0 and context.settings["scorer_settings"]["stopped_early"]
+    assert read(context) == 0 and context.to_dict()["reading"]["stopped_early"]
     assert context.text and context.passthrough is None
 
 

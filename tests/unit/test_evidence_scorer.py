@@ -121,8 +121,8 @@ def test_the_gate_leaves_passages_unread_and_says_so() -> None:
     assert len(found.read) < len(found.passages) == 3
     unread = {i for p in set(range(3)) - set(found.read) for i in found.passages[p].sentences}
     assert np.isnan(found.attention[sorted(unread)]).all()
-    assert scores.settings["passages_read"] == len(found.read)
-    assert scores.settings["passages"] == 3
+    assert scores.details["passages_read"] == len(found.read)
+    assert scores.details["passages"] == 3
     assert scores.calibrated
 
 
@@ -204,12 +204,12 @@ def test_with_time_enough_a_deadline_changes_nothing() -> None:
     whole = scorer(read="all").score(QUESTION, cut())
     hurried = scorer(read="all").score_until(QUESTION, cut(), until=float("inf"))
     assert np.allclose(whole.values, hurried.values)
-    assert not hurried.settings["stopped_early"] and hurried.settings["passages_read"] == 3
+    assert not hurried.details["stopped_early"] and hurried.details["passages_read"] == 3
 
 
 def test_after_the_deadline_the_cheap_signals_answer() -> None:
     found = scorer(read="all").score_until(QUESTION, cut(), until=0.0)
-    assert found.settings["stopped_early"] and found.settings["passages_read"] == 0
+    assert found.details["stopped_early"] and found.details["passages_read"] == 0
     assert found.calibrated and np.isfinite(found.values).all()
 
 

@@ -129,13 +129,13 @@ class Scorer:
         return self._scores(self.look(question, segmentation, progress=progress, until=until))
 
     def _scores(self, found: Reading) -> Scores:
-        settings = self._settings() | {
+        details = {
             "passages": len(found.passages),
             "passages_read": len(found.read),
             "stopped_early": found.stopped_early,
             "vectors": found.vectors,
         }
-        return Scores(found.values, self.name, calibrated=True, settings=settings)
+        return Scores(found.values, self.name, calibrated=True, settings=self._settings(), details=details)
 
     def look(
         self,
