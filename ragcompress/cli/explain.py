@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..compressor import Compressor
 from ..context import CompressedContext
-from ..data import Document
+from ..data import Budget, Document
 from ..plan import Plan
 from ..report.markup import scale, summary
 from ..report.payload import STATES
@@ -64,6 +64,8 @@ def explain(
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, progress=progress)
+        if context.passthrough and plan.on_error == "raise":  # too short for the budget, yet to be explained
+            context = compressor(question, documents, budget=Budget(ratio=1), progress=progress)
     decision = None if heads is None else attribution(compressor, context, heads)
     if format is ReportFormat.json:
         emit(record(context, decision), output)

@@ -156,7 +156,7 @@ def test_the_record_has_a_reason_for_every_drop(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--heads", "1"), "--heads: the scorer"),
+        (("--heads", "1"), "--heads: the scorer bm25 reads no attention"),
         (("--format", "md"), "'md' is not one of 'text', 'json'"),
         (("-o", "x.json"), "--output is for --format json"),
         (("--top", "0"), "--top"),
