@@ -81,9 +81,7 @@ def attribution(compressor: Compressor, context: CompressedContext, rank: int) -
     """
     ranking = context.scores.ranking()
     if not isinstance(compressor.scorer, Attributable):
-        raise typer.BadParameter(
-            f"--heads is for scorers that read attention, not for {context.scores.scorer}"
-        )
+        raise typer.BadParameter(f"--heads: the scorer {context.scores.scorer} reads no attention")
     if rank > len(ranking):
         raise typer.BadParameter(f"--heads {rank}: there are {len(ranking)} sentences")
     with count_bar("reading passages") as progress:

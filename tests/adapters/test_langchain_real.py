@@ -18,7 +18,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from ragcompress import load_proxy, models
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
-from ragcompress_eval.langchain_parts import FaissRetriever, MiniLM
+from ragcompress_eval.quality.langchain_parts import FaissRetriever, MiniLM
 
 pytestmark = pytest.mark.model
 QUESTION = "Where did Tobias Renn grow up?"

@@ -9,7 +9,7 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.langchain import RagCompressor, RagCompressRetriever
-from ragcompress_eval.langchain_parts import FaissRetriever, MiniLM
+from ragcompress_eval.quality.langchain_parts import FaissRetriever, MiniLM
 
 EMBEDDINGS = MiniLM()
 TEXTS = [

@@ -125,7 +125,7 @@ def test_bad_records_stop_or_are_skipped(
         (("--ratio", "half"), "--ratio"),
         (("--scorer", "bm52"), "bm25"),
         (("--limit", "0"), "--limit"),
-        (("--backend", "abacus"), "onnx, torch"),
+        (("--backend", "abacus"), "'onnx', 'torch'"),
         (("--on-bad", "ignore"), "ignore"),
         (("--json", "no-such-folder/out.json"), "folder that exists"),
         (("--json", str(SAMPLE)), "overwrite"),

@@ -12,6 +12,8 @@ from ragcompress import Budget, InputError
 from ragcompress.models import ModelFolder
 from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
+from ragcompress_eval.bench.runner import measure_all
+from ragcompress_eval.bench.summary import summarise
 from ragcompress_eval.quality import evidence
 from ragcompress_eval.quality.methods import Target, full_text
 from ragcompress_eval.rivals import methods as rival_methods
@@ -81,11 +83,13 @@ def test_one_that_never_fits_is_marked(rival: Make) -> None:
 def test_a_failure_is_that_questions_alone(rival: Make) -> None:
     body = "return ' '.join(self.words[:self.target_tokens]) if 'born' in self.question else 1 / 0"
     with rival(body) as method:
-        runs = evidence.run(EXAMPLES, {"toy": method}, [0.5], on_bad="skip")
+        study = evidence.study({"toy": method}, [Budget(ratio=0.5)])
+        rows = measure_all(study, EXAMPLES, on_bad="skip")
         with pytest.raises(CannotRun, match="ZeroDivisionError"):
             method.compress(EXAMPLES[1], [Target(Budget(ratio=0.5))])
-    (result,) = evidence.summarise(runs, seed=0)
-    refused = ["ZeroDivisionError" in str(r.refused) for r in runs[0].rows]
+    (result,) = summarise(study, EXAMPLES, rows, seed=0)
+    (own,) = rows.values()
+    refused = ["ZeroDivisionError" in str(r and r.refused) for r in own]
     assert refused == ["born" not in e.question for e in EXAMPLES]
     assert result["n_refused"] == sum(refused)
     assert result["auc"] is None
@@ -93,13 +97,14 @@ def test_a_failure_is_that_questions_alone(rival: Make) -> None:
 
 def test_evidence_of_a_rival_is_what_stands_in_its_text(rival: Make) -> None:
     with rival("return ' '.join(w for w in self.words if w != 'the')") as method:
-        (one,) = evidence.run(EXAMPLES[:1], {"toy": method}, [1.0])
-    outcome = one.rows[0].outcomes[Budget(ratio=1.0)]
+        study = evidence.study({"toy": method}, [Budget(ratio=1.0)])
+        ((row,),) = measure_all(study, EXAMPLES[:1]).values()
+    assert row is not None
+    found = row.values
     gold = [EXAMPLES[0].segmentation.sentences[i].text.split() for i in EXAMPLES[0].gold]
-    assert outcome.evidence_recall == sum("the" not in g for g in gold) / len(gold)
-    assert outcome.evidence_words is not None
-    assert 0 < outcome.evidence_words
-    assert outcome.ratio_kept < 1
+    assert found["evidence_recall"] == sum("the" not in g for g in gold) / len(gold)
+    assert 0 < found["evidence_words"]
+    assert found["ratio_kept"] < 1
 
 
 def test_wrong_rivals_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

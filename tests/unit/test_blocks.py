@@ -53,6 +53,8 @@ def test_any_text_is_tiled_exactly_in_any_syntax(
 def test_code_and_records_begin_at_lines(parts: list[tuple[str, str]], syntax: Syntax) -> None:
     text = "".join(fragment + end for fragment, end in parts)
     for s in segment([Document(text, syntax=syntax)]).sentences:
+        if s.kind == "prose":  # a title above the records
+            continue
         before = text[: s.start_char].rstrip(" \t")
         assert not before or before[-1] in "\r\n" or before[-1].isspace()
 
