@@ -18,7 +18,7 @@ from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
 from ..proxy.base import Proxy
 
-DEFAULT = "evidence"
+DEFAULT = "passage-probe"
 _GROUP = "ragcompress.scorers"
 
 

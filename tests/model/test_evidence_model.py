@@ -36,7 +36,7 @@ def test_it_does_without_vectors(scorer: Scorer) -> None:
     without = Scorer(proxy=scorer.proxy, embedder="none")
     scores = without.score(QUESTION, segment(DOCUMENTS))
     assert scores.ranking()[0] == 1
-    assert scores.settings["vectors"] is False
+    assert scores.details["vectors"] is False
 
 
 def test_a_better_rank_makes_evidence_more_probable(scorer: Scorer) -> None:
