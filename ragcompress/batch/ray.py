@@ -127,7 +127,7 @@ class _Rows:
         self._compressor, self._column = _load(plan, n_cpus), column
 
     def __call__(self, batch: _Batch) -> _Batch:
-        found = [run_request(self._compressor, 0, str(r).encode()) for r in batch[self._column]]
+        found = [run_request(self._compressor, None, 0, str(r).encode()) for r in batch[self._column]]
         return {**_columns(found), "result": [_without_line(o) for o in found]}
 
 
@@ -158,7 +158,7 @@ class _Lines:
         for number, request in enumerate(BytesIO(data), int(line) + 1):
             end += len(request)
             if request.strip():
-                yield Done(number, end, run_request(self._compressor, number, request))
+                yield Done(number, end, run_request(self._compressor, None, number, request))
 
 
 def _chunks(path: Path, offset: int, lines: int) -> Iterator[dict[str, int]]:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any
 
 from ..compressor import Compressor
+from ..data import Budget
 from ..documents.reading import parse_request
 from ..errors import ModelError, explain
 from ..files import to_bytes
@@ -34,11 +35,12 @@ class Outcome:
     tokens_after: int = 0
 
 
-def run_request(compressor: Compressor, number: int, request: bytes) -> Outcome:
+def run_request(compressor: Compressor, budget: Budget | None, number: int, request: bytes) -> Outcome:
     """Compress for one request.
 
     Args:
-        compressor: its plan has a budget.
+        compressor: what compresses.
+        budget: of this request; None: that of the compressor's plan.
         number: of its line, from 1; a reason names it.
         request: JSON, ``{"id"?, "question", "documents": [{"text", "title"?, "id"?, "metadata"?}]}``.
 
@@ -49,7 +51,7 @@ def run_request(compressor: Compressor, number: int, request: bytes) -> Outcome:
     try:
         read = parse_request(request)
         failure["id"] = name = _finite(read.id)
-        context = compressor(read.question, read.documents)
+        context = compressor(read.question, read.documents, budget=budget)
         left_out = [{"document": i, "reason": reason} for i, reason in read.left_out.items()]
         marked = {"left_out": left_out} if left_out else {}
         line = _json_line({"id": name, **context.to_dict(), **marked})

@@ -49,7 +49,7 @@ def run_lines(
     compressor = load(plan)
     if n_workers == 1:
         for line in lines:
-            yield line, run_request(compressor, line.number, line.request)
+            yield line, run_request(compressor, None, line.number, line.request)
         return
     del compressor
     threads = max(1, n_cores() // n_workers)
@@ -90,7 +90,7 @@ def _end_with_parent() -> None:
 def _work(plan: Plan, threads: int, line: Line) -> Outcome:
     try:
         compressor = _compressor(plan, threads)
-        return run_request(compressor, line.number, line.request)
+        return run_request(compressor, None, line.number, line.request)
     except RagCompressError as error:
         # Some of the family can't be sent to another process; this one can.
         raise ModelError(explain(error)) from None

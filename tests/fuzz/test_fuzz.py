@@ -77,7 +77,7 @@ def test_loaders(suffix: str, content: bytes) -> None:
 )
 def test_requests(line: bytes) -> None:
     compressor = Compressor(bm25.Scorer(), counter=by_words, budget=Budget(max_tokens=9))
-    json.loads(run_request(compressor, 1, line).line)
+    json.loads(run_request(compressor, None, 1, line).line)
 
 
 @FUZZ

@@ -104,7 +104,7 @@ def strict(line: bytes) -> dict[str, Any]:
 def test_lines_are_json_whatever_the_id(name: str, question: str) -> None:
     document = '{"text": "Ann built it.", "id": NaN, "title": NaN, "metadata": {"source": -Infinity}}'
     request = f'{{"id": {name}, "question": {question}, "documents": [{document}]}}'
-    outcome = run_request(words_only(budget=BUDGET), 1, request.encode())
+    outcome = run_request(words_only(budget=BUDGET), None, 1, request.encode())
     assert outcome.failed is (question == "3")
     assert "id" in strict(outcome.line) or outcome.failed
 
@@ -112,7 +112,7 @@ def test_lines_are_json_whatever_the_id(name: str, question: str) -> None:
 def test_one_bad_document_of_a_request_is_left_out_and_named() -> None:
     bad = ["no object", {"title": "no text"}, {"text": "\ud800"}, {"text": 3}]
     request = {"question": "Who built the bridge?", "documents": [*bad, {"text": TEXT, "id": "good"}]}
-    outcome = run_request(words_only(budget=BUDGET), 1, json.dumps(request).encode())
+    outcome = run_request(words_only(budget=BUDGET), None, 1, json.dumps(request).encode())
     found = strict(outcome.line)
     assert {p["document"] for p in found["pieces"]} == {4}
     assert [left["document"] for left in found["left_out"]] == [0, 1, 2, 3]
@@ -120,7 +120,7 @@ def test_one_bad_document_of_a_request_is_left_out_and_named() -> None:
 
 
 def test_a_request_without_one_good_document_fails() -> None:
-    outcome = run_request(words_only(budget=BUDGET), 1, b'{"question": "Who?", "documents": [3]}')
+    outcome = run_request(words_only(budget=BUDGET), None, 1, b'{"question": "Who?", "documents": [3]}')
     assert outcome.failed
     assert "document 0 must be an object" in strict(outcome.line)["reason"]
 

@@ -25,7 +25,7 @@ LAYERS = (
     ("errors",),
     ("places",),
     ("data", "files", "cores", "quiet"),
-    ("text", "text.*", "samples"),
+    ("text", "text.*", "segmentation", "samples"),
     ("documents", "documents.*"),
     ("prompts", "prompts.*", "models", "models.*"),
     ("proxy", "proxy.*", "stopping"),

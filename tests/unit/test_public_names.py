@@ -55,3 +55,11 @@ def test_help_loads_no_backend() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_old_doors_still_open() -> None:
+    from ragcompress.batch import run_request
+    from ragcompress.segmentation import given, segment
+
+    assert (given, segment) == (ragcompress.given, ragcompress.segment)
+    assert run_request is ragcompress.run_request

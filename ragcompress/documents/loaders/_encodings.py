@@ -62,9 +62,12 @@ def _codec(label: str) -> str | None:
     except ImportError:
         raise MissingExtra("reading .html files", "docs") from None
     encoding = webencodings.lookup(label)
-    if encoding is None or encoding.name in ("replacement", "x-user-defined"):
+    if encoding is None:
+        return None
+    name: str = encoding.name
+    if name in ("replacement", "x-user-defined"):
         return None
     # A page whose declaration can be read as ASCII is not UTF-16: the standard takes it for UTF-8.
-    if encoding.name.startswith("utf-16"):
+    if name.startswith("utf-16"):
         return "utf-8"
-    return _WIDER.get(encoding.name, encoding.name)
+    return _WIDER.get(name, name)
