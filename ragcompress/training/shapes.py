@@ -11,9 +11,9 @@ import numpy as np
 from ragcompress import Document, MissingExtra, Segmentation
 from ragcompress.data import Sentence
 
+from .augment import joined
 from .examples import Example
 
-_BETWEEN = "\n\n"
 _FUNCTION_WORDS = frozenset(
     "a about an and are as at be been by can could did do does for from had has have he her his how i if in "
     "into is it its may me my of on or our she should so some such than that the their them there these they "
@@ -58,27 +58,6 @@ def _retitled(example: Example, titles: Sequence[str | None]) -> Example:
     s = example.segmentation
     documents = tuple(replace(d, title=t) for d, t in zip(s.documents, titles, strict=True))
     return replace(example, segmentation=Segmentation(documents, s.sentences))
-
-
-def joined(example: Example, n: int) -> Example:
-    """Every ``n`` documents made one without title, as splitters cut across subjects."""
-    s = example.segmentation
-    texts: list[str] = []
-    starts: list[int] = []
-    for number, document in enumerate(s.documents):
-        before = texts.pop() + _BETWEEN if number % n else ""
-        starts.append(len(before))
-        texts.append(before + document.text)
-    sentences = tuple(
-        replace(
-            own,
-            document=own.document // n,
-            start_char=own.start_char + starts[own.document],
-            end_char=own.end_char + starts[own.document],
-        )
-        for own in s.sentences
-    )
-    return replace(example, segmentation=Segmentation(tuple(map(Document, texts)), sentences))
 
 
 def chunked(example: Example, size: int, overlap: int) -> Example:
