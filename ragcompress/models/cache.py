@@ -4,6 +4,8 @@
         config.json, model.safetensors, tokenizer.json, tokenizer_config.json
         model.gguf       where it was downloaded
         ragcompress.json name, fingerprint, and every file's size, to find a damaged one without reading it
+    {cache}/embedding/{name}-v{format}/
+        model.onnx, tokenizer.json, ragcompress.json
 
 A folder is built under a temporary name next to its place and then renamed. Processes that build the same
 one at once need no lock: the first rename wins, the others use what is there.
@@ -65,7 +67,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         and isinstance(manifest.get("fingerprint"), str)
         and isinstance(manifest.get("name"), str)
         and isinstance(manifest.get("bytes"), dict)
-        and "model.safetensors" in manifest["bytes"]
+        and ("model.safetensors" in manifest["bytes"] or "model.onnx" in manifest["bytes"])
     )
     return manifest if sound else None
 

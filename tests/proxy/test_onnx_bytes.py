@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from ragcompress.proxy.onnx import protobuf as onnx_bytes
+from ragcompress.models import protobuf as onnx_bytes
 from ragcompress.proxy.onnx.graph import GraphBuilder, Shape
 
 SHAPE = {

@@ -30,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from . import protobuf
+from ...models import protobuf
+from ...models.graph_nodes import MS, Nodes
 from .int8 import READS_NORM, group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
-_MS = "com.microsoft"
 WHOLE = ("int8", "int7")
 
 
@@ -136,7 +136,7 @@ def _llama3(inverse: NDArray[np.float64], rope: Mapping[str, Any]) -> NDArray[np
     return (1 - smooth) * inverse / float(rope["factor"]) + smooth * inverse
 
 
-class GraphBuilder:
+class GraphBuilder(Nodes):
     """Collects nodes; one method per part of a layer. Weights are named, and stored outside the graph."""
 
     def __init__(
@@ -147,24 +147,11 @@ class GraphBuilder:
         With ``whole`` the last layer is finished too; its output is ``hidden`` (B, T, hidden), and it has
         inputs and outputs for its values like the others.
         """
+        super().__init__()
         self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
         self.precision = precision
         self.quantised: dict[str, str] = {}
-        self.nodes: list[bytes] = []
-        self.constants: dict[str, bytes] = {}
         self.weights: list[str] = []
-
-    def op(self, kind: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
-        name = output or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(protobuf.node(kind, inputs, [name], domain=domain, attributes=attributes))
-        return name
-
-    def ints(self, *values: int) -> str:
-        """Return the name of a constant vector of int64."""
-        name = "ints_" + "_".join(str(v).replace("-", "m") for v in values)
-        self.constants[name] = protobuf.tensor(name, np.array(values, dtype=np.int64))
-        return name
 
     def weight(self, name: str) -> str:
         """Refer to a stored weight."""
@@ -201,7 +188,7 @@ class GraphBuilder:
                 held = self.op("Clip", x, "lowest_normed", "largest_normed")
             self.quantised[x] = self.op("QuantizeLinear", held, step, "middle")
         inputs = (self.quantised[x], matrix, step, scales, "middle")
-        return self.op("MatMulIntegerToFloat", *inputs, domain=_MS)
+        return self.op("MatMulIntegerToFloat", *inputs, domain=MS)
 
     def project(self, x: str, layer: int, part: str, n: int, output: str = "") -> str:
         """One of q, k, v with its bias and (Qwen3) its norm per head, as (B, n, T, D)."""
@@ -214,7 +201,7 @@ class GraphBuilder:
         y = self.op("Transpose", y, perm=[0, 2, 1, 3])
         if self.shape.architecture == "qwen3":
             y = self.norm(y, f"{layer}.{part}_norm")
-        return self.op("RotaryEmbedding", y, "positions", "cos", "sin", domain=_MS, output=output)
+        return self.op("RotaryEmbedding", y, "positions", "cos", "sin", domain=MS, output=output)
 
     def attention(self, x: str, layer: int) -> str | None:
         """Attention of one layer; records its outputs. Returns (B, T, H·D), or None in the last layer."""
@@ -291,7 +278,7 @@ class GraphBuilder:
             inputs=self._inputs(),
             outputs=self._outputs(),
             tensors=[*tensors, *self.constants.values(), *(locations[w] for w in self.weights)],
-            operators={"": 17, _MS: 1},
+            operators={"": 17, MS: 1},
         )
 
     def _inputs(self) -> list[bytes]:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...models.rounding import quantise
+
 _FLOAT = NDArray[np.float32]
 Named = tuple[str, NDArray[Any]]
 _LARGEST_GROUP = 64
-_LARGEST = 127
 _NORM_OF = {"q": "norm", "k": "norm", "v": "norm", "gate": "norm2", "up": "norm2"}
 READS_NORM = frozenset(_NORM_OF)
 _WRITES = ("o", "down")
@@ -37,12 +38,6 @@ def rotation(n: int) -> _FLOAT:
 def group_size(n: int) -> int:
     """Channels of ``down``'s input that are rotated together: the most, up to 64, that divide ``n``."""
     return max(size for size in range(1, _LARGEST_GROUP + 1) if n % size == 0)
-
-
-def quantise(matrix: _FLOAT) -> tuple[NDArray[np.int8], _FLOAT]:
-    """Return whole numbers (input, output) and scales (output,) whose product is near the matrix."""
-    scales = np.maximum(np.abs(matrix).max(0) / _LARGEST, np.finfo(np.float32).tiny).astype(np.float32)
-    return np.rint(matrix / scales).astype(np.int8), scales
 
 
 def rotated(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ...cores import thread_limit
 from ...data import Attention, Progress
 from ...errors import ModelError
+from ...models import protobuf
 from ...models.ort import onnxruntime as ort
 from ...prompts.passages import Prompt
 from ...text.tokenizing import Tokenizer
@@ -29,7 +30,7 @@ from ..base import ProxyInfo
 from ..language_head import LanguageHead
 from ..reuse import KeyValueStore, Prefix, encode_with
 from ..stacking import Stacks
-from . import protobuf, weights
+from . import weights
 from .graph import WHOLE, GraphBuilder, Shape
 from .int8 import rotation
 

@@ -25,7 +25,8 @@ from safetensors import safe_open
 
 from ...errors import ModelError
 from ...files import sweep, write_whole
-from . import int8, protobuf
+from ...models import protobuf
+from . import int8
 
 _LOG = logging.getLogger("ragcompress")
 FORMATS = {"float32": 3, "int8": 5}
