@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from .compressor import Compressor
 from .data import Budget, Document
 from .errors import BudgetTooSmall
-from .text.tool_results import segment_tool_result, shape_of
+from .log_scores import LogScorer
+from .text.tool_results import Shape, segment_tool_result, shape_of
 
 _LONG = 200  # characters from which on a text within JSON is pruned
+_LOGS: tuple[Shape, ...] = ("log", "json lines")
 # In valid JSON a quotation mark begins a string or ends it; group 1 is there behind a key.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*:)?')
 
@@ -51,7 +53,8 @@ def compress_tool_result(
 
     Args:
         compressor: how it reads; its order should be ``source``.
-        question: what is looked for: the call, and what the user asked.
+        question: what is looked for: the call, and what the user asked. In logs what failed, and what is
+            said once, counts too, and a model reads only the lines that promise most.
         budget: for the whole. In JSON only long texts give way, so that ids and numbers that later calls need
             stay; there the budget is that of these texts.
         min_tokens: results of fewer tokens stay as they are.
@@ -64,13 +67,16 @@ def compress_tool_result(
     if before < min_tokens:
         return ToolResult(text, before, before, "short")
     try:
-        if shape_of(text) == "json":
+        shape = shape_of(text)
+        if shape == "json":
             shorter = _json(compressor, text, question, budget, timeout, progress)
         else:
             parts = segment_tool_result(text)
             if not parts.sentences:
                 return ToolResult(text, before, before, "blank")
-            shorter = compressor(
+            # A recall is promised of probabilities alone, which a log's numbers are not.
+            reader = _for_logs(compressor) if shape in _LOGS and budget.recall is None else compressor
+            shorter = reader(
                 question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise"
             ).text
     except BudgetTooSmall:
@@ -79,6 +85,11 @@ def compress_tool_result(
     if after >= before:
         return ToolResult(text, before, before, "no shorter")
     return ToolResult(shorter, before, after)
+
+
+def _for_logs(compressor: Compressor) -> Compressor:
+    scorer = LogScorer(compressor.scorer)
+    return Compressor(scorer, counter=compressor.count, plan=compressor.plan, proxy=compressor.proxy)
 
 
 def _json(
@@ -94,12 +105,8 @@ def _json(
     texts = [json.loads(m[0]) for m in found]
     if not any(t.strip() for t in texts):
         return text
-    reader = Compressor(
-        compressor.scorer,
-        counter=compressor.count,
-        plan=compressor.plan.with_options({"keep_together": True, "format": "plain"}),
-        proxy=compressor.proxy,
-    )
+    plan = compressor.plan.with_options({"keep_together": True, "format": "plain"})
+    reader = Compressor(compressor.scorer, counter=compressor.count, plan=plan, proxy=compressor.proxy)
     documents = [Document(t) for t in texts]
     context = reader(question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise")
     parts: list[str] = []

@@ -36,7 +36,7 @@ LAYERS = (
     ("context",),
     ("support",),
     ("compressor", "testing"),
-    ("tool_results",),
+    ("log_scores", "tool_results"),
     ("index", "index.*"),
     ("batch", "batch.*", "training", "training.*", "serving", "serving.*"),
     ("cli", "cli.*", "__main__"),
