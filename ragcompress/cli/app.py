@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -99,15 +100,35 @@ def demo(plan: Plan) -> None:
 
 @app.command()
 @plan_options(only=("proxy", "backend", "precision"))
-def doctor(plan: Plan) -> None:
-    """Check this installation.
+def doctor(
+    *,
+    plan: Plan,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Check a running `ragcompress serve` instead."),
+    ] = None,
+    api_keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--api-keys", metavar="FILE", help="Its keys: the first is sent; also RAGCOMPRESS_API_KEYS."
+        ),
+    ] = None,
+) -> None:
+    """Check this installation, or a server.
 
-    Shows versions, cache, model, backends and probe, and times a small run. Nothing is downloaded. The exit
-    status is 1 if something that is needed is broken.
+    Shows versions, cache, model, backends and probe, and times a small run. Nothing is downloaded. With
+    --server: whether it answers, lets us in, is ready, and compresses. The exit status is 1 if something that
+    is needed is broken.
     """
-    from .doctor import report
+    from .doctor import report, write
 
-    if not report(plan):
+    if server is not None:
+        from .doctor_server import examine_server
+
+        well = write(examine_server(server, api_keys))
+    else:
+        well = report(plan)
+    if not well:
         raise typer.Exit(1)
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -42,8 +42,13 @@ class Finding:
 
 
 def report(plan: Plan) -> bool:
-    """Write the findings to stdout as a table; return whether all that is needed works."""
-    findings = list(_examine(plan))
+    """Look at this installation; see ``write``."""
+    return write(_examine(plan))
+
+
+def write(found: Iterable[Finding]) -> bool:
+    """Write findings to stdout as a table; return whether all that is needed works."""
+    findings = list(found)
     table = Table("check", "", "found", box=None, header_style="bold")
     for f in findings:
         text = f.text + (f"\n-> {f.fix}" if f.fix else "")

@@ -30,7 +30,9 @@ def mcp(
         typer.Option("--index", metavar="NAME=IDX", help="An index that may be searched. Repeatable."),
     ] = None,
     http: Annotated[bool, typer.Option("--http", help="Listen on 127.0.0.1 instead of stdin.")] = False,
-    port: Annotated[int, typer.Option("--port", metavar="PORT", min=1, max=65535)] = 8485,
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any that is free.")
+    ] = 8485,
 ) -> None:
     """Serve tools that read long files for an agent.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,14 +13,14 @@ import typer
 from ..data import Budget
 from ..errors import MissingExtra
 from ..plan import DEFAULT_RATIO, Plan
+from .console import Terminated
 from .options import plan_options
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from ..compressor import Compressor
     from ..serving.app import Service
-    from ..serving.engine import Seen
+    from ..serving.loading import Loading
 
 PLANNED = (
     "max_tokens", "ratio", "recall", "scorer", "scorer_settings", "probe", "proxy", "backend", "precision",
@@ -35,26 +34,6 @@ class ReturnedText(StrEnum):
 
     original = "original"
     compressed = "compressed"
-
-
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """Makes the server's compressor; can be sent to another process.
-
-    Attributes:
-        cache: bytes of memory for keys and values of passages read before.
-    """
-
-    plan: Plan
-    cache: int
-    download: bool = True
-
-    def __call__(self, seen: Seen) -> Compressor:
-        """Load it."""
-        from ..compressor import Compressor
-        from ..serving.cache import CountedStore
-
-        return Compressor.from_plan(self.plan, store=CountedStore(self.cache, seen), download=self.download)
 
 
 @plan_options(only=PLANNED)
@@ -126,6 +105,7 @@ def serve(
     try:
         from ..serving.app import Service
         from ..serving.limits import Keys, Limits
+        from ..serving.loading import Loading
         from ..serving.running import Listening
         from ..serving.running import serve as run
     except ModuleNotFoundError as error:
@@ -145,7 +125,10 @@ def serve(
     returned = budget if return_text is ReturnedText.compressed else None
     loading = Loading(plan, cache << 20, not no_download)
     service = Service(budget, returned, bounds, keys, named_indexes(index or []), upstream)
-    run(partial(_make, loading, service), Listening(host, port, processes), keys)
+    try:
+        run(partial(_make, loading, service), Listening(host, port, processes), keys)
+    except Terminated:
+        pass  # told to end, it has: systemd and container engines count other statuses as failures
 
 
 def named_indexes(named: Sequence[str]) -> dict[str, Path]:

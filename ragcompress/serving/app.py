@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi_offline import FastAPIOffline
 
 from .. import __version__
 from ..data import Budget, Segmentation
 from . import about, compresr, compress, dify, rerank
 from .engine import Engine, Load
 from .faults import answer_faults
-from .guards import Guard
+from .guards import DOCS_FILES, Guard
 from .limits import Keys, Limits
 from .metrics import Metrics
 from .schemas import Fault
@@ -36,9 +37,12 @@ and `X-Deadline-Ms`: when the time is nearly up, the words alone decide, and the
 _FAULTS = (
     (400, "The body is not valid JSON."),
     (401, "No key, or a wrong one."),
+    (408, "The body did not come in time."),
     (413, "Too large: the body, the number of documents, or their text."),
+    (415, "The body is not sent as JSON."),
     (422, "A field is missing or wrong; `detail` has its name."),
     (429, "Too many wait already; `Retry-After` says for how long not to try."),
+    (502, "A source behind the server fails."),
     (503, "The model is not loaded."),
 )
 
@@ -104,9 +108,11 @@ def create_app(load: Load, service: Service | None = None) -> FastAPI:
         await loading
         await asyncio.to_thread(engine.close)
 
-    app = FastAPI(
-        title="ragcompress", version=__version__, description=_ABOUT, lifespan=living, redoc_url=None
-    )
+    # FastAPI's own page loads its scripts from a public network; this one has them.
+    app = FastAPIOffline(
+        title="ragcompress", version=__version__, description=_ABOUT, lifespan=living,
+        redoc_url=None, static_url=DOCS_FILES, swagger_ui_parameters={"validatorUrl": None},
+    )  # fmt: skip
     app.state.engine, app.state.metrics = engine, metrics
     app.state.replay = Replay()
     faults: dict[int | str, dict[str, Any]] = {

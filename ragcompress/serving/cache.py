@@ -1,12 +1,19 @@
-"""Passages that were read before: their keys and values, kept from one request to the next."""
+"""What was computed for earlier requests, in memory, bounded: keys and values, vectors of sentences."""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data import Progress
+from ..models.embedding import MiniLM
 from ..proxy.reuse import MemoryStore
 from .engine import Seen
+
+_FLOAT = NDArray[np.float32]
 
 
 class CountedStore:
@@ -29,3 +36,40 @@ class CountedStore:
     def put(self, key: str, array: NDArray[np.float32]) -> None:
         """See ``KeyValueStore``."""
         self._store.put(key, array)
+
+
+class RememberingMiniLM(MiniLM):
+    """MiniLM that keeps what it made of a text: the same sentences come again with every question about them.
+
+    Args:
+        max_bytes: ceiling on the arrays held; the least recently used go.
+        download, progress: as ``MiniLM`` has them.
+    """
+
+    def __init__(self, max_bytes: int, *, download: bool = True, progress: Progress | None = None) -> None:
+        super().__init__(download=download, progress=progress)
+        self._store = MemoryStore(max_bytes)
+
+    def embed(self, texts: Sequence[str]) -> _FLOAT:
+        """See ``Embedder.embed``."""
+        keys = [_key("text", text.encode("utf-8", "surrogatepass")) for text in texts]
+        rows = [self._store.get(key) for key in keys]
+        fresh = [i for i, row in enumerate(rows) if row is None]
+        if fresh:
+            for i, vector in zip(fresh, super().embed([texts[i] for i in fresh]), strict=True):
+                rows[i] = vector
+                self._store.put(keys[i], vector)
+        return np.stack([row for row in rows if row is not None]) if rows else super().embed(texts)
+
+    def states(self, ids: Sequence[int]) -> _FLOAT:
+        """See ``MiniLM.states``."""
+        key = _key("states", np.asarray(ids, dtype=np.int64).tobytes())
+        found = self._store.get(key)
+        if found is None:
+            found = super().states(ids)
+            self._store.put(key, found)
+        return found
+
+
+def _key(kind: str, content: bytes) -> str:
+    return f"{kind}:{hashlib.sha256(content).hexdigest()}"

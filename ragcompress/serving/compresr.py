@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..data import Budget
 from .schemas import Body, Query
-from .tools import AtToolDesk
+from .tools import AtToolDesk, ToolDesk
 
 
 class InputIn(Body):
@@ -23,9 +23,13 @@ class InputIn(Body):
 
 
 class SettingsIn(Body):
-    """How much goes: up to 1 the share that is removed, above 1 the factor by which the text shrinks."""
+    """How much goes: up to 1 the share that is removed, above 1 the factor by which the text shrinks.
+
+    ``deadline_ms`` is ours: LiteLLM sends what its ``compression_params`` hold.
+    """
 
     target_compression_ratio: Annotated[float, Field(ge=0)] | None = None
+    deadline_ms: Annotated[float, Field(gt=0)] | None = None
 
     def budget(self, default: Budget) -> Budget:
         """The budget as the library has it."""
@@ -57,21 +61,24 @@ def router(default: Budget) -> APIRouter:
     @made.post("/")
     async def one(body: OneIn, at: AtToolDesk) -> dict[str, Any]:
         """Shorten one text; it comes back as it was where it can't be shortened."""
-        return {"data": await _shortened(at, body, body.budget(default))}
+        return {"data": await _shortened(at, body, body.budget(default), body.deadline_ms)}
 
     @made.post("/batch")
     async def batch(body: BatchIn, at: AtToolDesk) -> dict[str, Any]:
         """Shorten several texts, in order."""
         at.limits.check([item.context for item in body.inputs])
         budget = body.budget(default)
-        return {"data": {"results": [await _shortened(at, item, budget) for item in body.inputs]}}
+        wanted = body.deadline_ms
+        return {"data": {"results": [await _shortened(at, item, budget, wanted) for item in body.inputs]}}
 
     return made
 
 
-async def _shortened(at: AtToolDesk, item: InputIn, budget: Budget) -> dict[str, Any]:
+async def _shortened(
+    at: ToolDesk, item: InputIn, budget: Budget, deadline_ms: float | None
+) -> dict[str, Any]:
     at.limits.check([item.context])
-    found = await at.shorten(item.context, item.query, budget)
+    found = await at.shorten(item.context, item.query, budget, deadline_ms)
     return {
         "compressed_context": found.text,
         "original_tokens": found.tokens_before,

@@ -18,7 +18,7 @@ _EXAMPLE = {
     "documents": [
         {"text": "The bridge is red. Anna Lund built it in 1902. Ferries leave at noon.", "title": "Bridge"}
     ],
-    "budget": {"ratio": 0.5},
+    "budget": {"ratio": 0.6},
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -12,13 +12,16 @@ from ..context import CompressedContext
 from ..data import Budget, Document, Segmentation
 from ..plan import LayoutOptions
 from ..stopping import OnError, Stop
-from .engine import Answer, Engine, Work
+from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
 from .metrics import Metrics
 from .telemetry import span
 
 TOGETHER = LayoutOptions(format="plain", keep_together=True)
 """Layout in which each document's text stands in one place."""
+
+
+_SHARE_OF_READING = 0.8  # of the time that a full answer has
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,13 @@ class Desk:
 
     async def run(self, work: Work[Any]) -> Answer[Any]:
         """Run work of any kind; the outcome shows in counters."""
-        answer = await self.engine.run(work, self._gone)
+        return self._told(await self.engine.run(work, self._gone))
+
+    def _told(self, answer: Answer[Any]) -> Answer[Any]:
+        """Let the outcome show in counters and the log."""
         outcome = "ok"
         if answer.degraded is not None:
-            outcome = "deadline" if answer.degraded == "deadline" else "failed"
+            outcome = "deadline" if answer.degraded == DEADLINE else "failed"
             self._metrics.passthrough.labels(outcome).inc()
             outcome = f"degraded_{outcome}"
         self._request.state.outcome = outcome
@@ -78,8 +84,12 @@ class Desk:
         plain = budget if budget.recall is None else Budget(ratio=budget.recall)
 
         def full(stop: Stop) -> CompressedContext:
-            left, told = stop.left(), stop.after(None)
-            return compressor(question, documents, budget=budget, timeout=left, progress=told)
+            left, told = stop.left() or self.limits.deadline, stop.after(None)
+            # A scorer that can stops reading before that; the rest is left for the selection.
+            deadline = _SHARE_OF_READING * left
+            return compressor(
+                question, documents, budget=budget, timeout=left, deadline=deadline, progress=told
+            )
 
         def cheap() -> CompressedContext:
             return spare(question, documents, budget=plain, on_error=job.on_error)
@@ -87,6 +97,8 @@ class Desk:
         with span() as tell:
             answer = await self.run(Work(full, cheap, self.due(deadline_ms)))
             context: CompressedContext = answer.value
+            if answer.degraded is None and context.scores.details.get("stopped_early"):
+                answer = self._told(replace(answer, degraded=DEADLINE))
             outcome = self._request.state.outcome
             if context.passthrough is not None:
                 outcome = self._request.state.outcome = "passthrough"

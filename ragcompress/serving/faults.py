@@ -57,6 +57,10 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     if any(e["type"] == "json_invalid" for e in found):
         return _shown(request, 400, "broken_json", "the body is not valid JSON", detail=found)
     first = found[0]
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and "json" not in kind and first["loc"][0] == "body":
+        message = f"the body must be sent as Content-Type: application/json, not {_plain(kind)[:80]}"
+        return _shown(request, 415, "content_type", message)
     field = (
         ".".join(str(part) for part in first["loc"] if part not in ("body", "messages:", "documents:"))
         or "the body"

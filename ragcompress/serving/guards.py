@@ -22,7 +22,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = ("/healthz", "/readyz", "/docs", "/openapi.json")
 """Paths that need no key: they tell nothing about anybody's texts."""
+DOCS_FILES = "/docs-files"
+"""Below this path are the scripts of the page ``/docs``; they need no key, either."""
 
+_HEALTH = ("/healthz", "/readyz")
 _LOG = logging.getLogger("ragcompress.serving")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -61,7 +64,7 @@ class Guard:
             self._note(scope, status)
 
     async def _admitted(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
-        if scope["path"] not in OPEN_PATHS and not self._keys.lets_in(headers):
+        if not _is_open(scope["path"]) and not self._keys.lets_in(headers):
             await refuse(scope, send, 401, "unauthorized", "an API key is needed: Authorization: Bearer KEY")
             return
         if int(length if (length := headers.get("content-length", "")).isdecimal() else 0) > (
@@ -96,7 +99,13 @@ class Guard:
         self._metrics.requests.labels(endpoint, outcome).inc()
         self._metrics.seconds.labels(endpoint).observe(seconds)
         about = (scope["method"], endpoint, status, f"{seconds * 1000:.0f}", outcome, state["request_id"])
-        _LOG.info("%s %s %s %s ms %s %s", *about)
+        # Orchestrators ask for health every few seconds: those lines would hide the others.
+        level = logging.DEBUG if scope["path"] in _HEALTH else logging.INFO
+        _LOG.log(level, "%s %s %s %s ms %s %s", *about)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(f"{DOCS_FILES}/")
 
 
 class _Gone(Exception):

@@ -7,7 +7,7 @@ question: what came out once comes out again, whatever was said since.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ class MessagesIn(Body):
 
     messages: list[dict[str, Any]] = Field(min_length=1, max_length=2_000)
     model: str | None = None
+    deadline_ms: Annotated[float, Field(gt=0)] | None = None
 
 
 async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> dict[str, Any]:
@@ -38,7 +39,7 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
             continue
         parts: list[str] = []
         for text in _texts(row):
-            found = await at.shorten(text, question, budget)
+            found = await at.shorten(text, question, budget, body.deadline_ms)
             before, after = before + found.tokens_before, after + found.tokens_after
             n_shortened += found.reason is None
             parts.append(found.text)

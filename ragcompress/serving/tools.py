@@ -66,10 +66,13 @@ class ToolDesk:
         self._at, self._replay = at, replay
         self.limits, self.engine = at.limits, at.engine
 
-    async def shorten(self, text: str, question: str, budget: Budget) -> ToolResult:
+    async def shorten(
+        self, text: str, question: str, budget: Budget, deadline_ms: float | None = None
+    ) -> ToolResult:
         """Shorten a text; where nothing can be gained, or all fails, it comes back as it was, with a reason.
 
-        What the words alone decided because time was short is not kept for later: it depends on the hour.
+        What was answered once is answered again, also where time was short and the words alone decided: a
+        model's provider has read it by then, and its prompt cache holds for these bytes only.
         """
         key = Replay.key(text, question, budget)
         if (known := self._replay.get(key)) is not None:
@@ -91,10 +94,10 @@ class ToolDesk:
                 tokens = main.count(text)
                 return ToolResult(text, tokens, tokens, str(error))
 
-        answer = await self._at.run(Work(full, cheap, self._at.due()))
+        answer = await self._at.run(Work(full, cheap, self._at.due(deadline_ms)))
         found: ToolResult = answer.value
         self._at.count(found.tokens_before, found.tokens_after)
-        return found if answer.degraded is not None else self._replay.put(key, found)
+        return self._replay.put(key, found)
 
 
 def tool_desk(request: Request, at: Annotated[Desk, Depends(desk)]) -> ToolDesk:

@@ -1,0 +1,144 @@
+"""``ragcompress doctor --server``: does a running server answer, let us in, and compress?"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, samples
+from ..errors import InputError
+from ..serving.limits import KEYS_VARIABLE, Keys
+from .doctor import Finding
+
+_SECONDS = 30.0
+_RATIO = 0.3
+
+
+class Server:
+    """A server's answers.
+
+    Args:
+        url: begins with ``http://`` or ``https://``.
+        key: sent with each request; None: none is.
+
+    Raises:
+        InputError: for another address.
+    """
+
+    def __init__(self, url: str, key: str | None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"the server's address must begin with http:// or https://, got {url!r}")
+        self.url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
+
+    def ask(self, path: str, body: object = None) -> tuple[int, Any]:
+        """Status and JSON of an answer, which may be an error's.
+
+        Raises:
+            OSError: if the server can't be reached.
+        """
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", content, self._headers)
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+                return answer.status, _parsed(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _parsed(error.read())
+
+
+def examine_server(url: str, keys: Path | None) -> Iterator[Finding]:
+    """Look at a server from outside, as its clients see it.
+
+    Args:
+        keys: file whose first key is sent; None: that of ``RAGCOMPRESS_API_KEYS``, if it is set.
+
+    Raises:
+        InputError, DataError: for an address or a file of keys that can't be used.
+    """
+    secrets = Keys.find(keys).secrets
+    server = Server(url, secrets[0] if secrets else None)
+    try:
+        status, _ = server.ask("/healthz")
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        yield Finding(
+            "server", "broken", f"{url} can't be reached: {reason}", "is `ragcompress serve` running?"
+        )
+        return
+    if status != 200:
+        yield Finding("server", "broken", f"{url} answers {status}: that is no server of ragcompress")
+        return
+    yield Finding("server", "ok", f"{url} answers")
+    yield _readiness(server)
+    status, told = server.ask("/info")
+    if status == 401:
+        yield Finding(
+            "key", "broken", "no key, or a wrong one", f"give --api-keys FILE, or set {KEYS_VARIABLE}"
+        )
+        return
+    if status != 200:
+        yield Finding("info", "broken", f"{status}: {_message(told)}")
+        return
+    yield _version(told)
+    yield from _trial(server)
+
+
+def _readiness(server: Server) -> Finding:
+    status, told = server.ask("/readyz")
+    if status == 200:
+        return Finding("ready", "ok", f"scorer {told.get('scorer')}")
+    return Finding("ready", "broken", f"{status}: {_message(told)}", "see the server's log; wait if it loads")
+
+
+def _version(told: Any) -> Finding:
+    version = told.get("version")
+    if version != __version__:
+        return Finding("version", "note", f"the server has {version}, this command {__version__}")
+    return Finding("version", "ok", f"{version}")
+
+
+def _trial(server: Server) -> Iterator[Finding]:
+    """Compress the demo's documents twice: the second time they are known."""
+    sample = samples.demo()
+    documents = [{"text": d.text, "title": d.title} for d in sample.documents]
+    body = {"query": sample.question, "documents": documents, "budget": {"ratio": _RATIO}, "explain": False}
+    seconds, told = [], None
+    for _ in range(2):
+        began = time.perf_counter()
+        status, told = server.ask("/v1/compress", body)
+        seconds.append(time.perf_counter() - began)
+        if status != 200:
+            yield Finding("compress", "broken", f"{status}: {_message(told)}")
+            return
+    before, after = told["tokens_before"], told["tokens_after"]
+    text = f"{before} tokens to {after} in {seconds[0]:.2f} s, again in {seconds[1]:.2f} s"
+    if "degraded" in told or told.get("passthrough"):
+        reason = told.get("degraded") or told["passthrough"]
+        yield Finding(
+            "compress",
+            "note",
+            f"{text}, without the scorer: {reason}",
+            "more time (--deadline) or fewer --threads",
+        )
+    elif not 0 < after <= _RATIO * before:
+        yield Finding("compress", "broken", f"{text}, which is more than was asked for")
+    else:
+        yield Finding("compress", "ok", text)
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _message(told: Any) -> str:
+    return str(told.get("message", "no reason is given"))
