@@ -6,11 +6,13 @@ VENV := .venv
 LOWEST := .venv-lowest
 RELEASE := .venv-release
 AUDIT := .venv-audit
+CLIENTS := .venv-clients
+LITELLM := .venv-litellm
 CASES ?= 5000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test quick lint format docs serve-docs bench lowest release fuzz audit
+.PHONY: demo test quick lint format docs serve-docs bench lowest release fuzz audit clients
 
 demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
@@ -76,6 +78,14 @@ $(LOWEST)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt uv
 	$(LOWEST)/bin/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[test]'
+	@touch $@
+
+clients: $(VENV)/.dev $(CLIENTS)/.installed $(LITELLM)/.installed  # the server with other projects' clients
+	$(BIN)/python -m pytest -q tests/clients
+
+$(CLIENTS)/.installed $(LITELLM)/.installed: .venv-%/.installed: tests/clients/requirements-%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check install -q -r $<
 	@touch $@
 
 fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis

@@ -11,7 +11,9 @@ from ragcompress_eval.cli import run
 from .ablation import ablation_command
 from .attribution import attribution_command
 from .fidelity import fidelity_command
+from .load import load_command
 from .sufficiency import sufficiency_command
+from .tool_results import tool_results_command
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -26,7 +28,9 @@ def studies() -> None:
 app.command("ablation", short_help="What would the probe be without this?")(ablation_command)
 app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
 app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
+app.command("load", short_help="How much does the server bear?")(load_command)
 app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
+app.command("tool-results", short_help="Does what a person would keep survive?")(tool_results_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -122,9 +122,9 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
         return run
 
     def whole(compressor: Compressor) -> Method:
-        return lambda case, limit: compress_tool_result(
-            compressor, case.text, case.question, budget=Budget(max_tokens=limit)
-        ).text
+        return lambda case, limit: (
+            compress_tool_result(compressor, case.text, case.question, budget=Budget(max_tokens=limit)).text
+        )
 
     def cut(how: Callable[[Case, int, Callable[[str], int]], str]) -> Method:
         return lambda case, limit: how(case, limit, reading.count)

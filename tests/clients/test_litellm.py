@@ -1,0 +1,80 @@
+"""LiteLLM's proxy as a process, its guardrail asking our server, a stub model behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from serving_parts import count_words, serving
+
+from ragcompress import Budget
+from ragcompress.serving.app import Service
+from ragcompress.serving.limits import Limits
+from studies import gateway_parts as gateway
+
+LITELLM = gateway.litellm_command(Path(__file__).parents[2])
+LOG = "".join(f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}\n" for i in range(200))
+CULPRIT = "2026-01-02 11:05:00 ERROR build failed: no space left on device\n"
+CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "read_build_log", "arguments": '{"of": "failed"}'},
+}
+MESSAGES: list[dict[str, Any]] = [
+    {"role": "system", "content": "You help." + LOG},
+    {"role": "user", "content": "Why did the build fail?"},
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "c1", "content": LOG + CULPRIT},
+]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(LITELLM is None, reason="LiteLLM is not there: make clients"),
+]
+
+
+def test_the_guardrail_shortens_tool_results_once_and_fails_open(tmp_path: Path) -> None:
+    assert LITELLM is not None
+    stub = gateway.StubModel(count_words)
+    asked = {"model": gateway.MODEL, "messages": MESSAGES}
+    later = [*MESSAGES, {"role": "assistant", "content": "Disk."}, {"role": "user", "content": "And then?"}]
+    service = Service(Budget(ratio=0.2), limits=Limits(deadline=100))
+    try:
+        with serving(service=service) as server:
+            config = gateway.configuration(
+                stub.url, server, {"target_compression_ratio": 0.9, "allow_bypass_header": True}
+            )
+            with gateway.proxy(LITELLM, config, tmp_path) as url:
+                client = httpx.Client(base_url=url, timeout=300)
+                answers = [
+                    client.post("/v1/chat/completions", json=asked),
+                    client.post("/v1/chat/completions", json=asked | {"messages": later}),
+                ]
+                bypass = httpx.Headers({"x-compresr-bypass": "true"})
+                whole = client.post("/v1/chat/completions", json=asked, headers=bypass)
+                lines = gateway.spend(tmp_path, 3)
+                client.close()
+        with gateway.proxy(LITELLM, config, tmp_path) as url:  # our server is gone by now
+            alone = httpx.post(f"{url}/v1/chat/completions", json=asked, timeout=300)
+    finally:
+        stub.close()
+    assert [a.status_code for a in (*answers, whole, alone)] == [200] * 4
+    first, second, *_, last = stub.messages
+    row = first[3]
+    assert first[:2] == MESSAGES[:2]
+    assert CULPRIT.strip() in row["content"]
+    assert (row["role"], row["tool_call_id"]) == ("tool", "c1")
+    assert count_words(row["content"]) < 0.2 * count_words(LOG + CULPRIT)
+    assert second[3] == row, "the history that is sent again must read the same"
+    assert stub.messages[2][3]["content"] == LOG + CULPRIT, (
+        "a request may say that it must go through as it is"
+    )
+    assert last[3]["content"] == LOG + CULPRIT, "fail_open"
+    told = lines[0]["guardrail_information"]
+    saved = [
+        i["guardrail_response"]["tokens_saved"] for i in told if "tokens_saved" in i["guardrail_response"]
+    ]
+    assert saved[0] > 0.8 * count_words(LOG)
+    assert answers[0].json()["usage"]["prompt_tokens"] == sum(count_words(m["content"] or "") for m in first)
