@@ -55,7 +55,8 @@ def _share_of_best(values: FloatArray) -> FloatArray:
 
 def _most_promising(values: FloatArray, units: list[str]) -> list[int]:
     """As many units as may be read, in their order; one at least."""
-    room, chosen = _READ_CHARACTERS, []
+    room = _READ_CHARACTERS
+    chosen: list[int] = []
     for i in np.argsort(-values, kind="stable"):
         room -= len(units[i]) + len(_BETWEEN)
         if room < 0 and chosen:

@@ -108,7 +108,8 @@ def _trial(server: Server) -> Iterator[Finding]:
     sample = samples.demo()
     documents = [{"text": d.text, "title": d.title} for d in sample.documents]
     body = {"query": sample.question, "documents": documents, "budget": {"ratio": _RATIO}, "explain": False}
-    seconds, told = [], None
+    told: Any = {}
+    seconds: list[float] = []
     for _ in range(2):
         began = time.perf_counter()
         status, told = server.ask("/v1/compress", body)
