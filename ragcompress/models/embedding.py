@@ -69,6 +69,24 @@ class Embedder(Protocol):
         ...
 
 
+class TokenEmbedder(Protocol):
+    """Turns the tokens of a text into hidden states. Safe to use from threads."""
+
+    @property
+    def name(self) -> str:
+        """Which one this is."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Makes the tokens."""
+        ...
+
+    def states(self, ids: Sequence[int]) -> Vectors:
+        """Return float32 (tokens, dimensions) of at most 254 tokens, not normalised."""
+        ...
+
+
 class MiniLM:
     """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), products in 8 bits, 384 dimensions.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ragcompress import load_proxy
-from ragcompress.models.embedding import Embedder, MiniLM
+from ragcompress.models.embedding import MiniLM
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.loading import Backend
@@ -64,7 +64,7 @@ def run(
     backend: Backend | None = None,
     store: Path | None = None,
     settings: Settings | None = None,
-    embedder: Embedder | None = None,
+    embedder: MiniLM | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
     """Train the evidence model and write ``output.safetensors`` and ``output.json``.

@@ -18,7 +18,8 @@ from ragcompress import MissingExtra
 from ragcompress.data import FloatArray
 from ragcompress.prompts.passages import Passage
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, standardised
-from ragcompress.scorers.evidence.signals import NAMES, Vectors, best_in, signals
+from ragcompress.scorers.evidence.late_interaction import Vectors
+from ragcompress.scorers.evidence.signals import NAMES, best_in, signals
 from ragcompress.scorers.evidence.surroundings import surroundings
 from ragcompress.scorers.passage_probe.context import EXPERTS
 from ragcompress.scorers.passage_probe.features import attention_features
@@ -288,7 +289,7 @@ def _sampled(case: Case, generator: np.random.Generator, most: int) -> tuple[NDA
         return np.arange(case.n), np.ones(case.n)
     vectors = case.reading.vectors
     taken = case.label.copy()
-    taken[np.argsort(-(vectors.sentences @ vectors.question), kind="stable")[: most // 2]] = True
+    taken[np.argsort(-(vectors.matches @ vectors.weights), kind="stable")[: most // 2]] = True
     rest = np.flatnonzero(~taken)
     others = generator.permutation(rest)[: most - most // 2]
     weights = np.ones(case.n)
@@ -315,7 +316,7 @@ def _simulated_ranks(case: Case, generator: np.random.Generator) -> FloatArray |
     if n < 2:
         return None
     own = signals(case.question, s, case.reading.vectors)
-    cosine = best_in(own[:, NAMES.index("cosine")], document, n)
+    cosine = best_in(own[:, NAMES.index("matches")], document, n)
     words = best_in(own[:, NAMES.index("words_of_document")], document, n)
     score = np.zeros(n)
     for values, most in ((cosine, 1.5), (words, 1.0)):

@@ -27,7 +27,7 @@ class Options:
     """
 
     hidden: int = 6
-    networks: int = 2
+    networks: int = 3
     linear_penalty: float = 3e-2
     hidden_penalty: float = 3e-2
     listwise: float = 1.0

@@ -11,25 +11,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import DataError
 from ragcompress.data import Attention, FloatArray
-from ragcompress.models.embedding import Embedder
+from ragcompress.models.embedding import TokenEmbedder
 from ragcompress.prompts.passages import Passage, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
-from ragcompress.scorers.evidence.signals import Vectors, embedded_text, shared_words, stems
+from ragcompress.scorers.evidence.late_interaction import Vectors, compare
+from ragcompress.scorers.evidence.signals import shared_words, stems
 
 from .examples import Example
 from .shapes import seed_of
 
-FORMAT = 1
+Arrays = dict[str, NDArray[Any]]
+FORMAT = 2
 MISSED = 3  # so many passages with evidence that were not chosen are read besides
 _FUSION = 10  # of the reciprocal ranks that passages are chosen by
+_VECTORS = tuple(f.name for f in fields(Vectors))
 _TAIL = 30  # tokens of a question with its instruction, about
 
 
@@ -78,15 +83,14 @@ class Reader:
         proxy, embedder: the models.
         n_layers: layers to read, from the first.
         passage_tokens: longest passage.
-        store: folder of one file per task; what is there is not read again.
+        store: folder of two files per task; what is there is not read again.
     """
 
     def __init__(
-        self, proxy: Proxy, embedder: Embedder, *, n_layers: int, passage_tokens: int, store: Path | None
+        self, proxy: Proxy, embedder: TokenEmbedder, *, n_layers: int, passage_tokens: int, store: Path | None
     ) -> None:
         self.proxy, self.embedder, self.store = proxy, embedder, store
         self.n_layers, self.passage_tokens = n_layers, passage_tokens
-        self._known: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, task: Task) -> Reading:
         """Read one task.
@@ -94,46 +98,59 @@ class Reader:
         Raises:
             DataError: if the store can't be written, or is damaged.
         """
-        example = task.example
-        passages = cut_passages(self.proxy.tokenizer, Template(), example.segmentation, self.passage_tokens)
-        path = self.store and self.store / f"{self._key(task)}.npz"
-        if path is None or not path.exists():
-            return self._read(task, passages, path)
+        s = task.example.segmentation
+        passages = cut_passages(self.proxy.tokenizer, Template(), s, self.passage_tokens)
+        vectors = self.vectors(task)
+        arrays = self._kept(
+            "attention", self._attention_key(task), lambda: self._read(task, passages, vectors)
+        )
+        return self._reading(task, passages, arrays, vectors)
+
+    def vectors(self, task: Task) -> Vectors:
+        """How a task's question and sentences compare."""
+        s = task.example.segmentation
+
+        def read() -> Arrays:
+            found = compare(task.example.question, s, self.embedder)
+            if found is None:
+                raise DataError(f"question {task.example.id} or its documents have no words")
+            exact = {name: np.asarray(getattr(found, name)) for name in _VECTORS}
+            return {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in exact.items()}
+
+        arrays = self._kept("vectors", _hash([self.embedder.name, *_text_of(task)]), read)
+        exact = {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in arrays.items()}
+        return Vectors(**exact)  # type: ignore[arg-type]
+
+    def _kept(self, what: str, key: str, read: Callable[[], Arrays]) -> Arrays:
+        """The arrays of a name in the store; read, and written there, if they are missing."""
+        if self.store is None:
+            return read()
+        path = self.store / what / f"{key}.npz"
+        if not path.exists():
+            arrays = read()
+            _save(path, arrays)
+            return arrays
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            return self._reading(task, passages, arrays)
-        except (OSError, ValueError, KeyError) as error:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
 
-    def _read(self, task: Task, passages: tuple[Passage, ...], path: Path | None) -> Reading:
+    def _read(self, task: Task, passages: Sequence[Passage], vectors: Vectors) -> Arrays:
         example, proxy = task.example, self.proxy
-        s = example.segmentation
-        rows = self._embedded([example.question, *(embedded_text(s, i) for i in range(len(s.sentences)))])
-        vectors = Vectors(rows[0], rows[1:], np.ones(len(rows) - 1, dtype=np.bool_))
         chosen = blind_choice(task, passages, vectors)
         read = sorted({*chosen, *_missed(example, passages, chosen)})
         tail = make_tail(proxy.tokenizer, Template(), example.question)
         attentions = proxy.probe([join(passages[p], tail) for p in read], n_layers=self.n_layers)
-        arrays: dict[str, NDArray[np.generic]] = {
+        return {
             "mass": np.concatenate([a.mass for a in attentions], axis=-1),
             "rows": np.array(attentions[0].rows),
             "chosen": np.array(chosen),
             "read": np.array(read),
-            "asked": vectors.question,
-            "vectors": vectors.sentences.astype(np.float16),
         }
-        if path is not None:
-            _save(path, arrays)
-        return self._reading(task, passages, arrays)
-
-    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        new = [t for t in dict.fromkeys(texts) if t not in self._known]
-        self._known |= dict(zip(new, self.embedder.embed(new), strict=True)) if new else {}
-        return np.stack([self._known[t] for t in texts])
 
     def _reading(
-        self, task: Task, passages: tuple[Passage, ...], arrays: dict[str, NDArray[np.generic]]
+        self, task: Task, passages: tuple[Passage, ...], arrays: Arrays, vectors: Vectors
     ) -> Reading:
         read = tuple(int(p) for p in arrays["read"])
         rows = tuple(str(r) for r in arrays["rows"])
@@ -145,37 +162,44 @@ class Reader:
             mass = arrays["mass"][..., start:stop].astype(np.float32)
             attentions.append(Attention(mass, n_tokens, rows, self.proxy.info.fingerprint))
             start = stop
-        sentences = arrays["vectors"].astype(np.float32)
-        vectors = Vectors(
-            arrays["asked"].astype(np.float32), sentences, np.ones(len(sentences), dtype=np.bool_)
-        )
         chosen = tuple(int(p) for p in arrays["chosen"])
         return Reading(task, passages, chosen, read, tuple(attentions), vectors)
 
-    def _key(self, task: Task) -> str:
-        s, info = task.example.segmentation, self.proxy.info
-        parts = [
+    def _attention_key(self, task: Task) -> str:
+        info = self.proxy.info
+        settings = [
             FORMAT, info.fingerprint, info.precision, Template().fingerprint(), self.n_layers,
-            self.passage_tokens, self.embedder.name, task.example.question, task.ranks, task.tokens,
-            [[d.title, d.text] for d in s.documents],
-            [[t.document, t.start_char, t.end_char] for t in s.sentences],
-            task.example.gold, task.example.steps,
+            self.passage_tokens, self.embedder.name, task.ranks, task.tokens, task.example.gold,
+            task.example.steps,
         ]  # fmt: skip
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        return _hash([*settings, *_text_of(task)])
+
+
+def _text_of(task: Task) -> list[object]:
+    s = task.example.segmentation
+    return [
+        task.example.question,
+        [[d.title, d.text] for d in s.documents],
+        [[t.document, t.start_char, t.end_char] for t in s.sentences],
+    ]
+
+
+def _hash(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def blind_choice(task: Task, passages: Sequence[Passage], vectors: Vectors) -> list[int]:
     """Positions, ascending, of the passages to read, whatever the labels say."""
     s = task.example.segmentation
     asked = stems(task.example.question)
-    cosine = vectors.sentences @ vectors.question
+    matches = vectors.matches @ vectors.weights
     sentences = shared_words(asked, [stems(t.text) for t in s.sentences])
     texts = [
         f"{s.documents[p.document].title or ''} " + " ".join(s.sentences[i].text for i in p.sentences)
         for p in passages
     ]
     values = [
-        np.array([max(cosine[i] for i in p.sentences) for p in passages]),
+        np.array([max(matches[i] for i in p.sentences) for p in passages]),
         shared_words(asked, [stems(t) for t in texts]),
         np.array([max(sentences[i] for i in p.sentences) for p in passages]),
     ]
@@ -204,7 +228,7 @@ def _missed(example: Example, passages: Sequence[Passage], chosen: Sequence[int]
     return [missed[k] for k in order[:MISSED]]
 
 
-def _save(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
+def _save(path: Path, arrays: Arrays) -> None:
     temporary = path.with_suffix(".tmp.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ class Retrieved:
         read_tokens: of which about so many are read.
     """
 
-    questions: int = 45
+    questions: int = 25
     documents: tuple[tuple[str, int], ...] = (
         ("nq", 150), ("hotpotqa", 130), ("2wikimultihopqa", 130), ("musique", 100),
     )  # fmt: skip

@@ -20,7 +20,7 @@ import numpy as np
 from ... import probes
 from ...data import Attention, FloatArray, Progress, Scores, Segmentation
 from ...errors import InputError, ModelNotFound, ProbeMismatch
-from ...models.embedding import Embedder, MiniLM
+from ...models.embedding import MiniLM, TokenEmbedder
 from ...probes import ProbeWeights
 from ...prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
@@ -30,7 +30,7 @@ from ..passage_probe.looks import attention_logits
 from . import gate, signals, surroundings
 from .attribution import attribute
 from .head import CHEAP, MAIN, network_logits, probabilities
-from .signals import Vectors
+from .late_interaction import Vectors, WindowCache, compare
 
 Read = Literal["gated", "all"]
 
@@ -99,7 +99,7 @@ class Scorer:
         proxy: Proxy,
         probe: ProbeWeights | Path | str | None = None,
         read: Read = "gated",
-        embedder: str | Embedder = "auto",
+        embedder: str | TokenEmbedder = "auto",
     ) -> None:
         if read not in get_args(Read):
             raise InputError(f"read must be one of {', '.join(get_args(Read))}, got {read!r}")
@@ -115,8 +115,8 @@ class Scorer:
         for key, names in (("rows", ROWS), ("signals", signals.NAMES), ("features", surroundings.NAMES)):
             _check_names(probe.card, key, names)
         self._gate = gate.Gate(**probe.card["gate"])
-        self._lock = threading.Lock()
-        self._loaded: Embedder | None = None if isinstance(embedder, str) else embedder
+        self._lock, self._windows = threading.Lock(), WindowCache(_CACHED_BYTES)
+        self._loaded: TokenEmbedder | None = None if isinstance(embedder, str) else embedder
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences."""
@@ -158,7 +158,7 @@ class Scorer:
         """
         arrays, ranks = self.probe.arrays, signals.ranks_of(segmentation)
         passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
-        vectors = self._vectors(question, segmentation)
+        vectors = self._vectors(question, segmentation, until)
         own = signals.signals(question, segmentation, vectors, ranks)
         cheap = network_logits(arrays, CHEAP, own)
         wanted: Sequence[int] = range(len(passages))
@@ -238,18 +238,14 @@ class Scorer:
             took, now = time.monotonic() - now, time.monotonic()
         return found
 
-    def _vectors(self, question: str, segmentation: Segmentation) -> Vectors | None:
-        """Vectors of question and sentences; None without an embedder."""
+    def _vectors(self, question: str, segmentation: Segmentation, until: float | None) -> Vectors | None:
+        """How question and sentences compare; None without an embedder."""
         embedder = self._ready_embedder()
-        texts = [signals.embedded_text(segmentation, i) for i in range(len(segmentation.sentences))]
-        if embedder is None or not texts:
+        if embedder is None or (until is not None and time.monotonic() >= until):
             return None
-        unique = list(dict.fromkeys([question, *texts]))
-        row = dict(zip(unique, embedder.embed(unique), strict=True))
-        rows = np.stack([row[t] for t in texts])
-        return Vectors(row[question], rows, np.ones(len(texts), dtype=np.bool_))
+        return compare(question, segmentation, embedder, cache=self._windows, until=until)
 
-    def _ready_embedder(self) -> Embedder | None:
+    def _ready_embedder(self) -> TokenEmbedder | None:
         if self.embedder == "none":
             return None
         with self._lock:
@@ -271,6 +267,7 @@ class Scorer:
 
 
 _EMBEDDERS = ("auto", "minilm", "none")
+_CACHED_BYTES = 64 << 20  # of the embedder's states: some 80,000 tokens
 _TOGETHER = 4  # passages read between two looks at the clock
 
 

@@ -15,16 +15,22 @@ from numpy.typing import NDArray
 
 from ...data import FloatArray, Segmentation
 from ...text.terms import terms
+from .late_interaction import Vectors, worst_matches
 
 WORDS = (
     "words", "words_before", "words_behind", "words_of_document", "words_below_best", "words_rank",
     "words_document_rank", "stems", "stems_before", "stems_behind", "stems_of_document", "stems_below_best",
     "stems_rank", "stems_of_title",
 )  # fmt: skip
+_AROUND = (
+    "", "_before", "_behind", "_of_three", "_of_document", "_best_of_document", "_below_best",
+    "_standardised", "_rank", "_document_rank",
+)  # fmt: skip
 VECTORS = (
-    "cosine", "cosine_before", "cosine_behind", "cosine_of_three", "cosine_of_document",
-    "cosine_best_of_document", "cosine_below_best", "cosine_standardised", "cosine_rank",
-    "cosine_document_rank",
+    *(f"cosine{what}" for what in _AROUND),
+    *(f"matches{what}" for what in _AROUND),
+    "centred_matches", "centred_matches_below_best", "centred_matches_standardised",
+    "worst_matches", "worst_matches_standardised", "covered", "covered_standardised",
 )  # fmt: skip
 RANK = ("log_rank", "rank_share", "is_first")
 PLACE = (
@@ -48,28 +54,6 @@ _FUNCTION_WORDS = frozenset(
     "this those to us was we were what when where which who whom whose why will with would you your".split()
 )
 _MARKS = "?？؟;"
-
-
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Vectors of a question and of some of the sentences, each of length 1.
-
-    Attributes:
-        question: (V,).
-        sentences: (S, V); what stands in the rows without a vector is of no account.
-        there: (S,) which sentences have one.
-    """
-
-    question: NDArray[np.float32]
-    sentences: NDArray[np.float32]
-    there: NDArray[np.bool_]
-
-
-def embedded_text(segmentation: Segmentation, index: int) -> str:
-    """What stands for a sentence when it is turned into a vector: its document's title and itself."""
-    sentence = segmentation.sentences[index]
-    title = segmentation.documents[sentence.document].title
-    return f"{title}: {sentence.text}" if title else sentence.text
 
 
 def ranks_of(segmentation: Segmentation) -> FloatArray | None:
@@ -161,8 +145,9 @@ def share_above(values: FloatArray) -> FloatArray:
 
 
 def _share_above_of_documents(values: FloatArray, document: Indices) -> FloatArray:
-    present = np.unique(document)
-    return share_above(values[present])[np.searchsorted(present, document)]
+    """For each sentence the share of documents with a larger value (S,) than its own has."""
+    present, first = np.unique(document, return_index=True)
+    return share_above(values[first])[np.searchsorted(present, document)]
 
 
 def _word_signals(question: str, segmentation: Segmentation, document: Indices) -> FloatArray:
@@ -180,7 +165,7 @@ def _word_signals(question: str, segmentation: Segmentation, document: Indices) 
             value - value.max(), share_above(value),
         ]  # fmt: skip
         columns.append(
-            _share_above_of_documents(of_document, document)
+            _share_above_of_documents(of_document[document], document)
             if has_rank
             else shared_words(asked, titles)[document]
         )
@@ -191,45 +176,86 @@ def _vector_signals(vectors: Vectors | None, document: Indices, n_documents: int
     result = np.full((len(document), len(VECTORS)), np.nan)
     if vectors is None or not vectors.there.any():
         return result
-    there = vectors.there
-    own = vectors.sentences[there].astype(np.float64)
-    asked = vectors.question.astype(np.float64)
-    of = document[there]
-    place = np.flatnonzero(there)
-    cosine = weighted(own, asked)
-    before = _next_to(place, of, 1)
-    behind = _next_to(place, of, -1)
-    three = (
-        own
-        + np.where(before[:, None], np.roll(own, 1, 0), 0)
-        + np.where(behind[:, None], np.roll(own, -1, 0), 0)
-    )
-    whole = np.zeros((n_documents, own.shape[1]))
-    np.add.at(whole, of, own)
-    of_document = weighted(whole, asked) / np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
-    result[there] = np.stack(
+    place = np.flatnonzero(vectors.there)
+    spot = _Spot(place, document[place], n_documents)
+    own = vectors.sentences[place].astype(np.float64)
+    matches, centred = (m[place].astype(np.float64) for m in (vectors.matches, vectors.centred))
+    weights = vectors.weights.astype(np.float64)
+    best = np.zeros((n_documents, matches.shape[1]))
+    np.maximum.at(best, spot.document, matches)
+    three = np.maximum(np.maximum(matches, spot.next_to(matches, 1)), spot.next_to(matches, -1))
+    rarely = weighted(centred, weights)
+    result[place] = np.concatenate(
         [
-            cosine,
-            np.where(before, np.roll(cosine, 1), 0.0),
-            np.where(behind, np.roll(cosine, -1), 0.0),
-            weighted(three, asked) / np.maximum(np.linalg.norm(three, axis=1), 1e-9),
-            of_document[of],
-            best_in(cosine, of, n_documents)[of],
-            cosine - cosine.max(),
-            (cosine - cosine.mean()) / (cosine.std() + 0.02),
-            share_above(cosine),
-            _share_above_of_documents(of_document, of),
+            _cosines(own, vectors.question.astype(np.float64), spot),
+            spot.around(
+                weighted(matches, weights), weighted(three, weights), weighted(best, weights)[spot.document]
+            ),
+            np.stack([rarely, rarely - rarely.max(), standardised(rarely)], axis=1),
+            *(
+                np.stack([v, standardised(v)], axis=1)
+                for v in (worst_matches(matches), vectors.covered[place].astype(np.float64))
+            ),
         ],
         axis=1,
     )
     return result
 
 
-def _next_to(place: Indices, document: Indices, by: int) -> NDArray[np.bool_]:
-    """Which sentences with a vector stand right behind (1) or before (-1) another one of their document."""
-    found = (np.roll(place, by) == place - by) & (np.roll(document, by) == document)
-    found[0 if by > 0 else -1] = False
-    return np.asarray(found)
+def standardised(values: FloatArray) -> FloatArray:
+    """In standard deviations from the mean, of at least 1/50."""
+    return np.asarray((values - values.mean()) / (values.std() + 0.02))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where the sentences with vectors stand.
+
+    Attributes:
+        place: (N,) ascending, among all sentences.
+        document: (N,) of each.
+        n_documents: of how many.
+    """
+
+    place: Indices
+    document: Indices
+    n_documents: int
+
+    def next_to(self, values: FloatArray, by: int) -> FloatArray:
+        """The values (N, …) of the sentences right before (1) or behind (-1), 0 where there is none."""
+        found = (np.roll(self.place, by) == self.place - by) & (np.roll(self.document, by) == self.document)
+        found[0 if by > 0 else -1] = False
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        return np.where(found.reshape(shape), np.roll(values, by, 0), 0.0)
+
+    def around(self, values: FloatArray, of_three: FloatArray, of_document: FloatArray) -> FloatArray:
+        """A signal (N,) as the columns ``_AROUND``, (N, 10)."""
+        return np.stack(
+            [
+                values,
+                self.next_to(values, 1),
+                self.next_to(values, -1),
+                of_three,
+                of_document,
+                best_in(values, self.document, self.n_documents)[self.document],
+                values - values.max(),
+                standardised(values),
+                share_above(values),
+                _share_above_of_documents(of_document, self.document),
+            ],
+            axis=1,
+        )
+
+
+def _cosines(own: FloatArray, asked: FloatArray, spot: _Spot) -> FloatArray:
+    three = own + spot.next_to(own, 1) + spot.next_to(own, -1)
+    whole = np.zeros((spot.n_documents, own.shape[1]))
+    np.add.at(whole, spot.document, own)
+
+    def cosine(sums: FloatArray) -> FloatArray:
+        return np.asarray(weighted(sums, asked) / np.maximum(np.linalg.norm(sums, axis=1), 1e-9))
+
+    return spot.around(weighted(own, asked), cosine(three), cosine(whole)[spot.document])
 
 
 def _rank_signals(ranks: FloatArray | None, document: Indices) -> FloatArray:

@@ -1,0 +1,192 @@
+"""How a question's tokens compare with the sentences', in the contexts in which both stand.
+
+A small encoder reads each document in windows (its title, what comes before, some sentences), so that "it was
+built by …" knows what was built. A sentence's vector is the mean over its tokens' states (late chunking,
+Günther et al., arXiv 2409.04701). Each token of the question looks for the token of a sentence that is most
+like it (late interaction, ColBERT; Khattab & Zaharia, SIGIR 2020).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import FloatArray, Segmentation
+from ...models.embedding import TokenEmbedder
+
+States = NDArray[np.float32]
+
+_WINDOW = 192  # tokens of a window that are its own
+_TITLE = 36  # tokens of the title before them, at most
+_BEFORE = 24  # tokens of the text before them
+_QUESTION = 254  # tokens the encoder reads at once
+_LEAST_SHARE = 3  # the worst third of the question's tokens counts by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """How a question of Q tokens compares with S sentences.
+
+    Attributes:
+        question: (V,) of length 1.
+        sentences: (S, V) of length 1; what stands in rows without a vector is of no account.
+        there: (S,) which sentences have one.
+        matches: (S, Q) for each token of the question, the cosine of the token of the sentence that is most
+            like it.
+        centred: (S, Q) the same of states from which the mean over all documents was taken.
+        covered: (S,) the mean over the sentence's tokens of the cosine to the token of the question that is
+            most like each.
+        weights: (Q,) how rare the tokens of the question are among the sentences; their sum is 1.
+    """
+
+    question: NDArray[np.float32]
+    sentences: NDArray[np.float32]
+    there: NDArray[np.bool_]
+    matches: NDArray[np.float32]
+    centred: NDArray[np.float32]
+    covered: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+
+class WindowCache:
+    """States of windows that were read before, up to so many bytes. Safe to use from threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._held: OrderedDict[tuple[int, ...], NDArray[np.float16]] = OrderedDict()
+        self._lock = Lock()
+
+    def states(self, embedder: TokenEmbedder, ids: Sequence[int]) -> States:
+        """Hidden states (T, V) of a window, rounded to half precision whether it is held or not."""
+        key = tuple(ids)
+        with self._lock:
+            if (held := self._held.get(key)) is not None:
+                self._held.move_to_end(key)
+                return held.astype(np.float32)
+        states = embedder.states(ids).astype(np.float16)
+        with self._lock:
+            if key not in self._held and states.nbytes <= self._max_bytes:
+                self._held[key] = states
+                self._bytes += states.nbytes
+            while self._bytes > self._max_bytes:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return states.astype(np.float32)
+
+
+def compare(
+    question: str,
+    segmentation: Segmentation,
+    embedder: TokenEmbedder,
+    *,
+    cache: WindowCache | None = None,
+    until: float | None = None,
+) -> Vectors | None:
+    """Read question and documents, and compare them; None if nothing was read.
+
+    Args:
+        cache: of the windows that were read for other questions.
+        until: a time of ``time.monotonic`` after which no window is begun; None: there is none.
+    """
+    cache = cache or WindowCache(0)
+    tokens = embedder.tokenizer.encode([s.text for s in segmentation.sentences])
+    (asked,) = embedder.tokenizer.encode([question])
+    if not asked or not any(tokens):
+        return None
+    states = np.concatenate(
+        [cache.states(embedder, asked[a : a + _QUESTION]) for a in range(0, len(asked), _QUESTION)]
+    )
+    read = []
+    for window in _read(segmentation, tokens, embedder, cache):
+        read.append(window)
+        if until is not None and time.monotonic() >= until:
+            break
+    return _compared(asked, states, tokens, read)
+
+
+def _read(
+    segmentation: Segmentation,
+    tokens: Sequence[Sequence[int]],
+    embedder: TokenEmbedder,
+    cache: WindowCache,
+) -> Iterator[tuple[NDArray[np.int64], States]]:
+    """By window, the sentence of each of its own tokens, and their states."""
+    titles = embedder.tokenizer.encode([d.title or "" for d in segmentation.documents])
+    sentences: list[list[int]] = [[] for _ in segmentation.documents]
+    for i, s in enumerate(segmentation.sentences):
+        sentences[s.document].append(i)
+    for title, own in zip(titles, sentences, strict=True):
+        text = [t for i in own for t in tokens[i]]
+        of = np.repeat(np.array(own, dtype=np.int64), [len(tokens[i]) for i in own])
+        for start, end in windows([len(tokens[i]) for i in own]):
+            around = [*title[:_TITLE], *text[max(0, start - _BEFORE) : start]]
+            yield of[start:end], cache.states(embedder, [*around, *text[start:end]])[len(around) :]
+
+
+def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of tokens of a text whose sentences have so many: whole sentences, unless one is too long."""
+    start, end, total = 0, 0, sum(sizes)
+    ends = np.cumsum(sizes)
+    while start < total:
+        fitting = ends[(ends > start) & (ends <= start + _WINDOW)]
+        end = int(fitting[-1]) if len(fitting) else start + _WINDOW
+        yield start, end
+        start = end
+
+
+def _compared(
+    asked: Sequence[int],
+    question: States,
+    tokens: Sequence[Sequence[int]],
+    read: Sequence[tuple[NDArray[np.int64], States]],
+) -> Vectors:
+    n, size = len(tokens), question.shape[1]
+    counts = np.bincount(np.concatenate([of for of, _ in read]), minlength=n)
+    centre = np.sum([s.sum(0, dtype=np.float64) for _, s in read], axis=0) / counts.sum()
+    sums = np.zeros((n, size), dtype=np.float32)
+    matches, centred = np.full((2, n, len(asked)), -np.inf, dtype=np.float32)
+    covered = np.zeros(n, dtype=np.float32)
+    middle = centre.astype(np.float32)
+    for of, states in read:
+        starts = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+        own = of[starts]
+        sums[own] += np.add.reduceat(states, starts)
+        alike = _unit(states) @ _unit(question).T  # (T, Q)
+        covered[own] += np.add.reduceat(alike.max(1), starts)
+        matches[own] = np.maximum(matches[own], np.maximum.reduceat(alike, starts))
+        apart = _unit(states - middle) @ _unit(question - middle).T
+        centred[own] = np.maximum(centred[own], np.maximum.reduceat(apart, starts))
+    there = counts > 0
+    matches[~there] = centred[~there] = 0.0
+    return Vectors(
+        _unit(question.mean(0)),
+        _unit(sums),
+        there,
+        matches,
+        centred,
+        np.asarray(covered / np.maximum(counts, 1), dtype=np.float32),
+        rarity(asked, tokens),
+    )
+
+
+def rarity(asked: Sequence[int], tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """Weights (Q,) of tokens, log((S + 1) / (n + 1/2)) for n of S sentences with one; their sum is 1."""
+    held = Counter(t for own in tokens for t in set(own))
+    weights = np.array([np.log((len(tokens) + 1) / (held[t] + 0.5)) for t in asked])
+    weights = np.maximum(weights, 1e-3)
+    return np.asarray(weights / weights.sum(), dtype=np.float32)
+
+
+def worst_matches(matches: FloatArray) -> FloatArray:
+    """The mean (S,) over the third of the question's tokens that a sentence matches worst."""
+    n = max(1, matches.shape[1] // _LEAST_SHARE)
+    return np.asarray(np.sort(matches, axis=1)[:, :n].mean(1))
+
+
+def _unit(rows: States) -> States:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9), dtype=np.float32)
