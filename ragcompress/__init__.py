@@ -5,46 +5,51 @@
 >>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
 """
 
-from .batch.request import Outcome, run_request
-from .compressor import Compressor
-from .context import CompressedContext
-from .data import (
-    Attention,
-    Budget,
-    Document,
-    Piece,
-    Scores,
-    Segmentation,
-    Selection,
-    Sentence,
-    score_by_rank,
-)
-from .documents.reading import read_documents
-from .errors import (
-    BudgetTooSmall,
-    CompressionTimeout,
-    DataError,
-    InputError,
-    MissingExtra,
-    ModelError,
-    ModelNotFound,
-    ProbeMismatch,
-    RagCompressError,
-    UnknownName,
-    UnreadableFile,
-)
-from .places import Place, Places
-from .plan import OPTIONS, Option, Plan, PlanOptions
-from .proxy.base import Proxy, ProxyInfo
-from .proxy.loading import load_proxy
-from .scorers import Scorer
-from .selection.attention_sort import AttentionSort
-from .selection.ordering import reorder
-from .support import Support, support
-from .text.segmentation import given, segment
-from .text.tokenizing import Tokenizer
-from .text.tool_results import segment_tool_result
-from .tool_results import ToolResult, compress_tool_result
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .batch.request import Outcome, run_request
+    from .compressor import Compressor
+    from .context import CompressedContext
+    from .data import (
+        Attention,
+        Budget,
+        Document,
+        Piece,
+        Scores,
+        Segmentation,
+        Selection,
+        Sentence,
+        score_by_rank,
+    )
+    from .documents.reading import read_documents
+    from .errors import (
+        BudgetTooSmall,
+        CompressionTimeout,
+        DataError,
+        InputError,
+        MissingExtra,
+        ModelError,
+        ModelNotFound,
+        ProbeMismatch,
+        RagCompressError,
+        UnknownName,
+        UnreadableFile,
+    )
+    from .places import Place, Places
+    from .plan import OPTIONS, Option, Plan, PlanOptions
+    from .proxy.base import Proxy, ProxyInfo
+    from .proxy.loading import load_proxy
+    from .scorers import Scorer
+    from .selection.attention_sort import AttentionSort
+    from .selection.ordering import reorder
+    from .supporting import Support, support
+    from .text.segmentation import given, segment
+    from .text.tokenizing import Tokenizer
+    from .text.tool_results import segment_tool_result
+    from .tool_results import ToolResult, compress_tool_result
 
 __version__ = "0.2.0"
 
@@ -96,3 +101,63 @@ __all__ = [
     "segment_tool_result",
     "support",
 ]
+
+# Names are loaded when they are asked for: who imports the package waits for nothing that is not used.
+_NAMES = {
+    "batch.request": ("Outcome", "run_request"),
+    "compressor": ("Compressor",),
+    "context": ("CompressedContext",),
+    "data": (
+        "Attention",
+        "Budget",
+        "Document",
+        "Piece",
+        "Scores",
+        "Segmentation",
+        "Selection",
+        "Sentence",
+        "score_by_rank",
+    ),
+    "documents.reading": ("read_documents",),
+    "errors": (
+        "BudgetTooSmall",
+        "CompressionTimeout",
+        "DataError",
+        "InputError",
+        "MissingExtra",
+        "ModelError",
+        "ModelNotFound",
+        "ProbeMismatch",
+        "RagCompressError",
+        "UnknownName",
+        "UnreadableFile",
+    ),
+    "places": ("Place", "Places"),
+    "plan": ("OPTIONS", "Option", "Plan", "PlanOptions"),
+    "proxy.base": ("Proxy", "ProxyInfo"),
+    "proxy.loading": ("load_proxy",),
+    "scorers": ("Scorer",),
+    "selection.attention_sort": ("AttentionSort",),
+    "selection.ordering": ("reorder",),
+    "supporting": ("Support", "support"),
+    "text.segmentation": ("given", "segment"),
+    "text.tokenizing": ("Tokenizer",),
+    "text.tool_results": ("segment_tool_result",),
+    "tool_results": ("ToolResult", "compress_tool_result"),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or a module of the package."""
+    if home := _HOMES.get(name):
+        value = getattr(import_module(f"{__name__}.{home}"), name)
+        globals()[name] = value
+        return value
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Is the support for an answer its evidence? Methods of ``ragcompress.support`` against the scores."""
+"""Is the support for an answer its evidence? Methods of ``ragcompress.supporting`` against the scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
 from ragcompress.probes import DEFAULT_SCORER
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers.passage_probe.scorer import Scorer
-from ragcompress.support import Method
+from ragcompress.supporting import Method
 from ragcompress.training.examples import Example
 from ragcompress.training.extraction import Recalling
 from ragcompress.training.metrics import auc

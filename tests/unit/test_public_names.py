@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import ragcompress
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +65,27 @@ def test_old_doors_still_open() -> None:
 
     assert (given, segment) == (ragcompress.given, ragcompress.segment)
     assert run_request is ragcompress.run_request
+
+
+def test_importing_waits_for_nothing_that_is_not_used() -> None:
+    slow = {"numpy", "tokenizers", "ragcompress.compressor"}
+    code = f"import ragcompress, sys; print(*({slow} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
+
+
+def test_every_public_name_has_a_home_and_no_module_hides_it() -> None:
+    code = (
+        "import ragcompress, importlib\n"
+        "for home in ragcompress._NAMES: importlib.import_module(f'ragcompress.{home}')\n"
+        "print(*(n for n in ragcompress.__all__ if isinstance(getattr(ragcompress, n), type(importlib))))\n"
+        "assert sorted({*ragcompress._HOMES, '__version__'}) == sorted(ragcompress.__all__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
+
+
+def test_modules_are_reached_as_attributes_and_others_are_not() -> None:
+    assert ragcompress.scorers.DEFAULT in ragcompress.scorers.available()
+    with pytest.raises(AttributeError, match="has no attribute 'compres'"):
+        ragcompress.compres  # noqa: B018
