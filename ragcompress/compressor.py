@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
-from typing import Any, Unpack
+from functools import partial
+from typing import Any, Self, Unpack
 
 import numpy as np
 
-from . import models, scorers
+from . import scorers
 from .context import CompressedContext
-from .data import Budget, Document, Progress, Scores, Segmentation, Selection, Sentence
+from .data import Budget, Document, Progress, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
-from .models.embedding import MiniLM
+from .loading import give_back, load_models
 from .plan import LayoutOptions, ModelOptions, Plan
 from .proxy.base import Proxy
-from .proxy.loading import DEFAULT_PROXY, load_proxy
+from .proxy.loading import DEFAULT_PROXY
 from .proxy.reuse import KeyValueStore
 from .selection.attention_sort import AttentionSort
-from .stopping import OnError, Stop, check_on_error
+from .stopping import OnError, Stop, Watch, check_on_error
 from .text import segmentation
-from .text.tokenizing import Tokenizer, as_counter
+from .text.tokenizing import as_counter
 
 _LOG = logging.getLogger("ragcompress")
 
@@ -52,6 +51,8 @@ class _Call:
 class Compressor:
     """Compresses documents for a question. Holds no state between calls; safe to use from several threads.
 
+    In a ``with`` block it lets go of its models at the end.
+
     Args:
         scorer: gives every sentence a number (``ragcompress.scorers``).
         counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
@@ -79,6 +80,7 @@ class Compressor:
         proxy: Proxy | None = None,
         **options: Unpack[LayoutOptions],
     ) -> None:
+        self._closed = False
         self.plan = (plan or Plan()).with_options(options)
         self.proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
         if self.plan.attention_sort and self.proxy is None:
@@ -147,29 +149,42 @@ class Compressor:
         Raises:
             ModelNotFound, ModelError, ProbeMismatch, MissingExtra: each says what to do.
         """
+        loaded = load_models(
+            plan, counter=counter, download=download, progress=progress, threads=threads, store=store
+        )
+        return cls(loaded.scorer, counter=loaded.counter, plan=plan, proxy=loaded.proxy)
 
-        @cache
-        def load() -> Proxy:
-            return load_proxy(
-                plan.proxy,
-                backend=plan.backend,
-                download=download,
-                progress=progress,
-                threads=threads,
-                precision=plan.precision,
-                store=store,
-            )
+    def __enter__(self) -> Self:
+        return self
 
-        arguments = plan.scorer_arguments()
-        if download and "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
-            arguments["embedder"] = MiniLM(progress=progress, threads=threads)
-        scorer = scorers.make(plan.scorer, proxy=load, **arguments)
-        proxy: Proxy | None = getattr(scorer, "proxy", None)
-        if proxy is None and plan.attention_sort:
-            proxy = load()
-        if counter is None:
-            counter = proxy.tokenizer if proxy else _tokenizer(plan.proxy, download, progress)
-        return cls(scorer, counter=counter, plan=plan, proxy=proxy)
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def warm_up(self) -> None:
+        """Load what the first call would load, by scoring a short text; later calls take no longer for it.
+
+        Raises:
+            ModelError, ModelNotFound: as the first call would.
+        """
+        self._check_open()
+        question = "What does the text say?"
+        parts = segmentation.segment([Document(f"{question} The text says what it says.")])
+        self.scorer.score(question, parts)
+
+    def close(self) -> None:
+        """Let go of the models; what nobody else holds is freed at once. Not while a call is running.
+
+        A closed compressor can't be used any more; to close it again does nothing.
+        """
+        if not self._closed:
+            self._closed = True
+            self.proxy = None
+            del self.scorer, self.layout, self._split
+            give_back()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError("this compressor is closed; make another, or use it within its with block")
 
     def __call__(
         self,
@@ -245,6 +260,7 @@ class Compressor:
             stop.cancel()
 
     def _stop(self, timeout: float | None, deadline: float | None) -> Stop:
+        self._check_open()
         return Stop(
             self.plan.timeout if timeout is None else timeout,
             deadline=self.plan.deadline if deadline is None else deadline,
@@ -258,10 +274,11 @@ class Compressor:
 
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""
+        self._check_open()
         return self.layout.count(text)
 
     def _run(self, call: _Call) -> CompressedContext:
-        watch = _Watch()
+        watch = Watch()
         try:
             return self._compress(call, watch)
         except Exception as error:
@@ -274,7 +291,7 @@ class Compressor:
         )
         return context
 
-    def _compress(self, call: _Call, watch: _Watch) -> CompressedContext:
+    def _compress(self, call: _Call, watch: Watch) -> CompressedContext:
         question, budget, stop = call.question, call.budget, call.stop
         layout = replace(self.layout, count=stop.before(self.layout.count))
         parts = call.documents if isinstance(call.documents, Segmentation) else self._split(call.documents)
@@ -338,10 +355,10 @@ class Compressor:
             return self.scorer.score_until(call.question, parts, until=until, progress=progress)
         return self.scorer.score(call.question, parts, progress=progress)
 
-    def _passthrough(self, call: _Call, reason: str, watch: _Watch) -> CompressedContext:
+    def _passthrough(self, call: _Call, reason: str, watch: Watch) -> CompressedContext:
         """All documents, in source order, each a piece of its own where they were not cut before."""
         documents = call.documents
-        parts = documents if isinstance(documents, Segmentation) else _uncut(documents)
+        parts = documents if isinstance(documents, Segmentation) else segmentation.uncut(documents)
         everything = tuple(range(len(parts.sentences)))
         rendered = self.layout.everything(parts)
         try:
@@ -380,33 +397,6 @@ class Compressor:
 
 def _splitter(language: str | None) -> Splitter:
     return segmentation.segment if language is None else partial(segmentation.segment, language=language)
-
-
-def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:
-    """The proxy's tokenizer without the proxy, for scorers that need none."""
-    return Tokenizer.from_folder(models.resolve(proxy, download=download, progress=progress).path)
-
-
-def _uncut(documents: Sequence[Document]) -> Segmentation:
-    """Every document that holds text as one sentence."""
-    texts = ((d, document.text, document.text.strip()) for d, document in enumerate(documents))
-    starts = ((d, text.find(stripped), stripped) for d, text, stripped in texts if stripped)
-    return Segmentation(
-        tuple(documents), tuple(Sentence(d, a, a + len(stripped), stripped) for d, a, stripped in starts)
-    )
-
-
-class _Watch:
-    """Wall time per stage, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = now - self._last
-        self._last = now
 
 
 def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:

@@ -103,3 +103,18 @@ def check_on_error(value: str) -> None:
     """
     if value not in ON_ERROR:
         raise UnknownName("on_error", value, list(ON_ERROR))
+
+
+class Watch:
+    """Wall time per stage, in seconds."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Note what has passed since the last one, as this stage's."""
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now

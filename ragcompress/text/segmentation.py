@@ -171,3 +171,12 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Cut]:
     """A stretch, cut where it is too long; every piece but the last goes on in the next one."""
     borders = [0, *lengths.cuts(text[start:end]), end - start]
     yield from ((start + a, start + b, start + b < end) for a, b in pairwise(borders))
+
+
+def uncut(documents: Sequence[Document]) -> Segmentation:
+    """Every document that holds text as one sentence."""
+    texts = ((d, document.text, document.text.strip()) for d, document in enumerate(documents))
+    starts = ((d, text.find(stripped), stripped) for d, text, stripped in texts if stripped)
+    return Segmentation(
+        tuple(documents), tuple(Sentence(d, a, a + len(stripped), stripped) for d, a, stripped in starts)
+    )

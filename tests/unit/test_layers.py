@@ -34,7 +34,7 @@ LAYERS = (
     ("selection", "selection.*"),
     ("report", "report.*", "plan"),
     ("context",),
-    ("supporting",),
+    ("supporting", "loading"),
     ("compressor", "testing"),
     ("log_scores", "tool_results"),
     ("index", "index.*"),
