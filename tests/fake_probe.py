@@ -12,7 +12,7 @@ from ragcompress.scorers.evidence import signals, surroundings
 from ragcompress.scorers.evidence.head import CHEAP, MAIN
 from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
-from ragcompress.scorers.passage_probe.looks import SECOND
+from ragcompress.scorers.passage_probe.head import SECOND
 from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES
 from ragcompress.testing import FakeProxy
 

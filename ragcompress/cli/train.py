@@ -64,7 +64,7 @@ def train(
 
     Learns from questions with known evidence; needs the extra `train`. The card of the probe goes to stdout.
     """
-    from ..training import fitting
+    from ..training import fitting, train_joint
     from ..training import train as training
 
     if scorer not in TRAINED:
@@ -73,13 +73,20 @@ def train(
         emit(json.dumps(_evidence(files, output, proxy, backend, store), ensure_ascii=False, indent=1) + "\n")
         return
     with phase_bar() as progress:
-        card = training.run(
-            files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, progress=progress,
-            scorer=scorer,
-            settings=fitting.Settings(
+        if scorer == DEFAULT_SCORER:
+            settings = fitting.Settings(
                 n_layers=n_layers, passage_tokens=passage_tokens, joined_every=joined_every
-            ),
-        )  # fmt: skip
+            )
+            card = training.run(
+                files, output, proxy=proxy, backend=backend, dev=dev or [], store=store, settings=settings,
+                progress=progress,
+            )  # fmt: skip
+        else:
+            sources, held_out = training.read_all(files), training.read_all(dev or [])
+            card = train_joint.run(
+                scorer, sources, output, proxy=proxy, backend=backend, dev=held_out, store=store,
+                progress=progress,
+            )  # fmt: skip
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 

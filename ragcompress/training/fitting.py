@@ -1,4 +1,4 @@
-"""Fits the default probe's head to labelled readings; ``ragcompress.scorers._heads`` computes it."""
+"""Fits the head of ``ragcompress.scorers.passage_probe`` to labelled readings."""
 
 from __future__ import annotations
 
@@ -12,20 +12,14 @@ from numpy.typing import NDArray
 from ragcompress import MissingExtra
 from ragcompress.scorers.passage_probe.context import context_features
 from ragcompress.scorers.passage_probe.features import attention_features
-from ragcompress.scorers.passage_probe.looks import (
-    SECOND,
-    Look,
-    context_probabilities,
-    first_look,
-    look_logits,
-)
+from ragcompress.scorers.passage_probe.head import Head, Network, Regressions
+from ragcompress.scorers.passage_probe.looks import Look, first_look
 from ragcompress.scorers.passage_probe.second_look import Recipe, second_context, was_read
 
 from .extraction import Reading, SecondReading
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-Arrays = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +70,14 @@ def layers_of(settings: Settings, n_layers: int) -> int:
 class First:
     """The first look, fitted; probabilities (N,) of each reading are by weights that have not seen it."""
 
-    arrays: Arrays
+    head: Head
     probabilities: list[FloatArray]
 
 
 def part_labels(reading: Reading) -> BoolArray:
     """(N,) whether each part of each passage belongs to a sentence that is evidence, or answers a step."""
     needed = {*reading.example.gold, *reading.example.steps}
-    return np.array([i in needed for p in reading.passages for i in p.sentences], dtype=np.bool_)
+    return np.isin(reading.parts.sentence, sorted(needed))
 
 
 def is_spread(reading: Reading) -> bool:
@@ -108,38 +102,30 @@ def fit(readings: Sequence[Reading], settings: Settings) -> First:
 
     def context(index: int, logits: FloatArray) -> FloatArray:
         r = readings[index]
-        return context_features(logits, r.passages, r.example.segmentation, r.example.question)
+        return context_features(logits, r.parts, r.example.segmentation, r.example.question)
 
     spread = [is_spread(r) for r in readings]
     folds = _folds(readings, settings)
     return First(*_two_stages(features, labels, labels, spread, context, folds, settings))
 
 
-def fit_regressions(readings: Sequence[Reading], settings: Settings) -> Arrays:
-    """Fit the first stage of the first look alone; arguments and errors as for ``fit``."""
-    features = [attention_features(r.attentions) for r in readings]
-    labels = [part_labels(r) for r in readings]
-    return _fit_look(features, labels, [is_spread(r) for r in readings], range(len(readings)), settings)
-
-
-def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Arrays:
+def fit_second(readings: Sequence[SecondReading], settings: Settings) -> Head:
     """Fit both stages of the second look; arguments and errors as for ``fit``."""
     features = [attention_features(r.attentions) for r in readings]
     labels = [part_labels(r.first) for r in readings]
-    read = [own[was_read(r.first.passages, r.chosen)] for own, r in zip(labels, readings, strict=True)]
+    read = [own[was_read(r.first.parts, r.chosen)] for own, r in zip(labels, readings, strict=True)]
 
     def context(index: int, logits: FloatArray) -> FloatArray:
         r = readings[index]
-        example, passages = r.first.example, r.first.passages
+        example, parts = r.first.example, r.first.parts
         return second_context(
-            logits, r.probabilities, r.chosen, passages, example.segmentation, example.question
+            logits, r.probabilities, r.chosen, parts, example.segmentation, example.question
         )
 
     own = replace(settings, penalty=settings.second_penalty, outside=0)
     folds = _folds([r.first for r in readings], settings)
     spread = [is_spread(r.first) for r in readings]
-    arrays, _ = _two_stages(features, read, labels, spread, context, folds, own)
-    return {f"{SECOND}{name}": array for name, array in arrays.items()}
+    return _two_stages(features, read, labels, spread, context, folds, own)[0]
 
 
 def _two_stages(
@@ -150,20 +136,20 @@ def _two_stages(
     context: Callable[[int, FloatArray], FloatArray],
     folds: Sequence[Sequence[int]],
     settings: Settings,
-) -> tuple[Arrays, list[FloatArray]]:
+) -> tuple[Head, list[FloatArray]]:
     """Fit the regressions to ``features`` and labels ``read``, the networks to their cross-fitted logits.
 
     Returns:
-        The arrays, and probabilities of each question by weights that have not seen it; the networks that
+        The head, and probabilities of each question by weights that have not seen it; the networks that
         give these are few (``settings.outside``), and with 0 there are none.
     """
     everything = list(range(len(features)))
-    arrays = _fit_look(features, read, spread, everything, settings)
+    regressions = _fit_look(features, read, spread, everything, settings)
     around: list[FloatArray] = [np.zeros((0, 0))] * len(features)
     for fold in folds:
         look = _fit_look(features, read, spread, _others(fold, len(features)), settings)
         for i in fold:
-            around[i] = context(i, look_logits(look, features[i]))
+            around[i] = context(i, look.logits(features[i]))
     unseen: list[FloatArray] = [np.zeros(0)] * len(features)
     for fold in folds if settings.outside else ():
         inside = _others(fold, len(features))
@@ -173,8 +159,9 @@ def _two_stages(
             replace(settings, networks=settings.outside),
         )
         for i in fold:
-            unseen[i] = context_probabilities(network, around[i])
-    return arrays | _fit_context(np.concatenate(around), np.concatenate(labels), settings), unseen
+            unseen[i] = network.probabilities(around[i])
+    network = _fit_context(np.concatenate(around), np.concatenate(labels), settings)
+    return Head(regressions, network), unseen
 
 
 def _others(fold: Sequence[int], n: int) -> list[int]:
@@ -192,11 +179,10 @@ def _folds(readings: Sequence[Reading], settings: Settings) -> list[list[int]]:
     return folds
 
 
-def first_looks(readings: Sequence[Reading], arrays: Arrays) -> list[Look]:
+def first_looks(readings: Sequence[Reading], head: Head) -> list[Look]:
     """What the first look comes to for each reading."""
     return [
-        first_look(arrays, r.attentions, r.passages, r.example.segmentation, r.example.question)
-        for r in readings
+        first_look(head, r.attentions, r.parts, r.example.segmentation, r.example.question) for r in readings
     ]
 
 
@@ -206,7 +192,7 @@ def _fit_look(
     spread: Sequence[bool],
     among: Sequence[int],
     settings: Settings,
-) -> Arrays:
+) -> Regressions:
     """The regressions of ``EXPERTS``, fitted to the questions ``among``.
 
     A kind of which there is no question, or no evidence, gets the regression for all.
@@ -222,7 +208,7 @@ def _fit_look(
     if len(fitted) < len(kinds):
         fitted = [fitted[0]] * len(kinds)
     weights, biases = zip(*fitted, strict=True)
-    return {"look.weight": np.stack(weights), "look.bias": np.array(biases, dtype=np.float32)}
+    return Regressions(np.stack(weights), np.array(biases, dtype=np.float32))
 
 
 def _regression(
@@ -240,7 +226,7 @@ def _regression(
     return weight.astype(np.float32), float(model.intercept_[0] - weight @ mean)
 
 
-def _fit_context(features: FloatArray, labels: BoolArray, settings: Settings) -> Arrays:
+def _fit_context(features: FloatArray, labels: BoolArray, settings: Settings) -> Network:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
@@ -261,11 +247,11 @@ def _fit_context(features: FloatArray, labels: BoolArray, settings: Settings) ->
         networks.append(network)
     n = len(networks)
     arrays = {
-        "context.mean": mean,
-        "context.scale": scale,
-        "context.hidden_weight": np.concatenate([m.coefs_[0] for m in networks], axis=1),
-        "context.hidden_bias": np.concatenate([m.intercepts_[0] for m in networks]),
-        "context.weight": np.concatenate([m.coefs_[1][:, 0] for m in networks]) / n,
-        "context.bias": np.array([np.mean([m.intercepts_[1][0] for m in networks])]),
+        "mean": mean,
+        "scale": scale,
+        "hidden_weight": np.concatenate([m.coefs_[0] for m in networks], axis=1),
+        "hidden_bias": np.concatenate([m.intercepts_[0] for m in networks]),
+        "weight": np.concatenate([m.coefs_[1][:, 0] for m in networks]) / n,
+        "bias": np.array([np.mean([m.intercepts_[1][0] for m in networks])]),
     }
-    return {name: array.astype(np.float32) for name, array in arrays.items()}
+    return Network(**{name: array.astype(np.float32) for name, array in arrays.items()})

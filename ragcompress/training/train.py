@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from ragcompress import InputError, load_proxy
-from ragcompress.probes import DEFAULT_SCORER, FORMAT, ProbeWeights
+from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.loading import Backend
 from ragcompress.scorers.passage_probe.context import NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
-from ragcompress.scorers.passage_probe.looks import SECOND, attention_logits
+from ragcompress.scorers.passage_probe.head import SECOND, Head
+from ragcompress.scorers.passage_probe.looks import read_logits
 from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES, best_of, second_look, was_read
 
-from . import fitting, train_joint
+from . import fitting
 from .augment import augmented
 from .examples import DataFile, Example, read_files
 from .extraction import Reading, extract, extract_again
@@ -40,18 +41,16 @@ def run(
     store: Path | None = None,
     settings: fitting.Settings | None = None,
     progress: Progress = lambda what, done, total: None,
-    scorer: str = DEFAULT_SCORER,
 ) -> dict[str, Any]:
-    """Train a probe and write ``output.safetensors`` and ``output.json``.
+    """Train the probe of ``passage-probe`` and write ``output.safetensors`` and ``output.json``.
 
     Args:
         files: training questions, in the schema of the data folder; ``FILE:N`` is the first N of a file.
             Questions without evidence, or with incomplete evidence, are left out.
         dev: files, likewise, to report AUC on; nothing is fitted to them.
-        store: folder in which extracted attention is kept, so that an interrupted run goes on where it was.
-        settings: of the default scorer's probe; those of joint prompts have none.
+        store: folder in which extracted attention is kept, so that an interrupted run resumes.
+        settings: of the fit.
         progress: called with (what, questions done, questions in all).
-        scorer: which scorer it is for: the default, or one of ``train_joint.KINDS``.
 
     Returns:
         The probe's card.
@@ -60,18 +59,7 @@ def run(
         InputError: if no question has evidence.
         DataError, ModelError, MissingExtra: each says what to do.
     """
-    sources, held_out = ([read(name) for name in names] for names in (files, dev))
-    if scorer != DEFAULT_SCORER:
-        return train_joint.run(
-            scorer,
-            sources,
-            output,
-            proxy=proxy,
-            backend=backend,
-            dev=held_out,
-            store=store,
-            progress=progress,
-        )
+    sources, held_out = read_all(files), read_all(dev)
     settings = settings or fitting.Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
     settings = replace(settings, n_layers=fitting.layers_of(settings, model.info.n_layers))
@@ -84,15 +72,15 @@ def run(
     progress("fitting", 0, 1)
     first = fitting.fit(train, settings)
     progress("fitting", 1, 1)
-    arrays = first.arrays | _second(train, first, model, settings, store, progress)
+    second = _second(train, first, model, settings, store, progress)
     unseen = _readings(
         evidenced(held_out), model, settings, store, partial(progress, "reading dev questions")
     )
-    card = _card(model, settings, second=f"{SECOND}look.weight" in arrays)
+    card = _card(model, settings, second=second is not None)
     card["trained_on"] = [_source(f) for f in sources]
-    card["dev"] = _dev_metrics(unseen, arrays, model, settings, store)
+    card["dev"] = _dev_metrics(unseen, (first.head, second), model, settings, store)
     card["made_with"] = versions()
-    ProbeWeights(arrays, card).save(output)
+    ProbeWeights(first.head.arrays() | (second.arrays(SECOND) if second else {}), card).save(output)
     return card
 
 
@@ -103,10 +91,10 @@ def _second(
     settings: fitting.Settings,
     store: Path | None,
     progress: Progress,
-) -> fitting.Arrays:
-    """Weights of the second look, from the first questions of each data set."""
+) -> Head | None:
+    """The head of the second look, from the first questions of each data set."""
     if settings.second_look is None:
-        return {}
+        return None
     seen: dict[str, dict[str, None]] = {}
     chosen = []
     for index, reading in enumerate(train):
@@ -123,12 +111,12 @@ def _second(
         store=store,
         advance=partial(progress, "reading again"),
     )
-    if not any(fitting.part_labels(r.first)[was_read(r.first.passages, r.chosen)].any() for r in again):
-        return {}
+    if not any(fitting.part_labels(r.first)[was_read(r.first.parts, r.chosen)].any() for r in again):
+        return None
     progress("fitting the second look", 0, 1)
-    arrays = fitting.fit_second(again, settings)
+    head = fitting.fit_second(again, settings)
     progress("fitting the second look", 1, 1)
-    return arrays
+    return head
 
 
 def evidenced(files: Sequence[DataFile]) -> list[Example]:
@@ -161,6 +149,11 @@ def read(name: str) -> DataFile:
     return read_files([Path(name)])[0]
 
 
+def read_all(names: Sequence[str]) -> list[DataFile]:
+    """As ``read``, all of them."""
+    return [read(name) for name in names]
+
+
 def _card(proxy: Proxy, settings: fitting.Settings, *, second: bool) -> dict[str, Any]:
     fitted = asdict(settings)
     recipe = fitted.pop("second_look")
@@ -188,27 +181,27 @@ def _source(file: DataFile) -> dict[str, Any]:
 
 def _dev_metrics(
     readings: Sequence[Reading],
-    arrays: fitting.Arrays,
+    heads: tuple[Head, Head | None],
     proxy: Proxy,
     settings: fitting.Settings,
     store: Path | None,
 ) -> dict[str, Any]:
     """Pooled AUC per data set, after the first stage, after the first look and in the end."""
-    looks = fitting.first_looks(readings, arrays)
-    logits = [attention_logits(arrays, look.attentions)[:, 0] for look in looks]
+    looks = fitting.first_looks(readings, heads[0])
+    logits = [read_logits(heads[0].regressions, look.attentions)[:, 0] for look in looks]
     final = {id(r): look.probabilities for r, look in zip(readings, looks, strict=True)}
-    if f"{SECOND}look.weight" in arrays and settings.second_look:
+    if heads[1] and settings.second_look:
         first = [look.probabilities for look in looks]
         n_layers = settings.n_layers or proxy.info.n_layers
         look_of = {id(r): look for r, look in zip(readings, looks, strict=True)}
         for r in extract_again(readings, first, proxy, settings.second_look, n_layers=n_layers, store=store):
-            example, passages = r.first.example, r.first.passages
+            example = r.first.example
             look = second_look(
-                arrays,
+                heads[1],
                 r.attentions,
                 look_of[id(r.first)],
                 r.chosen,
-                passages,
+                r.first.parts,
                 example.segmentation,
                 example.question,
             )

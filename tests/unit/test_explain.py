@@ -15,10 +15,11 @@ from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
 from ragcompress.cli.explain import CONTEXT
+from ragcompress.prompts.parts import Parts
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers.passage_probe.context import context_features
 from ragcompress.scorers.passage_probe.features import attention_features
-from ragcompress.scorers.passage_probe.looks import context_probabilities, look_logits
+from ragcompress.scorers.passage_probe.head import Head
 from ragcompress.scorers.passage_probe.scorer import Scorer, probe_passages
 from ragcompress.scorers.passage_probe.second_look import SECOND_NAMES
 from ragcompress.testing import FakeProxy
@@ -45,7 +46,8 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
         scorer.proxy, Template(), QUESTION, PARTS, n_layers=probe.n_layers, passage_tokens=512
     )
     features = attention_features(attentions)
-    logits = look_logits(probe.arrays, features)
+    head = Head.load(probe.arrays)
+    logits = head.regressions.logits(features)
     assert found.logit == pytest.approx(logits[sentence, 0])
     assert found.heads.sum() == pytest.approx(logits[sentence, 0] - logits[:, 0].mean(), abs=1e-4)
     assert sum(found.kinds.values()) == pytest.approx(found.heads.sum())
@@ -56,11 +58,11 @@ def test_heads_add_up_to_the_first_stage_and_left_out_features_change_the_second
     by_hand = sum((f[sentence, c] - f[:, c].mean()) * weight[c] for c in columns)
     assert found.heads[1, 0, 1] == pytest.approx(by_hand)
 
-    context = context_features(logits, passages, PARTS, QUESTION)
+    context = context_features(logits, Parts.of(passages), PARTS, QUESTION)
     for k, (value, change) in enumerate(found.context.values()):
         changed = context[sentence].copy()
         changed[k] = context[:, k].mean()
-        p = context_probabilities(probe.arrays, changed[None])[0]
+        p = head.network.probabilities(changed[None])[0]
         assert value == context[sentence, k]
         assert change == pytest.approx(found.final_logit - np.log(p / (1 - p)), abs=1e-6)
 
@@ -72,8 +74,8 @@ def test_of_a_passage_read_twice_the_reading_is_told_that_thought_more_of_it(up:
     probe = replace(probe, arrays={**probe.arrays, "second.context.bias": bias})
     scorer = Scorer(proxy=FakeProxy(), probe=probe)
     scores = scorer.score(QUESTION, PARTS).values
-    passages, (first, second) = scorer._looks(QUESTION, PARTS, None)
-    assert second.read.any()
+    parts, (first, second) = scorer._looks(QUESTION, PARTS, None)
+    assert second.was_read.any()
     for sentence in range(5):
         found = scorer.attribute(QUESTION, PARTS, sentence)
         both = first.probabilities[sentence], second.probabilities[sentence]
@@ -81,11 +83,11 @@ def test_of_a_passage_read_twice_the_reading_is_told_that_thought_more_of_it(up:
         assert found.probability == pytest.approx(scores[sentence], abs=1e-12)
         decided = second if both[1] > both[0] else first
         assert list(found.context) == list(decided.names)
-        look = decided if decided.read[sentence] else first
+        look = decided if decided.was_read[sentence] else first
         assert found.rows == look.rows
-        logits = look_logits(probe.arrays, look.features, look.stage)
+        logits = look.head.regressions.logits(look.features)
         assert found.heads.sum() == pytest.approx(found.logit - logits[:, 0].mean(), abs=1e-4)
-    assert [i for p in passages for i in p.sentences] == [0, 1, 2, 3, 4]
+    assert parts.sentence.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_strongest_heads_come_first_and_all_is_json() -> None:

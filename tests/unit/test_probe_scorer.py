@@ -15,18 +15,20 @@ from ragcompress import DataError, Document, InputError, ProbeMismatch, segment
 from ragcompress import given as from_sentences
 from ragcompress.data import Attention
 from ragcompress.probes import ProbeWeights, load
+from ragcompress.prompts.parts import Parts
 from ragcompress.prompts.passages import Passage, Template, cut_passages
 from ragcompress.scorers.passage_probe.context import NAMES, context_features
 from ragcompress.scorers.passage_probe.features import attention_features
-from ragcompress.scorers.passage_probe.looks import attention_logits, context_probabilities, look_logits
+from ragcompress.scorers.passage_probe.head import Head
+from ragcompress.scorers.passage_probe.looks import attention_logits, look_logits
 from ragcompress.scorers.passage_probe.scorer import Scorer
 from ragcompress.scorers.passage_probe.second_look import (
     SECOND_NAMES,
     Chosen,
     Recipe,
     choose,
+    fact_texts,
     second_context,
-    told,
     was_read,
 )
 from ragcompress.testing import FakeProxy
@@ -95,11 +97,12 @@ PASSAGES = (
     Passage(2, (), ((0, 3), (3, 6)), (3, 4)),
     Passage(2, (), ((0, 2),), (5,)),
 )
+PARTS = Parts.of(PASSAGES)
 LOGITS = np.array([[1.0, -2.0, 0.5, -3.0, -3.0, -4.0], [2, 0, 1, -1, -2, 5], [0, 0, 0, 0, 3, 0]], float).T
 
 
 def column(name: str) -> list[float]:
-    features = context_features(LOGITS, PASSAGES, SENTENCES, "Where did the friend of Ada live?")
+    features = context_features(LOGITS, PARTS, SENTENCES, "Where did the friend of Ada live?")
     return [round(float(x), 4) for x in features[:, NAMES.index(name)]]
 
 
@@ -125,14 +128,14 @@ def test_each_kind_of_question_has_its_own_logits() -> None:
 
 @pytest.mark.parametrize("n", [2, 5, 17, 64])
 def test_equal_sentences_have_equal_probabilities_wherever_they_stand(n: int) -> None:
-    arrays, draw = fake_probe().arrays, np.random.default_rng(n)
-    features = np.repeat(draw.normal(size=(1, arrays["look.weight"].shape[1])).astype(np.float32), n, axis=0)
-    logits = look_logits(arrays, features)
+    head, draw = Head.load(fake_probe().arrays), np.random.default_rng(n)
+    weight, bias = head.regressions.weight, head.regressions.bias
+    features = np.repeat(draw.normal(size=(1, weight.shape[1])).astype(np.float32), n, axis=0)
+    logits = head.regressions.logits(features)
     context = np.repeat(draw.normal(size=(1, len(NAMES))), n, axis=0)
     assert (logits == logits[0]).all()
-    assert len(set(context_probabilities(arrays, context))) == 1
-    weight = arrays["look.weight"].astype(np.float64)
-    assert logits == pytest.approx(features @ weight.T + arrays["look.bias"], abs=1e-4)
+    assert len(set(head.network.probabilities(context))) == 1
+    assert logits == pytest.approx(features @ weight.astype(np.float64).T + bias, abs=1e-4)
 
 
 def test_a_sentence_that_names_a_title_links_the_two_documents() -> None:
@@ -161,20 +164,20 @@ FIRST = np.array([0.9, 0.01, 0.6, 0.05, 0.3, 0.001])
 
 def test_the_second_look_is_told_the_best_and_reads_what_is_in_doubt() -> None:
     recipe = Recipe(facts=2, fact_tokens=4, passages=3, at_least=0.02)
-    found = choose(FIRST, PASSAGES, recipe)
+    found = choose(FIRST, PARTS, recipe)
     assert found == Chosen(facts=(2, 4), passages=(0, 1, 2)), "the first sentence has five tokens"
-    assert told(SENTENCES, found) == ["Bea Low: She lived in Rome.", "Nor here."]
-    assert was_read(PASSAGES, found).tolist() == [True] * 5 + [False]
-    assert choose(FIRST, PASSAGES, Recipe(passages=2)) == Chosen((0, 2), (0, 1))
-    assert choose(FIRST, PASSAGES, Recipe(at_least=0.7)) is None, "one passage alone is no reason to look"
-    assert choose(FIRST, PASSAGES, Recipe(fact_tokens=1)) is None
-    assert choose(np.zeros(0), (), Recipe()) is None
+    assert fact_texts(SENTENCES, found) == ["Bea Low: She lived in Rome.", "Nor here."]
+    assert was_read(PARTS, found).tolist() == [True] * 5 + [False]
+    assert choose(FIRST, PARTS, Recipe(passages=2)) == Chosen((0, 2), (0, 1))
+    assert choose(FIRST, PARTS, Recipe(at_least=0.7)) is None, "one passage alone is no reason to look"
+    assert choose(FIRST, PARTS, Recipe(fact_tokens=1)) is None
+    assert choose(np.zeros(0), Parts.of(()), Recipe()) is None
 
 
 def test_features_of_the_second_look_written_out() -> None:
     chosen = Chosen((0, 2), (1, 2))
     again = np.array([[2.0, 1.0, -1.0], [4.0, 3.0, 5.0], [0.0, 0.0, 0.0]]).T
-    found = second_context(again, FIRST, chosen, PASSAGES, SENTENCES, "Who?")
+    found = second_context(again, FIRST, chosen, PARTS, SENTENCES, "Who?")
     before = [log(p / (1 - p)) for p in FIRST]
     combined = [-2, before[1] - 2, 2, 1, -1, before[5] - 2]
     assert found[:, SECOND_NAMES.index("logit")] == pytest.approx(combined)
@@ -192,13 +195,12 @@ def test_a_second_look_equals_its_steps_and_none_is_taken_where_the_facts_find_n
     question, parts = "Where did the friend of Ada live?", SENTENCES
     scores = Scorer(proxy=proxy, probe=probe).score(question, parts)
     alone = Scorer(proxy=FakeProxy(), probe=fake_probe(second=False)).score(question, parts)
-    chosen = choose(
-        alone.values, cut_passages(proxy.tokenizer, Template(), parts, 512), Recipe(fact_tokens=64)
-    )
+    passages = cut_passages(proxy.tokenizer, Template(), parts, 512)
+    chosen = choose(alone.values, Parts.of(passages), Recipe(fact_tokens=64))
     again = [p for p in proxy.prompts if "facts" in p.row_names]
     assert chosen is not None and len(again) > 1
     text = bytes(i for i in again[0].tail if i < 256).decode()
-    assert all(f" {fact}" in text for fact in told(parts, chosen))
+    assert all(f" {fact}" in text for fact in fact_texts(parts, chosen))
     assert text.index("Known:") < text.index(question)
     assert not np.array_equal(scores.values, alone.values)
     room = max(len(p) for p in proxy.prompts if "facts" not in p.row_names)
@@ -259,3 +261,21 @@ def test_a_question_longer_than_the_window_is_refused_not_cut() -> None:
     scorer = Scorer(proxy=FakeProxy(max_tokens=900), probe=fake_probe())
     with pytest.raises(InputError, match="leave no room"):
         scorer.score("why " * 200, segment([Document("Text.")]))
+
+
+def test_parts_are_the_columns_of_the_passages() -> None:
+    assert PARTS.sentence.tolist() == [0, 1, 2, 3, 4, 5]
+    assert PARTS.passage.tolist() == [0, 0, 1, 2, 2, 3]
+    assert PARTS.document.tolist() == [0, 0, 1, 2, 2, 2]
+    assert PARTS.n_tokens.tolist() == [5, 3, 4, 3, 3, 2]
+    assert len(Parts.of(())) == 0
+    long = Parts.of((Passage(0, (), ((0, 5),), (0,)), Passage(0, (), ((0, 2), (2, 4)), (0, 1))))
+    assert long.best_of_sentences(np.array([0.1, 0.7, 0.2]), 3, least=0.0).tolist() == [0.7, 0.2, 0.0]
+
+
+def test_a_head_goes_into_a_file_and_back() -> None:
+    arrays = fake_probe().arrays
+    for prefix in ("", "second."):
+        written = Head.load(arrays, prefix).arrays(prefix)
+        own = {name for name in arrays if name.startswith("second.") == bool(prefix)}
+        assert own == set(written) and all(written[name] is arrays[name] for name in own)

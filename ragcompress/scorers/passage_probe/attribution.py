@@ -10,22 +10,22 @@ import numpy as np
 
 from ...data import FloatArray
 from .features import PER_HEAD
-from .looks import Arrays, Look, context_probabilities, look_logits
+from .looks import Look
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
     """How the two stages of the probe came to a sentence's probability.
 
-    The first stage is linear, so its part is exact, told of its regression for all questions: each feature's
+    The first stage is linear, so its part is exact, for its regression for all questions: each feature's
     weight times what the sentence's value is above the mean over the sentences that were read with it, summed
     up per head. Where a passage was read twice, it is the reading that thought more of the sentence. The
     contributions add up to ``logit - mean_logit``. What a head contributes in the probe is no proof of what
     it does in the model: heads are correlated, and weight is shared among those that say the same.
 
-    The second stage is a small network and not additive. Its part is told by leaving out: how much the final
-    logit falls when one context feature is set to its mean over the question's sentences. These changes do
-    not add up to anything.
+    The second stage is a small network and not additive. Its part is measured by leaving out: how much the
+    final logit falls when one context feature is set to its mean over the question's sentences. These
+    changes do not add up to anything.
 
     Attributes:
         sentence: index of the sentence.
@@ -74,32 +74,29 @@ class Attribution:
         }
 
 
-def attribute(
-    arrays: Arrays, read: Look, last: Look, part: int, sentence: int, heads: tuple[int, int]
-) -> Attribution:
+def attribute(read: Look, last: Look, part: int, sentence: int, heads: tuple[int, int]) -> Attribution:
     """Take one part's probability apart.
 
     Args:
-        arrays: the probe's.
-        read: the look whose reading of the part is told.
+        read: the look whose reading of the part is shown.
         last: the look that decided; the same, or a second one that did not read the part.
         part, sentence: which one, as part and as sentence.
         heads: numbers of layers and heads.
     """
-    own = int(read.read[:part].sum())
-    exact = read.features.astype(np.float64)
-    above = (exact[own] - exact.mean(0)) * arrays[f"{read.stage}look.weight"][0]
+    place = int(read.was_read[:part].sum())
+    exact, regressions = read.features.astype(np.float64), read.head.regressions
+    above = (exact[place] - exact.mean(0)) * regressions.weight[0]
     split = above.reshape(len(PER_HEAD), len(read.rows), *heads)
-    logits = look_logits(arrays, read.features, read.stage)[:, 0]
+    logits = regressions.logits(read.features)[:, 0]
     without = np.repeat(last.context[part : part + 1], len(last.names) + 1, axis=0)
     np.fill_diagonal(without, last.context.mean(0))
-    probabilities = context_probabilities(arrays, without, last.stage)
+    probabilities = last.head.network.probabilities(without)
     final = np.log(probabilities) - np.log1p(-probabilities)
     return Attribution(
         sentence=sentence,
         probability=float(probabilities[-1]),
         final_logit=float(final[-1]),
-        logit=float(logits[own]),
+        logit=float(logits[place]),
         mean_logit=float(logits.mean()),
         rows=read.rows,
         heads=split.sum(0),

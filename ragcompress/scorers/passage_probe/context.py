@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Segmentation
-from ...prompts.passages import Passage
+from ...prompts.parts import Parts
 
 EXPERTS = ("any", "one_document", "several_documents")
 """The first stage's regressions: fitted to all questions, and to those whose evidence is so spread."""
@@ -53,13 +53,13 @@ _BRACKET = re.compile(r"\s*\([^()]*\)\s*$")
 
 
 def context_features(
-    logits: NDArray[np.float64], passages: Sequence[Passage], segmentation: Segmentation, question: str
+    logits: NDArray[np.float64], parts: Parts, segmentation: Segmentation, question: str
 ) -> NDArray[np.float64]:
     """Features (N, K) of every part of every passage, K as in ``NAMES``.
 
     Args:
-        logits: (N, E) of the first stage, passages in order, parts in order within them.
-        passages: as probed.
+        logits: (N, E) of the first stage.
+        parts: of the passages as probed.
         segmentation: the documents, for titles and words.
         question: the question, for words.
     """
@@ -67,10 +67,7 @@ def context_features(
     if not n:
         return np.zeros((0, len(NAMES)))
     logits, experts = logits[:, 0], logits[:, 1:].T
-    sentence = np.array([i for p in passages for i in p.sentences])
-    passage = np.repeat(np.arange(len(passages)), [len(p.spans) for p in passages])
-    document = np.array([segmentation.sentences[i].document for i in sentence])
-    n_tokens = np.array([end - start for p in passages for start, end in p.spans], dtype=np.float64)
+    sentence, passage, document = parts.sentence, parts.passage, parts.document
     position, behind = _positions(document)
     words = [words_of(s.text) for s in segmentation.sentences]
     into, out = links(logits, sentence, document, segmentation, words)
@@ -83,7 +80,7 @@ def context_features(
         logits - logits.max(),
         logits - _group_max(logits, document)[document],
         _rank(logits) / n,
-        np.log(n_tokens),
+        np.log(parts.n_tokens),
         np.log1p(position),
         np.log1p(behind),
         into,

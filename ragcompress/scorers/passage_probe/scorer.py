@@ -4,8 +4,8 @@ After Sentinel (arXiv 2505.23277, section 3: a logistic regression over all head
 five changes that were measured to help: one passage per prompt instead of all in one (linear cost, no
 position bias between passages, reusable keys and values), the rows of the question's tokens besides the last
 token's, logarithms of attention per layer and head instead of renormalised means, how much the question
-looks at the passage as a whole (``_features``), and a second look at the passages in doubt with the best
-sentences told (``_second_look``).
+looks at the passage as a whole (``features``), and a second look at the passages in doubt with the best
+sentences given (``second_look``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from ... import probes
 from ...data import Attention, Progress, Scores, Segmentation
 from ...errors import InputError, ProbeMismatch
 from ...probes import ProbeWeights
+from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from .attribution import Attribution, attribute
 from .context import NAMES
+from .head import SECOND, Head
 from .looks import Look, first_look
-from .second_look import SECOND_NAMES, Chosen, Recipe, best_of, choose, second_look, told
+from .second_look import SECOND_NAMES, Chosen, Recipe, best_of, choose, fact_texts, second_look
 
 
 class Scorer:
@@ -55,9 +57,11 @@ class Scorer:
         self._check_features("rows", ROWS)
         self._check_features("context_features", NAMES)
         self.second_look, self._recipe = second_look, None
+        self._heads = [Head.load(probe.arrays)]
         if second_look and (recipe := probe.card.get("second_look")):
             self._check_features("second_context_features", SECOND_NAMES)
             self._recipe = Recipe.of(recipe)
+            self._heads.append(Head.load(probe.arrays, SECOND))
 
     def _check_features(self, key: str, names: Sequence[str]) -> None:
         if (trained := self.probe.card.get(key)) != list(names):
@@ -68,10 +72,9 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences: a look at every passage, and a second one at those in doubt."""
-        passages, looks = self._looks(question, segmentation, progress)
-        values = np.zeros(len(segmentation.sentences))
+        parts, looks = self._looks(question, segmentation, progress)
         # A sentence that was too long for one prompt counts as its best part.
-        np.maximum.at(values, [i for p in passages for i in p.sentences], best_of(looks))
+        values = parts.best_of_sentences(best_of(looks), len(segmentation.sentences), least=0.0)
         return Scores(values, self.name, calibrated=True, settings=self._settings())
 
     def attribute(
@@ -89,18 +92,17 @@ class Scorer:
         """
         if not 0 <= sentence < len(segmentation.sentences):
             raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
-        passages, looks = self._looks(question, segmentation, progress)
-        parts = [k for k, i in enumerate(i for p in passages for i in p.sentences) if i == sentence]
-        best = max(parts, key=lambda k: best_of(looks)[k])
+        parts, looks = self._looks(question, segmentation, progress)
+        members = np.flatnonzero(parts.sentence == sentence)
+        best = int(members[np.argmax(best_of(looks)[members])])
         decided = max(looks, key=lambda look: look.probabilities[best])
-        read = decided if decided.read[best] else looks[0]
-        heads = (self.probe.n_layers, self.proxy.info.n_heads)
-        return attribute(self.probe.arrays, read, decided, best, sentence, heads)
+        read = decided if decided.was_read[best] else looks[0]
+        return attribute(read, decided, best, sentence, (self.probe.n_layers, self.proxy.info.n_heads))
 
     def _looks(
         self, question: str, segmentation: Segmentation, progress: Progress | None
-    ) -> tuple[tuple[Passage, ...], list[Look]]:
-        """The passages, and what the first look at them came to, and the second where there was one."""
+    ) -> tuple[Parts, list[Look]]:
+        """The parts, and what the first look at them came to, and the second where there was one."""
         passages, attentions = probe_passages(
             self.proxy,
             self.template,
@@ -110,11 +112,11 @@ class Scorer:
             passage_tokens=self.probe.passage_tokens,
             progress=progress,
         )
-        arrays = self.probe.arrays
-        first = first_look(arrays, attentions, passages, segmentation, question)
-        chosen = self._recipe and choose(first.probabilities, passages, self._recipe)
+        parts = Parts.of(passages)
+        first = first_look(self._heads[0], attentions, parts, segmentation, question)
+        chosen = self._recipe and choose(first.probabilities, parts, self._recipe)
         if not chosen:
-            return passages, [first]
+            return parts, [first]
         done = len(passages)
         again = probe_again(
             self.proxy,
@@ -127,9 +129,9 @@ class Scorer:
             progress=progress and (lambda n, total: progress(done + n, done + total)),
         )
         if again is None:
-            return passages, [first]
-        second = second_look(arrays, again, first, chosen, passages, segmentation, question)
-        return passages, [first, second]
+            return parts, [first]
+        second = second_look(self._heads[1], again, first, chosen, parts, segmentation, question)
+        return parts, [first, second]
 
     def _settings(self) -> dict[str, object]:
         info = self.proxy.info
@@ -183,8 +185,8 @@ def probe_again(
     n_layers: int,
     progress: Progress | None = None,
 ) -> list[Attention] | None:
-    """Read the chosen passages with the facts told; None where one would be longer than the proxy reads."""
-    tail = make_tail(proxy.tokenizer, template, question, told(segmentation, chosen))
+    """Read the chosen passages with the facts given; None where one would be longer than the proxy reads."""
+    tail = make_tail(proxy.tokenizer, template, question, fact_texts(segmentation, chosen))
     prompts = [join(passages[p], tail) for p in chosen.passages]
     if max(map(len, prompts)) > proxy.info.max_tokens:
         return None
