@@ -1,4 +1,4 @@
-"""Results to a file: whole, or not at all."""
+"""Files that are written whole or not at all, files that only grow, and locks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from errno import ENOENT, ENOSPC
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from .errors import DataError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _SCRATCH_LIFETIME = 3600.0
 _LINKS = 40  # as many as Linux follows
@@ -26,7 +30,7 @@ def to_bytes(text: str) -> bytes:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether what is written there goes on at once: a pipe, a device, or a file that is open already.
+    """Whether what is written there is passed on at once: a pipe, a device, or a file that is open already.
 
     ``/dev/stdout`` and its like are streams even where the shell has put a file behind them: that file may
     hold other things before and after, and is never replaced.
@@ -86,20 +90,80 @@ def sweep(scratch: Iterable[Path]) -> None:
                 path.unlink()
 
 
-def lock(file: IO[bytes], reason: str) -> None:
-    """Keep an open file for this process until it is closed; where the platform has no such locks, go on.
+def lock(path: Path, reason: str) -> FileLock:
+    """Take a lock file for this process, until it ends or calls ``release``.
+
+    Where the file system has no locks, there is none.
 
     Raises:
         DataError: with the reason, if another process has it.
+        OSError: if the file can't be made.
     """
+    from filelock import FileLock, Timeout  # only a run that writes for long needs it
+
+    if not path.parent.is_dir():  # the library would make it
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path.parent))
+    held = FileLock(path, timeout=0)
     try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        held.acquire()
+    except Timeout:
         raise DataError(reason) from None
+    except NotImplementedError:
+        pass
+    return held
+
+
+class AppendOnly:
+    """A file that only grows, written by one process at a time: what a killed run has written stays.
+
+    Args:
+        path: the file; it is made if need be.
+        size: bytes of it that stay. What stands behind them, such as half a line, is cut off.
+
+    Raises:
+        DataError: if it can't be written, is shorter than that, or another process is writing it.
+    """
+
+    def __init__(self, path: Path, size: int = 0) -> None:
+        self._path, self._lock_path = path, path.with_name(f".{path.name}.lock")
+        try:
+            self._lock = lock(self._lock_path, f"another run is writing {path}")
+            self._file = path.open("ab", buffering=0)
+            whole = self._file.seek(0, os.SEEK_END) >= size
+            if whole:
+                self._file.truncate(size)
+        except OSError as error:
+            raise self._refusal(error) from error
+        if not whole:
+            self.close()
+            raise DataError(f"{path} is shorter than the interrupted run left it; start anew")
+
+    def append(self, data: bytes) -> None:
+        """Write with one call; it outlives this process when this returns.
+
+        Raises:
+            DataError: if it can't be written.
+        """
+        try:
+            if self._file.write(data) != len(data):
+                raise OSError(ENOSPC, os.strerror(ENOSPC))
+        except OSError as error:
+            raise self._refusal(error) from error
+
+    def sync(self) -> None:
+        """Wait until all of it is on the disk, so that it outlives the machine's end, too."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file and let others write it; a second call does nothing."""
+        if not self._file.closed:
+            self._file.close()
+            self._lock.release()
+            with suppress(OSError):
+                self._lock_path.unlink(missing_ok=True)
+
+    def _refusal(self, error: OSError) -> DataError:
+        return DataError(f"{self._path} can't be written: {error.strerror or error}")
 
 
 def file_sha256(*paths: Path) -> str:

@@ -1,4 +1,4 @@
-"""The files of one run of ``ragcompress batch``, such that a run that was killed can go on.
+"""The files of one run of ``ragcompress batch``, such that a run that was killed can be resumed.
 
     OUT.partial         results so far, renamed to OUT at the end
     OUT.errors.jsonl    requests that failed
@@ -6,7 +6,7 @@
                         long the two files above were then
 
 Lines are only ever appended. A checkpoint is written, whole or not at all, after the lines before it are on
-the disk; going on means cutting both files to the lengths it says and reading the input from where it says.
+the disk; resuming means cutting both files to the lengths it says and reading the input from where it says.
 So each request has exactly one line, whatever moment the run was cut short at.
 """
 
@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 from ..errors import DataError
-from ..files import lock, to_bytes, write_whole
+from ..files import AppendOnly, to_bytes, write_whole
 from .request import Outcome
 
 _FORMAT = 1
@@ -55,15 +55,15 @@ class Checkpoint:
         """The checkpoint behind one more request."""
         n = len(outcome.line)
         return Checkpoint(
-            offset,
-            lines,
-            self.results + (0 if outcome.failed else n),
-            self.errors + (n if outcome.failed else 0),
-            self.n_done + (not outcome.failed),
-            self.n_failed + outcome.failed,
-            self.tokens_before + outcome.tokens_before,
-            self.tokens_after + outcome.tokens_after,
-            seconds,
+            offset=offset,
+            lines=lines,
+            results=self.results + (0 if outcome.failed else n),
+            errors=self.errors + (n if outcome.failed else 0),
+            n_done=self.n_done + (not outcome.failed),
+            n_failed=self.n_failed + outcome.failed,
+            tokens_before=self.tokens_before + outcome.tokens_before,
+            tokens_after=self.tokens_after + outcome.tokens_after,
+            seconds=seconds,
         )
 
 
@@ -83,7 +83,7 @@ class Outlet(Protocol):
 class Stream:
     """Passes results on at once, to what is no file of its own: a pipe, a device, standard output.
 
-    Nothing is put beside it, so nothing can be gone on with.
+    Nothing is put beside it, so it cannot be resumed.
 
     Args:
         file: where results go.
@@ -111,8 +111,8 @@ class Journal:
     Args:
         output: OUT.
         about: what makes two runs the same one (input and settings), JSON-able; None where the input can't
-            be read again, so that there is nothing to go on with.
-        resume: whether to go on with the run that was cut short, if there is one.
+            be read again, so that there is nothing to resume.
+        resume: whether to resume the interrupted run, if there is one.
 
     Raises:
         DataError: if the run that was cut short is about something else, or is still going; or if there is
@@ -125,12 +125,14 @@ class Journal:
         self.errors = errors_path(output)
         self._state = state_path(output)
         self._about, self._started = about, time.monotonic()
-        found = self._found(resume)
-        self.at = self._resumed = found or Checkpoint()
+        last = self._last_checkpoint(resume)
+        self.at = self._resumed = last or Checkpoint()
         self._saved = self._started
-        if found and not self.partial.exists() and _size(output) == found.results:
+        if last and not self.partial.exists() and _size(output) == last.results:
             os.rename(output, self.partial)  # killed between the last two steps of ``finish``
-        self._files = self._open(self.partial, self.at.results), self._open(self.errors, self.at.errors)
+        self._results = AppendOnly(self.partial, self.at.results)
+        self._reasons = AppendOnly(self.errors, self.at.errors)
+        self._open = True
 
     def __enter__(self) -> Self:
         return self
@@ -138,13 +140,13 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._files[0].closed:
+        if self._open:
             self._save()
             self._close()
 
     def add(self, outcome: Outcome, *, offset: int, lines: int) -> None:
         """Write down one request's outcome; ``offset`` and ``lines`` of the input are done with it."""
-        self._files[outcome.failed].write(outcome.line)
+        (self._reasons if outcome.failed else self._results).append(outcome.line)
         seconds = self._resumed.seconds + time.monotonic() - self._started
         self.at = self.at.after(outcome, offset, lines, seconds)
         if time.monotonic() - self._saved > _EVERY:
@@ -157,20 +159,20 @@ class Journal:
         os.replace(self.partial, self.output)
         self._state.unlink(missing_ok=True)
 
-    def _found(self, resume: bool) -> Checkpoint | None:
-        """The last checkpoint of the run to go on with."""
+    def _last_checkpoint(self, resume: bool) -> Checkpoint | None:
+        """The last checkpoint of the run to resume."""
         try:
             state = json.loads(self._state.read_bytes())
-            found = Checkpoint(**state["at"])
+            last = Checkpoint(**state["at"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{self._state} can't be read ({error}); remove it to start anew") from error
         if not resume:
-            if not found.n_done + found.n_failed:
+            if not last.n_done + last.n_failed:
                 return None
             raise DataError(
-                f"a run was cut short after {found.n_done + found.n_failed} requests; --resume continues "
+                f"a run was cut short after {last.n_done + last.n_failed} requests; --resume continues "
                 f"it, or remove {self._state} to start anew"
             )
         if different := _difference(state.get("about", {}), dict(self._about or {})):
@@ -178,31 +180,21 @@ class Journal:
                 f"the run that was cut short had another {different}; give what it had, or remove "
                 f"{self._state} to start anew"
             )
-        return found
-
-    def _open(self, path: Path, size: int) -> IO[bytes]:
-        """Open for appending after the first ``size`` bytes."""
-        file = path.open("ab")
-        lock(file, f"another run is writing {path}")
-        if file.tell() < size:
-            raise DataError(f"{path} is shorter than the run that was cut short left it; start anew")
-        file.truncate(size)
-        return file
+        return last
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        for file in self._files:
-            file.flush()
         if self._about is None:
             return
-        for file in self._files:
-            os.fsync(file.fileno())
+        self._results.sync()
+        self._reasons.sync()
         state = {"about": {"format": _FORMAT, **self._about}, "at": asdict(self.at)}
         write_whole(self._state, to_bytes(json.dumps(state, ensure_ascii=False, indent=1) + "\n"))
 
     def _close(self) -> None:
-        for file in self._files:
-            file.close()
+        self._open = False
+        self._results.close()
+        self._reasons.close()
         if not self.at.errors:
             self.errors.unlink(missing_ok=True)
 
@@ -213,7 +205,7 @@ def errors_path(output: Path) -> Path:
 
 
 def state_path(output: Path) -> Path:
-    """``OUT.jsonl.state.json``: there while a run goes on or after it was cut short."""
+    """``OUT.jsonl.state.json``: there during a run, and after it was interrupted."""
     return output.with_name(f"{output.name}.state.json")
 
 

@@ -2,7 +2,7 @@
 
     IDX/current     name of the version to read
     IDX/v3/         passages.sqlite, vectors.faiss; never changed once it is there
-    IDX/building/   the next version; a build that was cut short goes on with it
+    IDX/building/   the next version; an interrupted build resumes with it
     IDX/keys/       keys and values of the passages, if they were asked for
 
 Readers open a version and keep it. The version before the current one stays, for those that are just opening
@@ -71,7 +71,7 @@ def build_index(
     """Bring an index up to date with a folder, or make it.
 
     A file that has the size and time it had, or the same bytes, is not read again. Interrupted at any moment,
-    a build goes on where it was. The index can be searched meanwhile: as it was before.
+    a build resumes where it was. The index can be searched meanwhile: as it was before.
 
     Args:
         folder: searched to the bottom, as ``ragcompress compress`` does.
@@ -84,7 +84,7 @@ def build_index(
 
     Raises:
         InputError: for a number of tokens that can't be, or an index made with other settings.
-        DataError: if the folder or the index can't be used, or another build is going on.
+        DataError: if the folder or the index can't be used, or another build is running.
     """
     if passage_tokens < 1:
         raise InputError(f"passages of {passage_tokens} tokens are not possible")
@@ -92,7 +92,7 @@ def build_index(
     if not root.is_dir():
         raise DataError(f"there is no folder {folder}")
     vectors.check()
-    with _alone(target):
+    with _exclusive(target):
         embedder = embedder or MiniLM()
         about = {
             "folder": str(root),
@@ -171,18 +171,19 @@ def check_format(path: Path, about: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[None]:
+def _exclusive(target: Path) -> Iterator[None]:
     """Make the folder of the index, if need be, and keep other builds out of it."""
     if target.is_dir() and any(target.iterdir()) and not (target / "lock").exists():
         raise DataError(f"{target} is a folder with other things in it; give one that is empty or not there")
     try:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (target / "lock").open("ab")
+        held = lock(target / "lock", f"another build of {target} is running")
     except OSError as error:
         raise DataError(f"{target} can't be used as an index: {error.strerror or error}") from error
-    with file:
-        lock(file, f"another build of {target} is going on")
+    try:
         yield
+    finally:
+        held.release()
 
 
 def _begin(target: Path, before: str | None, about: dict[str, object], note: Note) -> Database:
@@ -302,7 +303,7 @@ def _part(progress: Progress | None, start: int, end: int, total: int) -> Progre
 
 
 def _write_large(database: Database, file: _File, embedder: Embedder, progress: Progress) -> None:
-    """Put a file in place of what it was, bit by bit: cut short, it goes on where it was."""
+    """Put a file in place of what it was, bit by bit: interrupted, it resumes where it was."""
     name, state, passages = file
     begun = database.meta().get("begun") or {}
     start = begun["n"] if (begun.get("path"), begun.get("sha256")) == (name, state.sha256) else 0

@@ -106,20 +106,20 @@ class Database:
 
     def settle(self) -> None:
         """After a build: everything in one file that readers never need to write to."""
-        with self._told():
+        with self._translate_errors():
             self._db.execute("PRAGMA journal_mode=DELETE")
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole database to a new file."""
         other = sqlite3.connect(path)
-        with self._lock, self._told(), other:
+        with self._lock, self._translate_errors(), other:
             self._db.backup(other)
         other.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of what is written within, or nothing."""
-        with self._lock, self._told():
+        with self._lock, self._translate_errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -154,7 +154,7 @@ class Database:
         """Forget a file and all that came from it."""
         condition = "WHERE document IN (SELECT id FROM documents WHERE path = ?)"
         gone = list(self._passages(f"{_PASSAGES} WHERE d.path = ?", (path,)))
-        # An FTS table without content of its own must be told the words again.
+        # An FTS table without content of its own needs the words again.
         self._db.executemany(
             "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
             [(key, _words(passage)) for key, passage in gone],
@@ -165,19 +165,19 @@ class Database:
 
     def add(self, path: str, passages: Sequence[Passage], vectors: Vectors) -> None:
         """Add the passages of a file, in order, with their vectors (N, dimensions)."""
-        document, last = 0, None
+        row_id, last = 0, None
         for passage, vector in zip(passages, vectors, strict=True):
-            own = passage.document
-            name = own.id and to_bytes(own.id).decode("utf-8")
-            about = (path, own.title, name, json.dumps(dict(own.metadata)), own.syntax)
+            document = passage.document
+            name = document.id and to_bytes(document.id).decode("utf-8")
+            about = (path, document.title, name, json.dumps(dict(document.metadata)), document.syntax)
             if about != last:
-                document = self._insert("documents (path, title, name, metadata, syntax)", about)
+                row_id = self._insert("documents (path, title, name, metadata, syntax)", about)
                 last = about
-            places = own.places and json.dumps(own.places.to_dict())
+            places = document.places and json.dumps(document.places.to_dict())
             units, header = json.dumps(passage.sentences), json.dumps(passage.header)
             packed = _sealed(vector.astype("<f4").tobytes())
-            row = (document, passage.start_char, own.text, units, header, places, packed)
-            read = (own.text, *about[1:], places, passage.start_char, units, header)
+            row = (row_id, passage.start_char, document.text, units, header, places, packed)
+            read = (document.text, *about[1:], places, passage.start_char, units, header)
             key = self._insert(
                 "passages (document, start_char, text, sentences, header, places, vector, checksum)",
                 (*row, _checksum(*read)),
@@ -192,24 +192,24 @@ class Database:
         ):
             last = rows[-1][0]
             whole = b"".join(self._opened(key, packed) for key, packed in rows)
-            found = np.frombuffer(whole, dtype="<f4").reshape(len(rows), -1)
-            yield np.array([row[0] for row in rows], dtype=np.int64), found.astype(np.float32)
+            vectors = np.frombuffer(whole, dtype="<f4").reshape(len(rows), -1)
+            yield np.array([row[0] for row in rows], dtype=np.int64), vectors.astype(np.float32)
 
     def get(self, keys: Sequence[int]) -> dict[int, Passage]:
         """Passages by id."""
-        found: dict[int, Passage] = {}
+        passages: dict[int, Passage] = {}
         # SQLite takes so many values in one query, and not any number.
         for first in range(0, len(keys), _CHUNK):
             some = tuple(keys[first : first + _CHUNK])
-            found |= self._passages(f"{_PASSAGES} WHERE p.id IN ({','.join('?' * len(some))})", some)
-        return found
+            passages |= self._passages(f"{_PASSAGES} WHERE p.id IN ({','.join('?' * len(some))})", some)
+        return passages
 
     def all_passages(self) -> Iterator[Passage]:
         """Every passage, by id."""
         last = -1
-        while found := list(self._passages(f"{_PASSAGES} WHERE p.id > ? ORDER BY p.id LIMIT 256", (last,))):
-            yield from (passage for _, passage in found)
-            last = found[-1][0]
+        while some := list(self._passages(f"{_PASSAGES} WHERE p.id > ? ORDER BY p.id LIMIT 256", (last,))):
+            yield from (passage for _, passage in some)
+            last = some[-1][0]
 
     def matching(self, question: str, n: int) -> list[int]:
         """Ids of the passages with the best BM25 (k1 = 1.2, b = 0.75), best first, ties by id.
@@ -225,10 +225,10 @@ class Database:
         if not rare:
             return []
         query = " OR ".join(f'"{word}"' for word in rare)
-        found = self._rows(
+        best = self._rows(
             "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?", (query, n)
         )
-        return [row[0] for row in found]
+        return [row[0] for row in best]
 
     def _passages(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[int, Passage]]:
         for row in self._rows(query, values):
@@ -237,7 +237,9 @@ class Database:
                 raise DataError(f"passage {key} of {self._path} is damaged; {ANEW}")
             units = tuple((int(a), int(b), kind) for a, b, kind in json.loads(sentences))
             back = Places.from_dict(json.loads(places)) if places else None
-            document = Document(text, title, name, json.loads(about), syntax, back)
+            document = Document(
+                text=text, title=title, id=name, metadata=json.loads(about), syntax=syntax, places=back
+            )
             span = json.loads(lead)
             yield key, Passage(document, start, units, span and (span[0], span[1]))
 
@@ -253,11 +255,11 @@ class Database:
         return int(done.lastrowid or 0)
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with self._lock, self._told():
+        with self._lock, self._translate_errors():
             return self._db.execute(query, values).fetchall()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:

@@ -1,4 +1,4 @@
-"""How keys and values are kept: in as many bytes as one chooses to spend, with a sum that tells damage.
+"""How keys and values are kept: in as many bytes as one chooses to spend.
 
 ==========  =======================  ==================================================================
 precision   bytes of a number        what is kept
@@ -14,7 +14,6 @@ A row is one token's key, or value, in one head of one layer.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -55,13 +54,3 @@ def unpack(packed: Packed) -> _FLOAT:
 def n_bytes(packed: Packed) -> int:
     """Bytes of the arrays."""
     return sum(array.nbytes for array in packed.values())
-
-
-def checksum(packed: Packed) -> str:
-    """8 hex digits that change with any bit of the arrays, their names, types and shapes."""
-    found = 0
-    for name in sorted(packed):
-        array = packed[name]
-        found = zlib.crc32(f"{name} {array.dtype.str} {array.shape} ".encode(), found)
-        found = zlib.crc32(np.ascontiguousarray(array).data, found)
-    return f"{found:08x}"

@@ -19,11 +19,10 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from ..errors import InputError
-from ..files import sweep, write_whole
+from ..array_files import read_arrays, write_arrays
+from ..errors import DataError, InputError
+from ..files import sweep
 from ..prompts.passages import Prompt
 from . import packing
 from .base import ProxyInfo
@@ -114,6 +113,12 @@ class MemoryStore:
             while self._bytes > self._max_bytes:
                 self._bytes -= packing.n_bytes(self._entries.popitem(last=False)[1])
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
 
 class DiskStore:
     """Keeps entries in a folder, one safetensors file each; several processes may share it.
@@ -144,43 +149,33 @@ class DiskStore:
         """See ``KeyValueStore``."""
         path = self._path(key)
         try:
-            with safe_open(path, framework="numpy") as file:
-                about = file.metadata() or {}
-                if about.get("format") != _FORMAT:
-                    raise ValueError("it is of another format version")
-                packed = {name: file.get_tensor(name) for name in file.keys()}
-            if packing.checksum(packed) != about.get("checksum"):
-                raise ValueError("its numbers have changed")
-            with suppress(OSError):  # a volume that can only be read: nothing will be removed there either
-                os.utime(path)
-            return packing.unpack(packed)
+            packed, _ = read_arrays(path, _FORMAT)
+            array = packing.unpack(packed)
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
-            _LOG.warning("the stored keys and values %s are damaged (%s) and are computed again", path, error)
+        except (DataError, ValueError, KeyError) as error:
+            _LOG.warning("stored keys and values can't be used and are computed again: %s", error)
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
+        with suppress(OSError):  # a volume that can only be read: nothing will be removed there either
+            os.utime(path)
+        return array
 
     def put(self, key: str, array: _FLOAT) -> None:
         """See ``KeyValueStore``; where the disk is full, nothing is kept and the log says so."""
-        path = self._path(key)
         packed = packing.pack(array, self._precision)
-        content = save(packed, {"format": _FORMAT, "checksum": packing.checksum(packed)})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content, private=True)
-        except OSError as error:
+            n_bytes = write_arrays(self._path(key), packed, {"format": _FORMAT}, private=True)
+        except DataError as error:
             if self._writable:
-                _LOG.warning(
-                    "keys and values can't be stored in %s (%s); going on without", self._folder, error
-                )
+                _LOG.warning("keys and values can't be stored (%s); continuing without", error)
             self._writable = False
             return
         self._writable = True
         with self._lock:
-            self._bytes += len(content)
-            self._unseen += len(content)
+            self._bytes += n_bytes
+            self._unseen += n_bytes
             if self._bytes > self._max_bytes or self._unseen > self._max_bytes // 20:
                 self._shrink()
 

@@ -76,7 +76,7 @@ def read_files(
     Args:
         paths: in the order in which the questions are to come.
         limit: look only at the first records of each file.
-        on_bad: what a malformed record does: ``stop`` raises, ``skip`` notes it and goes on.
+        on_bad: what a malformed record does: ``stop`` raises, ``skip`` notes it and continues.
 
     Raises:
         DataError: for a file that can't be read, or a malformed record: says file, line and reason.
@@ -108,15 +108,15 @@ def parse_example(record: object) -> Example:
     meta = record.get("meta")
     complete = not (isinstance(meta, dict) and meta.get("dropped_supporting"))
     return Example(
-        identity,
-        dataset,
-        question.strip(),
-        answers,
-        segmentation,
-        indices(gold),
-        complete,
-        indices(steps),
-        lang,
+        id=identity,
+        dataset=dataset,
+        question=question.strip(),
+        answers=answers,
+        segmentation=segmentation,
+        gold=indices(gold),
+        complete=complete,
+        steps=indices(steps),
+        lang=lang,
     )
 
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragcompress import Attention, DataError
+from ragcompress import Attention
 from ragcompress.data import Progress
-from ragcompress.prompts.passages import Passage, Prompt, Template, cut_passages, join, make_tail
+from ragcompress.prompts.parts import Parts
+from ragcompress.prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
-from ragcompress.scorers.passage_probe.scorer import probe_again, probe_passages
-from ragcompress.scorers.passage_probe.second_look import Chosen, Recipe, choose, told
+from ragcompress.scorers.passage_probe.scorer import probe_passages
+from ragcompress.scorers.passage_probe.second_look import Chosen, Recipe, choose, fact_texts
 
 from .examples import Example
+from .store import key, load_or_read
 
-FORMAT = 2
 Advance = Callable[[int, int], None]
 
 
@@ -31,6 +31,11 @@ class Reading:
     example: Example
     passages: tuple[Passage, ...]
     attentions: tuple[Attention, ...]
+
+    @property
+    def parts(self) -> Parts:
+        """The N parts of the passages."""
+        return Parts.of(self.passages)
 
 
 def extract(
@@ -57,13 +62,9 @@ def extract(
     Raises:
         DataError: if the store can't be written.
     """
-    template = Template()
     readings = []
     for done, example in enumerate(examples, 1):
-        path = None
-        if store is not None:
-            path = store / f"{_key(example, proxy, template, n_layers, passage_tokens)}.npz"
-        readings.append(_read(example, proxy, template, n_layers, passage_tokens, path))
+        readings.append(_read(example, proxy, n_layers, passage_tokens, store))
         advance(done, len(examples))
     return readings
 
@@ -99,41 +100,31 @@ def extract_again(
 
     Args:
         probabilities: (N,) of each reading's parts after the first look.
-        store: as for ``extract``; here a file per passage.
+        store: as for ``extract``.
     """
     found = []
     for done, (reading, own) in enumerate(zip(readings, probabilities, strict=True), 1):
-        chosen = choose(own, reading.passages, recipe)
+        chosen = choose(own, reading.parts, recipe)
         attentions = chosen and _read_again(reading, chosen, proxy, n_layers, store)
         if chosen and attentions:
-            found.append(SecondReading(reading, own, chosen, tuple(attentions)))
+            found.append(SecondReading(reading, own, chosen, attentions))
         advance(done, len(readings))
     return found
 
 
 def _read_again(
     reading: Reading, chosen: Chosen, proxy: Proxy, n_layers: int, store: Path | None
-) -> list[Attention] | None:
+) -> tuple[Attention, ...] | None:
     example, passages = reading.example, [reading.passages[p] for p in chosen.passages]
-    tail = make_tail(proxy.tokenizer, Template(), example.question, told(example.segmentation, chosen))
-    parts = [FORMAT, proxy.info.fingerprint, proxy.info.precision, n_layers, tail.ids]
-    keys = [hashlib.sha256(repr([*parts, p.prefix, p.spans]).encode()).hexdigest()[:32] for p in passages]
-    paths = [store and store / "again" / f"{key}.npz" for key in keys]
-    if all(path is not None and path.exists() for path in paths):
-        return [a for path, p in zip(paths, passages, strict=True) if path for a in _load(path, [p], proxy)]
-    attentions = probe_again(
-        proxy,
-        Template(),
-        example.question,
-        example.segmentation,
-        reading.passages,
-        chosen,
-        n_layers=n_layers,
-    )
-    for path, attention in zip(paths, attentions or (), strict=False):
-        if path is not None:
-            _save(path, [attention])
-    return attentions
+    tail = make_tail(proxy.tokenizer, Template(), example.question, fact_texts(example.segmentation, chosen))
+    if max(len(join(p, tail)) for p in passages) > proxy.info.max_tokens:
+        return None
+
+    def probe() -> Sequence[Attention]:
+        return proxy.probe([join(p, tail) for p in passages], n_layers=n_layers)
+
+    name = key(*_about(proxy, n_layers), tail.ids, [[p.prefix, p.spans] for p in passages])
+    return _load_or_probe(store and store / "again", name, passages, (proxy, tail.row_names), probe)
 
 
 class Recalling:
@@ -177,58 +168,45 @@ def _place_free(prompt: Prompt) -> Prompt:
     return replace(prompt, sentences=tuple(range(len(prompt.sentences))))
 
 
-def _read(
-    example: Example, proxy: Proxy, template: Template, n_layers: int, passage_tokens: int, path: Path | None
-) -> Reading:
-    if path is not None and path.exists():
-        passages = cut_passages(proxy.tokenizer, template, example.segmentation, passage_tokens)
-        return Reading(example, passages, tuple(_load(path, passages, proxy)))
-    passages, attentions = probe_passages(
-        proxy,
-        template,
-        example.question,
-        example.segmentation,
-        n_layers=n_layers,
-        passage_tokens=passage_tokens,
+def _read(example: Example, proxy: Proxy, n_layers: int, passage_tokens: int, store: Path | None) -> Reading:
+    template, parts = Template(), example.segmentation
+
+    def probe() -> Sequence[Attention]:
+        return probe_passages(
+            proxy, template, example.question, parts, n_layers=n_layers, passage_tokens=passage_tokens
+        )[1]
+
+    passages = cut_passages(proxy.tokenizer, template, parts, passage_tokens)
+    text = [[d.title, d.text] for d in parts.documents]
+    spans = [[s.document, s.start_char, s.end_char] for s in parts.sentences]
+    name = key(*_about(proxy, n_layers), passage_tokens, example.question, text, spans)
+    return Reading(example, passages, _load_or_probe(store, name, passages, (proxy, ROWS), probe))
+
+
+def _about(proxy: Proxy, n_layers: int) -> list[object]:
+    """What all attention depends on."""
+    return [proxy.info.fingerprint, proxy.info.precision, Template().fingerprint(), n_layers]
+
+
+def _load_or_probe(
+    store: Path | None,
+    name: str,
+    passages: Sequence[Passage],
+    model: tuple[Proxy, tuple[str, ...]],
+    probe: Callable[[], Sequence[Attention]],
+) -> tuple[Attention, ...]:
+    """The attention in passages, as it was stored or read now.
+
+    Args:
+        model: the proxy, and the rows that are read.
+    """
+
+    def read() -> dict[str, NDArray[np.float32]]:
+        return {"mass": np.concatenate([a.mass for a in probe()], axis=-1).astype(np.float32)}
+
+    (proxy, rows), mass = model, load_or_read(store, name, read)["mass"]
+    ends = list(accumulate(len(p.spans) for p in passages))
+    return tuple(
+        Attention(mass[..., end - len(p.spans) : end], Parts.of([p]).n_tokens, rows, proxy.info.fingerprint)
+        for p, end in zip(passages, ends, strict=True)
     )
-    if path is not None:
-        _save(path, attentions)
-    return Reading(example, passages, tuple(attentions))
-
-
-def _key(example: Example, proxy: Proxy, template: Template, n_layers: int, passage_tokens: int) -> str:
-    text = [[d.title, d.text] for d in example.segmentation.documents]
-    spans = [[s.document, s.start_char, s.end_char] for s in example.segmentation.sentences]
-    parts = [
-        FORMAT, proxy.info.fingerprint, proxy.info.precision, template.fingerprint(), n_layers, passage_tokens
-    ]  # fmt: skip
-    whole = json.dumps([*parts, example.question, text, spans])
-    return hashlib.sha256(whole.encode()).hexdigest()[:32]
-
-
-def _save(path: Path, attentions: Sequence[Attention]) -> None:
-    mass = np.concatenate([a.mass for a in attentions], axis=-1)
-    temporary = path.with_suffix(".tmp.npz")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, mass=mass.astype(np.float32), rows=np.array(attentions[0].rows))
-        temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"the attention can't be stored in {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _load(path: Path, passages: Sequence[Passage], proxy: Proxy) -> Iterator[Attention]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            mass: NDArray[np.float32] = stored["mass"]
-            rows = tuple(str(r) for r in stored["rows"])
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
-    start = 0
-    for passage in passages:
-        stop = start + len(passage.spans)
-        n_tokens = np.array([end - begin for begin, end in passage.spans], dtype=np.int64)
-        yield Attention(mass[..., start:stop], n_tokens, rows, proxy.info.fingerprint)
-        start = stop

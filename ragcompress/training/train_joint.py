@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ragcompress import DataError, InputError, MissingExtra, Segmentation, Tokenizer, given, load_proxy
+from ragcompress import InputError, MissingExtra, Segmentation, Tokenizer, given, load_proxy
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.windows import JointTemplate
 from ragcompress.proxy.base import Proxy
@@ -22,6 +21,7 @@ from ragcompress.scorers import retrieval_heads, sentinel
 
 from .examples import DataFile, Example
 from .metrics import auc
+from .store import key, load_or_read
 from .versions import versions
 
 N_HEADS = 16
@@ -30,7 +30,6 @@ CUTOFF = 10
 SEED = 0
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 _FOLDS = 5
-_STORE_FORMAT = 1
 
 Arrays = dict[str, NDArray[np.float32]]
 Progress = Callable[[str, int, int], None]
@@ -166,37 +165,18 @@ def _read_all(
         parts, gold = example.segmentation, frozenset(example.gold)
         if training:
             parts, gold = shuffled(capped(example, proxy.tokenizer, CONTEXT_TOKENS), SEED)
-        path = store / f"{_key(kind, proxy, example.question, parts)}.npz" if store else None
-        arrays = _stored(path, lambda p=parts, e=example: kind.read(proxy, e.question, p))  # type: ignore[misc]
+        name = _name(kind, proxy, example.question, parts)
+        arrays = load_or_read(store, name, partial(kind.read, proxy, example.question, parts))
         marks = np.array([int(i) in gold for i in arrays["sentences"]], dtype=np.bool_)
         result.append(Seen(arrays["values"], arrays["scale"], marks, example.dataset))
         advance(done, len(examples))
     return result
 
 
-def _key(kind: Kind, proxy: Proxy, question: str, parts: Segmentation) -> str:
+def _name(kind: Kind, proxy: Proxy, question: str, parts: Segmentation) -> str:
     texts = [[d.title, d.text] for d in parts.documents]
     spans = [[s.document, s.start_char, s.end_char] for s in parts.sentences]
-    about = [_STORE_FORMAT, kind.template.fingerprint(), kind.row, proxy.info.fingerprint]
-    return hashlib.sha256(json.dumps([*about, question, texts, spans]).encode()).hexdigest()[:32]
-
-
-def _stored(path: Path | None, read: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """What was read before, or now."""
-    if path is None:
-        return read()
-    try:
-        if path.exists():
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in ("values", "scale", "sentences")}
-        found = read()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, **found)
-        temporary.replace(path)
-        return found
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} can't be read or written ({error}); delete it and run again") from error
+    return key(kind.template.fingerprint(), kind.row, proxy.info.fingerprint, question, texts, spans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,8 @@ def test_weights_are_written_load_again_and_rank_the_evidence(
     proxy: FakeProxy, tmp_path: Path, name: str
 ) -> None:
     store = tmp_path / "store"
-    card = train.run(
-        [f"{SAMPLE}:8"], tmp_path / "p", proxy="fake", dev=[f"{SAMPLE}:4"], store=store, scorer=name
-    )
+    files, dev = train.read_all([f"{SAMPLE}:8"]), train.read_all([f"{SAMPLE}:4"])
+    card = train_joint.run(name, files, tmp_path / "p", proxy="fake", dev=dev, store=store)
     assert json.loads((tmp_path / "p.json").read_text(encoding="utf-8")) == card
     assert card["scorer"] == name and card["trained_on"][0]["questions"] == 7  # one of the 8 has no evidence
     scorer = SCORERS[name](proxy=proxy, probe=tmp_path / "p")
@@ -45,7 +44,7 @@ def test_weights_are_written_load_again_and_rank_the_evidence(
     assert all((0.6 if name == "sentinel" else 0) < value <= 1 for value in measured.values())
     assert scorer.score("Who?", given([["It rained."]])).values.shape == (1,)
     asked = len(proxy.prompts)
-    again = train.run([f"{SAMPLE}:8"], tmp_path / "q", proxy="fake", store=store, scorer=name)
+    again = train_joint.run(name, files, tmp_path / "q", proxy="fake", store=store)
     assert len(proxy.prompts) == asked, "everything comes from the store"
     assert again == card | {"dev": {}}
     assert (tmp_path / "p.safetensors").read_bytes() == (tmp_path / "q.safetensors").read_bytes()
@@ -119,4 +118,6 @@ def test_files_without_evidence_teach_nothing(proxy: FakeProxy, tmp_path: Path) 
     record = json.loads(SAMPLE.read_text(encoding="utf-8").splitlines()[0]) | {"supporting": []}
     (tmp_path / "none.jsonl").write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(InputError, match="nothing to learn"):
-        train.run([str(tmp_path / "none.jsonl")], tmp_path / "p", proxy="fake", scorer="sentinel")
+        train_joint.run(
+            "sentinel", train.read_all([str(tmp_path / "none.jsonl")]), tmp_path / "p", proxy="fake"
+        )

@@ -263,8 +263,7 @@ def test_settings_of_an_index_hold(docs: Path, tmp_path: Path, embedder: WordVec
         build_index(docs, docs, embedder=embedder)
     with pytest.raises(DataError, match="no index"):
         Index(tmp_path, embedder=embedder)
-    with (path / "lock").open("ab") as held:
-        lock(held, "free")
+    with lock(path / "lock", "free"):
         with pytest.raises(DataError, match="another build"):
             built(docs, path, embedder)
         assert len(Index(path, embedder=embedder)) > 30

@@ -13,9 +13,10 @@ import pytest
 from fake_probe import fake_probe
 from promises import by_words
 
-from ragcompress import Budget, Compressor, Document, InputError, RagCompressError, run_request
+from ragcompress import Budget, Compressor, DataError, Document, InputError, RagCompressError, run_request
+from ragcompress.array_files import checksum, read_arrays, write_arrays
+from ragcompress.files import AppendOnly
 from ragcompress.prompts.passages import TITLE_TOKENS
-from ragcompress.proxy import packing
 from ragcompress.proxy.reuse import DiskStore
 from ragcompress.scorers import bm25
 from ragcompress.scorers.passage_probe.scorer import Scorer
@@ -157,9 +158,8 @@ def test_a_probe_without_its_numbers_is_told_from_a_bug(tmp_path: Path) -> None:
     whole = dict(probe.arrays)
     whole.pop("look.weight")
     type(probe)(whole, probe.card).save(tmp_path / "p")
-    scorer = Scorer(proxy=FakeProxy(), probe=tmp_path / "p")
     with pytest.raises(RagCompressError, match=r"no numbers named 'look\.weight'"):
-        Compressor(scorer, counter=by_words)("Who?", [Document(TEXT)], budget=BUDGET)
+        Scorer(proxy=FakeProxy(), probe=tmp_path / "p")
 
 
 def test_a_store_on_a_volume_that_can_only_be_read_serves(
@@ -182,7 +182,7 @@ def test_a_store_on_a_volume_that_can_only_be_read_serves(
 def test_the_sum_of_keys_and_values_covers_types_shapes_and_names() -> None:
     numbers = np.arange(12, dtype=np.float16).reshape(3, 4)
     sums = {
-        packing.checksum(packed)
+        checksum(packed)
         for packed in (
             {"numbers": numbers},
             {"numbers": numbers.reshape(4, 3)},
@@ -191,3 +191,36 @@ def test_the_sum_of_keys_and_values_covers_types_shapes_and_names() -> None:
         )
     }
     assert len(sums) == 4
+
+
+def test_arrays_in_any_layout_come_back_as_they_were(tmp_path: Path) -> None:
+    square = np.arange(12, dtype=np.float32).reshape(3, 4)
+    write_arrays(tmp_path / "a", {"turned": square.T, "every_other": square[:, ::2]}, {"format": "1"})
+    arrays, _ = read_arrays(tmp_path / "a", "1")
+    assert np.array_equal(arrays["turned"], square.T) and np.array_equal(
+        arrays["every_other"], square[:, ::2]
+    )
+    with pytest.raises(DataError, match="another format version"):
+        read_arrays(tmp_path / "a", "2")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-1] + b"\xff")
+    with pytest.raises(DataError, match="damaged"):
+        read_arrays(tmp_path / "a", "1")
+
+
+def test_a_file_that_only_grows_has_one_writer(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    first = AppendOnly(path)
+    first.append(b"one\ntw")
+    with pytest.raises(DataError, match="another run is writing"):
+        AppendOnly(path)
+    first.close()
+    second = AppendOnly(path, 4)
+    second.append(b"two\n")
+    second.close()
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["log"], "no lock stays behind"
+    with pytest.raises(DataError, match="shorter than"):
+        AppendOnly(path, 100)
+    with pytest.raises(DataError, match="can't be written"):
+        AppendOnly(tmp_path / "none" / "log")
+    assert not (tmp_path / "none").exists()
