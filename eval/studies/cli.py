@@ -8,7 +8,6 @@ import typer
 
 from ragcompress_eval.cli import run
 
-from .ablation import ablation_command
 from .attribution import attribution_command
 from .fidelity import fidelity_command
 from .load import load_command
@@ -25,7 +24,6 @@ def studies() -> None:
     """Studies of the probe itself, for those who develop it."""
 
 
-app.command("ablation", short_help="What would the probe be without this?")(ablation_command)
 app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
 app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
 app.command("load", short_help="How much does the server bear?")(load_command)

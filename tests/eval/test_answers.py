@@ -18,11 +18,11 @@ from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
 from ragcompress_eval.bench import metrics
 from ragcompress_eval.bench.journal import Journal
+from ragcompress_eval.bench.methods import Target, full_text, head, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
 from ragcompress_eval.bench.summary import summarise
 from ragcompress_eval.quality.answers import conditions, study
-from ragcompress_eval.quality.methods import Target, full_text, head, ours
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 

@@ -13,8 +13,8 @@ import pytest
 
 from ragcompress.training.examples import Example
 from ragcompress_eval import cli
-from ragcompress_eval.bench import provenance
-from ragcompress_eval.quality import evidence, methods
+from ragcompress_eval.bench import methods, provenance
+from ragcompress_eval.quality import evidence
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
@@ -237,7 +237,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
         file.write(b'{"key":["lead","torn')  # what a killed process leaves
     capsys.readouterr()
     assert evaluate(*command, out) == 1
-    assert "out.rows.jsonl holds the rows of a run that was not finished" in capsys.readouterr().err
+    assert "out.rows.jsonl holds the rows of an unfinished run" in capsys.readouterr().err
     assert evaluate(*command, out, "--ratio", 0.7, "--resume") == 1
     assert "was begun with ratios = [0.3, 0.6]" in capsys.readouterr().err
     assert evaluate(*command, out, "--resume") == 0

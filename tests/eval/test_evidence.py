@@ -18,12 +18,12 @@ from ragcompress.scorers import make
 from ragcompress.training.examples import Example, read_files
 from ragcompress.training.metrics import auc
 from ragcompress_eval.bench.journal import Journal
+from ragcompress_eval.bench.methods import Method, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
 from ragcompress_eval.bench.summary import means_of_sets
 from ragcompress_eval.bench.summary import summarise as summarise_study
 from ragcompress_eval.quality.evidence import study
-from ragcompress_eval.quality.methods import Method, ours
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
 

@@ -18,7 +18,7 @@ def test_rows_are_there_at_once_and_after_resuming(tmp_path: Path) -> None:
         last = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         assert last["key"] == ["x", "1"]
     with Journal(path, settings={"a": [1, 2]}, resume=True) as journal:
-        assert journal.n_found == 1
+        assert journal.n_resumed == 1
         assert list(journal.rows) == [("x", "1")]
         assert len(journal.sessions) == 2
 

@@ -12,13 +12,13 @@ from ragcompress import Budget, InputError
 from ragcompress.models import ModelFolder
 from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
+from ragcompress_eval.bench.methods import Target, full_text
 from ragcompress_eval.bench.runner import measure_all
 from ragcompress_eval.bench.summary import summarise
 from ragcompress_eval.quality import evidence
-from ragcompress_eval.quality.methods import Target, full_text
 from ragcompress_eval.rivals import methods as rival_methods
 from ragcompress_eval.rivals.methods import RivalMethod
-from ragcompress_eval.speed.processes import CannotRun
+from ragcompress_eval.rivals.processes import CannotRun
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import replace
 from itertools import pairwise
 from operator import gt, lt
 from pathlib import Path
@@ -21,10 +20,11 @@ import tiny_models
 from ragcompress import MissingExtra, Tokenizer, load_proxy, models
 from ragcompress.training.examples import read_files
 from ragcompress_eval import cli
+from ragcompress_eval.bench.figures import save
+from ragcompress_eval.rivals import processes
 from ragcompress_eval.rivals import run as runner
 from ragcompress_eval.speed import contestants as speed_contestants
 from ragcompress_eval.speed import measure as speed
-from ragcompress_eval.speed import processes as speed_processes
 from ragcompress_eval.speed import report as speed_report
 from ragcompress_eval.speed import texts as speed_texts
 from ragcompress_eval.speed.contestants import Setting
@@ -37,7 +37,7 @@ PASSAGES = ["The lamp was lit at dusk. Nobody saw it.", "A boat came in. It had 
 KEYS = {
     "contestant", "passages", "tokens", "n_tokens", "ratio", "n", "seconds", "versus_reference",
     "tokens_per_second", "seconds_runs", "seconds_load", "seconds_first", "peak_bytes_loaded", "peak_bytes",
-    "about", "skipped",
+    "about", "skipped", "seconds_cold", "peak_mebibytes",
 }  # fmt: skip
 
 
@@ -128,6 +128,12 @@ def test_the_limit_reads_the_tokens_that_the_scorer_reads(setting: Setting) -> N
     assert limit._rows == [p.prefix + p.tail for p in prompts]
 
 
+def measured(name: str, size: speed.Size, *seconds: float) -> speed.Measured:
+    answers = [{"seconds": s, "peak_bytes": 1} for s in (1.0, *seconds)]
+    loaded = {"seconds": 1.0, "peak_bytes": 1, "about": {}}
+    return speed.Measured(name, size, size.total, loaded, answers)
+
+
 def bytes_of(ids: tuple[int, ...]) -> str:
     decoded: str = tiny_models.byte_tokenizer().decode(ids).replace(" ", "").replace("Ġ", " ")
     return decoded
@@ -193,7 +199,7 @@ def test_results_and_skips_are_written(
     written = json.loads(out.read_text(encoding="utf-8"))
     results = {r["contestant"]: r for r in written["results"]}
     assert tuple(results) == names
-    assert all(set(r) == KEYS for r in results.values())
+    assert all(set(r) - {"ci"} == KEYS for r in results.values())
     onnx = results["onnx"]
     assert (onnx["passages"], onnx["tokens"], onnx["n"], onnx["skipped"]) == (3, 180, 2, None)
     assert onnx["versus_reference"] == 1
@@ -261,7 +267,7 @@ def test_sizes_that_are_too_large_are_said(
         plan: speed.Plan, source: object, sizes: list[speed.Size], *_: object, **__: object
     ) -> Any:
         seen.extend(sizes)
-        return [speed.Measured("onnx", s, 1, (1.0,), 1.0, 1.0, 1, 1) for s in sizes]
+        return [measured("onnx", s, 1.0) for s in sizes]
 
     monkeypatch.setattr(speed, "measure", note_sizes)
     assert measure(proxy, "--passages", 5, "--passages", 20, "--tokens", 100, "--max-total", 900) == 0
@@ -271,7 +277,7 @@ def test_sizes_that_are_too_large_are_said(
 
 def test_a_contestant_of_another_environment_speaks_json_lines(tmp_path: Path) -> None:
     job = {"question": "Who?", "passages": ["Käthe."]}
-    with speed_processes.Worker(trivial(tmp_path, "print(self.question)"), job) as worker:
+    with processes.Worker(trivial(tmp_path, "print(self.question)"), job) as worker:
         loaded = worker.load()
         assert loaded["about"] == {"sees": ["Käthe."]}
         for _ in range(2):
@@ -290,9 +296,9 @@ def test_a_contestant_of_another_environment_speaks_json_lines(tmp_path: Path) -
     ],
 )
 def test_what_a_contestant_can_not_do_is_its_reason(tmp_path: Path, body: str, reason: str) -> None:
-    with speed_processes.Worker(trivial(tmp_path, body), {"question": "Who?", "passages": []}) as worker:
+    with processes.Worker(trivial(tmp_path, body), {"question": "Who?", "passages": []}) as worker:
         worker.load()
-        with pytest.raises(speed_processes.CannotRun, match="^") as caught:
+        with pytest.raises(processes.CannotRun, match="^") as caught:
             worker.run()
     assert str(caught.value).startswith(reason)
 
@@ -300,9 +306,9 @@ def test_what_a_contestant_can_not_do_is_its_reason(tmp_path: Path, body: str, r
 @pytest.mark.skipif(not Path("/proc/meminfo").exists(), reason="the limit is Linux's")
 def test_a_contestant_may_not_take_more_memory_than_is_free(tmp_path: Path) -> None:
     body = "import resource as r; raise run.Skipped(str(r.getrlimit(r.RLIMIT_DATA)[0]))"
-    with speed_processes.Worker(trivial(tmp_path, body), {"question": "Who?", "passages": []}) as worker:
+    with processes.Worker(trivial(tmp_path, body), {"question": "Who?", "passages": []}) as worker:
         worker.load()
-        with pytest.raises(speed_processes.CannotRun) as caught:
+        with pytest.raises(processes.CannotRun) as caught:
             worker.run()
     assert 0 < int(str(caught.value)) < 1 << 50
 
@@ -310,51 +316,51 @@ def test_a_contestant_may_not_take_more_memory_than_is_free(tmp_path: Path) -> N
 def test_a_process_that_can_not_start_is_a_reason(tmp_path: Path) -> None:
     text = tmp_path / "not-a-program"
     text.write_text("no", encoding="utf-8")
-    with pytest.raises(speed_processes.CannotRun, match="can't be started"):
-        speed_processes.Worker([str(text)], {})
+    with pytest.raises(processes.CannotRun, match="can't be started"):
+        processes.Worker([str(text)], {})
 
 
 def test_rivals_do_not_see_this_checkout(tmp_path: Path) -> None:
     command = trivial(tmp_path, "raise run.Skipped(os.environ.get('PYTHONPATH', 'none'))")
     for ours, seen in ((True, str(ROOT)), (False, "none")):
-        with speed_processes.Worker(command, {"question": "", "passages": []}, ours=ours) as worker:
+        with processes.Worker(command, {"question": "", "passages": []}, ours=ours) as worker:
             worker.load()
-            with pytest.raises(speed_processes.CannotRun) as caught:
+            with pytest.raises(processes.CannotRun) as caught:
                 worker.run()
             assert seen in str(caught.value)
 
 
 def test_every_rival_has_its_module() -> None:
     modules = {p.stem for p in RIVALS.glob("rival_*.py")}
-    assert {*speed_processes.RIVALS.values(), *speed_processes.ONLY_COMPARED.values()} == modules
+    assert {*processes.RIVALS.values(), *processes.ONLY_COMPARED.values()} == modules
     # They come first on the path of the interpreter that runs them.
     assert not modules & {"ragcompress", "llmlingua", "transformers", "torch"}
 
 
 def test_a_run_that_fails_takes_back_the_runs_before(tmp_path: Path) -> None:
-    turns = speed._Turns("x", loaded={"seconds": 1.0, "peak_bytes": 1, "about": {}})
+    turns = measured("x", speed.Size(1, 10))
+    turns.answers.clear()
     body = "self.n = getattr(self, 'n', 0) + 1; assert self.n < 3, 'tired'"
-    with speed_processes.Worker(trivial(tmp_path, body), {"question": "", "passages": []}) as worker:
+    with processes.Worker(trivial(tmp_path, body), {"question": "", "passages": []}) as worker:
         worker.load()
-        turns.worker = worker
         for _ in range(2):
-            turns.run()
-        assert len(turns.measured(speed.Size(1, 10), 9).runs) == 1
-        turns.run()
-    m = turns.measured(speed.Size(1, 10), 9)
-    assert m.runs == ()
-    assert "tired" in str(m.skipped)
+            turns.run(worker)
+        assert len(turns.runs) == 1
+        turns.run(worker)
+    assert turns.runs == []
+    assert "tired" in str(turns.skipped)
+    assert turns.result(None, 0.2)["seconds"] is None
 
 
 def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
     sizes = [speed.Size(2, 10), speed.Size(4, 10)]
-    measured = [
-        speed.Measured(name, size, size.total, (s, 3 * s, 2 * s), 1.0, 1.0, 1, 1)
+    turns = [
+        measured(name, size, s, 3 * s, 2 * s)
         for size in sizes
         for name, s in (("a", 1.0), ("b", 0.5 * size.passages))
     ]
-    measured[2] = replace(measured[2], runs=(), skipped="no")
-    results = speed.summarise(measured, ratio=0.2)
+    turns[2].skipped = "no"
+    results = speed.summarise(turns, ratio=0.2)
     assert [(r["seconds"], r["versus_reference"]) for r in results] == [
         (2, 1),
         (2, 1),
@@ -368,9 +374,8 @@ def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
 
 def test_the_plot_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    size = speed.Size(2, 10)
-    results = speed.summarise([speed.Measured("a", size, 20, (1.0,), 1.0, 1.0, 1, 1)], ratio=0.2)
-    speed_report.plot(results, tmp_path / "plot.png")
+    results = speed.summarise([measured("a", speed.Size(2, 10), 1.0)], ratio=0.2)
+    save(speed_report.costs(results), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -385,5 +390,5 @@ def test_docs_have_the_help_text_and_every_name(
     assert cli.main(["speed", "--help"]) == 0
     text = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
     assert f"```console\n$ ragcompress-eval speed --help\n{capsys.readouterr().out}```" in text
-    for name in (*speed_contestants.CONTESTANTS, *speed_processes.RIVALS):
+    for name in (*speed_contestants.CONTESTANTS, *processes.RIVALS):
         assert f"| `{name}` |" in text

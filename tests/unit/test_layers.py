@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ PACKAGES = {
 LAYERS = (
     ("errors",),
     ("places",),
-    ("data", "files", "cores", "quiet"),
+    ("data", "files", "array_files", "cores", "quiet"),
     ("text", "text.*", "segmentation", "samples"),
     ("documents", "documents.*"),
     ("prompts", "prompts.*", "models", "models.*"),
@@ -181,6 +182,18 @@ def test_no_print_no_pickle_no_remote_code(package: str, module: str, path: Path
             )
             assert all(keyword.arg != "trust_remote_code" for keyword in node.keywords), node.lineno
     assert not {name.partition(".")[0] for name in imported(package, module, path)} & PICKLES
+
+
+def test_rooms_have_no_circles() -> None:
+    """A room is a folder of modules, or a module on the ground floor."""
+    graph: dict[str, set[str]] = {}
+    for package, module, path in EVERYTHING:
+        room = f"{package}.{module.split('.')[0]}" if module else package
+        for name in imported(package, module, path):
+            head, _, rest = name.partition(".")
+            if head in PACKAGES and rest and (target := f"{head}.{rest.split('.')[0]}") != room:
+                graph.setdefault(room, set()).add(target)
+    assert tuple(TopologicalSorter(graph).static_order())
 
 
 def private_imports(package: str, module: str, path: Path) -> list[str]:

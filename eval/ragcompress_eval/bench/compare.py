@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +12,15 @@ import typer
 from rich import box
 from rich.table import Table
 
-from ragcompress import DataError, InputError
+from ragcompress import InputError
 from ragcompress.cli.console import out
 
 from .bootstrap import LEVEL, mean, resample
+from .results import Result, read_results
 
-# What tells the results of one file apart, in the order in which the table names it.
-LABELS = (
-    "dataset", "position", "context", "scorer", "retriever", "contestant", "ratio", "recall", "order",
-    "budget", "list", "passages", "tokens",
-)  # fmt: skip
-_MEASURED = {"retrieval": {"recall"}, "answers": {"tokens"}, "positions": {"tokens"}, "langchain": {"tokens"}}
-_HIGHER = ("evidence_recall", "evidence_all", "answer_kept", "auc", "f1", "em", "answer_in_output", "recall")
 # Times of one machine differ by this much from run to run.
 _NOISE = 0.1
 
-Result = Mapping[str, Any]
 Key = tuple[tuple[str, Any], ...]
 
 
@@ -54,18 +46,12 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], *, seed: int = 
     """Set two results beside each other, number by number.
 
     Where both files hold rows of the same questions the differences are paired, and what chance alone gives
-    has no verdict. Other metrics have one where their intervals don't meet. Times are told as ratios.
+    has no verdict. Other metrics have one where their intervals don't meet. Times are given as ratios.
 
     Raises:
         InputError: if the files have no result in common.
     """
-    name = str(first.get("study", {}).get("name", ""))
-    labels = [key for key in LABELS if key not in _MEASURED.get(name, set())]
-    if name == "retrieval":
-        labels = [key for key in labels if key != "tokens"]
-    better = (
-        dict.fromkeys(_HIGHER, "higher") | {"seconds": "lower"} | first.get("study", {}).get("better", {})
-    )
+    labels, better = first["study"]["labels"], first["study"]["better"]
     old, new = ({_key(r, labels): r for r in content["results"]} for content in (first, second))
     shared = [key for key in old if key in new]
     if not shared:
@@ -121,28 +107,10 @@ def _key(result: Result, labels: Sequence[str]) -> Key:
 
 def _rows(content: Mapping[str, Any], labels: Sequence[str]) -> dict[Key, dict[tuple[str, str], Result]]:
     """Rows by result and question; none for files of a run that summed up by something else."""
-    found: dict[Key, dict[tuple[str, str], Result]] = {}
+    rows: dict[Key, dict[tuple[str, str], Result]] = {}
     for row in content.get("rows", ()):
-        found.setdefault(_key(row, labels), {})[row["id"], row["sha256"]] = row
-    return found
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """What ``--json`` wrote.
-
-    Raises:
-        DataError: if it is none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} can't be read: {error.strerror or error}") from error
-    except ValueError:
-        raise DataError(f"{path} holds no results of ragcompress-eval") from None
-    results = content.get("results") if isinstance(content, dict) else None
-    if not isinstance(results, list) or not results or not isinstance(content.get("provenance"), dict):
-        raise DataError(f"{path} holds no results of ragcompress-eval")
-    return dict(content)
+        rows.setdefault(_key(row, labels), {})[row["id"], row["sha256"]] = row
+    return rows
 
 
 def compare_command(
@@ -154,13 +122,13 @@ def compare_command(
     first, second = read_results(before), read_results(after)
     changes = compare(first, second)
     shown = [c for c in changes if everything or c.verdict]
-    found = Table(box=box.SIMPLE_HEAD, caption=f"paired differences with their {LEVEL:.0%} intervals")
+    table = Table(box=box.SIMPLE_HEAD, caption=f"paired differences with their {LEVEL:.0%} intervals")
     for heading in ("what", "before", "after", "change", ""):
-        found.add_column(heading, overflow="fold", justify="left" if heading in ("what", "") else "right")
+        table.add_column(heading, overflow="fold", justify="left" if heading in ("what", "") else "right")
     for c in shown:
-        found.add_row(c.what, f"{c.before:.3f}", f"{c.after:.3f}", c.note, c.verdict)
+        table.add_row(c.what, f"{c.before:.3f}", f"{c.after:.3f}", c.note, c.verdict)
     if shown:
-        out().print(found)
+        out().print(table)
     counts = {v: sum(c.verdict == v for c in changes) for v in ("better", "worse")}
     out().print(f"{counts['worse']} of {len(changes)} numbers got worse, {counts['better']} got better")
     for file in _other_files(first, second):

@@ -1,14 +1,13 @@
-"""Rows of a long run, on disk as soon as they are there: what was interrupted goes on from them.
+"""Rows of a long run, on disk as soon as they are measured: an interrupted run resumes from them.
 
 A file of JSON Lines. Each session, the first and every resumed one, begins with a line ``{"session": …,
-"settings": …}``; each row is a line ``{"key": […], …}``, written with one call; ``{"finished": true}`` is the
-end. A last line that was cut off is dropped.
+"settings": …}``; each row is a line ``{"key": […], …}``; ``{"finished": true}`` is the end. A last line that
+was cut off is dropped.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ragcompress import DataError, InputError
+from ragcompress.files import AppendOnly, to_bytes
 from ragcompress.training.examples import Example
 
 Row = dict[str, Any]
@@ -27,9 +27,9 @@ class Journal:
 
     Args:
         path: its file; None keeps the rows in memory alone.
-        settings: what all rows rest on, JSON-able; a journal with others is not gone on with.
+        settings: what all rows rest on, JSON-able; a journal with others is not resumed.
         session: what else is worth knowing of this session, JSON-able (``provenance.code``, versions).
-        resume: go on with the rows that are there, if any.
+        resume: start with the rows that the file holds, if any.
 
     Raises:
         InputError: if there are rows that a new start would lose, or that rest on other settings.
@@ -46,21 +46,13 @@ class Journal:
     ) -> None:
         self.rows: dict[Key, Row] = {}
         self.sessions: list[dict[str, Any]] = []
-        self.n_found = 0
-        self._path, self._file = path, -1
-        own = {"session": dict(session or {}), "settings": _plain(settings)}
-        if path is None:
-            self.sessions.append(own["session"])
-            return
-        length = self._load(path, own["settings"], resume)
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-            os.ftruncate(self._file, length)
-        except OSError as error:
-            raise DataError(f"{path} can't be written: {error.strerror or error}") from error
-        self.n_found = len(self.rows)
-        self._write(own)
-        self.sessions.append(own["session"])
+        # Through JSON, as a file gives it back, to be compared.
+        begin = json.loads(json.dumps({"session": dict(session or {}), "settings": dict(settings)}))
+        n_bytes = self._load(path, begin["settings"], resume) if path else 0
+        self._file = AppendOnly(path, n_bytes) if path else None
+        self.n_resumed = len(self.rows)
+        self._write(begin)
+        self.sessions.append(begin["session"])
 
     def __enter__(self) -> Self:
         return self
@@ -69,36 +61,34 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the file; the rows stay."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._file:
+            self._file.close()
 
     def add(self, key: Key, row: Mapping[str, Any]) -> None:
-        """Keep a row; it is on disk when this returns.
+        """Keep a row; it is in the file when this returns.
 
         Raises:
             DataError: if it can't be written.
         """
-        line = {"key": list(key), **row}
-        self._write(line)
-        self.rows[key] = line
+        self.rows[key] = {"key": list(key), **row}
+        self._write(self.rows[key])
 
     def finish(self) -> None:
         """Say that the run is complete: a new one may replace the rows."""
         self._write({"finished": True})
 
     def _load(self, path: Path, settings: Mapping[str, Any], resume: bool) -> int:
-        """Take over what is there; returns how many bytes of it stay."""
+        """Take over the rows of a file; returns how many bytes of it stay."""
         try:
             content = path.read_bytes() if path.exists() else b""
         except OSError as error:
             raise DataError(f"{path} can't be read: {error.strerror or error}") from error
         whole = content[: content.rfind(b"\n") + 1]
-        lines = [_parsed(path, n, line) for n, line in enumerate(whole.splitlines(), 1)]
+        lines = [_parse(path, n, line) for n, line in enumerate(whole.splitlines(), 1)]
         if not resume:
             if any("key" in line for line in lines) and not lines[-1].get("finished"):
                 raise InputError(
-                    f"{path} holds the rows of a run that was not finished: go on with --resume, or delete it"
+                    f"{path} holds the rows of an unfinished run: continue it with --resume, or delete it"
                 )
             return 0
         for line in lines:
@@ -110,15 +100,9 @@ class Journal:
         return len(whole)
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        if self._file < 0:
-            return
-        text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-        data = text.encode("utf-8", "backslashreplace")
-        try:
-            if os.write(self._file, data) != len(data):
-                raise OSError(28, "No space left on device")
-        except OSError as error:
-            raise DataError(f"{self._path} can't be written: {error.strerror or error}") from error
+        if self._file:
+            text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            self._file.append(to_bytes(text + "\n"))
 
 
 def beside(json_file: Path) -> Path:
@@ -141,13 +125,7 @@ def fingerprint(example: Example) -> str:
     return sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON gives it back, to be compared."""
-    plain: dict[str, Any] = json.loads(json.dumps(dict(settings)))
-    return plain
-
-
-def _parsed(path: Path, number: int, line: bytes) -> Row:
+def _parse(path: Path, number: int, line: bytes) -> Row:
     try:
         row = json.loads(line)
     except ValueError as error:

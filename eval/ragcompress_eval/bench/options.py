@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, partial
@@ -17,13 +15,10 @@ import typer
 
 from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, models, scorers
 from ragcompress.cli.console import byte_bar, note
-from ragcompress.cli.options import CONVERTING
+from ragcompress.cli.options import CONVERTING, Backend, ProxyName
 from ragcompress.models import ModelFolder
-from ragcompress.proxy.loading import BACKENDS, Backend
+from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from ragcompress.training.examples import DataFile, read_files
-
-from ..quality.methods import Method, ours
-from ..rivals import methods as rival_methods
 
 _BAD_SHOWN = 5
 
@@ -72,17 +67,6 @@ def check_scorers(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def check_rivals(values: list[str]) -> list[str]:
-    """Refuse what is not ``NAME=PYTHON``."""
-    try:
-        for name, python in rival_methods.parse(values).items():
-            if not os.access(python, os.X_OK) or not python.is_file():
-                raise typer.BadParameter(f"{python}, for {name}, is not a program")
-    except InputError as error:
-        raise typer.BadParameter(str(error)) from None
-    return values
-
-
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
 ScorerNames = Annotated[
     list[str],
@@ -111,15 +95,6 @@ Recalls = Annotated[
         help="Recall to aim at, in (0, 1]; for scorers whose scores are probabilities.",
     ),
 ]
-Rivals = Annotated[
-    list[str],
-    typer.Option(
-        "--rival",
-        callback=check_rivals,
-        metavar="NAME=PYTHON",
-        help=f"Another package, and the interpreter of its environment: {', '.join(rival_methods.NAMES)}.",
-    ),
-]
 Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Read only the first N records of each file.")
 ]
@@ -135,7 +110,7 @@ JsonFile = Annotated[
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with the rows of an earlier run of --json OUT.")
+    bool, typer.Option("--resume", help="Continue with the rows of an earlier run of --json OUT.")
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the bootstrap, and of scorers that draw.")]
 Store = Annotated[
@@ -212,46 +187,46 @@ def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) 
     return built
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxied:
+    """Which proxy; a group of options (``runner.study_command``)."""
+
+    proxy: ProxyName = DEFAULT_PROXY
+    backend: Backend = None
+
+    def find(self) -> ProxyModel:
+        """Find the proxy's files, or fetch them with a bar."""
+        folder = find_model(self.proxy)
+        settings = {
+            "proxy": folder.name,
+            "proxy_fingerprint": folder.fingerprint,
+            "backend": self.backend or BACKENDS[0],
+        }
+        load = cache(partial(load_proxy, self.proxy, backend=self.backend))
+        names = {self.proxy: folder.name}
+        return ProxyModel(folder, Tokenizer.from_folder(folder.path), load, settings, names)
+
+
 @dataclass(frozen=True, slots=True)
 class ProxyModel:
-    """The proxy of a study: its files at once, the model itself when a scorer first reads it."""
+    """The proxy of a study: its files at once, the model itself when a scorer first reads it.
+
+    Attributes:
+        settings: for the results.
+        names: what stands in results instead of a path that the user gave.
+    """
 
     folder: ModelFolder
     counter: Tokenizer
     load: Callable[[], Proxy]
     settings: Mapping[str, Any]
-
-    @classmethod
-    def find(cls, name: str, backend: Backend | None) -> ProxyModel:
-        """Find the proxy's files, or fetch them with a bar."""
-        folder = find_model(name)
-        settings = {
-            "proxy": folder.name,
-            "proxy_fingerprint": folder.fingerprint,
-            "backend": backend or BACKENDS[0],
-        }
-        counter = Tokenizer.from_folder(folder.path)
-        return cls(folder, counter, cache(partial(load_proxy, name, backend=backend)), settings)
+    names: Mapping[str, str]
 
 
 def find_model(name: str) -> ModelFolder:
     """Find a model's files, or fetch them with a bar."""
     with byte_bar(f"downloading {name}", CONVERTING) as progress:
         return models.resolve(name, progress=progress)
-
-
-@contextmanager
-def build_methods(
-    scorer_names: Sequence[str], rivals: Sequence[str], *, proxy: str, model: ProxyModel, seed: int
-) -> Iterator[dict[str, Method]]:
-    """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
-    built = build_scorers(scorer_names, model.load, seed)
-    methods = ours(built, counter=model.counter, names={proxy: model.folder.name}, proxy=model.load)
-    with ExitStack() as stack:
-        for name, python in rival_methods.parse(rivals).items():
-            rival = rival_methods.RivalMethod(name, python, folder=model.folder, counter=model.counter)
-            methods[name] = stack.enter_context(rival)
-        yield methods
 
 
 def _split(spec: str) -> tuple[str, list[tuple[str, str, str]]]:

@@ -33,7 +33,7 @@ def provenance(
         limit: records asked for per file; None for all.
         seed: of the bootstrap.
         settings: what else decided the results, JSON-able.
-        sessions: those of a run that was resumed (``session``); where there are several, they are told.
+        sessions: those of a run that was resumed (``session``); shown where there are several.
     """
     several = {"sessions": [dict(s) for s in sessions]} if len(sessions) > 1 else {}
     return {

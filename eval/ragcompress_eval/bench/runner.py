@@ -5,21 +5,20 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from ragcompress import InputError, RagCompressError, __version__
 from ragcompress.cli.console import count_bar, out
 from ragcompress.data import Progress
-from ragcompress.files import to_bytes, write_whole
 from ragcompress.training.examples import DataFile, Example, OnBad
 
 from . import options
 from .journal import Journal, beside, fingerprint
 from .provenance import provenance, session
+from .results import write_json
 from .study import Condition, Refused, Row, Study
-from .summary import Result, Rows, means_of_sets, summarise, table
+from .summary import Result, Rows, about, means_of_sets, summarise, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Questions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How a study is run. Each field is an option of every command that ``study_command`` makes."""
+    """How a study is run; a group of options of every study (``study_command``)."""
 
     files: options.Files
     limit: options.Limit = None
@@ -61,7 +60,7 @@ class Run:
         """Run a study: ask what the journal doesn't hold, write the JSON where one is wanted, show the table.
 
         Args:
-            settings: what else all rows rest on, JSON-able; a journal with others is not gone on with.
+            settings: what else all rows rest on, JSON-able; a journal with others is not resumed.
             more: what else stands in the JSON.
         """
         settings = {"on_bad": self.on_bad.value, **settings}
@@ -76,16 +75,20 @@ class Run:
             results = summarise(study, examples, rows, seed=self.seed, by=self.by.value)
             means = means_of_sets(study, results)
             if self.json_file:
-                about = provenance(
+                rests_on_files = provenance(
                     questions.files,
                     limit=self.limit,
                     seed=self.seed,
-                    settings={**settings, "by": self.by.value, "skip": self.skip, **_told(study, rows)},
+                    settings={
+                        **settings,
+                        "by": self.by.value,
+                        "skip": self.skip,
+                        **_scorer_settings(study, rows),
+                    },
                     sessions=journal.sessions,
                 )
-                better = {m.name: m.better for m in study.metrics if m.better}
-                content = {"results": results, "means": means, "provenance": about, **more}
-                content["study"] = {"name": study.name, "question": study.question, "better": better}
+                content = {"results": results, "means": means, "provenance": rests_on_files, **more}
+                content["study"] = about(study)
                 write_json(self.json_file, {**content, "rows": rows_of(study, examples, rows)})
                 journal.finish()
         if results:
@@ -94,36 +97,43 @@ class Run:
 
 
 def study_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a command of a function whose first parameter is a ``Run``: its fields become options.
+    """Make a command of a function: the fields of its parameters that are dataclasses become options.
 
-    Typer reads signatures: the files come first, then the function's own options, then the shared ones.
+    Those of ``Run`` come last in the help.
     """
     hints = get_type_hints(function, include_extras=True)
-    run_hints = get_type_hints(Run, include_extras=True)
-    shared = [
-        inspect.Parameter(
-            f.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if f.name == "files" else f.default,
-            annotation=run_hints[f.name],
-        )
-        for f in fields(Run)
-    ]
-    own = [
-        p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
-        for p in inspect.signature(function).parameters.values()
-        if p.name != "run"
-    ]
+    groups = {name: _options_of(kind) for name, kind in hints.items() if is_dataclass(kind)}
+    parameters = []
+    for p in sorted(inspect.signature(function).parameters.values(), key=lambda p: hints[p.name] is Run):
+        own = p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
+        parameters += groups.get(p.name, [own])
 
     def command(**given: Any) -> None:
-        run = Run(**{p.name: given.pop(p.name) for p in shared})
-        function(run, **given)
+        for name, members in groups.items():
+            given[name] = hints[name](**{p.name: given.pop(p.name) for p in members})
+        function(**given)
 
-    parameters = [shared[0], *own, *shared[1:]]
     command.__doc__, command.__name__ = function.__doc__, function.__name__
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
+
+
+def _options_of(group: Any) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters, which typer reads."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            f.name, inspect.Parameter.KEYWORD_ONLY, default=_default(f), annotation=hints[f.name]
+        )
+        for f in fields(group)
+    ]
+
+
+def _default(option: Field[Any]) -> Any:
+    if option.default_factory is not MISSING:
+        return option.default_factory()
+    return inspect.Parameter.empty if option.default is MISSING else option.default
 
 
 def measure_all(
@@ -179,8 +189,8 @@ def _measure(
                 ) from refused
             row = Row(refused=str(refused.reason))
         journal.add(key, {"dataset": example.dataset, "row": None if row is None else asdict(row)})
-    found = journal.rows[key]["row"]
-    return None if found is None else Row(**found)
+    stored = journal.rows[key]["row"]
+    return None if stored is None else Row(**stored)
 
 
 def _check_about(condition: Condition, first: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -192,15 +202,15 @@ def _check_about(condition: Condition, first: Mapping[str, Any], now: Mapping[st
         )
 
 
-def _told(study: Study, rows: Rows) -> dict[str, Any]:
+def _scorer_settings(study: Study, rows: Rows) -> dict[str, Any]:
     """What the scorers were set to, by name; nothing for a study without them."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for condition in study.conditions:
         name = condition.labels.get("scorer")
         done = [r for r in rows[condition.name] if r is not None and r.refused is None]
         if name is not None and done:
-            found.setdefault(str(name), dict(done[0].about))
-    return {"scorers": found} if found else {}
+            settings.setdefault(str(name), dict(done[0].about))
+    return {"scorers": settings} if settings else {}
 
 
 def rows_of(study: Study, examples: Sequence[Example], rows: Rows) -> list[dict[str, Any]]:
@@ -218,13 +228,3 @@ def rows_of(study: Study, examples: Sequence[Example], rows: Rows) -> list[dict[
         for condition in study.conditions
         if (row := rows[condition.name][index]) is not None
     ]
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        DataError: if it can't be written.
-    """
-    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    write_whole(path, to_bytes(text))

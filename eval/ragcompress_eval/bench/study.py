@@ -1,4 +1,4 @@
-"""What a study is: a question, what is compared, how one case is measured, and what is told of it.
+"""What a study is: a question, what is compared, how one case is measured, and what is shown of it.
 
 A study is a value. ``run.carry_out`` does the rest for all of them alike: files, limits, the journal and
 ``--resume``, progress, the bootstrap, paired differences, provenance, JSON and the table.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from . import bootstrap
 from .bootstrap import Estimate, resample
 
 Label = str | float | None
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Condition:
         name: unique within the study; for messages and the journal.
         labels: what tells its results apart, as JSON has them (``{"scorer": "bm25", "ratio": 0.2}``).
         versus: names of the conditions that paired differences are taken from, by what JSON calls them. The
-            empty name stands for the only one: it is told by the labels in which it differs.
+            empty name stands for the only one: it is named by the labels in which it differs.
     """
 
     name: str
@@ -56,11 +57,23 @@ class Row:
 
 
 class Refused(Exception):
-    """A condition can't do this question; with ``--on-bad skip`` the study goes on without it."""
+    """A condition can't do this question; with ``--on-bad skip`` the study continues without it."""
 
     def __init__(self, reason: RagCompressError) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+def once_per_question(make: Callable[[Example], T]) -> Callable[[Example], T]:
+    """Remember what was made of the latest question: all its conditions look at the same."""
+    latest: list[tuple[Example, T]] = []
+
+    def recall(example: Example) -> T:
+        if not latest or latest[0][0] is not example:
+            latest[:] = [(example, make(example))]
+        return latest[0][1]
+
+    return recall
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,10 @@ def summarise(
         groups.setdefault(GROUPS[by](example), []).append(index)
     results = []
     for group, members in groups.items():
-        own = {name: [found[i] for i in members] for name, found in rows.items()}
+        members_of = {name: [found[i] for i in members] for name, found in rows.items()}
         for condition in study.conditions:
-            if any(row is not None for row in own[condition.name]):
-                results.append({"dataset": group, **_result(study, condition, own, seed)})
+            if any(row is not None for row in members_of[condition.name]):
+                results.append({"dataset": group, **_result(study, condition, members_of, seed)})
     return results
 
 
@@ -63,8 +63,8 @@ def _result(study: Study, condition: Condition, rows: Rows, seed: int) -> Result
             result["versus"][name] = differences
         elif differences["n"]:
             labels = others[reference].labels.items()
-            told = {key: value for key, value in labels if value != condition.labels[key]}
-            result["versus"] = told | {k: v for k, v in differences.items() if k != "n"}
+            differing = {key: value for key, value in labels if value != condition.labels[key]}
+            result["versus"] = differing | {k: v for k, v in differences.items() if k != "n"}
     return result
 
 
@@ -95,19 +95,53 @@ def means_of_sets(study: Study, results: Sequence[Result]) -> list[Result]:
         return []
     means = []
     for condition in study.conditions:
-        own = [r for r in results if all(r[key] == value for key, value in condition.labels.items())]
-        if not own:
+        members_of = [r for r in results if all(r[key] == value for key, value in condition.labels.items())]
+        if not members_of:
             continue
-        mean: Result = {"dataset": MEAN_OF_SETS, **condition.labels, "n": len(own)}
+        mean: Result = {"dataset": MEAN_OF_SETS, **condition.labels, "n": len(members_of)}
         for metric in study.metrics:
-            values = [r[metric.name] for r in own if r[metric.name] is not None]
+            values = [r[metric.name] for r in members_of if r[metric.name] is not None]
             mean[metric.name] = float(np.mean(values)) if values else None
-        means.append({**mean, "n_refused": sum(r["n_refused"] for r in own), "ci": {}, "versus": {}})
+        means.append({**mean, "n_refused": sum(r["n_refused"] for r in members_of), "ci": {}, "versus": {}})
     return means
 
 
+def about(study: Study) -> dict[str, Any]:
+    """What is to be known of a study to read its results, ready for JSON.
+
+    ``labels`` tell its results apart, ``columns`` are shown (name, heading, form), ``better`` says which way.
+    """
+    return {
+        "name": study.name,
+        "question": study.question,
+        "labels": ["dataset", *study.conditions[0].labels],
+        "columns": [[m.name, m.heading, m.form] for m in study.metrics if m.heading],
+        "better": {m.name: m.better for m in study.metrics if m.better},
+    }
+
+
+def cells(
+    about: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[list[str]]]:
+    """Headings, and a row of text for each result. Labels that are never set are left out.
+
+    Args:
+        about: of the study (``about``), as its JSON has it.
+    """
+    labels = [k for k in about["labels"] if any(r[k] is not None for r in results)]
+    headings = [*labels, "n", *(heading for _, heading, _ in about["columns"])]
+    rows = []
+    for r in results:
+        shown = [
+            "–" if r[k] is None else f"{r[k]:g}" if isinstance(r[k], float) else str(r[k]) for k in labels
+        ]
+        n = f"{r['n']} (+{r['n_refused']} refused)" if r.get("n_refused") else str(r["n"])
+        rows.append([*shown, n, *(_cell(r, name, form) for name, _, form in about["columns"])])
+    return headings, rows
+
+
 def table(study: Study, results: Sequence[Result], *, seed: int) -> Table:
-    """Lay out results; a star marks a difference from the reference. Labels that are never set are left out.
+    """Results of a study; a star marks a difference from the reference.
 
     To be printed on a console that reads no markup: the brackets are meant.
     """
@@ -118,32 +152,32 @@ def table(study: Study, results: Sequence[Result], *, seed: int) -> Table:
     if reference is not None:
         names = [str(v) for v in reference.values() if not isinstance(v, Mapping)] or [next(iter(reference))]
         caption += f"\n*: the interval of the paired difference from {', '.join(names)} leaves out 0"
-    found = Table(title=study.question, box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    labels = [k for k in study.conditions[0].labels if any(r[k] is not None for r in results)]
-    metrics = [m for m in study.metrics if m.heading]
-    for name in ("dataset", *labels):
-        found.add_column(name, overflow="fold")
-    for heading in ("n", *(str(m.heading) for m in metrics)):
-        found.add_column(heading, justify="right", overflow="fold")
-    for number, r in enumerate(results):
-        if number and results[number - 1]["dataset"] != r["dataset"]:
-            found.add_section()
-        shown = [
-            "–" if r[k] is None else f"{r[k]:g}" if isinstance(r[k], float) else str(r[k]) for k in labels
-        ]
-        n = f"{r['n']} (+{r['n_refused']} refused)" if r["n_refused"] else str(r["n"])
-        found.add_row(r["dataset"], *shown, n, *(_cell(r, m.name, m.form) for m in metrics))
-    return found
+    return lay_out(about(study), results, caption=caption)
 
 
-def _cell(result: Result, name: str, form: str) -> str:
-    if result[name] is None:
-        return "–"
-    text = f"{result[name]:{form}}"
-    if name not in result["ci"]:
+def lay_out(about: Mapping[str, Any], results: Sequence[Mapping[str, Any]], *, caption: str) -> Table:
+    """A table of results, with a line between their groups."""
+    made = Table(title=about["question"], box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    headings, rows = cells(about, results)
+    n_labels = headings.index("n")
+    for number, heading in enumerate(headings):
+        made.add_column(heading, justify="right" if number >= n_labels else "left", overflow="fold")
+    for number, row in enumerate(rows):
+        if number and rows[number - 1][0] != row[0]:
+            made.add_section()
+        made.add_row(*row)
+    return made
+
+
+def _cell(result: Mapping[str, Any], name: str, form: str) -> str:
+    value = result[name]
+    if value is None or isinstance(value, str):
+        return value or "–"
+    text = f"{value:{form}}"
+    if name not in result.get("ci", ()):
         return text
     low, high = result["ci"][name]
-    versus = result["versus"]
+    versus = result.get("versus", {})
     sides = [v for v in (versus, *versus.values()) if isinstance(v, Mapping) and name in v]
     star = "*" if sides and not sides[0][name]["ci"][0] <= 0 <= sides[0][name]["ci"][1] else " "
     return f"{text}{star} [{low:.2f}, {high:.2f}]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -13,9 +13,9 @@ from ragcompress import Budget, InputError, Tokenizer
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
+from ..bench.methods import Method, Target, compress_once, full_text, head
 from ..bench.metrics import answer_in_output, exact_match, f1
-from ..bench.study import Condition, Refused, Row, Study, mean, plain
-from .methods import Method, OncePerQuestion, Target, full_text, head
+from ..bench.study import Condition, Refused, Row, Study, mean, once_per_question, plain
 from .positions import moved
 from .readers import Reader
 
@@ -92,25 +92,25 @@ def study(
     return Study(name, title, tuple(wanted), _Asking(methods, reader, counter, wanted).measure, METRICS)
 
 
-@dataclass(slots=True)
-class _Now:
-    """The question at hand, at one position.
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A question with its gold documents where they are wanted; all documents as one text, and its tokens."""
 
-    Attributes:
-        source: as it came.
-        example: with its gold documents where they are wanted.
-        full, n_tokens: all its documents as one text, and its tokens.
-    """
-
-    source: Example
-    position: float | None
     example: Example
     full: str
     n_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What was made of a question: by position of its gold documents, and the answers by context."""
+
+    placed: dict[float | None, _Placed] = field(default_factory=dict)
+    answers: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+
 class _Asking:
-    """Asks a reader; contexts and answers of the question at hand are made once."""
+    """Asks a reader; contexts and answers of the latest question are made once."""
 
     def __init__(
         self,
@@ -125,15 +125,14 @@ class _Asking:
             if condition.labels["context"] == "compressed":
                 known, target = self._targets[str(condition.labels["scorer"])], _target(condition)
                 known += [] if target in known else [target]
-        self._made = {
-            name: OncePerQuestion(
+        self._compressed = {
+            name: compress_once(
                 methods[name],
                 [Target(Budget(ratio=r), "source" if o == OWN_ORDER else o) for r, o in targets],
             )
             for name, targets in self._targets.items()
         }
-        self._now: _Now | None = None
-        self._said: dict[str, tuple[str, float]] = {}
+        self._latest = once_per_question(lambda example: _Question())
 
     def measure(self, example: Example, condition: Condition) -> Row:
         """One answer and what it is worth.
@@ -141,52 +140,50 @@ class _Asking:
         Raises:
             Refused: where the method can't compress, or question and context are longer than the window.
         """
-        now = self._turn_to(example, condition)
-        context = self._context(now, condition)
-        if context not in self._said:
+        question, position = self._latest(example), condition.labels.get("position")
+        assert position is None or isinstance(position, float)
+        if position not in question.placed:
+            question.placed[position] = self._place(example, position)
+        placed = question.placed[position]
+        context = self._context(placed, condition)
+        if context not in question.answers:
             start = time.perf_counter()
             try:
-                said = self._reader.answer(example.question, context)
+                answer = self._reader.answer(example.question, context)
             except InputError as error:
                 raise Refused(error) from error  # Any other error is the reader's, and ends the run.
-            self._said[context] = said, time.perf_counter() - start
-        said, seconds = self._said[context]
-        tokens, before = self._count(context), now.n_tokens
-        evidence, place = _evidence(now.example, context)
+            question.answers[context] = answer, time.perf_counter() - start
+        answer, seconds = question.answers[context]
+        tokens = self._count(context)
+        evidence, place = _evidence(placed.example, context)
         return Row({
-            "prediction": said,
-            "f1": f1(said, example.answers),
-            "em": exact_match(said, example.answers),
-            "answer_in_output": answer_in_output(said, example.answers),
+            "prediction": answer,
+            "f1": f1(answer, example.answers),
+            "em": exact_match(answer, example.answers),
+            "answer_in_output": answer_in_output(answer, example.answers),
             "tokens": tokens,
-            "ratio_kept": tokens / before if before else 1.0,
+            "ratio_kept": tokens / placed.n_tokens if placed.n_tokens else 1.0,
             "evidence": evidence,
             "place": place,
             "seconds": seconds,
         })  # fmt: skip
 
-    def _turn_to(self, example: Example, condition: Condition) -> _Now:
-        found = condition.labels.get("position")
-        position = found if isinstance(found, float) else None
-        now = self._now
-        if now is None or now.source is not example:
-            self._said = {}
-        if now is None or now.source is not example or now.position != position:
-            placed = example if position is None else moved(example, position)
-            full = full_text(placed)
-            self._now = now = _Now(example, position, placed, full, self._count(full))
-        return now
+    def _place(self, example: Example, position: float | None) -> _Placed:
+        placed = example if position is None else moved(example, position)
+        full = full_text(placed)
+        return _Placed(placed, full, self._count(full))
 
-    def _context(self, now: _Now, condition: Condition) -> str:
+    def _context(self, placed: _Placed, condition: Condition) -> str:
         kind, ratio = condition.labels["context"], condition.labels["ratio"]
         if kind == "full":
-            return now.full
+            return placed.full
         if kind == "truncated":
             assert isinstance(ratio, float)
-            return head(now.full, Budget(ratio=ratio).limit(now.n_tokens), self._count)
+            return head(placed.full, Budget(ratio=ratio).limit(placed.n_tokens), self._count)
         name = str(condition.labels["scorer"])
-        made = self._made[name](now.example).contexts[self._targets[name].index(_target(condition))]
-        return made.text if made else ""
+        contexts = self._compressed[name](placed.example).contexts
+        context = contexts[self._targets[name].index(_target(condition))]
+        return context.text if context else ""
 
 
 def _target(condition: Condition) -> tuple[float, str]:

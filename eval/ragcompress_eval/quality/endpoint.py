@@ -67,12 +67,12 @@ class EndpointReader:
             return first_line(found.choices[0].message.content or "")
         except self._openai.APIStatusError as error:
             kind = InputError if error.status_code in _REFUSED else RagCompressError
-            told = error.response.text.strip()[:300]
-            raise kind(f"the reader can't be asked, status {error.status_code}: {told}") from error
+            detail = error.response.text.strip()[:300]
+            raise kind(f"the reader can't be asked, status {error.status_code}: {detail}") from error
         except self._openai.OpenAIError as error:
             raise RagCompressError(
                 f"the reader gave no answer, last: {error.__cause__ or error}; what it answered before is "
-                "kept, --resume goes on"
+                "kept, continue with --resume"
             ) from error
         except (ValueError, LookupError, AttributeError) as error:
             raise RagCompressError(f"what the reader answered is no chat completion: {error}") from error

@@ -9,17 +9,17 @@ import numpy as np
 import typer
 
 from ragcompress import Budget, scorers
-from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
-from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.cli.options import DEFAULT_RATIO
 from ragcompress.training.augment import joined, untitled
 from ragcompress.training.examples import Example
 from ragcompress.training.metrics import holds_answer, normalise
 
 from ..bench import options
+from ..bench.methods import Context, Method, Target, compress_once
 from ..bench.metrics import recall, survival, words
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, count, mean, plain, pooled_auc
-from .methods import Context, Method, OncePerQuestion, Target
+from ..rivals.options import Rivals, build_methods
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
 METRICS = (
@@ -41,7 +41,7 @@ METRICS = (
 def study(methods: Mapping[str, Method], budgets: Sequence[Budget]) -> Study:
     """Methods × budgets; differences are from the first method at the same budget."""
     targets = [Target(budget) for budget in budgets]
-    asked = {name: OncePerQuestion(method, targets) for name, method in methods.items()}
+    asked = {name: compress_once(method, targets) for name, method in methods.items()}
     first = next(iter(methods))
     places: dict[str, tuple[str, int]] = {}
     conditions = []
@@ -103,10 +103,11 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
 @study_command
 def evidence_command(
     run: Run,
+    proxied: options.Proxied,
     scorer: options.ScorerNames = list(DEFAULT_SCORERS),  # noqa: B006 - typer copies it
     ratio: options.Ratios = [],  # noqa: B006
     recall: options.Recalls = [],  # noqa: B006
-    rival: options.Rivals = [],  # noqa: B006
+    rival: Rivals = [],  # noqa: B006
     join: Annotated[
         int,
         typer.Option(
@@ -116,8 +117,6 @@ def evidence_command(
     titles: Annotated[
         bool, typer.Option("--titles/--no-titles", help="Whether the documents keep their titles.")
     ] = True,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
 ) -> None:
     """Does the evidence survive? Compress every question with every scorer, and look."""
 
@@ -128,7 +127,7 @@ def evidence_command(
     questions = run.read(change=shape)
     ratios = ratio or ([] if recall else [DEFAULT_RATIO])
     budgets = [*(Budget(ratio=r) for r in ratios), *(Budget(recall=r) for r in recall)]
-    model = options.ProxyModel.find(proxy, backend)
+    model = proxied.find()
     settings = {"ratios": ratios, "recalls": recall, "join": join, "titles": titles, "order": "source"}
-    with options.build_methods(scorer, rival, proxy=proxy, model=model, seed=run.seed) as methods:
+    with build_methods(scorer, rival, model, seed=run.seed) as methods:
         run.carry_out(study(methods, budgets), questions, {**settings, **model.settings})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from ragcompress.training.examples import Example
 from ragcompress.training.metrics import holds_answer, normalise
 
 from ..bench.runner import Run, study_command
-from ..bench.study import Condition, Row, Study, mean, plain, quotient
+from ..bench.study import Condition, Row, Study, mean, once_per_question, plain, quotient
 
 Retriever = Callable[[str], str]
 PLAIN, COMPRESSED, AGAIN = "FAISS", "FAISS + ragcompress", "the same, again"
@@ -42,20 +43,21 @@ def study(retrievers: Mapping[str, Retriever], count: Callable[[str], int]) -> S
     conditions = [
         Condition(name, {"retriever": name}, {} if name == first else {"": first}) for name in retrievers
     ]
-    texts: dict[str, str] = {}
+
+    def ask(name: str, example: Example) -> tuple[str, float]:
+        start = time.perf_counter()
+        return retrievers[name](example.question), time.perf_counter() - start
+
+    reference = once_per_question(partial(ask, first))
 
     def measure(example: Example, condition: Condition) -> Row:
-        start = time.perf_counter()
-        text = retrievers[condition.name](example.question)
-        seconds = time.perf_counter() - start
-        if condition.name == first or example.id not in texts:
-            texts.clear()
-            texts[example.id] = text if condition.name == first else retrievers[first](example.question)
+        whole = reference(example)
+        text, seconds = whole if condition.name == first else ask(condition.name, example)
         answers = [n for n in map(normalise, example.answers) if n]
         return Row({
             "tokens": count(text),
             "evidence_recall": _evidence(example, text),
-            "found": _evidence(example, texts[example.id]),
+            "found": _evidence(example, whole[0]),
             "answer_kept": holds_answer(normalise(text), answers),
             "seconds": seconds,
         })  # fmt: skip
@@ -103,9 +105,8 @@ def application(
         return lambda question: "\n\n".join(d.page_content for d in retriever.invoke(question))
 
     compressed = joined(ours)
-    compressed(
-        examples[0].question
-    )  # Loads the models and builds the index, which no question's time counts.
+    # Loads the models and builds the index, which no question's time counts.
+    compressed(examples[0].question)
     return {PLAIN: joined(base), COMPRESSED: compressed, AGAIN: compressed}, compressor.count, len(documents)
 
 

@@ -15,17 +15,15 @@ import typer
 
 from ragcompress import Budget, Compressor, Segmentation, Tokenizer, scorers
 from ragcompress.cli.console import byte_bar, note, out
-from ragcompress.cli.options import Backend, ProxyName
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
-from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.selection.rendering import render
 from ragcompress.training.examples import Example
 
 from ..bench import options
+from ..bench.methods import head
 from ..bench.runner import Questions, Run, study_command
-from ..bench.study import Condition, Label, Row, Study, mean, plain, quotient
-from .methods import head
+from ..bench.study import Condition, Label, Row, Study, mean, once_per_question, plain, quotient
 from .retrieval_texts import gold_spans, select, write_folder
 
 Spans = Sequence[tuple[str, int, int]]
@@ -47,11 +45,10 @@ METRICS = (
 of the list, in the compressed context. ``gain`` is the paired difference from cutting the list off."""
 
 
-@dataclass(slots=True)
-class _Now:
-    """The question at hand: what is found for it, best first, and the seconds that the search took."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an index has for a question, best first, and the seconds that the search took."""
 
-    example: Example
     hits: tuple[Hit, ...]
     seconds: float
 
@@ -68,24 +65,29 @@ class _Asking:
         top_k: int,
         seed: int,
     ) -> None:
-        self._index, self._compressors, self._counter = index, compressors, counter
-        self._top_k, self._seed = top_k, seed
-        self._now: _Now | None = None
+        self._index, self._compressors, self._counter, self._seed = index, compressors, counter, seed
+
+        @once_per_question
+        def search(example: Example) -> _Found:
+            start = time.perf_counter()
+            hits = tuple(index.search(example.question, top_k))
+            return _Found(hits, time.perf_counter() - start)
+
+        self._search = search
 
     def measure(self, example: Example, condition: Condition) -> Row:
         """What is found, what compression keeps of it, and what cutting off keeps."""
-        now = self._search(example)
-        gold = gold_spans(example)
-        hits = now.hits if condition.labels["list"] == RANKED else self._shuffle(now.hits)
+        found, gold = self._search(example), gold_spans(example)
+        hits = found.hits if condition.labels["list"] == RANKED else self._shuffle(found.hits)
         compressor = self._compressors[str(condition.labels["scorer"])]
-        budget = Budget(max_tokens=condition.labels["budget"])  # type: ignore[arg-type]
+        n_tokens = int(condition.labels["budget"] or 0)
         start = time.perf_counter()
-        found = self._index.segmentation(hits)
-        context = compressor(example.question, found, budget=budget)
-        seconds = now.seconds + time.perf_counter() - start
-        kept = share(gold, _spans(found, hits, context.selection.kept))
-        cut = self._cut_off(now, condition, gold)
-        everything = share(gold, _spans(found, hits, range(len(found.sentences))))
+        parts = self._index.segmentation(hits)
+        context = compressor(example.question, parts, budget=Budget(max_tokens=n_tokens))
+        seconds = found.seconds + time.perf_counter() - start
+        kept = share(gold, _spans(parts, hits, context.selection.kept))
+        cut = self._cut_off(found.hits, n_tokens, gold)
+        everything = share(gold, _spans(parts, hits, range(len(parts.sentences))))
         return Row({
             "retrieval_recall": everything, "retrieval_all": everything == 1,
             "recall": kept, "all": kept == 1,
@@ -93,19 +95,12 @@ class _Asking:
             "gain": kept - cut, "tokens": context.tokens_after, "seconds": seconds,
         })  # fmt: skip
 
-    def _search(self, example: Example) -> _Now:
-        if self._now is None or self._now.example is not example:
-            start = time.perf_counter()
-            hits = tuple(self._index.search(example.question, self._top_k))
-            self._now = _Now(example, hits, time.perf_counter() - start)
-        return self._now
-
-    def _cut_off(self, now: _Now, condition: Condition, gold: Spans) -> float:
+    def _cut_off(self, hits: Sequence[Hit], n_tokens: int, gold: Spans) -> float:
         """The plain way: passages best first, cut off at the same number of tokens."""
-        found = self._index.segmentation(now.hits)
-        everything = render(found, range(len(found.sentences)))
-        n = len(head(everything.text, int(condition.labels["budget"] or 0), self._counter))
-        return share(gold, _spans(found, now.hits, [p.sentence for p in everything.pieces if p.end <= n]))
+        parts = self._index.segmentation(hits)
+        everything = render(parts, range(len(parts.sentences)))
+        n = len(head(everything.text, n_tokens, self._counter))
+        return share(gold, _spans(parts, hits, [p.sentence for p in everything.pieces if p.end <= n]))
 
     def _shuffle(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         return tuple(hits[i] for i in np.random.default_rng(self._seed).permutation(len(hits)))
@@ -166,6 +161,7 @@ def conditions(names: Sequence[str], budgets: Sequence[int], *, shuffle: bool) -
 @study_command
 def retrieval_command(
     run: Run,
+    proxied: options.Proxied,
     work: Annotated[
         Path, typer.Option("--work", metavar="DIR", help="Where the documents and their index are kept.")
     ],
@@ -184,8 +180,6 @@ def retrieval_command(
         bool,
         typer.Option("--graph", help="Also: how many nearest passages does the graph of large indexes find?"),
     ] = False,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
 ) -> None:
     """Index all documents as one folder; is the evidence found, and does it survive the budget?
 
@@ -196,7 +190,7 @@ def retrieval_command(
     embedder = MiniLM()
     with byte_bar("indexing", "writing the index") as bar:
         built = build_index(work / "documents", work / "index", embedder=embedder, note=note, progress=bar)
-    model, index = options.ProxyModel.find(proxy, backend), Index(work / "index", embedder=embedder)
+    model, index = proxied.find(), Index(work / "index", embedder=embedder)
     compressors = {
         name: Compressor(made, counter=model.counter)
         for name, made in options.build_scorers(scorer, model.load, run.seed).items()

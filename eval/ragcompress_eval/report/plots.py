@@ -1,96 +1,91 @@
-"""Results as pictures: matplotlib figures, written as PNG."""
+"""Results as pictures: matplotlib figures, by name of the study."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ragcompress.files import write_whole
-
-from ..speed.report import figure_class
+from ..bench.figures import figure_class
+from ..bench.results import Result
+from ..speed.report import costs
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Result = Mapping[str, Any]
+Picture = tuple[str, str, "Figure"]
+"""Stem of its file's name, what it shows, and the figure."""
 
 # Okabe and Ito's colours, which colour-blind people tell apart; where they are used up, dashes do.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _DASHES = ("-", "--", ":", "-.")
 _MARKERS = "osD^vPX*"
+_TYPICAL_RATIO = 0.2
 
 
-def recall_by_ratio(results: Sequence[Result]) -> Figure:
-    """Evidence recall and all-evidence against the ratio kept, of one data set; a line per scorer."""
-    figure = figure_class()(figsize=(10, 4.6), layout="constrained")
-    panels = (("evidence_recall", "evidence recall"), ("evidence_all", "questions with all their evidence"))
-    names = _names(results, "scorer")
-    for axes, (metric, label) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-        for index, name in enumerate(names):
-            own = [r for r in results if r["scorer"] == name]
-            _line(axes, own, "ratio_kept", metric, name, index)
-        axes.set(xlabel="tokens kept ÷ original", ylabel=label, ylim=(-0.02, 1.02))
+def evidence(results: Sequence[Result]) -> Iterator[Picture]:
+    """Recall against the ratio kept; and, at the ratio nearest to .2, against time. A line per scorer."""
+    usable = [r for r in results if r["ratio"] is not None and r["evidence_recall"] is not None]
+    if not usable:
+        return
+    groups = _by(usable, lambda r: str(r["scorer"]))
+    panels = {"evidence_recall": "evidence recall", "evidence_all": "questions with all their evidence"}
+    figure = _lines(groups, ("ratio_kept", "tokens kept ÷ original"), panels)
+    for axes in figure.axes:
         axes.set_xlim(left=0)
-        axes.grid(alpha=0.3)
-    _legend(figure)
-    figure.suptitle(_title(results))
-    return figure
+    figure.suptitle(_title(usable))
+    yield "recall", "recall by ratio", figure
+    nearest = min((r["ratio"] for r in usable), key=lambda ratio: abs(ratio - _TYPICAL_RATIO))
+    timed = {name: [r for r in own if r["ratio"] == nearest] for name, own in groups.items()}
+    figure = _lines(timed, ("seconds", "seconds a question"), {"evidence_recall": "evidence recall"})
+    figure.axes[0].set(xscale="log")
+    figure.suptitle(f"{_title(usable)}, {nearest:g} of the tokens")
+    yield "time", "recall by time", figure
 
 
-def recall_by_time(results: Sequence[Result]) -> Figure:
-    """Evidence recall against milliseconds a question, of one data set at one ratio; a point per scorer."""
-    figure = figure_class()(figsize=(7, 4.6), layout="constrained")
-    axes = figure.add_subplot()
-    for index, name in enumerate(_names(results, "scorer")):
-        own = [r for r in results if r["scorer"] == name]
-        points = [(1000 * r["seconds"], r) for r in own]
-        x, y = [p for p, _ in points], [r["evidence_recall"] for _, r in points]
-        axes.errorbar(
-            x, y, yerr=_bars(own, "evidence_recall"), **_look(index) | {"linestyle": ""}, label=name
-        )
-    axes.set(xscale="log", xlabel="milliseconds a question", ylabel="evidence recall", ylim=(-0.02, 1.02))
-    axes.grid(which="both", alpha=0.3)
-    _legend(figure)
-    figure.suptitle(f"{_title(results)}, {results[0]['ratio']:g} of the tokens")
-    return figure
-
-
-def by_position(results: Sequence[Result], metric: str, label: str) -> Figure:
-    """A metric of the reader against where the evidence stood, of one data set; before and after orders."""
-    figure = figure_class()(figsize=(10, 4.6), layout="constrained")
-    panels = ((metric, label), ("place", "where the evidence stands in the context"))
-    names = list(dict.fromkeys(condition(r) for r in results))
-    for axes, (key, text) in zip(figure.subplots(1, 2), panels, strict=True):
-        for index, name in enumerate(names):
-            own = [r for r in results if condition(r) == name]
-            _line(axes, own, "position", key, name, index)
-        axes.set(xlabel="position of the gold documents (0 first, 1 last)", ylabel=text, ylim=(-0.02, 1.02))
-        axes.grid(alpha=0.3)
-    _legend(figure)
-    figure.suptitle(_title(results))
-    return figure
-
-
-def answers(results: Sequence[Result]) -> Figure:
-    """F1, exact match and answer in output of every condition, of one data set."""
-    metrics = (("f1", "F1"), ("em", "exact match"), ("answer_in_output", "answer in output"))
+def answers(results: Sequence[Result]) -> Iterator[Picture]:
+    """F1, exact match and answer in output of every condition."""
+    metrics = {"f1": "F1", "em": "exact match", "answer_in_output": "answer in output"}
     used = [r for r in results if r["n"]]
+    if not used:
+        return
     figure = figure_class()(figsize=(10, 1.2 + 0.35 * len(used)), layout="constrained")
     rows = list(range(len(used)))
-    for axes, (metric, label) in zip(figure.subplots(1, 3, sharey=True), metrics, strict=True):
+    for axes, (metric, label) in zip(figure.subplots(1, 3, sharey=True), metrics.items(), strict=True):
         values = [r[metric] for r in used]
         axes.barh(rows, values, xerr=_bars(used, metric), color=_COLOURS[5], ecolor="#444444", capsize=2)
-        axes.set(xlabel=label, xlim=(0, 1), yticks=rows, yticklabels=[condition(r) for r in used])
+        axes.set(xlabel=label, xlim=(0, 1), yticks=rows, yticklabels=[_condition(r) for r in used])
         axes.grid(axis="x", alpha=0.3)
     figure.axes[0].invert_yaxis()
     figure.suptitle(_title(used))
-    return figure
+    yield "answers", "answers", figure
 
 
-def condition(result: Result) -> str:
+def positions(results: Sequence[Result]) -> Iterator[Picture]:
+    """Answer in output and F1 against where the evidence stood; before and after orders."""
+    for metric, label in (("answer_in_output", "answer in output"), ("f1", "F1")):
+        figure = _lines(
+            _by(results, _condition),
+            ("position", "position of the gold documents (0 first, 1 last)"),
+            {metric: label, "place": "where the evidence stands in the context"},
+        )
+        figure.suptitle(_title(results))
+        yield f"positions-{metric}", f"{label} by position", figure
+
+
+def speed(results: Sequence[Result]) -> Iterator[Picture]:
+    """Seconds against tokens in all."""
+    yield "speed", "seconds by tokens", costs(results)
+
+
+PICTURES: Mapping[str, Callable[[Sequence[Result]], Iterator[Picture]]] = {
+    "evidence": evidence,
+    "answers": answers,
+    "positions": positions,
+    "speed": speed,
+}
+
+
+def _condition(result: Result) -> str:
     """What the reader got, for people."""
     if result["context"] == "full":
         return "full"
@@ -100,24 +95,31 @@ def condition(result: Result) -> str:
     return f"{result['scorer']}, {result['order']}, {ratio}"
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all.
-
-    Raises:
-        DataError: if the file can't be written.
-    """
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
-    write_whole(path, image.getvalue())
+def _by(results: Sequence[Result], name: Callable[[Result], str]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(name(result), []).append(result)
+    return groups
 
 
-def _line(axes: Axes, results: Sequence[Result], x: str, y: str, name: str, index: int) -> None:
-    """A line with its intervals; results without a value are left out."""
-    points = sorted((r for r in results if r[y] is not None and r[x] is not None), key=lambda r: r[x])
-    if not points:
-        return
-    values = [r[y] for r in points]
-    axes.errorbar([r[x] for r in points], values, yerr=_bars(points, y), **_look(index), label=name)
+def _lines(groups: Mapping[str, Sequence[Result]], x: tuple[str, str], panels: Mapping[str, str]) -> Figure:
+    """A panel per metric, in each a line with its intervals per group; a legend for all, beside them."""
+    figure = figure_class()(figsize=(1 + 4.5 * len(panels), 4.6), layout="constrained")
+    shown = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (metric, label) in zip(shown, panels.items(), strict=True):
+        for index, (name, own) in enumerate(groups.items()):
+            points = [r for r in own if r[metric] is not None and r[x[0]] is not None]
+            points.sort(key=lambda r: r[x[0]])
+            if points:
+                values = [r[metric] for r in points]
+                places = [r[x[0]] for r in points]
+                axes.errorbar(places, values, yerr=_bars(points, metric), **_style(index), label=name)
+        axes.set(xlabel=x[1], ylabel=label, ylim=(-0.02, 1.02))
+        axes.grid(alpha=0.3)
+    entries = figure.axes[0].get_legend_handles_labels()
+    if entries[0]:
+        figure.legend(*entries, loc="outside right upper", frameon=False, fontsize="small")
+    return figure
 
 
 def _bars(results: Sequence[Result], metric: str) -> tuple[list[float], list[float]] | None:
@@ -128,28 +130,11 @@ def _bars(results: Sequence[Result], metric: str) -> tuple[list[float], list[flo
     return below, [max(0.0, r["ci"][metric][1] - r[metric]) for r in results]
 
 
-def _look(index: int) -> dict[str, Any]:
+def _style(index: int) -> dict[str, Any]:
     n = len(_COLOURS)
-    return {
-        "color": _COLOURS[index % n],
-        "linestyle": _DASHES[index // n % len(_DASHES)],
-        "marker": _MARKERS[index % len(_MARKERS)],
-        "markersize": 5,
-        "capsize": 2,
-        "elinewidth": 0.8,
-        "linewidth": 1.4,
-    }
-
-
-def _legend(figure: Figure) -> None:
-    """One legend for all panels, beside them."""
-    found = figure.axes[0].get_legend_handles_labels()
-    if found[0]:
-        figure.legend(*found, loc="outside right upper", frameon=False, fontsize="small")
-
-
-def _names(results: Iterable[Result], key: str) -> list[str]:
-    return list(dict.fromkeys(r[key] for r in results))
+    colour, dash = _COLOURS[index % n], _DASHES[index // n % len(_DASHES)]
+    marker = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 5}
+    return {"color": colour, "linestyle": dash, **marker, "capsize": 2, "elinewidth": 0.8, "linewidth": 1.4}
 
 
 def _title(results: Sequence[Result]) -> str:

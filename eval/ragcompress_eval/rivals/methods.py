@@ -14,8 +14,8 @@ from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
-from ..quality.methods import Compressed, Context, Target, full_text
-from ..speed.processes import ONLY_COMPARED, RIVALS, Worker, command
+from ..bench.methods import Compressed, Context, Target, full_text
+from .processes import ONLY_COMPARED, RIVALS, Worker, command
 
 NAMES = (*RIVALS, *ONLY_COMPARED)
 _TRIES = 4
@@ -113,7 +113,7 @@ def _passages(example: Example) -> list[str]:
     return [render(example.segmentation, indices).text for indices in members.values()]
 
 
-def parse(values: Sequence[str]) -> dict[str, Path]:
+def parse(values: Sequence[str], known: Sequence[str] = NAMES) -> dict[str, Path]:
     """Rivals and their interpreters from ``NAME=PYTHON``.
 
     Raises:
@@ -122,8 +122,8 @@ def parse(values: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for value in values:
         name, _, python = value.partition("=")
-        if name not in NAMES or not python:
-            raise InputError(f"{value!r} is not NAME=PYTHON with one of: {', '.join(NAMES)}")
+        if name not in known or not python:
+            raise InputError(f"{value!r} is not NAME=PYTHON with one of: {', '.join(known)}")
         if name in found:
             raise InputError(f"the rival {name!r} is given twice")
         found[name] = Path(python)

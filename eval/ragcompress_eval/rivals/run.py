@@ -27,17 +27,17 @@ import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any, Protocol, TextIO, cast
 
 
 class Contestant(Protocol):
-    """One way to compress. Its constructor takes the job and loads the model.
+    """One way to compress. Its constructor takes the job and loads the model."""
 
-    Attributes:
-        about: what the results rest on (versions, precision …), JSON-able.
-    """
-
-    about: dict[str, Any]
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the results rest on (versions, precision …), JSON-able."""
+        ...
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Get ready, untimed; ``run`` is about this question and these passages."""
@@ -48,14 +48,50 @@ class Contestant(Protocol):
         ...
 
 
-class Rival(Contestant, Protocol):
-    """One that can be asked about other questions.
+class Rival:
+    """What the contestants of other environments share: they can be asked about other questions.
 
     Attributes:
         target_tokens: what to compress to; set before ``prepare``.
+        packages: whose versions the results name.
+        settings: what else its results rest on.
     """
 
-    target_tokens: int
+    packages: tuple[str, ...] = ()
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.target_tokens: int = job["target_tokens"]
+        self.settings: dict[str, Any] = {}
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """See ``Contestant``."""
+        return {"versions": {name: version(name) for name in self.packages}, **self.settings}
+
+    def prepare(self, question: str, passages: list[str]) -> None:
+        """Keep them."""
+        self.question, self.passages = question, passages
+
+    def run(self) -> str | None:
+        """See ``Contestant``."""
+        raise NotImplementedError
+
+
+class Tokens:
+    """A model folder's tokenizer in place of a package's own encoding, which would have to be downloaded."""
+
+    def __init__(self, folder: str) -> None:
+        tokenizers = import_module("tokenizers")
+        self._tokenizer = tokenizers.Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+
+    def encode(self, text: str, **_: Any) -> list[int]:
+        """Token ids of a text."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def count(self, text: str) -> int:
+        """How many there are."""
+        return len(self.encode(text))
 
 
 class Skipped(Exception):

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ragcompress import RagCompressError, models, scorers
-from ragcompress.cli.console import byte_bar, note, out, phase_bar
-from ragcompress.cli.options import CONVERTING, ProxyName
+from ragcompress import RagCompressError, scorers
+from ragcompress.cli.console import note, out, phase_bar
+from ragcompress.cli.options import ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.training.examples import DataFile, read_files
+from ragcompress.training.examples import read_files
 
-from ..bench.options import check_output
+from ..bench.figures import figure_class, save
+from ..bench.options import check_output, check_ratios, find_model
 from ..bench.provenance import provenance
-from ..bench.runner import write_json
+from ..bench.results import write_json
+from ..bench.runner import study_command
+from ..rivals.methods import parse
+from ..rivals.options import check_rivals
+from ..rivals.processes import RIVALS
 from . import measure as speed
 from . import report as speed_report
 from . import texts as speed_texts
 from .contestants import CONTESTANTS
-from .processes import RIVALS
 
 EVERYONE = (*CONTESTANTS, *RIVALS)
 
@@ -35,26 +39,10 @@ def _check_contestants(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _check_rivals(values: list[str]) -> list[str]:
-    for value in values:
-        name, _, python = value.partition("=")
-        if name not in RIVALS or not python:
-            raise typer.BadParameter(f"{value!r} is not NAME=PYTHON with one of: {', '.join(RIVALS)}")
-        if not os.access(python, os.X_OK) or not Path(python).is_file():
-            raise typer.BadParameter(f"{python} is not a program")
-    return values
-
-
 def _check_scorer(value: str) -> str:
     reading = [name for name in scorers.available() if scorers.load(name).needs_proxy]
     if value not in reading:
         raise typer.BadParameter(f"{value!r} is none of those that read the proxy: {', '.join(reading)}")
-    return value
-
-
-def _check_ratio(value: float) -> float:
-    if not 0 < value <= 1:
-        raise typer.BadParameter(f"{value} is not in (0, 1]")
     return value
 
 
@@ -82,7 +70,7 @@ Rivals = Annotated[
     list[str],
     typer.Option(
         "--rival",
-        callback=_check_rivals,
+        callback=lambda values: check_rivals(values, tuple(RIVALS)),
         metavar="NAME=PYTHON",
         help=f"Interpreter of the environment of {', '.join(RIVALS)}.",
     ),
@@ -91,7 +79,12 @@ ScorerName = Annotated[
     str, typer.Option("--scorer", callback=_check_scorer, metavar="NAME", help="One that reads the proxy.")
 ]
 Ratio = Annotated[
-    float, typer.Option(callback=_check_ratio, metavar="R", help="Share of the tokens to keep, in (0, 1].")
+    float,
+    typer.Option(
+        callback=lambda value: check_ratios([value])[0],
+        metavar="R",
+        help="Share of the tokens to keep, in (0, 1].",
+    ),
 ]
 JsonFile = Annotated[
     Path | None,
@@ -104,105 +97,87 @@ PlotFile = Annotated[
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
-def speed_command(
-    files: Files = None,
-    passages: Counts = [5, 20, 100],  # noqa: B006 - typer copies it
-    tokens: Lengths = [100, 300, 1000],  # noqa: B006
-    max_total: Total = None,
-    runs: Runs = 3,
-    contestant: Names = list(EVERYONE),  # noqa: B006
-    rival: Rivals = [],  # noqa: B006
-    scorer: ScorerName = scorers.DEFAULT,
-    ratio: Ratio = 0.2,
-    proxy: ProxyName = DEFAULT_PROXY,
-    json_file: JsonFile = None,
-    plot_file: PlotFile = None,
-    seed: Seed = 0,
-) -> None:
-    """What does it cost? Time and memory of contestants side by side, on the same passages and question."""
-    _check_files(files or [], json_file, plot_file)
-    sizes = _sizes(passages, tokens, max_total)
-    read = read_files(files or [])
-    source = speed_texts.from_files(read, seed=seed) if files else speed_texts.from_samples(seed=seed)
-    with byte_bar(f"downloading {proxy}", CONVERTING) as progress:
-        folder = models.resolve(proxy, progress=progress)
-    pythons = {name: Path(python) for name, _, python in (r.partition("=") for r in rival)}
-    plan = speed.Plan(proxy, folder, scorer, ratio, runs, pythons)
-    with phase_bar() as advance:
-        measured = speed.measure(plan, source, sizes, contestant, progress=advance)
-    results = speed.summarise(measured, ratio=ratio)
-    if json_file:
-        settings = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is measured and where it goes; a group of options."""
+
+    files: Files = None
+    passages: Counts = field(default_factory=lambda: [5, 20, 100])
+    tokens: Lengths = field(default_factory=lambda: [100, 300, 1000])
+    max_total: Total = None
+    runs: Runs = 3
+    contestant: Names = field(default_factory=lambda: list(EVERYONE))
+    rival: Rivals = field(default_factory=list)
+    scorer: ScorerName = scorers.DEFAULT
+    ratio: Ratio = 0.2
+    proxy: ProxyName = DEFAULT_PROXY
+    json_file: JsonFile = None
+    plot_file: PlotFile = None
+    seed: Seed = 0
+
+    def check_files(self) -> None:
+        """See, before anything is measured, that what is asked for can be written.
+
+        Raises:
+            typer.BadParameter: if a result would overwrite what is read.
+            MissingExtra: if the plot needs it.
+        """
+        for option, target in (("--json", self.json_file), ("--plot", self.plot_file)):
+            if target and any(target.resolve() == f.resolve() for f in self.files or ()):
+                raise typer.BadParameter(f"{option} would overwrite a file of questions")
+        if self.plot_file:
+            figure_class()
+
+    def sizes(self) -> list[speed.Size]:
+        """All combinations, without those that are too large: these are said.
+
+        Raises:
+            typer.BadParameter: if none is left.
+        """
+        sizes = [speed.Size(p, t) for p, t in dict.fromkeys(product(self.passages, self.tokens))]
+        fitting = [s for s in sizes if self.max_total is None or s.total <= self.max_total]
+        for s in sizes:
+            if s not in fitting:
+                note(f"left out: {s.passages} × {s.tokens} tokens, more than --max-total {self.max_total}")
+        if not fitting:
+            raise typer.BadParameter(f"no size has at most {self.max_total} tokens in all")
+        return fitting
+
+    def settings(self, plan: speed.Plan, sizes: Sequence[speed.Size]) -> dict[str, Any]:
+        """What the results rest on, ready for JSON."""
+        return {
             "sizes": [[s.passages, s.tokens] for s in sizes],
-            "seed": seed,
-            **_settings(plan, contestant),
+            "seed": self.seed,
+            "contestants": list(self.contestant),
+            "reference": self.contestant[0],
+            "runs": plan.runs,
+            "ratio": plan.ratio,
+            "scorer": plan.scorer,
+            "proxy": plan.folder.name,
+            "proxy_fingerprint": plan.folder.fingerprint,
         }
-        _write(json_file, results, read, settings)
-    if plot_file:
-        speed_report.plot(results, plot_file)
+
+
+@study_command
+def speed_command(asked: Asked) -> None:
+    """What does it cost? Time and memory of contestants side by side, on the same passages and question."""
+    asked.check_files()
+    sizes = asked.sizes()
+    read = read_files(asked.files or [])
+    seed = asked.seed
+    source = speed_texts.from_files(read, seed=seed) if read else speed_texts.from_samples(seed=seed)
+    folder, pythons = find_model(asked.proxy), parse(asked.rival)
+    plan = speed.Plan(asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons)
+    with phase_bar() as advance:
+        measured = speed.measure(plan, source, sizes, asked.contestant, progress=advance)
+    results = speed.summarise(measured, ratio=asked.ratio)
+    if asked.json_file:
+        about = provenance(read, limit=None, seed=seed, settings=asked.settings(plan, sizes))
+        del about["bootstrap"]  # Nothing is resampled here.
+        write_json(asked.json_file, {"results": results, "provenance": about, "study": speed_report.ABOUT})
+    if asked.plot_file:
+        save(speed_report.costs(results), asked.plot_file)
     out().print(speed_report.table(results))
-    _tell_skipped(results)
-
-
-def _check_files(files: Sequence[Path], json_file: Path | None, plot_file: Path | None) -> None:
-    """See, before anything is measured, that what is asked for can be written.
-
-    Raises:
-        typer.BadParameter: if a result would overwrite what is read.
-        MissingExtra: if the plot needs it.
-    """
-    for option, target in (("--json", json_file), ("--plot", plot_file)):
-        if target and any(target.resolve() == f.resolve() for f in files):
-            raise typer.BadParameter(f"{option} would overwrite a file of questions")
-    if plot_file:
-        speed_report.figure_class()
-
-
-def _sizes(passages: Sequence[int], tokens: Sequence[int], max_total: int | None) -> list[speed.Size]:
-    """All combinations, without those that are too large: these are said.
-
-    Raises:
-        typer.BadParameter: if none is left.
-    """
-    sizes = [speed.Size(p, t) for p, t in dict.fromkeys(product(passages, tokens))]
-    fitting = [s for s in sizes if max_total is None or s.total <= max_total]
-    for size in sizes:
-        if size not in fitting:
-            note(f"left out: {size.passages} × {size.tokens} tokens, more than --max-total {max_total}")
-    if not fitting:
-        raise typer.BadParameter(f"no size has at most {max_total} tokens in all")
-    return fitting
-
-
-def _settings(plan: speed.Plan, contestants: Sequence[str]) -> dict[str, Any]:
-    return {
-        "contestants": list(contestants),
-        "reference": contestants[0],
-        "runs": plan.runs,
-        "ratio": plan.ratio,
-        "scorer": plan.scorer,
-        "proxy": plan.folder.name,
-        "proxy_fingerprint": plan.folder.fingerprint,
-    }
-
-
-def _write(
-    path: Path,
-    results: Sequence[Mapping[str, Any]],
-    read: Sequence[DataFile],
-    settings: Mapping[str, Any],
-) -> None:
-    about = provenance(read, limit=None, seed=settings["seed"], settings=settings)
-    del about["bootstrap"]  # Nothing is resampled here.
-    write_json(path, {"results": results, "provenance": about})
-
-
-def _tell_skipped(results: Sequence[Mapping[str, Any]]) -> None:
-    """Say who was skipped and why.
-
-    Raises:
-        RagCompressError: if everyone was.
-    """
     for reason in speed_report.reasons(results):
         note(reason)
     if all(r["skipped"] is not None for r in results):

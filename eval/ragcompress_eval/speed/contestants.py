@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ragcompress import (
     Attention,
@@ -53,38 +52,38 @@ class Setting:
     target_tokens: int
     other_question: str
 
+    @property
+    def budget(self) -> Budget:
+        """The same for all."""
+        return Budget(max_tokens=self.target_tokens)
 
+
+@dataclass(slots=True)
 class Whole:
     """The whole call of ``Compressor``, as users make it.
 
-    Args:
+    Attributes:
         other_question: asked before the timed one; None: nothing is.
         forget: called before each run.
     """
 
-    def __init__(
-        self,
-        setting: Setting,
-        compressor: Compressor,
-        about: dict[str, Any],
-        *,
-        other_question: str | None = None,
-        forget: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._compressor, self._other_question, self.about = compressor, other_question, about
-        self._forget = forget
-        self._budget = Budget(max_tokens=setting.target_tokens)
+    compressor: Compressor
+    budget: Budget
+    about: dict[str, Any]
+    other_question: str | None = None
+    forget: Callable[[], None] = lambda: None
+    asked: tuple[str, list[Document]] = ("", [])
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Ask the other question, if there is one."""
-        self._question, self._documents = question, [Document(text) for text in passages]
-        if self._other_question is not None:
-            self._compressor(self._other_question, self._documents, budget=self._budget)
+        self.asked = question, [Document(text) for text in passages]
+        if self.other_question is not None:
+            self.compressor(self.other_question, self.asked[1], budget=self.budget)
 
     def run(self) -> None:
         """Compress."""
-        self._forget()
-        self._compressor(self._question, self._documents, budget=self._budget)
+        self.forget()
+        self.compressor(*self.asked, budget=self.budget)
 
 
 class Joint(Whole):
@@ -92,7 +91,8 @@ class Joint(Whole):
 
     def __init__(self, setting: Setting) -> None:
         proxy = _proxy(setting, "onnx", precision="float32")
-        super().__init__(setting, Compressor(_LastRow(proxy), counter=proxy.tokenizer), _about(proxy))
+        compressor = Compressor(_LastRow(proxy), counter=proxy.tokenizer)
+        super().__init__(compressor, setting.budget, _about(proxy))
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Join the passages."""
@@ -135,7 +135,8 @@ class ForwardTorch:
     def prepare(self, question: str, passages: list[str]) -> None:
         """Batch the prompts as the proxy does, and cut off the layers that it does not run."""
         prompts, n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
-        self._batches = _whole_prompts(prompts, self._proxy.batch_tokens)
+        rows = [p.prefix + p.tail for p in prompts]
+        self._batches = [[rows[i] for i in batch] for batch in batches(prompts, self._proxy.batch_tokens)]
         self._model: Any = self._proxy.model
         self._model.set_attn_implementation("sdpa")
         self._model.layers = self._model.layers[:n_layers]
@@ -164,21 +165,22 @@ def whole(
         precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
     """
-    store = _Store(_ENDLESS if reuse else REUSE_BYTES)
+    store = MemoryStore(_ENDLESS if reuse else REUSE_BYTES)
     proxy = _proxy(setting, backend, store=store, precision=precision)
     if reuse and _about(proxy).get("device", "cpu") != "cpu":
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     scorer = scorers.make(setting.scorer, proxy=lambda: proxy, **settings)
     compressor = Compressor(scorer, counter=proxy.tokenizer)
     if reuse:
-        return Whole(setting, compressor, _about(proxy), other_question=setting.other_question)
-    return Whole(setting, compressor, _about(proxy), forget=store.forget)
+        return Whole(compressor, setting.budget, _about(proxy), other_question=setting.other_question)
+    return Whole(compressor, setting.budget, _about(proxy), forget=store.clear)
 
 
 def without_proxy(setting: Setting, *, scorer: str) -> Whole:
     """A scorer that reads no proxy."""
     folder = models.resolve(setting.model, download=False)
-    return Whole(setting, Compressor(scorers.make(scorer), counter=Tokenizer.from_folder(folder.path)), {})
+    counter = Tokenizer.from_folder(folder.path)
+    return Whole(Compressor(scorers.make(scorer), counter=counter), setting.budget, {})
 
 
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
@@ -250,28 +252,6 @@ class _LastRow:
         (attention,) = self._proxy.probe([last], n_layers=self._proxy.info.n_layers)
         values = attention.mass[0].mean((0, 1)) / attention.n_tokens
         return Scores(values.astype(np.float64), self.name)
-
-
-def _whole_prompts(prompts: Sequence[Prompt], batch_tokens: int) -> list[list[tuple[int, ...]]]:
-    """Token ids of the prompts, batch by batch."""
-    return [[prompts[i].prefix + prompts[i].tail for i in batch] for batch in batches(prompts, batch_tokens)]
-
-
-class _Store:
-    """Keys and values as a ``Compressor`` keeps them by default; all can be forgotten."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self.forget()
-
-    def forget(self) -> None:
-        self._kept = MemoryStore(self._max_bytes)
-
-    def get(self, key: str) -> NDArray[np.float32] | None:
-        return self._kept.get(key)
-
-    def put(self, key: str, array: NDArray[np.float32]) -> None:
-        self._kept.put(key, array)
 
 
 def _proxy(

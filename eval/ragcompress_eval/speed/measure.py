@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,9 +17,14 @@ from typing import Any
 from ragcompress import Tokenizer
 from ragcompress.models import ModelFolder
 
-from .processes import RIVALS, CannotRun, Worker, command
+from ..rivals.processes import RIVALS, CannotRun, Worker, command
 from .texts import Source
 
+_MEBIBYTE = 1 << 20
+_FIGURES = (
+    "seconds", "versus_reference", "tokens_per_second", "seconds_load", "seconds_first", "seconds_cold",
+    "peak_bytes_loaded", "peak_bytes", "peak_mebibytes",
+)  # fmt: skip
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, rounds done, rounds in all)."""
 
@@ -59,31 +63,75 @@ class Plan:
     pythons: Mapping[str, Path]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Measured:
-    """One contestant at one size. Times in seconds of wall time, memory in bytes resident.
+    """One contestant at one size, by what its process has answered. Seconds of wall time, bytes resident.
 
     Attributes:
         n_tokens: of all passages together, by the proxy's tokenizer.
-        runs: the timed ones; none where it was skipped.
-        load: building it, with its model.
-        first: its first run.
-        peak_loaded: memory until it was ready; what another question leaves for reuse is in it.
-        peak: memory until the end.
-        about: what its timings rest on.
+        loaded: ``seconds`` of building it with its model, ``peak_bytes`` until it was ready (what another
+            question leaves for reuse is in it), ``about``: what its timings rest on.
+        answers: ``seconds`` and ``peak_bytes`` of each run; the first is not among the timed ones.
         skipped: why there are no timings; None where there are.
     """
 
     contestant: str
     size: Size
     n_tokens: int
-    runs: tuple[float, ...] = ()
-    load: float | None = None
-    first: float | None = None
-    peak_loaded: int | None = None
-    peak: int | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
+    loaded: Mapping[str, Any] = field(default_factory=dict)
+    answers: list[Mapping[str, Any]] = field(default_factory=list)
     skipped: str | None = None
+
+    @property
+    def runs(self) -> list[float]:
+        """Seconds of the timed runs; none where one of them failed."""
+        return [answer["seconds"] for answer in self.answers[1:]] if self.skipped is None else []
+
+    def load(self, worker: Worker) -> None:
+        """Let its process load, unless it can't."""
+        try:
+            self.loaded = worker.load()
+        except CannotRun as reason:
+            self.skipped = str(reason)
+
+    def run(self, worker: Worker) -> None:
+        """Let its process run once, unless it can't."""
+        if self.skipped is None:
+            try:
+                self.answers.append(worker.run())
+            except CannotRun as reason:
+                self.skipped = str(reason)
+
+    def result(self, reference: float | None, ratio: float) -> dict[str, Any]:
+        """Ready for JSON; ``reference``: the seconds that it is compared with."""
+        result: dict[str, Any] = {
+            "contestant": self.contestant,
+            "passages": self.size.passages,
+            "tokens": self.size.tokens,
+            "n_tokens": self.n_tokens,
+            "ratio": ratio,
+            "n": len(self.runs),
+            "seconds_runs": self.runs,
+            "about": {},
+            "skipped": self.skipped,
+            **dict.fromkeys(_FIGURES),
+        }
+        if self.skipped is not None:
+            return result
+        seconds, first, peak = median(self.runs), self.answers[0]["seconds"], self.answers[-1]["peak_bytes"]
+        return result | {
+            "seconds": seconds,
+            "versus_reference": seconds / reference if reference else None,
+            "tokens_per_second": self.n_tokens / seconds,
+            "seconds_load": self.loaded["seconds"],
+            "seconds_first": first,
+            "seconds_cold": self.loaded["seconds"] + first,
+            "peak_bytes_loaded": self.loaded["peak_bytes"],
+            "peak_bytes": peak,
+            "peak_mebibytes": peak / _MEBIBYTE,
+            "ci": {"seconds": [min(self.runs), max(self.runs)]},
+            "about": self.loaded["about"],
+        }
 
 
 def measure(
@@ -100,14 +148,19 @@ def measure(
     """
     tokenizer = Tokenizer.from_folder(plan.folder.path)
     rounds = plan.runs + 1
-    found: list[Measured] = []
+    measured: list[Measured] = []
     for number, size in enumerate(sizes):
         passages = source.passages(tokenizer, size.passages, size.tokens)
         n_tokens = sum(tokenizer.count_all(passages))
-        job = _job(plan, source, passages, n_tokens)
-        tell = partial(_tell, progress, size, number * rounds, len(sizes) * rounds)
-        found += [t.measured(size, n_tokens) for t in _take_turns(plan, job, contestants, tell)]
-    return found
+        turns = [Measured(contestant, size, n_tokens) for contestant in contestants]
+
+        def say(round_: int, one: Measured, before: int = number * rounds) -> None:
+            what = f"{one.size.passages} × {one.size.tokens} tokens: {one.contestant}"
+            progress(what, before + round_, len(sizes) * rounds)
+
+        _take_turns(plan, _job(plan, source, passages, n_tokens), turns, say)
+        measured += turns
+    return measured
 
 
 def summarise(measured: Sequence[Measured], *, ratio: float) -> list[dict[str, Any]]:
@@ -120,11 +173,11 @@ def summarise(measured: Sequence[Measured], *, ratio: float) -> list[dict[str, A
     reference = {
         m.size: median(m.runs) for m in measured if m.contestant == measured[0].contestant and m.runs
     }
-    return [_result(m, reference.get(m.size), ratio) for m in measured]
+    return [m.result(reference.get(m.size), ratio) for m in measured]
 
 
 def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> dict[str, Any]:
-    """What every contestant is told; ``rivals.run`` describes it."""
+    """What every contestant gets; ``rivals.run`` describes it."""
     return {
         "question": source.question,
         "other_question": source.other_question,
@@ -136,91 +189,25 @@ def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> 
     }
 
 
-def _tell(progress: Progress, size: Size, before: int, total: int, round_: int, contestant: str) -> None:
-    progress(f"{size.passages} × {size.tokens} tokens: {contestant}", before + round_, total)
-
-
-@dataclass(slots=True)
-class _Turns:
-    """What one contestant's process has answered so far."""
-
-    contestant: str
-    worker: Worker | None = None
-    loaded: dict[str, Any] = field(default_factory=dict)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    skipped: str | None = None
-
-    def start(self, plan: Plan, job: Mapping[str, Any], stack: ExitStack) -> None:
-        """Start the process, load and run once."""
-        try:
-            own = {**job, "contestant": self.contestant}
-            worker = Worker(command(self.contestant, plan.pythons), own, ours=self.contestant not in RIVALS)
-            self.worker = stack.enter_context(worker)
-            self.loaded = worker.load()
-        except CannotRun as reason:
-            self.skipped = str(reason)
-        self.run()
-
-    def run(self) -> None:
-        """Run once, unless it can't."""
-        if self.worker is None or self.skipped is not None:
-            return
-        try:
-            self.answers.append(self.worker.run())
-        except CannotRun as reason:
-            self.skipped = str(reason)
-
-    def measured(self, size: Size, n_tokens: int) -> Measured:
-        """The result; a contestant that failed in one run has no timings at all."""
-        if self.skipped is not None:
-            return Measured(self.contestant, size, n_tokens, skipped=self.skipped)
-        first, *rest = self.answers
-        return Measured(
-            self.contestant,
-            size,
-            n_tokens,
-            tuple(answer["seconds"] for answer in rest),
-            self.loaded["seconds"],
-            first["seconds"],
-            self.loaded["peak_bytes"],
-            rest[-1]["peak_bytes"],
-            self.loaded["about"],
-        )
-
-
 def _take_turns(
-    plan: Plan, job: Mapping[str, Any], contestants: Sequence[str], tell: Callable[[int, str], None]
-) -> list[_Turns]:
-    """Run all contestants at one size; ``tell`` is called with (round, contestant) before each run."""
-    turns = [_Turns(contestant) for contestant in contestants]
+    plan: Plan, job: Mapping[str, Any], turns: Sequence[Measured], say: Callable[[int, Measured], None]
+) -> None:
+    """Load and run all once, then run them in turns; ``say`` is called with the round before each run."""
     with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
         for one in turns:
-            tell(0, one.contestant)
-            one.start(plan, job, stack)
+            say(0, one)
+            own = {**job, "contestant": one.contestant}
+            try:
+                worker = Worker(command(one.contestant, plan.pythons), own, ours=one.contestant not in RIVALS)
+            except CannotRun as reason:
+                one.skipped = str(reason)
+                continue
+            workers[one.contestant] = stack.enter_context(worker)
+            one.load(worker)
+            one.run(worker)
         for round_ in range(1, plan.runs + 1):
             for one in turns:
-                tell(round_, one.contestant)
-                one.run()
-    return turns
-
-
-def _result(m: Measured, reference: float | None, ratio: float) -> dict[str, Any]:
-    seconds = median(m.runs) if m.runs else None
-    return {
-        "contestant": m.contestant,
-        "passages": m.size.passages,
-        "tokens": m.size.tokens,
-        "n_tokens": m.n_tokens,
-        "ratio": ratio,
-        "n": len(m.runs),
-        "seconds": seconds,
-        "versus_reference": seconds / reference if seconds is not None and reference else None,
-        "tokens_per_second": m.n_tokens / seconds if seconds else None,
-        "seconds_runs": list(m.runs),
-        "seconds_load": m.load,
-        "seconds_first": m.first,
-        "peak_bytes_loaded": m.peak_loaded,
-        "peak_bytes": m.peak,
-        "about": dict(m.about),
-        "skipped": m.skipped,
-    }
+                say(round_, one)
+                if one.contestant in workers:
+                    one.run(workers[one.contestant])

@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.table import Table
 
-from ragcompress import MissingExtra
-from ragcompress.files import write_whole
+from ..bench.figures import figure_class
+from ..bench.summary import lay_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MEBIBYTE = 1 << 20
-_HEADINGS = ("passages", "tokens each", "in all")
+ABOUT = {
+    "name": "speed",
+    "question": "What does it cost?",
+    "labels": ["passages", "tokens", "contestant"],
+    "columns": [
+        ["n_tokens", "in all", ",d"],
+        ["seconds", "seconds", ".3f"],
+        ["versus_reference", "× first", ".3f"],
+        ["tokens_per_second", "tokens/s", ",.0f"],
+        ["seconds_cold", "cold", ".2f"],
+        ["peak_mebibytes", "peak MiB", ",.0f"],
+    ],
+    "better": {"seconds": "lower"},
+}
+"""What is to be known of the study to read its results (``bench.summary.about``)."""
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
     """Lay out results of ``speed.summarise``. To be printed on a console that reads no markup."""
-    reference = results[0]["contestant"]
     caption = (
-        f"seconds: median of the runs, wall time; × {reference}: that of {reference} at the same size is 1\n"
+        f"seconds: median of the runs, wall time [low, high]; × first: {results[0]['contestant']} is 1\n"
         "cold: loading and the first run, seconds; peak: memory resident, of a process of its own"
     )
-    result = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    for heading in _HEADINGS:
-        result.add_column(heading, justify="right")
-    result.add_column("contestant", no_wrap=True)
-    figures = ("seconds", "[low, high]", f"× {reference}", "tokens/s", "cold", "peak MiB")
-    for heading in figures:
-        result.add_column(heading, justify="right", no_wrap=True)
-    previous = None
-    for r in results:
-        size = (r["passages"], r["tokens"], r["n_tokens"])
-        if previous not in (None, size):
-            result.add_section()
-        previous = size
-        result.add_row(*map(str, size), r["contestant"], *_cells(r))
-    return result
+    return lay_out(ABOUT, results, caption=caption)
 
 
 def reasons(results: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -54,25 +49,11 @@ def reasons(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"skipped: {name} ({', '.join(sizes)}): {reason}" for (name, reason), sizes in found.items()]
 
 
-def figure_class() -> type[Figure]:
-    """Import matplotlib; ask before anything is measured, so that nothing is measured in vain.
-
-    Raises:
-        MissingExtra: if it isn't installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("the plot", "eval") from error
-    return Figure
-
-
-def plot(results: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw seconds against tokens in all, both on logarithmic scales, a line per contestant, as PNG.
+def costs(results: Sequence[Mapping[str, Any]]) -> Figure:
+    """Seconds against tokens in all, both on logarithmic scales, a line per contestant.
 
     Raises:
         MissingExtra: if matplotlib isn't installed.
-        DataError: if the file can't be written.
     """
     figure = figure_class()(figsize=(8, 5.5), layout="constrained")
     axes = figure.add_subplot()
@@ -86,20 +67,4 @@ def plot(results: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.grid(which="both", alpha=0.3)
     if axes.lines:
         axes.legend()
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
-    write_whole(path, image.getvalue())
-
-
-def _cells(result: Mapping[str, Any]) -> tuple[str, ...]:
-    if result["skipped"] is not None:
-        return ("skipped",)
-    ratio = result["versus_reference"]
-    return (
-        f"{result['seconds']:.3f}",
-        f"[{min(result['seconds_runs']):.3f}, {max(result['seconds_runs']):.3f}]",
-        "–" if ratio is None else f"{ratio:.3f}",
-        f"{result['tokens_per_second']:,.0f}",
-        f"{result['seconds_load'] + result['seconds_first']:.2f}",
-        f"{result['peak_bytes'] / _MEBIBYTE:,.0f}",
-    )
+    return figure

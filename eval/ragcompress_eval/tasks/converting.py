@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -56,54 +56,52 @@ def cut(text: str) -> list[str]:
     return [s.text for s in segment([Document(text=text)]).sentences]
 
 
+def record(
+    question: str,
+    answers: Sequence[str],
+    documents: Iterable[tuple[str, Sequence[str]]],
+    supporting: Sequence[Sequence[int]] | None = None,
+    **more: Any,
+) -> Record:
+    """A record of the schema.
+
+    Args:
+        documents: title and sentences of each.
+        supporting: (document, sentence) of what is evidence; None where the source doesn't say.
+    """
+    shown = [{"title": title, "sentences": list(sentences)} for title, sentences in documents]
+    made = {"question": question, "answers": list(answers), "documents": shown}
+    return {**made, "supporting": supporting and list(map(list, supporting)), **more}
+
+
 def _hotpotqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in json.loads(raw):
         places = {title: d for d, (title, _) in reversed(list(enumerate(r["context"])))}
-        marked = [[places[t], s] for t, s in r["supporting_facts"] if t in places]
-        sound = [[d, s] for d, s in marked if s < len(r["context"][d][1])]
-        yield {
-            "id": r["_id"],
-            "question": r["question"],
-            "answers": [r["answer"]],
-            "documents": [
-                {"title": t, "sentences": [s.strip() for s in sentences]} for t, sentences in r["context"]
-            ],
-            "supporting": sound,
-            "meta": {"type": r.get("type"), "dropped_supporting": len(r["supporting_facts"]) - len(sound)},
-        }
+        marked = [(places[t], s) for t, s in r["supporting_facts"] if t in places]
+        sound = [(d, s) for d, s in marked if s < len(r["context"][d][1])]
+        about = {"type": r.get("type"), "dropped_supporting": len(r["supporting_facts"]) - len(sound)}
+        documents = [(title, [s.strip() for s in sentences]) for title, sentences in r["context"]]
+        yield record(r["question"], [r["answer"]], documents, sound, id=r["_id"], meta=about)
 
 
 def _musique(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
-        documents = [{"title": p["title"], "sentences": cut(p["paragraph_text"])} for p in r["paragraphs"]]
+        documents = [(p["title"], cut(p["paragraph_text"])) for p in r["paragraphs"]]
         place = {p["idx"]: d for d, p in enumerate(r["paragraphs"])}
-        yield {
-            "id": r["id"],
-            "question": r["question"],
-            "answers": [r["answer"], *r["answer_aliases"]],
-            "documents": documents,
-            "supporting": None,
-            "gold_docs": [d for d, p in enumerate(r["paragraphs"]) if p["is_supporting"]],
-            "decomposition": [
-                {
-                    "question": s["question"],
-                    "answer": s["answer"],
-                    "doc": place.get(s["paragraph_support_idx"]),
-                }
-                for s in r["question_decomposition"]
-            ],
-        }
+        steps = [
+            {"question": s["question"], "answer": s["answer"], "doc": place.get(s["paragraph_support_idx"])}
+            for s in r["question_decomposition"]
+        ]
+        gold = [d for d, p in enumerate(r["paragraphs"]) if p["is_supporting"]]
+        answers = [r["answer"], *r["answer_aliases"]]
+        yield record(r["question"], answers, documents, id=r["id"], gold_docs=gold, decomposition=steps)
 
 
 def _lost_in_the_middle(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
-        yield {
-            "question": r["question"],
-            "answers": r["answers"],
-            "documents": [{"title": c["title"], "sentences": cut(c["text"])} for c in r["ctxs"]],
-            "supporting": None,
-            "gold_docs": [d for d, c in enumerate(r["ctxs"]) if c["isgold"]],
-        }
+        documents = [(c["title"], cut(c["text"])) for c in r["ctxs"]]
+        gold = [d for d, c in enumerate(r["ctxs"]) if c["isgold"]]
+        yield record(r["question"], r["answers"], documents, gold_docs=gold)
 
 
 def _squad(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
@@ -123,42 +121,24 @@ def _squad(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Recor
             picked = [*same, *random.sample(rest, len(rest))][: _N_DOCUMENTS - 1]
             place = random.randrange(len(picked) + 1)
             picked.insert(place, (title, paragraph["context"]))
-            documents = [{"title": t, "sentences": cut(c)} for t, c in picked]
-            marked = _spanned(paragraph["context"], qa["answers"])
-            yield {
-                "id": str(qa["id"]),
-                "question": qa["question"],
-                "answers": answers,
-                "documents": documents,
-                "supporting": [[place, s] for s in marked],
-                "gold_docs": [place],
-            }
+            documents = [(t, cut(c)) for t, c in picked]
+            marked = [(place, s) for s in _spanned(paragraph["context"], qa["answers"])]
+            yield record(qa["question"], answers, documents, marked, id=str(qa["id"]), gold_docs=[place])
 
 
 def _pubmedqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for identity, r in json.loads(raw).items():
-        parts = zip(r["LABELS"], r["CONTEXTS"], strict=True)
-        yield {
-            "id": identity,
-            "question": r["QUESTION"],
-            "answers": [r["final_decision"]],
-            "documents": [{"title": label, "sentences": cut(text)} for label, text in parts],
-            "supporting": None,
-            "meta": {"long_answer": r["LONG_ANSWER"]},
-        }
+        documents = [(label, cut(c)) for label, c in zip(r["LABELS"], r["CONTEXTS"], strict=True)]
+        about = {"long_answer": r["LONG_ANSWER"]}
+        yield record(r["QUESTION"], [r["final_decision"]], documents, id=identity, meta=about)
 
 
 def _longbench(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
-        yield {
-            "id": r["_id"],
-            "dataset": f"{task.name}/{r['dataset']}",
-            "lang": r["language"],
-            "question": r["input"].strip() or f"What is needed for {r['dataset']}?",
-            "answers": r["answers"],
-            "documents": [{"title": "", "sentences": cut(part)} for part in _numbered(r["context"])],
-            "supporting": None,
-        }
+        question = r["input"].strip() or f"What is needed for {r['dataset']}?"
+        documents = [("", cut(part)) for part in _numbered(r["context"])]
+        dataset = f"{task.name}/{r['dataset']}"
+        yield record(question, r["answers"], documents, id=r["_id"], dataset=dataset, lang=r["language"])
 
 
 def _numbered(context: str) -> list[str]:
@@ -169,16 +149,10 @@ def _numbered(context: str) -> list[str]:
 
 def _leval(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for number, r in enumerate(_lines(raw)):
-        sentences = cut(r["input"])
+        documents = [("", cut(r["input"]))]
         for index, (question, answer) in enumerate(zip(r["instructions"], r["outputs"], strict=True)):
-            yield {
-                "id": f"{path.stem}-{number}-{index}",
-                "dataset": f"{task.name}/{path.stem}",
-                "question": question,
-                "answers": [answer],
-                "documents": [{"title": "", "sentences": sentences}],
-                "supporting": None,
-            }
+            identity, dataset = f"{path.stem}-{number}-{index}", f"{task.name}/{path.stem}"
+            yield record(question, [answer], documents, id=identity, dataset=dataset)
 
 
 def _babi(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
@@ -196,13 +170,9 @@ def _babi(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record
             story[place] = len(facts)
             facts.append(rest)
             continue
-        yield {
-            "dataset": f"{task.name}/{path.stem.split('_')[0]}",
-            "question": question.strip(),
-            "answers": [marks[0]],
-            "documents": [{"title": "", "sentences": list(facts)}],
-            "supporting": [[0, story[int(n)]] for n in marks[1].split()],
-        }
+        evidence = [(0, story[int(n)]) for n in marks[1].split()]
+        dataset = f"{task.name}/{path.stem.split('_')[0]}"
+        yield record(question.strip(), [marks[0]], [("", facts)], evidence, dataset=dataset)
 
 
 _Converter = Callable[[bytes, Task, Path, Random], Iterator[Record]]

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID
 
 from ragcompress import DataError, InputError
 from ragcompress.training.examples import Example, read_lines
 
 from . import Task
-from .converting import cut
-
-Record = dict[str, Any]
+from .converting import Record, cut, record
 
 
 def key_values(task: Task, *, n: int, n_pairs: int, seed: int) -> Iterator[Record]:
@@ -37,16 +34,16 @@ def key_values(task: Task, *, n: int, n_pairs: int, seed: int) -> Iterator[Recor
     for number in range(n):
         pairs = [(_uuid(random), _uuid(random)) for _ in range(n_pairs)]
         place = round(number * (n_pairs - 1) / max(1, n - 1))
-        yield {
-            "id": f"{task.name}-{n_pairs}-{seed}-{number}",
-            "dataset": f"{task.name}/{n_pairs}",
-            "lang": task.lang,
-            "question": f'What is the value of the key "{pairs[place][0]}"?',
-            "answers": [pairs[place][1]],
-            "documents": [{"title": "", "sentences": [f'"{k}": "{v}"' for k, v in pairs]}],
-            "supporting": [[0, place]],
-            "meta": {**task.about, "seed": seed},
-        }
+        yield record(
+            f'What is the value of the key "{pairs[place][0]}"?',
+            [pairs[place][1]],
+            [("", [f'"{k}": "{v}"' for k, v in pairs])],
+            [(0, place)],
+            id=f"{task.name}-{n_pairs}-{seed}-{number}",
+            dataset=f"{task.name}/{n_pairs}",
+            lang=task.lang,
+            meta={**task.about, "seed": seed},
+        )
 
 
 def hidden_stories(
@@ -84,18 +81,16 @@ def hidden_stories(
             mixed += [(None, s) for s in filler[index : index + 1]]
         size = max(1, -(-len(mixed) // 10))
         documents = [mixed[i : i + size] for i in range(0, len(mixed), size)]
-        yield {
-            "id": f"{task.name}-{n_words}-{seed}-{story.id}",
-            "dataset": f"{task.name}/{story.dataset.rpartition('/')[2]}/{n_words}",
-            "lang": task.lang,
-            "question": story.question,
-            "answers": list(story.answers),
-            "documents": [{"title": "", "sentences": [text for _, text in d]} for d in documents],
-            "supporting": [
-                [d, s] for d, part in enumerate(documents) for s, (f, _) in enumerate(part) if f in story.gold
-            ],
-            "meta": {**task.about, "seed": seed, "story": story.id},
-        }
+        yield record(
+            story.question,
+            story.answers,
+            [("", [text for _, text in d]) for d in documents],
+            [(d, s) for d, part in enumerate(documents) for s, (f, _) in enumerate(part) if f in story.gold],
+            id=f"{task.name}-{n_words}-{seed}-{story.id}",
+            dataset=f"{task.name}/{story.dataset.rpartition('/')[2]}/{n_words}",
+            lang=task.lang,
+            meta={**task.about, "seed": seed, "story": story.id},
+        )
 
 
 def book_sentences(path: Path) -> list[str]:

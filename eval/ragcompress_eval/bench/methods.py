@@ -1,4 +1,4 @@
-"""Ways to compress, seen alike: our scorers here, other people's packages in ``rival_methods``."""
+"""Ways to compress, seen alike: our scorers here, other people's packages in ``rivals.methods``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
-from ..bench.metrics import FloatArray
-from ..bench.study import Refused
+from .metrics import FloatArray
+from .study import Refused, once_per_question
 
 TOGETHER = "+together"
 
@@ -139,32 +139,27 @@ class ScorerMethod:
         return Context(found.text, found.selection.kept, found.ratio, seconds, fits=True)
 
 
-class OncePerQuestion:
-    """A method asked once a question for all its targets, however many conditions look at what it made.
+def compress_once(method: Method, targets: Sequence[Target]) -> Callable[[Example], Compressed]:
+    """Ask a method once a question for all targets, however many conditions look at what it made.
 
-    Args:
-        targets: in the order of the contexts.
+    Returns:
+        A function that raises ``Refused`` for a question that the method can't compress.
     """
 
-    def __init__(self, method: Method, targets: Sequence[Target]) -> None:
-        self._method, self._targets = method, tuple(targets)
-        self._last: tuple[Example, Compressed | RagCompressError] | None = None
+    @once_per_question
+    def compress(example: Example) -> Compressed | RagCompressError:
+        try:
+            return method.compress(example, targets)
+        except RagCompressError as error:
+            return error
 
-    def __call__(self, example: Example) -> Compressed:
-        """What the method made of the question.
+    def compressed(example: Example) -> Compressed:
+        made = compress(example)
+        if isinstance(made, RagCompressError):
+            raise Refused(made) from made
+        return made
 
-        Raises:
-            Refused: if it can't compress it.
-        """
-        if self._last is None or self._last[0] is not example:
-            try:
-                self._last = example, self._method.compress(example, self._targets)
-            except RagCompressError as error:
-                self._last = example, error
-        found = self._last[1]
-        if isinstance(found, RagCompressError):
-            raise Refused(found) from found
-        return found
+    return compressed
 
 
 def ours(

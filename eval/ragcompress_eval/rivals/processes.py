@@ -25,7 +25,7 @@ RIVALS = {
 ONLY_COMPARED = {"trimwise": "rival_trimwise", "langchain-embeddings": "rival_langchain"}
 """Those that are compared by what they keep, but not timed beside us: they read no model of ours."""
 
-_RUN = Path(__file__).parents[1] / "rivals" / "run.py"
+_RUN = Path(__file__).with_name("run.py")
 _PATIENCE_SECONDS = 5.0
 
 
@@ -144,5 +144,5 @@ def command(contestant: str, pythons: Mapping[str, Path]) -> list[str]:
         return [sys.executable, "-m", "ragcompress_eval.speed.worker"]
     if contestant not in pythons:
         raise CannotRun(f"it needs an environment of its own: --rival {contestant}=PYTHON (docs/speed.md)")
-    # Not resolved: an environment's interpreter is often a link, and is told by where the link lies.
+    # Not resolved: an environment's interpreter is often a link, and is known by where the link lies.
     return [str(pythons[contestant].absolute()), str(_RUN), modules[contestant]]
