@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, create_model, model_validator
@@ -29,6 +30,14 @@ from ._documents import Kept, Source, kept_of, to_documents
 _LOG = logging.getLogger("ragcompress")
 _NAMES = {"max_documents": "top_n"}
 """Options that frameworks have another name for."""
+_OTHER_NAMES = {
+    "budget": "max_tokens",
+    "max_documents": "top_n",
+    "top_k": "top_n",
+    "compression_ratio": "ratio",
+    "target_ratio": "ratio",
+}
+"""What the command line, the core and other compressors call a setting."""
 _FIXED = ("format",)
 """Options that an adapter sets itself: what it returns are documents, not a text."""
 
@@ -114,6 +123,15 @@ class Settings(_PlanFields):
     """Counts tokens: a tokenizer, or ``str -> int`` such as ``llm.get_num_tokens``; None: the proxy's."""
 
     _loaded: _Loaded = PrivateAttr(default_factory=lambda: _Loaded())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in cls.model_fields:
+                    raise ValueError(f"there is no setting {name!r}; {_hint(str(name), cls.model_fields)}")
+        return given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -217,6 +235,14 @@ class Settings(_PlanFields):
             threads=self.threads,
             download=self.download,
         )
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """What somebody may have meant who gave a name that is none."""
+    if name in _OTHER_NAMES:
+        return f"it is called {_OTHER_NAMES[name]!r} here"
+    close = get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
 
 
 class _Loaded:

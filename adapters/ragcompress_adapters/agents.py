@@ -102,7 +102,7 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
         compressor = self.settings._compressor()
         plan = compressor.plan
         try:
-            found = compress_tool_result(
+            shortened = compress_tool_result(
                 compressor,
                 text,
                 question,
@@ -115,7 +115,7 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
                 raise
             return text  # and not kept: the next try may do better
         with self._lock:
-            first = self._known.setdefault(key, found)
+            first = self._known.setdefault(key, shortened)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
             return first
@@ -125,9 +125,9 @@ def _texts(content: Any) -> list[str] | None:
     """The texts of a result; None: not all of it is text."""
     if isinstance(content, str):
         return [content]
-    found = [part if isinstance(part, str) else part.get("text") for part in content]
+    texts = [part if isinstance(part, str) else part.get("text") for part in content]
     plain = all(isinstance(part, str) or part.get("type") == "text" for part in content)
-    return found if plain and found and all(isinstance(text, str) for text in found) else None
+    return texts if plain and texts and all(isinstance(text, str) for text in texts) else None
 
 
 def _part(part: Any, text: str) -> Any:

@@ -10,7 +10,9 @@ from ragcompress import AttentionSort, CompressedContext, InputError, MissingExt
 
 try:
     from langchain_core.callbacks import (
+        AsyncCallbackManager,
         AsyncCallbackManagerForRetrieverRun,
+        CallbackManager,
         CallbackManagerForRetrieverRun,
         Callbacks,
     )
@@ -74,14 +76,23 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         Args:
             documents: as retrieved; never changed. Those without text keep nothing.
             query: what the reader will be asked.
-            callbacks: as LangChain passes them; there are no runs within.
+            callbacks: as LangChain passes them; compression is a run of its own, with the tokens before and
+                after among its outputs.
 
         Raises:
             RagCompressError: unless ``on_error`` is ``passthrough``.
         """
         if not any(d.page_content.strip() for d in documents):
             return []
-        return self._restored(documents, self._compress(query, _sources(documents)))
+        manager = CallbackManager.configure(callbacks)
+        run = manager.on_chain_start(None, _inputs(documents, query), name=type(self).__name__)
+        try:
+            compressed = self._compress(query, _sources(documents))
+        except BaseException as error:
+            run.on_chain_error(error)
+            raise
+        run.on_chain_end(_outputs(compressed))
+        return self._restored(documents, compressed)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -89,7 +100,15 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """Compress without blocking the event loop; cancelling it ends the work."""
         if not any(d.page_content.strip() for d in documents):
             return []
-        return self._restored(documents, await self._acompress(query, _sources(documents)))
+        manager = AsyncCallbackManager.configure(callbacks)
+        run = await manager.on_chain_start(None, _inputs(documents, query), name=type(self).__name__)
+        try:
+            compressed = await self._acompress(query, _sources(documents))
+        except BaseException as error:
+            await run.on_chain_error(error)
+            raise
+        await run.on_chain_end(_outputs(compressed))
+        return self._restored(documents, compressed)
 
     def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
         """A runnable from ``{"documents": …, "query": …}`` to documents."""
@@ -162,7 +181,8 @@ class RagCompressRetriever(BaseRetriever):
             settings: in place of ``base_compressor``, the fields of ``RagCompressor``; and those of every
                 LangChain retriever (``tags``, ``metadata``, ``name``).
         """
-        options = {name: settings.pop(name) for name in set(settings) & set(RagCompressor.model_fields)}
+        # What neither knows goes to the compressor, which says what may have been meant.
+        options = {name: settings.pop(name) for name in set(settings) - set(BaseRetriever.model_fields)}
         if base_compressor is not None and options:
             raise InputError(f"give base_compressor or its settings ({', '.join(sorted(options))}), not both")
         if base_compressor is None or isinstance(base_compressor, Mapping):
@@ -212,7 +232,7 @@ class RagCompressRetriever(BaseRetriever):
         return list(compressed)[:k]
 
     def _best(self, k: int | None) -> BaseDocumentCompressor:
-        """The compressor, told to keep the best k documents, so that these share the whole budget."""
+        """The compressor, set to keep the best k documents, so that these share the whole budget."""
         if k is None or not isinstance(self.base_compressor, RagCompressor):
             return self.base_compressor
         return self.base_compressor.model_copy(update={"top_n": k})
@@ -232,7 +252,7 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
 
     order: Literal["source", "best-first", "best-last", "edges"] = "edges"
     """``edges``, ``best-first``, ``best-last``, or ``source`` (as they come). ``attention-sort`` needs the
-    question, which LangChain tells compressors alone: ``RagCompressor(ratio=1, order="attention-sort")``."""
+    question, which only compressors get: ``RagCompressor(ratio=1, order="attention-sort")``."""
 
     score_key: str = _SCORE
     """Key of the metadata that holds a document's score, higher is better. Where no document has one, they
@@ -245,7 +265,7 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
     def _check_order(cls, order: object) -> object:
         if order == AttentionSort.name:
             raise ValueError(
-                f"the order {order!r} needs the question, and transformers are not told it: use "
+                f"the order {order!r} needs the question, and transformers do not get it: use "
                 f"RagCompressor(ratio=1, scorer='lead', order={order!r}), which leaves nothing out"
             )
         return order
@@ -277,6 +297,19 @@ def _sources(documents: Sequence[Document]) -> list[Source]:
         Source(d.page_content, d.id, d.metadata, d.metadata.get("start_index"), score=_score(d))
         for d in documents
     ]
+
+
+def _inputs(documents: Sequence[Document], query: str) -> dict[str, Any]:
+    """What a trace shows of the compression's input."""
+    return {"query": query, "documents": len(documents)}
+
+
+def _outputs(compressed: Compressed) -> dict[str, Any]:
+    """What a trace shows of its output: tokens, and every dropped sentence with the reason."""
+    if compressed.context is None:
+        return {"passthrough": compressed.passthrough}
+    content = compressed.context.to_dict()
+    return {key: content[key] for key in ("tokens_before", "tokens_after", "dropped", "seconds")}
 
 
 def _score(document: Document) -> object:

@@ -65,8 +65,8 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         """Nodes for what was kept, and those that hold no text but something else."""
         if compressed.passthrough is not None:
             return [_marked(n, passed_on(n.node.metadata, compressed.passthrough)) for n in nodes]
-        found = [(places[kept.index], kept) for kept in compressed.kept]
-        shortened = [(i, _shortened(nodes[i], kept, i)) for i, kept in found]
+        kept_nodes = [(places[kept.index], kept) for kept in compressed.kept]
+        shortened = [(i, _shortened(nodes[i], kept, i)) for i, kept in kept_nodes]
         with_text = set(places)
         others = [(i, n) for i, n in enumerate(nodes) if i not in with_text and not _holds_nothing(n.node)]
         if self.plan().order == "source":

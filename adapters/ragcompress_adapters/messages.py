@@ -25,7 +25,7 @@ def with_context(
 
     Only the documents are compressed. All messages but the last are handed on untouched, as the same
     objects: providers reuse what they have read of a conversation as long as it begins with the same
-    messages, and compressing earlier turns anew would undo that. To keep the prefix stable, go on with the
+    messages, and compressing earlier turns anew would undo that. To keep the prefix stable, continue with the
     messages that come out, not with those that went in.
 
     Args:

@@ -270,7 +270,7 @@ def test_no_warning_and_nothing_loaded_by_building_one() -> None:
         ({"scorer": Bm25(), "counter": 3}, "a counter must be a tokenizer"),
         ({"backend": "jax"}, "'onnx' or 'torch'"),
         ({"threads": 0}, "greater than or equal to 1"),
-        ({"max_token": 3}, "Extra inputs"),
+        ({"max_token": 3}, "did you mean 'max_tokens'"),
     ],
 )
 def test_wrong_settings_are_refused_at_once(wrong: dict[str, Any], reason: str) -> None:
@@ -328,6 +328,47 @@ def test_callbacks_and_results_are_those_of_the_contextual_compression_retriever
         assert asyncio.run(ours.ainvoke(QUESTION, **kwargs)) == found
 
 
+def test_compression_is_a_run_that_tells_tokens_and_what_was_dropped() -> None:
+    class Chains(BaseCallbackHandler):
+        def __init__(self) -> None:
+            self.names: list[str] = []
+            self.outputs: list[dict[str, Any]] = []
+            self.errors: list[str] = []
+
+        def on_chain_start(self, serialized: Any, inputs: Any, **more: Any) -> None:
+            self.names.append(more["name"])
+
+        def on_chain_end(self, outputs: Any, **more: Any) -> None:
+            self.outputs.append(outputs)
+
+        def on_chain_error(self, error: BaseException, **more: Any) -> None:
+            self.errors.append(str(error))
+
+    retriever = RagCompressRetriever(base_retriever=Fixed(documents=DOCUMENTS), base_compressor=compressor())
+    for ask in (retriever.invoke, lambda *a, **k: asyncio.run(retriever.ainvoke(*a, **k))):
+        chains = Chains()
+        ask(QUESTION, config={"callbacks": [chains]})
+        assert chains.names == ["RagCompressor"]
+        (output,) = chains.outputs
+        assert 0 < output["tokens_after"] < output["tokens_before"]
+        assert output["dropped"] and all(d["reason"] for d in output["dropped"])
+    chains = Chains()
+    with pytest.raises(InputError):
+        compressor(ratio=None, max_tokens=1).compress_documents(DOCUMENTS, QUESTION, callbacks=[chains])
+    assert len(chains.errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "hint"),
+    [("budget", "'max_tokens'"), ("max_token", "'max_tokens'"), ("splitter", "known are")],
+)
+def test_a_misspelt_setting_is_told_what_may_have_been_meant(setting: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        RagCompressor(**{setting: 300})  # type: ignore[typeddict-item, misc]
+    with pytest.raises(ValueError, match=hint):
+        RagCompressRetriever(base_retriever=Fixed(documents=DOCUMENTS), **{setting: 300})
+
+
 def test_a_retriever_that_fails_says_so() -> None:
     retriever = RagCompressRetriever(
         base_retriever=Fixed(documents=DOCUMENTS), base_compressor=compressor(on_error="passthrough")
@@ -353,7 +394,7 @@ def test_settings_can_stand_on_the_retriever() -> None:
         RagCompressRetriever(base_retriever=Fixed(documents=[]), base_compressor=compressor(), ratio=0.2)
     with pytest.raises(ValidationError, match="k must be at least 1"):
         RagCompressRetriever(base_retriever=Fixed(documents=[]), k=0)
-    with pytest.raises(ValidationError, match="Extra inputs"):
+    with pytest.raises(ValidationError, match="did you mean 'max_tokens'"):
         RagCompressRetriever(base_retriever=Fixed(documents=[]), max_token=3)
 
 
