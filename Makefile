@@ -6,8 +6,12 @@ VENV := .venv
 LOWEST := .venv-lowest
 RELEASE := .venv-release
 AUDIT := .venv-audit
+<<<<<<< HEAD
 CLIENTS := .venv-clients
 LITELLM := .venv-litellm
+=======
+SHIPPED := .venv-shipped
+>>>>>>> 2599d43 (WIP all)
 CASES ?= 5000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -91,14 +95,21 @@ $(CLIENTS)/.installed $(LITELLM)/.installed: .venv-%/.installed: tests/clients/r
 fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis
 	RAGCOMPRESS_EXAMPLES=$(CASES) $(BIN)/python -m pytest -q tests/fuzz tests/unit/test_promises.py -k "not fifty"
 
-audit: $(VENV)/.base $(AUDIT)/.installed  # known holes, licences, and a bill of materials in out/sbom.json
+audit: $(SHIPPED)/.installed $(AUDIT)/.installed  # known holes, licences, and a bill of materials in out/sbom.json
 	mkdir -p out
-	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python -o out/sbom.json
-	$(AUDIT)/bin/pip-licenses --python=$(BIN)/python --partial-match \
+	$(AUDIT)/bin/cyclonedx-py environment $(SHIPPED)/bin/python -o out/sbom.json
+	$(AUDIT)/bin/pip-licenses --python=$(SHIPPED)/bin/python --partial-match \
 	    --fail-on="GNU General Public License;GNU Affero"
-	$(AUDIT)/bin/pip-audit --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	$(AUDIT)/bin/pip-audit --path "$$($(SHIPPED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 $(AUDIT)/.installed:
 	$(PYTHON) -m venv $(AUDIT)
 	$(AUDIT)/bin/python -m pip --disable-pip-version-check install -q 'pip-audit>=2.7' 'cyclonedx-bom>=5' 'pip-licenses>=5'
+	@touch $@
+
+# What users install, without what only the tests and the release need.
+$(SHIPPED)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(SHIPPED)
+	$(SHIPPED)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt --upgrade pip
+	$(SHIPPED)/bin/python -m pip --disable-pip-version-check install -q -c constraints.txt '.[docs,index,server,mcp]'
 	@touch $@
