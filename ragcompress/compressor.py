@@ -225,10 +225,15 @@ class Compressor:
         stop = self._stop(timeout, deadline)
         return self._run(
             _Call(
-                question, documents, self._budget(budget), scores, progress, stop,
-                on_error or self.plan.on_error,
+                question=question,
+                documents=documents,
+                budget=self._budget(budget),
+                scores=scores,
+                progress=progress,
+                stop=stop,
+                on_error=on_error or self.plan.on_error,
             )
-        )  # fmt: skip
+        )
 
     async def acompress(
         self,
@@ -242,7 +247,7 @@ class Compressor:
         deadline: float | None = None,
         on_error: OnError | None = None,
     ) -> CompressedContext:
-        """Compress in a thread of the event loop's default executor; the loop goes on meanwhile.
+        """Compress in a thread of the event loop's default executor; the loop is free meanwhile.
 
         Cancelling the call ends the work as the time limit does, between batches. The time limit runs from
         the call, so waiting for a free thread counts. ``progress`` is called in the thread. Arguments and
@@ -252,7 +257,13 @@ class Compressor:
 
         stop = self._stop(timeout, deadline)
         call = _Call(
-            question, documents, self._budget(budget), scores, progress, stop, on_error or self.plan.on_error
+            question=question,
+            documents=documents,
+            budget=self._budget(budget),
+            scores=scores,
+            progress=progress,
+            stop=stop,
+            on_error=on_error or self.plan.on_error,
         )
         try:
             return await asyncio.to_thread(self._run, call)
@@ -314,22 +325,22 @@ class Compressor:
             best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
             limit = min(max(limit, best), before)
         # Another order may need more separators than the source: the output is still never longer (R4).
-        found = layout.fit(parts, scores, limit, before, budget)
+        fitted = layout.fit(parts, scores, limit, before, budget)
         watch.lap("select")
-        if found and self.plan.attention_sort and self.proxy:
-            kept = found[1].kept
+        if fitted and self.plan.attention_sort and self.proxy:
+            kept = fitted[1].kept
             ranked = self.plan.attention_sort.documents(
                 self.proxy, question, parts, kept, progress=stop.after(None)
             )
             # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
             try:
-                found = replace(layout, documents=ranked).fit(parts, scores, limit, before, budget)
+                fitted = replace(layout, documents=ranked).fit(parts, scores, limit, before, budget)
             except BudgetTooSmall as error:  # with another budget other sentences are read and ranked
                 raise BudgetTooSmall(limit, before, error.what) from None
             watch.lap("order")
-        if found is None:
+        if fitted is None:
             return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch)
-        layout, selection = found
+        layout, selection = fitted
         made = layout.render(parts, selection.kept, scores)
         after = layout.count(made.text)
         watch.lap("render")
@@ -365,8 +376,8 @@ class Compressor:
             tokens = self.count(rendered.text)
         except Exception as error:  # of a counter that nothing is known about
             tokens = -(-len(rendered.text.encode()) // _BYTES_A_TOKEN)
-            told = "" if str(error) in reason else f"; {error}"
-            reason += f"{told}; tokens are estimated, {_BYTES_A_TOKEN} bytes each"
+            detail = "" if str(error) in reason else f"; {error}"
+            reason += f"{detail}; tokens are estimated, {_BYTES_A_TOKEN} bytes each"
         scores = Scores(np.zeros(len(everything)), "none")
         watch.lap("passthrough")
         return CompressedContext(

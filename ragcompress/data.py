@@ -114,7 +114,7 @@ class Sentence:
     Attributes:
         kind: ``term`` is a name that the units below describe, such as an option; ``boilerplate`` leads about
             the pages, or stands on all of them. ``code`` may be a formula.
-        cut: the unit goes on in the next one: it was longer than any budget, and was cut within a line.
+        cut: the unit continues in the next one: it was longer than any budget, and was cut within a line.
         fragment: its document begins or ends within it, as chunks of text splitters do.
     """
 

@@ -34,6 +34,7 @@ from ..files import to_bytes, write_whole
 from .streams import stdout
 
 EVERY_SECONDS = 30.0
+_MEGABYTE = 1_000_000
 _WIDE = 10_000
 _INTERRUPTED, _TERMINATED = 130, 143  # as a shell says of what a signal ended
 
@@ -129,8 +130,17 @@ def ended_cleanly() -> Iterator[None]:
 
 
 @contextmanager
-def byte_bar(label: str, last: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback (bytes done, bytes in all) that shows one bar, labelled ``last`` once all are done."""
+def byte_bar(
+    label: str, last: str, *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int, int], None]]:
+    """Give a callback (bytes done, bytes in all) that shows one bar, labelled ``last`` once all are done.
+
+    Off a terminal there is a line now and then; arguments as for ``phase_bar``.
+    """
+    if not err().is_terminal:
+        tell = _teller(every, clock, unit=_MEGABYTE)
+        yield lambda done, total: tell(label, done, total)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with _bar(*columns) as update:
         yield lambda done, total: update(last if done >= total else label, done, total)
@@ -161,7 +171,7 @@ def phase_bar(
         yield update
 
 
-def _teller(every: float, clock: Callable[[], float]) -> Callable[[str, int, int], None]:
+def _teller(every: float, clock: Callable[[], float], unit: int = 1) -> Callable[[str, int, int], None]:
     last_label, last_time, last_done = "", clock(), 0
 
     def tell(label: str, done: int, total: int) -> None:
@@ -172,7 +182,8 @@ def _teller(every: float, clock: Callable[[], float]) -> Callable[[str, int, int
         if passed < every or done >= total:
             return
         left = timedelta(seconds=round((total - done) * passed / max(1, done - last_done)))
-        note(f"{label}: {done} of {total}, about {left} left")
+        amounts = f"{done} of {total}" if unit == 1 else f"{done / unit:.1f} of {total / unit:.1f} MB"
+        note(f"{label}: {amounts}, about {left} left")
         last_time, last_done = clock(), done
 
     return tell

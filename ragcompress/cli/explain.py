@@ -104,10 +104,10 @@ def record(context: CompressedContext, heads: Attribution | None) -> str:
         }
         for rank, i in enumerate(context.scores.ranking(), 1)
     ]
-    found: dict[str, Any] = context.to_dict() | {"ranking": ranking}
+    content: dict[str, Any] = context.to_dict() | {"ranking": ranking}
     if heads is not None:
-        found["heads"] = heads.to_dict()
-    return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+        content["heads"] = heads.to_dict()
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def show(context: CompressedContext, top: int, heads: Attribution | None) -> None:
@@ -139,17 +139,19 @@ def _documents(console: Console, context: CompressedContext) -> None:
     """The documents, shaded by score, kept ones clear; without colours, a sign before each sentence."""
     levels, _ = scale(context.scores)
     for position, document in enumerate(context.segmentation.documents):
-        own = [i for i, s in enumerate(context.segmentation.sentences) if s.document == position]
-        n_kept = sum(i not in context.selection.dropped for i in own)
+        members = [i for i, s in enumerate(context.segmentation.sentences) if s.document == position]
+        n_kept = sum(i not in context.selection.dropped for i in members)
         title = one_line(document.title or document.source or f"Document {position + 1}")
-        console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(own)} kept", "dim")))
-        shown = _shaded(context, document, own, levels) if _coloured(console) else _signed(context, own)
+        console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(members)} kept", "dim")))
+        shown = (
+            _shaded(context, document, members, levels) if _coloured(console) else _signed(context, members)
+        )
         console.print(shown, "", sep="\n")
 
 
-def _shaded(context: CompressedContext, document: Document, own: list[int], levels: list[int]) -> Text:
+def _shaded(context: CompressedContext, document: Document, members: list[int], levels: list[int]) -> Text:
     text = Text(document.text)
-    for i in own:
+    for i in members:
         s = context.segmentation.sentences[i]
         dropped = i in context.selection.dropped
         colour = _SHADES[levels[i]]
@@ -163,9 +165,9 @@ def _shaded(context: CompressedContext, document: Document, own: list[int], leve
     return text
 
 
-def _signed(context: CompressedContext, own: list[int]) -> Text:
+def _signed(context: CompressedContext, members: list[int]) -> Text:
     lines = []
-    for i in own:
+    for i in members:
         sign = "-" if i in context.selection.dropped else "+"
         lines.append(
             f"{sign} {context.scores.values[i]:.3f}  {one_line(context.segmentation.sentences[i].text)}"
@@ -197,37 +199,37 @@ def _ranking(console: Console, context: CompressedContext, top: int) -> None:
     console.print(table)
 
 
-def _heads(console: Console, context: CompressedContext, found: Attribution) -> None:
+def _heads(console: Console, context: CompressedContext, why: Attribution) -> None:
     """Which layers and heads carried the first stage, and what the second stage made of it."""
-    rank = context.scores.ranking().index(found.sentence) + 1
-    text = one_line(context.segmentation.sentences[found.sentence].text)
+    rank = context.scores.ranking().index(why.sentence) + 1
+    text = one_line(context.segmentation.sentences[why.sentence].text)
     console.print("", Text.assemble(("What decided ", "bold"), f"about rank {rank}: {text}"), "", sep="\n")
-    if "facts" in found.rows:
+    if "facts" in why.rows:
         console.print(_SECOND_LOOK, "", sep="\n")
-    total = found.logit - found.mean_logit
+    total = why.logit - why.mean_logit
     console.print(
-        f"First stage (linear, exact; for all questions): logit {found.logit:+.2f}, "
+        f"First stage (linear, exact; for all questions): logit {why.logit:+.2f}, "
         f"{total:+.2f} above the mean sentence:",
         "",
     )
-    for name, value in found.kinds.items():
+    for name, value in why.kinds.items():
         console.print(f"  {value:+7.2f}  {_KINDS[name]}")
-    layers = found.heads.sum((0, 2))
+    layers = why.heads.sum((0, 2))
     console.print("", f"By layer, 0 to {len(layers) - 1}, for and against:", sep="\n")
     for sign, label in ((1, "for    "), (-1, "against")):
         console.print(f"  {label}  {_spark(np.maximum(sign * layers, 0), float(np.abs(layers).max()))}")
-    console.print("", f"The {_N_HEADS} strongest of {found.heads.size} (heads × rows):", sep="\n")
-    for row, layer, head, value in found.strongest(_N_HEADS):
+    console.print("", f"The {_N_HEADS} strongest of {why.heads.size} (heads × rows):", sep="\n")
+    for row, layer, head, value in why.strongest(_N_HEADS):
         console.print(f"  {value:+7.2f}  layer {layer}, head {head}, row {row}")
     console.print(
         "",
-        f"Second stage (a small network, not additive): logit {found.final_logit:+.2f}, "
-        f"probability {found.probability:.3f}.",
+        f"Second stage (a small network, not additive): logit {why.final_logit:+.2f}, "
+        f"probability {why.probability:.3f}.",
         "How far the logit falls when one of these is set to its mean over all sentences:",
         "",
         sep="\n",
     )
-    for name, (value, change) in sorted(found.context.items(), key=lambda item: -abs(item[1][1]))[:6]:
+    for name, (value, change) in sorted(why.context.items(), key=lambda item: -abs(item[1][1]))[:6]:
         console.print(f"  {change:+7.2f}  {CONTEXT[name]}: {value:.2f}")
 
 

@@ -10,7 +10,7 @@ import typer
 from ..errors import DataError
 from ..plan import Plan
 from .compress import Written, compress_hits
-from .console import byte_bar, count_bar, note
+from .console import byte_bar, count_bar, err, note
 from .options import (
     DEFAULT_MAX_FILE_SIZE,
     DEFAULT_TOP_K,
@@ -68,6 +68,8 @@ def build(
         raise DataError(f"there is no folder {folder}")  # before a model is fetched
     from ..index import build_index
 
+    if not err().is_terminal:
+        note(f"indexing {folder}")
     with byte_bar("indexing", "writing the index") as progress:
         report = build_index(
             folder, output, embedder=load_embedder(), passage_tokens=passage_tokens,

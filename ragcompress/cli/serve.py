@@ -124,7 +124,14 @@ def serve(
     keys = Keys.find(api_keys)
     returned = budget if return_text is ReturnedText.compressed else None
     loading = Loading(plan, cache << 20, not no_download)
-    service = Service(budget, returned, bounds, keys, named_indexes(index or []), upstream)
+    service = Service(
+        budget=budget,
+        returned_text=returned,
+        limits=bounds,
+        keys=keys,
+        indexes=named_indexes(index or []),
+        upstream=upstream,
+    )
     try:
         run(partial(_make, loading, service), Listening(host, port, processes), keys)
     except Terminated:

@@ -117,7 +117,14 @@ def read_file(
         note(f"{name}: left out {said}")
     # The heading is a sentence of the text as well: offsets are offsets into the file.
     called = loaded.title or (title(loaded.text) if loaded.syntax == "markdown" else None)
-    document = Document(loaded.text, called, name, {"source": name}, loaded.syntax, loaded.places)
+    document = Document(
+        text=loaded.text,
+        title=called,
+        id=name,
+        metadata={"source": name},
+        syntax=loaded.syntax,
+        places=loaded.places,
+    )
     return [document]
 
 

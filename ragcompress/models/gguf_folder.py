@@ -181,7 +181,15 @@ def _sizes(file: GgufFile, name: str) -> _Sizes:
             "is not supported"
         )
     inner = metadata.size(f"{name}.feed_forward_length")
-    return _Sizes(layers, hidden, inner, heads, kv_heads, head, embedding.shape[0])
+    return _Sizes(
+        layers=layers,
+        hidden=hidden,
+        inner=inner,
+        heads=heads,
+        kv_heads=kv_heads,
+        head=head,
+        vocabulary=embedding.shape[0],
+    )
 
 
 def _sources(file: GgufFile, architecture: _Architecture, sizes: _Sizes) -> dict[str, _Source]:

@@ -186,13 +186,31 @@ def list_models() -> list[ModelStatus]:
         state = cache.state(folder)
         there = state != "absent"
         size = _megabytes(folder) if there else spec.megabytes
-        rows.append(ModelStatus(spec.name, state, size, spec.licence, spec.note, folder if there else None))
+        rows.append(
+            ModelStatus(
+                name=spec.name,
+                state=state,
+                megabytes=size,
+                licence=spec.licence,
+                note=spec.note,
+                path=folder if there else None,
+            )
+        )
     known = {row.path for row in rows}
     for folder in cache.entries():
         manifest = cache.read_manifest(folder)
         if folder not in known and manifest is not None:
             state, size = cache.state(folder), _megabytes(folder)
-            rows.append(ModelStatus(manifest["name"], state, size, "", "your own GGUF file", folder))
+            rows.append(
+                ModelStatus(
+                    name=manifest["name"],
+                    state=state,
+                    megabytes=size,
+                    licence="",
+                    note="your own GGUF file",
+                    path=folder,
+                )
+            )
     return rows
 
 

@@ -64,11 +64,11 @@ class Prompt:
     """
 
     prefix: tuple[int, ...]
-    tail: tuple[int, ...]
-    spans: tuple[Span, ...]
-    sentences: tuple[int, ...]
-    rows: tuple[Span, ...]
-    row_names: tuple[str, ...]
+    tail: tuple[int, ...] = ()
+    spans: tuple[Span, ...] = ()
+    sentences: tuple[int, ...] = ()
+    rows: tuple[Span, ...] = ()
+    row_names: tuple[str, ...] = ()
     kept: tuple[int, ...] = ()
 
     def __len__(self) -> int:
@@ -206,13 +206,13 @@ def short_titles(tokenizer: Tokenizer, segmentation: Segmentation) -> list[str]:
 def join(passage: Passage, tail: Tail) -> Prompt:
     """Put a passage and a tail together."""
     return Prompt(
-        passage.prefix + tail.before,
-        tail.ids,
-        passage.spans,
-        passage.sentences,
-        tail.rows,
-        tail.row_names,
-        passage.prefix + tail.kept,
+        prefix=passage.prefix + tail.before,
+        tail=tail.ids,
+        spans=passage.spans,
+        sentences=passage.sentences,
+        rows=tail.rows,
+        row_names=tail.row_names,
+        kept=passage.prefix + tail.kept,
     )
 
 

@@ -75,7 +75,14 @@ class Window:
         return self._prompt(tail, tuple((t, t + 1) for _, t in tokens), tuple(i for i, _ in tokens))
 
     def _prompt(self, tail: Tail, spans: tuple[Span, ...], sentences: tuple[int, ...]) -> Prompt:
-        return Prompt(self.prefix, tail.ids, spans, sentences, tail.rows, tail.row_names)
+        return Prompt(
+            prefix=self.prefix,
+            tail=tail.ids,
+            spans=spans,
+            sentences=sentences,
+            rows=tail.rows,
+            row_names=tail.row_names,
+        )
 
 
 def joint_tail(tokenizer: Tokenizer, template: JointTemplate, question: str) -> Tail:

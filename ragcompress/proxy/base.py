@@ -13,7 +13,7 @@ from ..data import Attention, Progress
 from ..prompts.passages import Prompt
 from ..text.tokenizing import Tokenizer
 
-"""Called with (prompts done, prompts in all) as the work goes on."""
+"""Called with (prompts done, prompts in all) during the work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def encode_in_batches(
     Args:
         run: gives the keys and values of each prefix of a batch.
     """
-    prompts = [Prompt(prefix, (), (), (), (), ()) for prefix in prefixes]
+    prompts = [Prompt(prefix) for prefix in prefixes]
     check(prompts, info, n_layers)
     for batch in batches(prompts, batch_tokens):
         yield from zip(batch, run([prefixes[i] for i in batch]), strict=True)

@@ -53,7 +53,15 @@ class FakeProxy:
         if min(n_layers, n_heads, max_tokens) < 1:
             raise InputError("n_layers, n_heads and max_tokens must be at least 1")
         shape = f"{n_layers}x{n_heads}"
-        self._info = ProxyInfo("fake", f"fake-{shape}", n_layers, n_heads, max_tokens, "fake", "float32")
+        self._info = ProxyInfo(
+            name="fake",
+            fingerprint=f"fake-{shape}",
+            n_layers=n_layers,
+            n_heads=n_heads,
+            max_tokens=max_tokens,
+            backend="fake",
+            precision="float32",
+        )
         self._tokenizer = Tokenizer(_byte_tokenizer())
         self._gains = np.arange(1, n_layers * n_heads + 1).reshape(n_layers, n_heads) / (n_layers * n_heads)
         self._says = says.encode()

@@ -207,14 +207,16 @@ class TorchProxy:
         self.tokenizer = Tokenizer.from_folder(folder)
         c = self.model.config
         self.info = ProxyInfo(
-            name,
-            fingerprint,
-            c.num_hidden_layers,
-            c.num_attention_heads,
+            name=name,
+            fingerprint=fingerprint,
+            n_layers=c.num_hidden_layers,
+            n_heads=c.num_attention_heads,
             # Within its window a sliding layer is an ordinary one.
-            min(c.max_position_embeddings, getattr(c, "sliding_window", None) or c.max_position_embeddings),
-            "torch",
-            precision,
+            max_tokens=min(
+                c.max_position_embeddings, getattr(c, "sliding_window", None) or c.max_position_embeddings
+            ),
+            backend="torch",
+            precision=precision,
         )
 
     def probe(

@@ -80,7 +80,7 @@ def continued(
     """What the proxy writes after a prompt, greedily, until it is enough."""
     written: list[int] = []
     while len(written) < at_most:
-        whole = Prompt(prompt, tuple(written), (), (), (), ())
+        whole = Prompt(prefix=prompt, tail=tuple(written), spans=(), sentences=(), rows=(), row_names=())
         written += next_tokens.next_tokens([whole])
         if enough(proxy.tokenizer.decode(written)):
             break

@@ -127,13 +127,15 @@ class Scorer:
     def _says_none(self, prompt: Prompt, anchor: int) -> bool:
         """Whether the answer that begins with the anchor is "none"; it may take several tokens to tell."""
 
-        def told(text: str) -> bool:
+        def has_answered(text: str) -> bool:
             return not _NONE.startswith(_letters(text)) or _letters(text) == _NONE
 
         text = self.proxy.tokenizer.decode([anchor])
-        if not told(text):
+        if not has_answered(text):
             whole = prompt.prefix + prompt.tail + (anchor,)
-            text += continued(self.proxy, self._writer, whole, _ANSWER - 1, lambda more: told(text + more))
+            text += continued(
+                self.proxy, self._writer, whole, _ANSWER - 1, lambda more: has_answered(text + more)
+            )
         return _letters(text) == _NONE
 
 

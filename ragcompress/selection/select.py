@@ -82,36 +82,38 @@ def select(
     everything = tuple(sorted(ranking))
     if complete and limit >= 1 and count(render(everything)) <= limit:
         return Selection(everything, without, repeats)
-    alone = [count(render((i,))) for i in range(n_sentences)]
+    sizes = [count(render((i,))) for i in range(n_sentences)]
 
     def measure(kept: tuple[int, ...]) -> int:
         return count(render(tuple(sorted(kept))))
 
-    shortest = max(1, min(alone[i] for i in ranking))
+    shortest = max(1, min(sizes[i] for i in ranking))
     least = max(limit, shortest)
-    fitting = [i for i in ranking if alone[i] <= least]
+    fitting = [i for i in ranking if sizes[i] <= least]
     first, dropped = share_out(segmentation, fitting, shares)
     # In a larger budget a better sentence may fit, which then is the one to be kept.
     while first and (n := measure(first)) > least:
         least = n
-        first = share_out(segmentation, [i for i in ranking if alone[i] <= least], shares)[0]
+        first = share_out(segmentation, [i for i in ranking if sizes[i] <= least], shares)[0]
     if least > limit:
         raise BudgetTooSmall(limit, least, _MUSTS if limit >= shortest else _NONE)
     for i in set(ranking[len(wanted) :]).difference(first, dropped):
         dropped[i] = "enough"
     if all(i in dropped for i in fitting):  # all that a recall wants are too long
         del dropped[fitting[0]]
-    plan = _plan(segmentation, [i for i in fitting if i not in dropped], alone, count)
+    plan = _plan(segmentation, [i for i in fitting if i not in dropped], sizes, count)
     kept = _pack(plan, limit, measure, first)
-    reasons = _reasons([i for i in ranking if i not in dropped], kept, alone, limit)
+    reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit)
     return Selection(tuple(sorted(kept)), reasons | dropped | without, repeats)
 
 
 def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
     """What leads about the pages, or stands on all of them, is worth no token, if there is anything else."""
     sentences = segmentation.sentences
-    found: dict[int, Reason] = {i: "boilerplate" for i, s in enumerate(sentences) if s.kind == "boilerplate"}
-    return found if len(found) < len(sentences) else {}
+    reasons: dict[int, Reason] = {
+        i: "boilerplate" for i, s in enumerate(sentences) if s.kind == "boilerplate"
+    }
+    return reasons if len(reasons) < len(sentences) else {}
 
 
 def share_out(
@@ -169,14 +171,14 @@ def smallest_alone(
     Of sentences with the same words the longest counts, with its title: only one of them may be kept.
     """
     sentences = segmentation.sentences
-    found: dict[str, int] = {}
+    smallest: dict[str, int] = {}
     for i in sorted(range(len(sentences)), key=lambda i: len(sentences[i].text)):
-        alone = max(1, count(render(i)))
-        if alone <= limit:
-            return alone
+        size = max(1, count(render(i)))
+        if size <= limit:
+            return size
         words = " ".join(sentences[i].text.split())
-        found[words] = max(alone, found.get(words, 0))
-    return min(found.values())
+        smallest[words] = max(size, smallest.get(words, 0))
+    return min(smallest.values())
 
 
 def greedy(
@@ -239,7 +241,7 @@ class _Plan:
         return list(accumulate(added))
 
 
-def _plan(segmentation: Segmentation, fitting: Sequence[int], alone: Sequence[int], count: Counter) -> _Plan:
+def _plan(segmentation: Segmentation, fitting: Sequence[int], sizes: Sequence[int], count: Counter) -> _Plan:
     """Split what each sentence costs alone into its document's header and its own part, neither negative."""
     documents = tuple(s.document for s in segmentation.sentences)
     members: dict[int, list[int]] = {}
@@ -247,9 +249,9 @@ def _plan(segmentation: Segmentation, fitting: Sequence[int], alone: Sequence[in
         members.setdefault(document, []).append(i)
     headers = [0] * len(segmentation.documents)
     for document, indices in members.items():
-        header = alone[indices[0]] - count(segmentation.sentences[indices[0]].text)
-        headers[document] = max(0, min(header, *(alone[i] for i in indices)))
-    costs = tuple(alone[i] - headers[d] for i, d in enumerate(documents))
+        header = sizes[indices[0]] - count(segmentation.sentences[indices[0]].text)
+        headers[document] = max(0, min(header, *(sizes[i] for i in indices)))
+    costs = tuple(sizes[i] - headers[d] for i, d in enumerate(documents))
     return _Plan(tuple(fitting), costs, tuple(headers), documents)
 
 
@@ -307,7 +309,7 @@ def _longest(
 
 
 def _reasons(
-    ranking: Sequence[int], kept: Sequence[int], alone: Sequence[int], limit: int
+    ranking: Sequence[int], kept: Sequence[int], sizes: Sequence[int], limit: int
 ) -> dict[int, Reason]:
     inside = set(kept)
     worst = max(rank for rank, i in enumerate(ranking) if i in inside)
@@ -315,5 +317,5 @@ def _reasons(
     for rank, i in enumerate(ranking):
         if i not in inside:
             reason: Reason = "over_budget" if rank > worst else "did_not_fit"
-            reasons[i] = "too_long" if alone[i] > limit else reason
+            reasons[i] = "too_long" if sizes[i] > limit else reason
     return reasons

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from ..data import Budget, Document
 from ..errors import InputError
-from ..plan import LayoutOptions
+from ..plan import OPTIONS, LayoutOptions
 from ..selection.ordering import Order
-from ..selection.rendering import Format
 from .limits import Limits
 
 Query = Annotated[
     str, Field(min_length=1, max_length=20_000, pattern=r"\S", examples=["Who built the bridge?"])
 ]
 _T = TypeVar("_T")
+_LAYOUT = tuple(name for name, option in OPTIONS.items() if option.group == "layout")
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -60,17 +60,26 @@ class BudgetIn(Body):
         return Budget(**self.model_dump())
 
 
-class CompressIn(Body):
+if TYPE_CHECKING:
+    _LayoutIn = Body
+else:
+    # Every option of the layout, so that a new one is in the plan alone.
+    _LayoutIn = create_model(
+        "_LayoutIn",
+        __base__=Body,
+        **{
+            name: (OPTIONS[name].type | None, Field(None, description=OPTIONS[name].help)) for name in _LAYOUT
+        },
+    )
+
+
+class CompressIn(_LayoutIn):
     """A question and its documents; or ``messages``, of which tool results are compressed."""
 
     query: Query
     documents: list[str | DocumentIn] = Field(min_length=1)
     budget: BudgetIn | None = None
     order: Order | None = None
-    format: Format | None = None
-    mark_gaps: bool | None = None
-    keep_together: bool | None = None
-    headings: bool | None = None
     explain: Annotated[bool, Field(description="Also what was dropped, and why.")] = True
     deadline_ms: Annotated[float, Field(gt=0)] | None = None
     on_error: Annotated[
@@ -80,8 +89,7 @@ class CompressIn(Body):
 
     def layout(self) -> LayoutOptions:
         """What of the server's plan is otherwise."""
-        names = ("order", "format", "mark_gaps", "keep_together", "headings")
-        values = {name: value for name in names if (value := getattr(self, name)) is not None}
+        values = {name: value for name in _LAYOUT if (value := getattr(self, name)) is not None}
         return LayoutOptions(**values)  # type: ignore[no-any-return, typeddict-item]
 
 

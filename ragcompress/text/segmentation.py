@@ -124,7 +124,9 @@ def _unit(document: int, text: str, cut: Cut, kind: Kind) -> Sentence | None:
         return None
     if kind in _MAY_LEAD and is_boilerplate(unit):
         kind = "boilerplate"
-    return Sentence(document, start, start + len(unit), unit, kind, goes_on)
+    return Sentence(
+        document=document, start_char=start, end_char=start + len(unit), text=unit, kind=kind, cut=goes_on
+    )
 
 
 def _prose(text: str, start: int, end: int, language: str) -> Iterator[Cut]:

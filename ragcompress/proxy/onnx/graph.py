@@ -100,17 +100,19 @@ class Shape:
             heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
             uses_window = architecture == "mistral" or bool(config.get("use_sliding_window"))
             return cls(
-                architecture,
-                int(config["num_hidden_layers"]),
-                heads,
-                int(config.get("num_key_value_heads") or heads),
-                int(config.get("head_dim") or hidden // heads),
-                hidden,
-                int(config["intermediate_size"]),
-                float(config.get("rms_norm_eps", 1e-6)),
-                rope,
-                int(config.get("max_position_embeddings", 2048)),
-                int(config["sliding_window"]) if uses_window and config.get("sliding_window") else None,
+                architecture=architecture,
+                n_layers=int(config["num_hidden_layers"]),
+                n_heads=heads,
+                n_key_heads=int(config.get("num_key_value_heads") or heads),
+                head_size=int(config.get("head_dim") or hidden // heads),
+                hidden=hidden,
+                inner=int(config["intermediate_size"]),
+                eps=float(config.get("rms_norm_eps", 1e-6)),
+                rope=rope,
+                max_tokens=int(config.get("max_position_embeddings", 2048)),
+                window=int(config["sliding_window"])
+                if uses_window and config.get("sliding_window")
+                else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"config.json lacks or garbles {error}") from error

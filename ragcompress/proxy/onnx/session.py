@@ -101,7 +101,13 @@ class OnnxProxy:
         self.tokenizer = Tokenizer.from_folder(folder)
         longest = min(self._shape.max_tokens, self._shape.window or self._shape.max_tokens)
         self.info = ProxyInfo(
-            name, fingerprint, self._shape.n_layers, self._shape.n_heads, longest, "onnx", precision
+            name=name,
+            fingerprint=fingerprint,
+            n_layers=self._shape.n_layers,
+            n_heads=self._shape.n_heads,
+            max_tokens=longest,
+            backend="onnx",
+            precision=precision,
         )
 
     def probe(
