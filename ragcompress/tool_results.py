@@ -12,12 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .compressor import Compressor
-from .data import Budget, Document
-from .errors import BudgetTooSmall
+from .data import Budget, Document, Segmentation
+from .documents.loaders import load
+from .errors import BudgetTooSmall, MissingExtra, UnreadableFile
 from .log_scores import LogScorer
+from .text.segmentation import segment
 from .text.tool_results import Shape, segment_tool_result, shape_of
 
 _LONG = 200  # characters from which on a text within JSON is pruned
+_PAGE_BYTES = 20 << 20
 _LOGS: tuple[Shape, ...] = ("log", "json lines")
 # In valid JSON a quotation mark begins a string or ends it; group 1 is there behind a key.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*:)?')
@@ -28,7 +31,8 @@ class ToolResult:
     """A tool's result, shortened.
 
     Attributes:
-        text: as valid as it was: JSON stays JSON, with all its keys, numbers and short texts.
+        text: as valid as it was: JSON stays JSON, with all its keys, numbers and short texts. Of an HTML page
+            it is what the page shows, as Markdown.
         tokens_before, tokens_after: of the compressor's counter.
         reason: why the text is the original; None: it is not.
     """
@@ -71,7 +75,7 @@ def compress_tool_result(
         if shape == "json":
             shorter = _json(compressor, text, question, budget, timeout, progress)
         else:
-            parts = segment_tool_result(text)
+            parts = _page(text) if shape == "html" else segment_tool_result(text)
             if not parts.sentences:
                 return ToolResult(text, before, before, "blank")
             # A recall is promised of probabilities alone, which a log's numbers are not.
@@ -85,6 +89,15 @@ def compress_tool_result(
     if after >= before:
         return ToolResult(text, before, before, "no shorter")
     return ToolResult(shorter, before, after)
+
+
+def _page(text: str) -> Segmentation:
+    """What a page shows, without its markup; its source where the extra ``docs`` is not installed."""
+    try:
+        shown = load(text.encode("utf-8", "replace"), ".html", "the page", _PAGE_BYTES).text
+    except (MissingExtra, UnreadableFile):
+        return segment_tool_result(text)
+    return segment([Document(shown, syntax="markdown")])
 
 
 def _for_logs(compressor: Compressor) -> Compressor:

@@ -18,7 +18,7 @@ from ragcompress.errors import DataError
 from ragcompress.plan import Plan
 
 Method = Callable[["Case", int], str]
-RATIOS = (0.1, 0.2)
+RATIOS = [0.1, 0.2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +141,12 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
     return reading, found
 
 
-def measure(cases: Sequence[Case], scorer: str) -> Iterator[Row]:
+def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iterator[Row]:
     """Every case under every method."""
     reading, found = methods(scorer)
     for done, case in enumerate(cases):
         before = reading.count(case.text)
-        for ratio in RATIOS:
+        for ratio in ratios:
             limit = max(1, int(ratio * before))
             for name, method in found.items():
                 text = method(case, limit)
@@ -158,10 +158,17 @@ def measure(cases: Sequence[Case], scorer: str) -> Iterator[Row]:
 def tool_results_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The labelled set.", exists=True)],
     scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What reads.")] = scorers.DEFAULT,
+    ratio: Annotated[
+        list[float] | None, typer.Option("--ratio", metavar="R", help="Repeatable; 0.1 and 0.2.")
+    ] = None,
+    longest: Annotated[
+        int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all rows.")] = None,
 ) -> None:
     """Of what tools said, does what a person would keep survive?"""
-    rows = list(measure(read_cases(file), scorer))
+    cases = [case for case in read_cases(file) if longest is None or len(case.text) <= longest]
+    rows = list(measure(cases, scorer, ratio or RATIOS))
     out().print(table(rows))
     if json_file is not None:
         content = {"scorer": scorer, "results": [asdict(row) for row in rows]}

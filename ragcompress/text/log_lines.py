@@ -15,7 +15,7 @@ _SEVERE = re.compile(
     r"""\b(?:errors?|fatal|critical|panic(?:ked)?|fail(?:ed|s|ures?)?|exceptions?|traceback|abort(?:ed|ing)?
     |segfault|segmentation\ fault|killed|denied|refused|rejected|unreachable|undefined\ reference
     |not\ found|no\ such|out\ of\ memory|cannot|can't|could\ not|unable\ to)\b
-    | [A-Za-z]+(?:Error|Exception)\b | \bERR!? | \*\*\*\ \[ | ^E\ {2,} | ^---\ FAIL""",
+    | (?-i:[A-Za-z]+(?:Error|Exception))\b | \bERR!? | \*\*\*\ \[ | ^E\ {2,} | ^---\ FAIL""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 _WARNING = re.compile(

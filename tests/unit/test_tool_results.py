@@ -130,3 +130,31 @@ def test_units_hold_all_text_in_order(lines: list[str], end: str) -> None:
     text = end.join(lines)
     segment_tool_result(text)  # Segmentation checks that nothing is lost, doubled or out of order
     assert segment_tool_result(text).documents[0].text == text
+
+
+def test_of_a_page_what_it_shows_comes_back(compressor: Compressor) -> None:
+    pytest.importorskip("lxml")
+    menu = "".join(f'<li><a href="/p{i}">Page {i}</a></li>' for i in range(60))
+    page = (
+        "<!doctype html><html><head><title>Skarn</title><script>var bridge = 1;</script></head>"
+        f"<body><nav><ul>{menu}</ul></nav><main><h1>Skarn</h1>"
+        "<p>Ferries leave at noon. They come back at night.</p>"
+        "<p>Anna <b>Lund</b> built the bridge in 1902.</p></main></body></html>"
+    )
+    found = compress_tool_result(compressor, page, "Who built the bridge?", budget=Budget(max_tokens=12))
+    assert "Anna Lund built the bridge in 1902." in found.text
+    assert not any(part in found.text for part in ("<p>", "var bridge", "Page 7"))
+    assert found.tokens_after < found.tokens_before
+
+
+def test_a_log_says_why_though_the_question_has_none_of_its_words(compressor: Compressor) -> None:
+    lines = [f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}" for i in range(3000)]
+    lines[1700] = "2026-01-02 11:28:20 ERROR disk 3: no space left on device"
+    found = compress_tool_result(
+        compressor, "\n".join(lines), "Why did the build fail?", budget=Budget(max_tokens=40)
+    )
+    assert lines[1700] in found.text
+    asked = compress_tool_result(
+        compressor, "\n".join(lines), "What is heartbeat 2222?", budget=Budget(max_tokens=40)
+    )
+    assert lines[2222] in asked.text
