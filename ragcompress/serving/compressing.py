@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request
 
 from ..context import CompressedContext
-from ..data import Budget, Document, Segmentation
+from ..data import Budget, Document, Scores, Segmentation
 from ..plan import LayoutOptions
+from ..scorers import Interruptible, Scorer
 from ..stopping import OnError, Stop
 from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
@@ -21,6 +23,7 @@ TOGETHER = LayoutOptions(format="plain", keep_together=True)
 """Layout in which each document's text stands in one place."""
 
 
+_T = TypeVar("_T")
 _SHARE_OF_READING = 0.8  # of the time that a full answer has
 
 
@@ -54,9 +57,15 @@ class Desk:
 
     async def run(self, work: Work[Any]) -> Answer[Any]:
         """Run work of any kind; the outcome shows in counters."""
-        return self._told(await self.engine.run(work, self._gone))
+        return self._shown(await self.engine.run(work, self._gone))
 
-    def _told(self, answer: Answer[Any]) -> Answer[Any]:
+    def told(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
+        """Mark an answer whose scorer stopped reading because time was short."""
+        if answer.degraded is None and stopped_early(answer.value):
+            return self._shown(replace(answer, degraded=DEADLINE))
+        return answer
+
+    def _shown(self, answer: Answer[_T]) -> Answer[_T]:
         """Let the outcome show in counters and the log."""
         outcome = "ok"
         if answer.degraded is not None:
@@ -97,8 +106,7 @@ class Desk:
         with span() as tell:
             answer = await self.run(Work(full, cheap, self.due(deadline_ms)))
             context: CompressedContext = answer.value
-            if answer.degraded is None and context.scores.details.get("stopped_early"):
-                answer = self._told(replace(answer, degraded=DEADLINE))
+            answer = self.told(answer, lambda made: bool(made.scores.details.get("stopped_early")))
             outcome = self._request.state.outcome
             if context.passthrough is not None:
                 outcome = self._request.state.outcome = "passthrough"
@@ -125,6 +133,19 @@ class Desk:
         """Return when the client has hung up."""
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
+
+
+def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop) -> Scores:
+    """Score; a scorer that can stops reading before the time is up, and its details say so.
+
+    Raises:
+        CompressionTimeout: from the others, when it is.
+    """
+    told, left = stop.after(None), stop.left()
+    if left is None or not isinstance(scorer, Interruptible):
+        return scorer.score(question, parts, progress=told)
+    until = time.monotonic() + _SHARE_OF_READING * left
+    return scorer.score_until(question, parts, until=until, progress=told)
 
 
 def desk(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -21,7 +21,7 @@ from ..data import Budget, Document, FloatArray, Scores, Segmentation
 from ..scorers import Scorer
 from ..stopping import Stop
 from ..text.segmentation import segment
-from .compressing import TOGETHER, AtDesk, Desk, Job
+from .compressing import TOGETHER, AtDesk, Desk, Job, score_in_time
 from .engine import Answer, Work
 from .schemas import Body, Query, Share, named
 
@@ -100,12 +100,14 @@ class Ranked:
         values: of every sentence, in [0, 1].
         best: of every document, that of its best sentence; 0 for one without text.
         tokens: of the documents and the question, by the server's counter.
+        stopped_early: whether time ran out before all was read that should have been.
     """
 
     parts: Segmentation
     values: FloatArray
     best: FloatArray
     tokens: int
+    stopped_early: bool = False
 
     def order(self) -> list[int]:
         """Documents, best first; ties by position."""
@@ -198,16 +200,17 @@ async def rank(
         read = _worth_reading(spare.scorer, question, parts, most)
         values = np.zeros(len(parts.sentences))
         chosen = [i for i, s in enumerate(parts.sentences) if s.document in read]
-        scores = compressor.scorer.score(question, _part(parts, read), progress=stop.after(None))
+        scores = score_in_time(compressor.scorer, question, _part(parts, read), stop)
         values[chosen] = in_unit_interval(scores)
-        return _ranked(parts, values, compressor, question, behind=_words(spare.scorer, question, parts))
+        ranked = _ranked(parts, values, compressor, question, behind=_words(spare.scorer, question, parts))
+        return replace(ranked, stopped_early=bool(scores.details.get("stopped_early")))
 
     def cheap() -> Ranked:
         parts = _cut(documents, compressor.plan.language)
         values = _words(spare.scorer, question, parts)
         return _ranked(parts, values, compressor, question, behind=values)
 
-    return await at.run(Work(full, cheap, at.due(deadline_ms)))
+    return at.told(await at.run(Work(full, cheap, at.due(deadline_ms))), lambda ranked: ranked.stopped_early)
 
 
 def in_unit_interval(scores: Scores) -> FloatArray:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -24,7 +26,8 @@ from serving_parts import (
     words_only,
 )
 
-from ragcompress import Budget, Compressor, Document, ModelNotFound, scorers
+from ragcompress import Budget, Compressor, Document, ModelNotFound, Scores, Segmentation, scorers
+from ragcompress.data import Progress
 from ragcompress.serving.app import Service, create_app
 from ragcompress.serving.engine import Seen
 from ragcompress.serving.limits import Keys, Limits
@@ -371,3 +374,45 @@ def test_many_clients_get_what_the_library_gives() -> None:
             answers = list(pool.map(lambda b: client.post("/v1/compress", json=b).json()["text"], bodies))
     assert answers == [expected(body) for body in bodies]
     assert threading.active_count() < 30
+
+
+class EarlyScorer:
+    """BM25 that says of every answer within a time limit that it stopped reading."""
+
+    name: ClassVar[str] = "early"
+    needs_proxy: ClassVar[bool] = False
+
+    def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
+        return scorers.make("bm25").score(question, segmentation)
+
+    def score_until(
+        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    ) -> Scores:
+        return replace(self.score(question, segmentation), details={"stopped_early": True})
+
+
+def test_what_a_scorer_read_in_time_is_the_answer_and_marked() -> None:
+    with serving(lambda seen: Compressor(EarlyScorer(), counter=count_words)) as url:
+        answer = post(url, "/v1/compress", COMPRESS | {"budget": {"max_tokens": 9}}).json()
+        ranked = post(url, "/rerank", {"query": QUESTION, "documents": DOCUMENTS}).json()
+        metrics = get(f"{url}/metrics").text
+    assert answer["text"] == "Anna Lund built the bridge in 1902."
+    assert answer["degraded"] == ranked["degraded"] == "deadline"
+    assert ranked["results"][0]["index"] == 1
+    assert 'ragcompress_passthrough_total{reason="deadline"} 2.0' in metrics
+
+
+def test_a_body_that_is_not_sent_as_json_is_told_so(url: str) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = httpx.post(f"{url}/v1/compress", content=json.dumps(COMPRESS), headers=form, timeout=120)
+    assert answer.status_code == 415
+    assert "application/json" in answer.json()["message"]
+
+
+def test_the_page_of_the_endpoints_loads_nothing_from_elsewhere(locked: str) -> None:
+    page = get(f"{locked}/docs")
+    assert page.status_code == 200
+    assert not re.findall(r"(?:https?:)?//[\w.-]+\.\w", page.text.replace(locked, ""))
+    files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(files) >= 3
+    assert [get(f"{locked}{file}").status_code for file in files] == [200] * len(files)
