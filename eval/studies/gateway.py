@@ -22,7 +22,7 @@ from .load import served
 from .tool_results import Case, read_cases
 
 _BYPASS = {"x-compresr-bypass": "true"}
-_TRIES = (("through", _BYPASS), ("first", {}), ("again", {}))
+_TRIES: tuple[tuple[str, dict[str, str]], ...] = (("through", _BYPASS), ("first", {}), ("again", {}))
 
 
 def conversation(case: Case) -> list[dict[str, Any]]:
