@@ -79,8 +79,8 @@ class TokenEmbedder(Protocol):
         """Makes the tokens."""
         ...
 
-    def states(self, ids: Sequence[int]) -> Vectors:
-        """Return float32 (tokens, dimensions) of at most 254 tokens, not normalised."""
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
+        """Return float32 (tokens, dimensions) of each text, of at most 254 tokens, not normalised."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 A probe is two files, ``NAME.safetensors`` (the numbers) and ``NAME.json`` (its card: format version, proxy
 and its weight hash, template, layers, rows, features, training data, metrics). The probes in this folder
-ship with the package. A card names the scorer that reads the numbers; without one it is the default scorer.
+ship with the package. A card names the scorer that reads the numbers; without one it is ``passage-probe``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,10 @@ class ProbeWeights:
             ProbeMismatch: says which of them differs.
         """
         if self.scorer != scorer:
-            raise ProbeMismatch(f"the probe was trained for the scorer {self.scorer!r}, not for {scorer!r}")
+            raise ProbeMismatch(
+                f"the probe was trained for the scorer {self.scorer!r}, not for {scorer!r}; choose "
+                f"its scorer (--scorer {self.scorer}), or another probe"
+            )
         trained = self.card["proxy"]
         if trained["fingerprint"] != proxy.fingerprint:
             raise ProbeMismatch(

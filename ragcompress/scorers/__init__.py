@@ -18,7 +18,7 @@ from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
 from ..proxy.base import Proxy
 
-DEFAULT = "passage-probe"
+DEFAULT = "evidence"
 _GROUP = "ragcompress.scorers"
 
 

@@ -37,6 +37,9 @@ class Letters:
     def __init__(self) -> None:
         self.read: list[list[int]] = []
 
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Rows]:
+        return [self.states(ids) for ids in texts]
+
     def states(self, ids: Sequence[int]) -> Rows:
         assert len(ids) <= 254
         self.read.append(list(ids))

@@ -36,7 +36,10 @@ class Blind:
     def __init__(self) -> None:
         self.read: list[list[int]] = []
 
-    def states(self, ids: Sequence[int]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        return [self.states(ids) for ids in texts]
+
+    def states(self, ids: Sequence[int]) -> np.ndarray:
         assert len(ids) <= 254
         self.read.append(list(ids))
         # What half precision can hold exactly: the cache rounds to it.
@@ -88,13 +91,10 @@ def test_nothing_to_compare_is_none() -> None:
 
 
 def test_after_its_time_no_further_window_is_read() -> None:
-    embedder = Blind()
-    found = compare(QUESTION, given(SENTENCES), embedder, until=0.0)
-    assert (
-        found is not None
-        and found.there.tolist() == [True, True, True, False, False, False][: len(found.there)]
-    )
-    assert len(embedder.read) == 2
+    embedder, documents = Blind(), [[f"Line {n} of a log."] for n in range(30)]
+    found = compare(QUESTION, given(documents), embedder, until=0.0)
+    assert found is not None and found.there.tolist() == [True] * 8 + [False] * 22
+    assert len(embedder.read) == 9
     assert np.isfinite(found.sentences).all() and np.isfinite(found.matches).all()
 
 
@@ -114,7 +114,7 @@ def test_a_window_that_was_read_is_not_read_again() -> None:
 def test_a_cache_forgets_what_it_has_no_room_for() -> None:
     embedder, cache = Blind(), WindowCache(3 * 8 * 2)
     for ids in ([1, 2], [3, 4], [1, 2]):  # each takes 32 of its 48 bytes
-        cache.states(embedder, ids)
+        cache.states(embedder, [ids])
     assert embedder.read == [[1, 2], [3, 4], [1, 2]]
 
 

@@ -12,13 +12,16 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import FloatArray, Segmentation
 from ...models.embedding import TokenEmbedder
+from ...text.tokenizing import Tokenizer
 
 States = NDArray[np.float32]
 
@@ -26,6 +29,7 @@ _WINDOW = 192  # tokens of a window that are its own
 _TITLE = 36  # tokens of the title before them, at most
 _BEFORE = 24  # tokens of the text before them
 _QUESTION = 254  # tokens the encoder reads at once
+_AT_ONCE = 8  # windows read between two looks at the clock
 _LEAST_SHARE = 3  # the worst third of the question's tokens counts by itself
 
 
@@ -62,21 +66,24 @@ class WindowCache:
         self._held: OrderedDict[tuple[int, ...], NDArray[np.float16]] = OrderedDict()
         self._lock = Lock()
 
-    def states(self, embedder: TokenEmbedder, ids: Sequence[int]) -> States:
-        """Hidden states (T, V) of a window, rounded to half precision whether it is held or not."""
-        key = tuple(ids)
+    def states(self, embedder: TokenEmbedder, windows: Sequence[Sequence[int]]) -> list[States]:
+        """Hidden states (T, V) of windows, rounded to half precision whether they are held or not."""
+        keys = [tuple(ids) for ids in windows]
         with self._lock:
-            if (held := self._held.get(key)) is not None:
+            found = {key: self._held[key] for key in keys if key in self._held}
+            for key in found:
                 self._held.move_to_end(key)
-                return held.astype(np.float32)
-        states = embedder.states(ids).astype(np.float16)
+        new = [key for key in dict.fromkeys(keys) if key not in found]
+        for key, states in zip(new, embedder.states_of_each(new), strict=True):
+            found[key] = states.astype(np.float16)
         with self._lock:
-            if key not in self._held and states.nbytes <= self._max_bytes:
-                self._held[key] = states
-                self._bytes += states.nbytes
+            for key in new:
+                if key not in self._held and found[key].nbytes <= self._max_bytes:
+                    self._held[key] = found[key]
+                    self._bytes += found[key].nbytes
             while self._bytes > self._max_bytes:
                 self._bytes -= self._held.popitem(last=False)[1].nbytes
-        return states.astype(np.float32)
+        return [found[key].astype(np.float32) for key in keys]
 
 
 def compare(
@@ -98,25 +105,33 @@ def compare(
     (asked,) = embedder.tokenizer.encode([question])
     if not asked or not any(tokens):
         return None
-    states = np.concatenate(
-        [cache.states(embedder, asked[a : a + _QUESTION]) for a in range(0, len(asked), _QUESTION)]
-    )
-    read = []
-    for window in _read(segmentation, tokens, embedder, cache):
-        read.append(window)
+    parts = [asked[a : a + _QUESTION] for a in range(0, len(asked), _QUESTION)]
+    states = np.concatenate(cache.states(embedder, parts))
+    read, left = [], _windows(segmentation, tokens, embedder.tokenizer)
+    while some := list(islice(left, _AT_ONCE)):
+        whole = cache.states(embedder, [w.ids for w in some])
+        read += [(w.of, own[-len(w.of) :]) for w, own in zip(some, whole, strict=True)]
         if until is not None and time.monotonic() >= until:
             break
     return _compared(asked, states, tokens, read)
 
 
-def _read(
-    segmentation: Segmentation,
-    tokens: Sequence[Sequence[int]],
-    embedder: TokenEmbedder,
-    cache: WindowCache,
-) -> Iterator[tuple[NDArray[np.int64], States]]:
-    """By window, the sentence of each of its own tokens, and their states."""
-    titles = embedder.tokenizer.encode([d.title or "" for d in segmentation.documents])
+class _Window(NamedTuple):
+    """Tokens that are read at once; the last ones are its own.
+
+    Attributes:
+        of: the sentence of each of its own tokens.
+    """
+
+    ids: list[int]
+    of: NDArray[np.int64]
+
+
+def _windows(
+    segmentation: Segmentation, tokens: Sequence[Sequence[int]], tokenizer: Tokenizer
+) -> Iterator[_Window]:
+    """The windows of all documents, in order."""
+    titles = tokenizer.encode([d.title or "" for d in segmentation.documents])
     sentences: list[list[int]] = [[] for _ in segmentation.documents]
     for i, s in enumerate(segmentation.sentences):
         sentences[s.document].append(i)
@@ -124,8 +139,8 @@ def _read(
         text = [t for i in own for t in tokens[i]]
         of = np.repeat(np.array(own, dtype=np.int64), [len(tokens[i]) for i in own])
         for start, end in windows([len(tokens[i]) for i in own]):
-            around = [*title[:_TITLE], *text[max(0, start - _BEFORE) : start]]
-            yield of[start:end], cache.states(embedder, [*around, *text[start:end]])[len(around) :]
+            before = text[max(0, start - _BEFORE) : start]
+            yield _Window([*title[:_TITLE], *before, *text[start:end]], of[start:end])
 
 
 def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
