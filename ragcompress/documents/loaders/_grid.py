@@ -89,7 +89,7 @@ def _fill(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
 def _count_headers(rows: Sequence[Sequence[Cell]]) -> int:
     """Rows at the top of header cells only; the first one, unless every row begins with a name of its own."""
     n = 0
-    while n < len(rows) and rows[n] and all(cell.header for cell in rows[n]):
+    while n < len(rows) and _names_columns(rows[n], n):
         if n and len(rows[n]) == 1 and rows[n][0].colspan > 1:
             break  # the name of a part of the table
         n += max(1, *(min(cell.rowspan, len(rows) - n) for cell in rows[n]))
@@ -100,7 +100,37 @@ def _count_headers(rows: Sequence[Sequence[Cell]]) -> int:
     # A corner that is empty belongs to a row of names.
     if beside and named and len(named[0]) > 1 and without_markers(named[0][0].text).strip():
         return 0
-    return min(1, len(rows))
+    return min(2 if _is_under_joined(rows) else 1, len(rows))
+
+
+def _names_columns(cells: Sequence[Cell], number: int) -> bool:
+    """Whether a row has header cells only; gaps may lie between several, as below what goes over two rows."""
+    n = sum(cell.header for cell in cells)
+    if not n or any(not cell.header and cell.text.strip() for cell in cells):
+        return False
+    return n == len(cells) or n > 1 or number == 0
+
+
+def _is_under_joined(rows: Sequence[Sequence[Cell]]) -> bool:
+    """Whether the second row names nothing but columns that a cell of the first joins."""
+    if len(rows) < 3 or len(rows[0]) < 2:
+        return False
+    joined: set[int] = set()
+    covered: set[int] = set()
+    column = 0
+    for cell in rows[0]:
+        places = range(column, column + min(max(1, cell.colspan), _MAX_COLSPAN))
+        joined.update(places if cell.colspan > 1 else ())
+        covered.update(places if cell.rowspan > 1 else ())
+        column = places.stop
+    column = 0
+    for cell in rows[1]:
+        while column in covered:
+            column += 1
+        if cell.text.strip() and column not in joined:
+            return False
+        column += max(1, cell.colspan)
+    return bool(joined - covered) and bool(rows[1])
 
 
 def _joined(header: Sequence[Sequence[str]]) -> list[str]:

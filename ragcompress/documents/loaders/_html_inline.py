@@ -20,6 +20,11 @@ _ORDINAL = re.compile(r"st|nd|rd|th|er|re|ers|ère|ème|ième|mes?|nde?|os?|as?|
 _NUMBERED = re.compile(r"(?:\d|\b[NnIVXLC]+)$")
 # Needs no brackets: a number, or one letter.
 _SIMPLE = re.compile(r"[-+−–]?(?:\d+(?:[.,]\d+)?|[^\W\d])")
+_STYLED = re.compile(
+    r"(?:vertical-align\s*:\s*|text-decoration(?:-line)?\s*:[^;]{0,40}?)(super|sub|line-through)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<![\d.,])(?:1[5-9]|20)\d\d$")
 _TRADE = ("TM", "SM", "MC", "®", "™")
 # Behind an element's sign or a bracket, numbers below the line count atoms.
 _ATOMS = re.compile(r"(?:[A-Z][a-z]?|[)\]])$")
@@ -33,10 +38,20 @@ def write_inline(tree: Any) -> None:
         _replace(element, f" {formula(element)} " if len(element) else "".join(element.itertext()))
     for element in list(tree.iter("img")):
         _replace(element, _picture(element))
+    for element in tree.xpath("//*[contains(@style, 'vertical-align') or contains(@style, 'line-through')]"):
+        _name_by_style(element)
     for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
         text = " ".join("".join(element.itertext()).split())
         if text and element.getparent() is not None:
             _write_one(element, text)
+
+
+def _name_by_style(element: Any) -> None:
+    if element.tag in ("span", "font", "b", "i", "em", "strong", "small", "a"):
+        found = _STYLED.search(element.get("style") or "")
+        element.tag = (
+            {"super": "sup", "sub": "sub", "line-through": "del"}[found[1].lower()] if found else element.tag
+        )
 
 
 def _write_one(element: Any, text: str) -> None:
@@ -66,6 +81,8 @@ def raised(text: str, before: str, *, is_note: bool = False) -> str:
         return text if text.startswith(("[", "(")) else f"[{text}]"
     if not before.strip() or before[-1:].isspace():
         return text
+    if _YEAR.search(before) and re.fullmatch(r"\d{1,2}", text):
+        return f"[{text}]"  # nobody raises a year to a power
     if text in _TRADE or (_ORDINAL.fullmatch(text) and _NUMBERED.search(before)):
         return text
     if before[-1:].isalpha() and text.isalpha() and len(text) > 1:
@@ -143,9 +160,23 @@ def _replace(element: Any, text: str) -> None:
 
 
 def _surround(element: Any, begin: str, end: str) -> None:
-    element.text = begin + (element.text or "").lstrip()
+    words = element.text or ""
+    bare = words.lstrip()
+    element.text = words[: len(words) - len(bare)] + begin + bare
     if len(element):
-        element[-1].tail = (element[-1].tail or "").rstrip() + end
+        element[-1].tail = before_blanks(element[-1].tail or "", end)
     else:
-        element.text = element.text.rstrip() + end
+        element.text = before_blanks(element.text, end)
     element.tag = "span"
+
+
+def before_blanks(text: str, end: str) -> str:
+    """The text with something added before the blanks at its end."""
+    bare = text.rstrip()
+    return bare + end + text[len(bare) :]
+
+
+def struck(text: str) -> str:
+    """Text with a line through it, as Markdown has it; the blanks around it stay outside."""
+    bare = text.lstrip()
+    return text[: len(text) - len(bare)] + "~~" + before_blanks(bare, "~~")

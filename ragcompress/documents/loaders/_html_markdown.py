@@ -207,8 +207,17 @@ def _write_cell(frame: _Frame, outer: _Frame, element: Any) -> None:
         rows.append([])
     # Of no number, or 0: to the end of its group.
     down = _number(element.get("rowspan"), 1) or 1 << 16
-    header = frame.tag == "th" or outer.group[0] == "thead"
+    header = frame.tag == "th" or outer.group[0] == "thead" or _is_bold(element)
     rows[-1].append(Cell(_line(frame), down, _number(element.get("colspan"), 1), header))
+
+
+def _is_bold(cell: Any) -> bool:
+    """Whether all of a cell's words are bold, as names of columns are."""
+    while len(cell) == 1 and not (cell.text or "").strip() and not (cell[0].tail or "").strip():
+        cell = cell[0]
+        if cell.tag in ("b", "strong"):
+            return True
+    return False
 
 
 def _write_table(frame: _Frame, outer: _Frame) -> None:

@@ -11,19 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._html_styles import hidden_by_styles
+from ._html_styles import declared, hidden_by_styles, hides, is_faded
 
 _SILENT = (
-    "script style noscript template svg canvas audio video datalist map area link meta base progress "
-    "meter head rp"
+    "script style noscript template svg canvas audio video datalist map area link meta base head rp"
 ).split()
 """What holds no text of the page."""
 _FRAMES = "iframe object embed frameset".split()
-_HIDDEN = "//*[@hidden or @aria-hidden='true' or contains(@style, ':')]"
-_INLINE_STYLE = re.compile(r"(?:^|;)\s*(display|visibility)\s*:\s*([\w-]+)", re.IGNORECASE)
+_HIDDEN = "//*[@hidden or @aria-hidden='true' or @popover or self::dialog or contains(@style, ':')]"
 # Controls that open what is hidden, by what frameworks write on them.
 _OPENS = ("aria-controls", "data-target", "data-bs-target", "data-toggle", "data-bs-toggle", "aria-expanded")
 _OPENER = re.compile(r"accord|toggle|collaps|expand|faq|question|spoiler|disclosure", re.IGNORECASE)
+# What a script opens under a heading that asks, or by its name.
+_ANSWER = re.compile(r"\banswer|accord|collaps|\bfaq|spoiler|expandable", re.IGNORECASE)
+_ASKING = ("h1", "h2", "h3", "h4", "h5", "h6", "dt")
 # Shown only when they are asked for, and about something else.
 _APART = re.compile(r"modal|dialog|dropdown|menu|tooltip|popover|offcanvas", re.IGNORECASE)
 # The words that a button needs to be more than a command.
@@ -81,8 +82,10 @@ def _take_out_silent(tree: Any) -> None:
         if element.tag == "script" and "math/tex" in (element.get("type") or ""):
             element.tag = "span"
             element.text = f"${(element.text or '').strip()}$"
-        elif element.tag == "svg" and (label := _label(element)):
+        elif element.tag == "svg" and (label := _label(element) or _written(element)):
             _say(element, f"[Image: {label}]")
+        elif element.tag == "noscript" and (picture := _picture(element)) is not None:
+            element.getparent().replace(element, picture)
         else:
             _empty(element)
 
@@ -112,10 +115,10 @@ def _is_hidden(element: Any) -> bool:
     ):
         # What a style shows in spite of the attribute is rare; what it hides is not.
         return True
+    if element.get("popover") is not None or (element.tag == "dialog" and element.get("open") is None):
+        return True
     return any(
-        (name.lower(), value.lower())
-        in (("display", "none"), ("visibility", "hidden"), ("visibility", "collapse"))
-        for name, value in dict(_INLINE_STYLE.findall(element.get("style") or "")).items()
+        hides(name, value) and not is_faded(element, name) for name, value in declared(element).items()
     )
 
 
@@ -143,7 +146,10 @@ def _is_opened(element: Any, openers: frozenset[str]) -> bool:
     before = element.getprevious()
     while before is not None and (not isinstance(before.tag, str) or before.tag == _GONE):
         before = before.getprevious()
-    return before is not None and any(_opens(part) for part in _some(before))
+    if before is None:
+        return False
+    asks = before.tag in _ASKING or "".join(before.itertext()).rstrip().endswith(("?", "？"))
+    return any(_opens(part) for part in _some(before)) or (asks and _ANSWER.search(about) is not None)
 
 
 def _some(element: Any, most: int = 20) -> Iterator[Any]:
@@ -173,7 +179,10 @@ def _show_control(element: Any, left_out: Counter[str]) -> None:
     elif element.tag == "textarea":
         text = f" {''.join(element.itertext())} "
     elif element.tag == "select":
-        chosen = [o for o in element.iter("option") if o.get("selected") is not None]
+        offered = list(element.iter("option"))
+        chosen = [o for o in offered if o.get("selected") is not None]
+        if not chosen and element.get("multiple") is None:
+            chosen = offered[:1]
         text = ", ".join("".join(o.itertext()).strip() for o in chosen) + " "
     elif (kind := (element.get("type") or "text").lower()) in ("checkbox", "radio"):
         text = "[x] " if element.get("checked") is not None else "[ ] "
@@ -202,6 +211,22 @@ def _label(element: Any) -> str:
             ("".join(t.itertext()) for t in element if isinstance(t.tag, str) and t.tag == "title"), ""
         )
     return " ".join(label.split())
+
+
+def _written(drawing: Any) -> str:
+    """The words within a drawing."""
+    parts = (" ".join("".join(t.itertext()).split()) for t in drawing.iter("text"))
+    return "; ".join(filter(None, parts))
+
+
+def _picture(element: Any) -> Any:
+    """The picture that stands in for one that a script loads; None: there is something else."""
+    pictures = list(element.iter("img"))
+    alone = len(pictures) == 1 and not "".join(element.itertext()).strip()
+    if not (alone and pictures[0].get("alt")):
+        return None
+    pictures[0].tail = element.tail
+    return pictures[0]
 
 
 def visible(text: str) -> str:

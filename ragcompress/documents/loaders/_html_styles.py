@@ -8,7 +8,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_HIDING = {"display": ("none",), "visibility": ("hidden", "collapse")}
+_HIDING = {"display": r"none", "visibility": r"hidden|collapse", "content-visibility": r"hidden"}
+# Shown so that nobody sees it: of no size, beside the page, without colour. What is faded in is shown later.
+_UNSEEN = {
+    "opacity": r"\.?0+(?:\.0*)?%?",
+    "font-size": r"0(?:\.0*)?(?:px|r?em|pt|%)?",
+    "text-indent": r"-\d{3,}(?:\.\d+)?(?:px|r?em|pt|%)",
+    "left": r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}r?em",
+    "top": r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}r?em",
+    "clip": r"rect\((?:[01](?:px)?[\s,]*){4}\)",
+    "clip-path": r"inset\((?:50|100)%\)|circle\(0\w*\)",
+    "color": r"transparent",
+}
+_PATTERNS = {name: re.compile(f"(?:{p})") for name, p in (_HIDING | _UNSEEN).items()}
+_FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
 _NESTED = ("media", "supports", "layer", "container")
 # A page is read as on a wide screen.
@@ -36,7 +49,7 @@ def hidden_by_styles(tree: Any, check: Callable[[], None], left_out: Counter[str
         left_out: counts the rules that were not looked at, because they and the page are too many.
     """
     sheets = [e.text for e in tree.iter("style") if e.text]
-    if not any("none" in sheet or "hidden" in sheet or "collapse" in sheet for sheet in sheets):
+    if not any(name in sheet for sheet in sheets for name in _PATTERNS):
         return []
     import tinycss2
     from cssselect import HTMLTranslator
@@ -61,13 +74,29 @@ def hidden_by_styles(tree: Any, check: Callable[[], None], left_out: Counter[str
         except Exception:  # a pseudo-class that cssselect does not know, such as :hover
             continue
         last.update(((element, rule.name), rule) for element in found)
-    return [e for (e, name), rule in last.items() if rule.hides and not _says_otherwise(e, name, rule)]
+    return [
+        e
+        for (e, name), rule in last.items()
+        if rule.hides and (rule.strength[0] or name not in declared(e)) and not (is_faded(e, name))
+    ]
 
 
-def _says_otherwise(element: Any, name: str, rule: _Rule) -> bool:
-    """Whether the element's own style shows it."""
-    own = re.search(rf"(?:^|;)\s*{name}\s*:\s*([\w-]+)", element.get("style") or "", re.IGNORECASE)
-    return own is not None and own[1].lower() not in _HIDING[name] and not rule.strength[0]
+def declared(element: Any) -> dict[str, str]:
+    """What an element's own style says of showing it, by property."""
+    pairs = (part.partition(":") for part in (element.get("style") or "").lower().split(";"))
+    said = ((name.strip(), value.replace("!important", "").strip()) for name, _, value in pairs)
+    return {name: value for name, value in said if name in _PATTERNS}
+
+
+def hides(name: str, value: str) -> bool:
+    """Whether a declaration lets nobody see the element."""
+    return _PATTERNS[name].fullmatch(value) is not None
+
+
+def is_faded(element: Any, name: str) -> bool:
+    """Whether an element without opacity is one that a script fades in."""
+    about = " ".join((element.get("class") or "", *element.keys()))
+    return name == "opacity" and _FADED.search(about) is not None
 
 
 def _names(tree: Any) -> set[str]:
@@ -110,7 +139,9 @@ def _words(selector: Any, words: str, selectors: list[Any]) -> str:
 
 def _said(declarations: list[Any]) -> Iterator[tuple[str, tuple[bool, bool]]]:
     """Of a block, what it says of showing: (property, (hides, important))."""
+    import tinycss2
+
     for each in declarations:
-        if each.type == "declaration" and each.lower_name in _HIDING:
-            value = "".join(t.lower_value for t in each.value if t.type == "ident")
-            yield each.lower_name, (value in _HIDING[each.lower_name], each.important)
+        if each.type == "declaration" and each.lower_name in _PATTERNS:
+            value = tinycss2.serialize(each.value).strip().lower()
+            yield each.lower_name, (hides(each.lower_name, value), each.important)

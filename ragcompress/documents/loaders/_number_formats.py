@@ -68,8 +68,10 @@ def shown(value: float, code: str, *, from_1904: bool = False) -> str:
 
 
 def _shown(value: float, code: str, from_1904: bool) -> str:
-    sections = [_parse(part) for part in _SECTION.findall(code)][:-1] or [_parse(code)]
+    sections = _sections(code)
     section, magnitude = _chosen(sections, value)
+    if len(sections) > 1 and section in sections and not section.tokens and not section.condition:
+        return ""  # as in ``0;-0;;@``, which shows no zero
     if section.has("general") or not section.tokens:
         text = "".join(
             t if k == "literal" else general(magnitude) if k == "general" else "" for k, t in section.tokens
@@ -82,6 +84,20 @@ def _shown(value: float, code: str, from_1904: bool) -> str:
     if any(t == "@" for _, t in section.tokens):
         return general(value)
     return _number(magnitude, section)
+
+
+def _sections(code: str) -> list[_Section]:
+    found: list[_Section] = []
+    for part in _SECTION.finditer(code):
+        found.append(_parse(part[1]))
+        if part[0] == part[1]:  # no semicolon: the last one
+            break
+    return found
+
+
+def hides_text(code: str) -> bool:
+    """Whether a format shows nothing of a text, as ``;;;`` does."""
+    return code.count(";") == 3 and len(sections := _sections(code)) == 4 and not sections[3].tokens
 
 
 def _parse(code: str) -> _Section:

@@ -37,6 +37,16 @@ def within(element: Any, *names: str) -> Iterator[Any]:
     return (each for each in element.iter() if local(each) in names)
 
 
+def alternative(own: Any) -> str:
+    """What stands for a picture, for those who can't see it; names of files say nothing.
+
+    Args:
+        own: the element with the picture's name and description; None: there is none.
+    """
+    text = "" if own is None else " ".join((own.get("descr") or "").split())
+    return "" if "/" in text or text.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")) else text
+
+
 class Package:
     """The parts of an Office file."""
 

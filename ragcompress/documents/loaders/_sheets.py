@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._clock import Clock
-from ._html_inline import raised
-from ._number_formats import BUILTIN, general, shown
+from ._html_inline import raised, struck
+from ._number_formats import BUILTIN, general, hides_text, shown
 from ._office import Package, attribute, find, local, within
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -81,7 +81,7 @@ def rich_text(item: Any) -> str:
                 if align is not None and attribute(align, "val") == "superscript":
                     words = raised(words.strip(), "".join(parts)[-16:])
                 if _is_on(find(properties, "strike")):
-                    words = f"~~{words.strip()}~~"
+                    words = struck(words)
             parts.append(words)
     return re.sub(r"_x([0-9A-Fa-f]{4})_", _character, "".join(parts))
 
@@ -128,7 +128,7 @@ class Reader:
                     element.clear()
                     while element.getprevious() is not None:
                         del element.getparent()[0]
-                case "col" if _is_true(element.get("hidden")):
+                case "col" if _is_true(element.get("hidden")) or _is_nothing(element.get("width")):
                     first, last = int(element.get("min") or 1), int(element.get("max") or 1)
                     hidden.update(range(first, min(last, MAX_COLUMNS) + 1))
                 case "mergeCell":
@@ -157,7 +157,7 @@ class Reader:
                 cells[column] = text
                 if is_number:
                     sheet.numbers.add((number, column))
-        if cells and _is_true(row.get("hidden")):
+        if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
         elif cells:
             sheet.rows[number] = cells
@@ -181,24 +181,36 @@ class Reader:
         style = int(cell.get("s") or 0)
         text, is_number = self._value(cell.get("t") or "n", value, style)
         if style < len(self._styles.struck) and self._styles.struck[style]:
-            text = f"~~{text}~~"
+            text = struck(text) if text.strip() else text
         return text, is_number
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
+        code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
+        if kind in ("s", "str") and hides_text(code):
+            self._left_out["hidden cell"] += 1
+            return "", False
         if kind == "s":
             return self._strings[int(value)], False
         if kind == "b":
             return ("TRUE" if value == "1" else "FALSE"), False
         if kind != "n":  # text, an error such as #DIV/0!, a date in words
             return value, kind == "d"
-        code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
         number = float(value)
         text = general(number) if code == "General" else shown(number, code, from_1904=self._from_1904)
+        self._left_out["hidden cell"] += not text
         return text, True
 
 
 def _is_true(value: str | None) -> bool:
     return value in ("1", "true", "on")
+
+
+def _is_nothing(size: str | None) -> bool:
+    """Whether a width or height says that there is none."""
+    try:
+        return size is not None and float(size) == 0
+    except ValueError:
+        return False
 
 
 def _column(letters: str) -> int:

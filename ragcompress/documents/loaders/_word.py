@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._formulas import formula
-from ._office import Package, attribute, find, local, within
+from ._office import Package, alternative, attribute, find, local, within
 
 _UNSEEN = re.compile(r"^word/(?:media|embeddings|fonts|charts|diagrams|theme|comments)")
 _TEXTS = ("document", "footnotes", "endnotes")
@@ -26,6 +26,8 @@ _NOISE = (
     "commentReference permStart permEnd"
 ).split()
 _DELETED = ("del", "moveFrom")
+# Of a text that is raised or lowered by hand, in half points.
+_OFF_LINE = 4
 
 
 def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]) -> bytes:
@@ -37,13 +39,13 @@ def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]
     """
     from lxml import etree
 
-    hidden_styles = _hidden_styles(package)
+    styles = _styles(package)
     changed: dict[str, bytes] = {}
     for part in (f"word/{name}.xml" for name in _TEXTS):
         root = package.xml(part)
         if root is None:
             continue
-        _rewrite(root, hidden_styles, left_out, check)
+        _rewrite(root, styles, left_out, check)
         if part == "word/document.xml":
             _append_margins(root, package)
         changed[part] = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
@@ -51,6 +53,9 @@ def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]
     comments = package.xml("word/comments.xml")
     left_out["comment"] += 0 if comments is None else sum(1 for _ in within(comments, "comment"))
     left_out["embedded object"] += sum(n.startswith("word/embeddings/") for n in package.names)
+    left_out["embedded document"] += sum(
+        k == "aFChunk" for k, _ in package.targets("word/document.xml").values()
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(package.names):
@@ -59,14 +64,27 @@ def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]
     return buffer.getvalue()
 
 
-def _hidden_styles(package: Package) -> frozenset[str]:
-    """Ids of styles whose text is hidden."""
+Styles = dict[str, dict[str, Any]]
+"""Of each style, by its id, the properties of runs that change the meaning of a text."""
+
+
+def _styles(package: Package) -> Styles:
     root = package.xml("word/styles.xml")
-    return frozenset(
-        attribute(style, "styleId") or ""
-        for style in (() if root is None else within(root, "style"))
-        if _is_on(_property(style, "rPr", "vanish"))
-    )
+    own: Styles = {}
+    based: dict[str, str] = {}
+    for style in () if root is None else within(root, "style"):
+        name = attribute(style, "styleId") or ""
+        said = find(style, "rPr")
+        own[name] = {local(p): p for p in (() if said is None else said) if local(p) in (*_KEPT, "vanish")}
+        if (above := find(style, "basedOn")) is not None:
+            based[name] = attribute(above, "val") or ""
+    for name in own:
+        above, seen = based.get(name), {name}
+        while above in own and above not in seen:
+            own[name] = {**own[above], **own[name]}
+            seen.add(above)
+            above = based.get(above)
+    return {name: said for name, said in own.items() if said}
 
 
 def _property(element: Any, properties: str, name: str) -> Any:
@@ -78,17 +96,16 @@ def _is_on(element: Any) -> bool:
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
 
-def _rewrite(
-    root: Any, hidden_styles: frozenset[str], left_out: Counter[str], check: Callable[[], None]
-) -> None:
+def _rewrite(root: Any, styles: Styles, left_out: Counter[str], check: Callable[[], None]) -> None:
     for element in list(within(root, *_NOISE)):
         _remove(element)
     _accept_changes(root, left_out)
     check()
+    _take_out_instructions(root)
     _write_special(root)
     check()
     for run in list(within(root, "r")):
-        _clean(run, hidden_styles, left_out)
+        _clean(run, styles, left_out)
     for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
         _join_runs(paragraph)
 
@@ -108,6 +125,38 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
             _remove(row)
 
 
+def _take_out_instructions(root: Any) -> None:
+    """What stands in a field before its result is no text, fields within it included; lists have a choice."""
+    opened: list[tuple[bool, Any]] = []
+    for run in list(within(root, "r")):
+        chosen = None
+        for part in run:
+            match local(part) == "fldChar" and attribute(part, "fldCharType"):
+                case "begin":
+                    opened.append((False, _choice(part)))
+                case "separate" if opened:
+                    opened[-1] = (True, None)
+                case "end" if opened:
+                    chosen = opened.pop()[1]
+        if any(not in_result for in_result, _ in opened):
+            for part in [p for p in run if local(p) in ("t", "tab", "br", "drawing", "pict")]:
+                run.remove(part)
+        elif chosen:
+            run.addnext(_run(root, chosen))
+
+
+def _choice(begin: Any) -> str | None:
+    """The entry of a list that is chosen; None where there is no list."""
+    listed = next(within(begin, "ddList"), None)
+    if listed is None:
+        return None
+    entries = [attribute(e, "val") or "" for e in within(listed, "listEntry")]
+    result = find(listed, "result")
+    result = find(listed, "default") if result is None else result
+    number = 0 if result is None else int(attribute(result, "val") or 0)
+    return entries[number] if number < len(entries) else None
+
+
 def _write_special(root: Any) -> None:
     """Formulas, readings, fields and text boxes become runs."""
     for element in list(within(root, "oMathPara", "oMath")):
@@ -119,6 +168,10 @@ def _write_special(root: Any) -> None:
         _replace(element, list(element))
     for element in list(within(root, "AlternateContent")):
         _show_text_box(element)
+    for element in list(within(root, "drawing")):
+        picture = next(within(element, "docPr"), None)
+        if (said := alternative(picture)) and next(within(element, "txbxContent"), None) is None:
+            _replace(element.getparent(), [element.getparent(), _run(root, f" [Image: {said}] ")])
 
 
 def _remove(element: Any) -> None:
@@ -175,24 +228,55 @@ def _show_text_box(choices: Any) -> None:
     _replace(choices, [picture])
 
 
-def _clean(run: Any, hidden_styles: frozenset[str], left_out: Counter[str]) -> None:
+def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
     """Take out a run that is hidden; of another, what we don't look at."""
     properties = find(run, "rPr")
-    if properties is None:
-        return
-    style = attribute(styled, "val") if (styled := find(properties, "rStyle")) is not None else ""
-    vanish = find(properties, "vanish")
-    if (_is_on(vanish) or (vanish is None and style in hidden_styles)) and next(
-        within(run, "t", "drawing"), None
-    ) is not None:
+    said = {local(p): p for p in (() if properties is None else properties)}
+    inherited = _of_styles(run, said.get("rStyle"), styles) if styles else {}
+    if (
+        _is_on(said.get("vanish", inherited.get("vanish")))
+        and next(within(run, "t", "drawing"), None) is not None
+    ):
         left_out["hidden run"] += 1
         _remove(run)
         return
+    if "vertAlign" not in said and (raised := _height(said.get("position"))):
+        inherited["vertAlign"] = _sibling(run, "vertAlign", "superscript" if raised > 0 else "subscript")
+    added = [copy.copy(p) for name, p in inherited.items() if name in _KEPT and name not in said]
+    if properties is None:
+        if not added:
+            return
+        properties = _sibling(run, "rPr", None)
+        run.insert(0, properties)
     for part in list(properties):
         if local(part) not in _KEPT:
             properties.remove(part)
+    properties.extend(added)
     if not len(properties):
         run.remove(properties)
+
+
+def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
+    """What the styles of a run and of its paragraph say of it."""
+    paragraph = next((up for up in run.iterancestors() if local(up) == "p"), None)
+    named = None if paragraph is None else _property(paragraph, "pPr", "pStyle")
+    found: dict[str, Any] = {}
+    for style in (named, styled):
+        if style is not None:
+            found |= styles.get(attribute(style, "val") or "", {})
+    return found
+
+
+def _height(position: Any) -> int:
+    """How far text is moved off its line, in half points; 0 for little."""
+    value = "" if position is None else attribute(position, "val") or ""
+    return int(value) if value.lstrip("-").isdigit() and abs(int(value)) >= _OFF_LINE else 0
+
+
+def _sibling(like: Any, name: str, value: str | None) -> Any:
+    """An element in the name space of another."""
+    space = like.tag[: like.tag.index("}") + 1]
+    return like.makeelement(space + name, {} if value is None else {f"{space}val": value})
 
 
 def _join_runs(paragraph: Any) -> None:

@@ -24,6 +24,13 @@ from ._markers import LINE_END, RESERVED, marker, unmark
 _LAYOUT = "pre h1 h2 h3 h4 h5 h6".split()
 _LAYOUT_TABLE = "layout-table"
 _LISTED = "ul ol dl blockquote".split()
+# What a page says to be a table, row or cell without the elements for it.
+_ROLES = {
+    "table": "table", "grid": "table", "row": "tr", "cell": "td", "gridcell": "td", "columnheader": "th",
+    "rowheader": "th",
+}  # fmt: skip
+_DISPLAYED = {"table": "table", "table-row": "tr", "table-cell": "td"}
+_DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*(table(?:-row|-cell)?)\s*(?:;|!|$)", re.IGNORECASE)
 _LONG_CELL = 1_000
 # End tags in a row; some generators end the line within: "</b\n>".
 _ENDED = re.compile(r"(?:</[\w:-]++\s*+>\s*+)++")
@@ -51,6 +58,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     title = " ".join(visible(tree.findtext(".//title") or "").replace(LINE_END, "").split())
     left_out = take_out(tree, clock.check)
     write_inline(tree)
+    _name_tables(tree)
     _plain_layout(tree)
     clock.check()
     places = _mark(tree)
@@ -81,6 +89,27 @@ def _with_line_ends(source: str) -> str:
         return tags[0] + LINE_END * (n if text_follows else 0)
 
     return _ENDED.sub(ended, RESERVED.sub("", source))
+
+
+def _name_tables(tree: Any) -> None:
+    """Tables that are said to be some become such, if all of their parts are."""
+    named: dict[Any, str] = {}
+    for element in tree.xpath("//*[@role or contains(@style, 'table')]"):
+        display = _DISPLAY.search(element.get("style") or "")
+        tag = _ROLES.get(element.get("role") or "") or (_DISPLAYED[display[1].lower()] if display else None)
+        if tag and element.tag in ("div", "span", "ul", "li", "section", "p", "a"):
+            named[element] = tag
+    for element, tag in named.items():
+        if tag in ("td", "th"):
+            row = next((up for up in element.iterancestors() if up in named), None)
+            table = row is not None and next(
+                (up for up in row.iterancestors() if named.get(up) == "table"), None
+            )
+            if row is not None and named[row] == "tr" and table is not None:
+                element.tag, row.tag, table.tag = tag, "tr", "table"
+    for table in [e for e, tag in named.items() if tag == "table" and not e.get("role")]:
+        if len(list(table.iter("tr"))) < 2:
+            table.set("role", "presentation")  # a row alone puts things beside one another
 
 
 def _plain_layout(tree: Any) -> None:

@@ -13,8 +13,8 @@ from . import Loaded
 from ._clock import Clock
 from ._formulas import formula
 from ._grid import Cell, pipe_table
-from ._html_inline import lowered, raised
-from ._office import Package, attribute, local, within
+from ._html_inline import lowered, raised, struck
+from ._office import Package, alternative, attribute, local, within
 
 # Below or above the line, in thousandths of the letters' height.
 _OFF_LINE = 10_000
@@ -59,7 +59,7 @@ def _slide(slide: Any, left_out: Counter[str]) -> Iterator[str]:
             yield from filter(None, (*titles, table))
         elif shape.has_text_frame and (text := _frame(shape)):
             yield text
-        elif alt := _alternative(shape):
+        elif alt := alternative(next(within(shape._element, "cNvPr"), None)):
             yield f"[Image: {alt}]"
 
 
@@ -88,13 +88,6 @@ def _flat(shapes: Any, left_out: Counter[str]) -> Iterator[Any]:
             yield shape
 
 
-def _alternative(shape: Any) -> str:
-    """What stands for a picture, for those who can't see it; names of files say nothing."""
-    own = next(within(shape._element, "cNvPr"), None)
-    text = "" if own is None else " ".join((own.get("descr") or "").split())
-    return "" if "/" in text or text.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")) else text
-
-
 def _text(paragraph: Any) -> str:
     """The words of a paragraph, with fields; raised, lowered and struck-out ones say so."""
     parts: list[str] = []
@@ -119,8 +112,7 @@ def _marked(words: str, run: Any, before: str) -> str:
     height = int(offset.rstrip("%") or 0) * (1000 if offset.endswith("%") else 1)
     if abs(height) >= _OFF_LINE:
         return (raised if height > 0 else lowered)(words.strip(), before)
-    struck = (attribute(properties, "strike") or "noStrike") != "noStrike"
-    return f"~~{words.strip()}~~" if struck else words
+    return words if (attribute(properties, "strike") or "noStrike") == "noStrike" else struck(words)
 
 
 def _frame(shape: Any) -> str:

@@ -1,0 +1,246 @@
+"""More of the kinds of ``test_loader_kinds``: tables, markup that carries meaning, what is shown and hidden."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import docx
+import office_files as office
+import openpyxl
+import pptx
+import pytest
+from lxml import etree
+
+from ragcompress.documents import loaders
+from ragcompress.documents.loaders import Loaded
+from ragcompress.documents.loaders._number_formats import hides_text, shown
+
+NAMES = (
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
+    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"'
+)
+STYLES = {
+    "Above": "<w:rPr><w:vertAlign w:val='superscript'/></w:rPr>",
+    "AboveToo": "<w:basedOn w:val='Above'/>",
+    "Gone": "<w:rPr><w:strike/></w:rPr>",
+    "Ghost": "<w:rPr><w:vanish/></w:rPr>",
+}
+RUN = "<w:r><w:t xml:space='preserve'>{}</w:t></w:r>"
+FIELD = "<w:r><w:fldChar w:fldCharType='{}'/></w:r>"
+ASKED = "<w:r><w:instrText>IF</w:instrText></w:r>"
+
+
+def load(data: bytes, suffix: str) -> Loaded:
+    return loaders.load(data, suffix, f"file{suffix}", 1 << 26, None)
+
+
+def page(html: str) -> str:
+    return load(html.encode(), ".html").text
+
+
+def rows(html: str) -> list[str]:
+    return [line[2:-2] for line in page(html).split("\n") if line.startswith("| ") and "---" not in line]
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        (
+            "<table><tr><td><b>City</b><td colspan=2><b>Fee</b><tr><td><td><b>Old</b><td><b>New</b><tr><td>Vik<td>1<td>2</table>",
+            ["City | Fee / Old | Fee / New", "Vik | 1 | 2"],
+        ),
+        (
+            "<table><tr><td rowspan=2>City<td colspan=2>Fee<tr><td>Old<td>New<tr><td>Vik<td>a<td>b</table>",
+            ["City | Fee / Old | Fee / New", "Vik | a | b"],
+        ),
+        (
+            "<table><tr><td>Name<td colspan=2>Contact<tr><td>Ann<td>12<td>x@y<tr><td>Bo<td>13<td>z@y</table>",
+            ["Name | Contact | Contact", "Ann | 12 | x@y", "Bo | 13 | z@y"],
+        ),
+        (
+            "<table><tr><th>Name<th>Fee<tr><td><b>North</b><td><tr><td>Vik<td>1</table>",
+            ["Name | Fee", "North | ", "Vik | 1"],
+        ),
+        (
+            "<div role=table><div role=row><span role=columnheader>City</span><span role=columnheader>Fee</span></div>"
+            "<div role=row><span role=cell>Vik</span><span role=cell>15</span></div></div>",
+            ["City | Fee", "Vik | 15"],
+        ),
+        (
+            "<div style='display: table'><div style='display:table-row'><p style='display:table-cell'>City</p>"
+            "<p style='display:table-cell'>Fee</p></div><div style='display:table-row'><p style='display:table-cell'>Vik</p>"
+            "<p style='display:table-cell'>15</p></div></div>",
+            ["City | Fee", "Vik | 15"],
+        ),
+        (
+            "<table><tr><th><th colspan=2>2023<th colspan=2>2024<tr><th>City<th>Q1<th>Q2<th>Q1<th>Q2<tr><td>Vik<td>1<td>2<td>3<td>4</table>",
+            ["City | 2023 / Q1 | 2023 / Q2 | 2024 / Q1 | 2024 / Q2", "Vik | 1 | 2 | 3 | 4"],
+        ),
+    ],
+)  # fmt: skip
+def test_headers_of_tables_however_they_are_written(html: str, expected: list[str]) -> None:
+    assert rows(html) == expected
+
+
+def test_a_cell_without_its_row_is_no_table() -> None:
+    assert "|" not in page("<div role=cell>alone</div><div role=table><p>text</p></div>")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("10<span style='vertical-align:super;font-size:70%'>6</span> kg", "10^6 kg"),
+        ("H<span style='vertical-align: sub'>2</span>O, x<small style='vertical-align:SUB'>i</small>", "H2O, x_i"),
+        ("<span style='text-decoration: line-through'>99</span> 12", "~~99~~ 12"),
+        ("now 12<del> (was 99)</del> crowns", "now 12 ~~(was 99)~~ crowns"),
+        ("Built 1931<sup>5</sup> of larch", "Built 1931[5] of larch"),
+        ("1500<sup>3</sup> and 10<sup>5</sup>", "1500[3] and 10^5"),
+        ("Sum: <output>42</output>, <meter value=0.6>60 %</meter> full", "Sum: 42, 60 % full"),
+        ("<svg><text>Peak</text><g><text>42 MW</text></g></svg>", "[Image: Peak; 42 MW]"),
+        ("<img class=lazy data-src=x><noscript><img src=x alt='A larch bridge'></noscript>", "[Image: A larch bridge]"),
+        ("Size <select><option>S<option>M</select>", "Size S"),
+    ],
+)  # fmt: skip
+def test_more_markup_that_carries_meaning(html: str, text: str) -> None:
+    assert page(f"<p>{html}</p>") == text
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p style='opacity: 0'>no</p>",
+        "<style>.g{opacity:0.0}</style><p class=g>no</p>",
+        "<p style='position:absolute; left:-9999px'>no</p>",
+        "<p style='font-size:0'>no</p>",
+        "<p style='text-indent:-9999px'>no</p>",
+        "<p style='color: transparent'>no</p>",
+        "<style>.sr-only{position:absolute;clip:rect(0, 0, 0, 0)}</style><p class=sr-only>no</p>",
+        "<style>.v{clip-path:inset(50%)}</style><p class=v>no</p>",
+        "<p style='content-visibility:hidden'>no</p>",
+        "<dialog>no</dialog>",
+        "<div popover>no</div>",
+    ],
+)
+def test_more_ways_to_hide(html: str) -> None:
+    loaded = load(f"<p>12 crowns</p>{html}".encode(), ".html")
+    assert loaded.text.strip() == "12 crowns"
+    assert loaded.left_out == {"hidden part": 1}
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div class='fade-in' style='opacity:0'>yes</div>",
+        "<div data-aos=zoom style='opacity:0'>yes</div>",
+        "<p style='opacity:0.9; left:-20px; font-size:0.8em; color:#000'>yes</p>",
+        "<style>.x{opacity:0}</style><p class=x style='opacity:1'>yes</p>",
+        "<style>.answer{display:none}</style><h3>How long?</h3><div class=answer>yes</div>",
+        "<style>.faq-answer{display:none}</style><p>How long?</p><div class=faq-answer>yes</div>",
+        "<dialog open>yes</dialog>",
+        "<p hidden=until-found>yes</p>",
+    ],
+)
+def test_more_that_is_shown(html: str) -> None:
+    assert "yes" in page(f"<p>text</p>{html}")
+
+
+def word(*paragraphs: str) -> bytes:
+    file = docx.Document()
+    for name, said in STYLES.items():
+        style = f"<w:style {NAMES} w:type='character' w:styleId='{name}'>{said}</w:style>"
+        file.styles.element.append(etree.fromstring(style))
+    for xml in paragraphs:
+        file.element.body.insert(len(file.element.body) - 1, etree.fromstring(f"<w:p {NAMES}>{xml}</w:p>"))
+    return office.saved(file)
+
+
+def styled(name: str, text: str) -> str:
+    return f"<w:r><w:rPr><w:rStyle w:val='{name}'/></w:rPr><w:t>{text}</w:t></w:r>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "text"),
+    [
+        (RUN.format("10") + styled("Above", "6"), "10^6"),
+        (RUN.format("10") + styled("AboveToo", "6"), "10^6"),
+        (styled("Gone", "99") + RUN.format(" 12"), "~~99~~ 12"),
+        (styled("Ghost", "99") + RUN.format("12"), "12"),
+        ("<w:pPr><w:pStyle w:val='Ghost'/></w:pPr>" + RUN.format("99") + "</w:p><w:p>" + RUN.format("12"), "12"),
+        (RUN.format("x") + "<w:r><w:rPr><w:position w:val='12'/></w:rPr><w:t>2</w:t></w:r>", "x^2"),
+        (
+            RUN.format("Due ") + FIELD.format("begin") + ASKED + FIELD.format("begin") + ASKED
+            + FIELD.format("separate") + RUN.format("INNER") + FIELD.format("end") + FIELD.format("separate")
+            + RUN.format("9 May") + FIELD.format("end") + RUN.format("."),
+            "Due 9 May.",
+        ),
+        (
+            RUN.format("Hue: ") + "<w:r><w:fldChar w:fldCharType='begin'><w:ffData><w:ddList><w:result w:val='1'/>"
+            "<w:listEntry w:val='Red'/><w:listEntry w:val='Blue'/></w:ddList></w:ffData></w:fldChar></w:r>"
+            + ASKED + FIELD.format("end"),
+            "Hue: Blue",
+        ),
+        (
+            "<w:r><w:drawing><wp:inline><wp:docPr id='1' name='p' descr='A larch bridge'/></wp:inline></w:drawing></w:r>",
+            "[Image: A larch bridge]",
+        ),
+    ],
+)  # fmt: skip
+def test_word_by_its_styles_and_fields(xml: str, text: str) -> None:
+    paragraphs = xml.split("</w:p><w:p>")
+    assert load(word(*paragraphs), ".docx").text.strip() == text
+
+
+def test_word_joins_headers_of_two_rows() -> None:
+    file = docx.Document()
+    table = file.add_table(3, 3)
+    for number, cell in enumerate(c for row in table.rows for c in row.cells):
+        cell.text = str(number)
+    table.cell(0, 0).merge(table.cell(1, 0)).text = "City"
+    table.cell(0, 1).merge(table.cell(0, 2)).text = "Fee"
+    table.cell(1, 1).text, table.cell(1, 2).text = "Old", "New"
+    assert load(office.saved(file), ".docx").text.split("\n")[0] == "| City | Fee / Old | Fee / New |"
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "expected"),
+    [
+        (0, "0;-0;;@", ""), (5, ";;;", ""), (-0.5, "0%;[Red](0%)", "(50%)"), (7, '"Q"0', "Q7"),
+        (1234567.891, '#,##0.0,," Mio"', "1.2 Mio"), (44927, "[$-F800]dddd\\,\\ mmmm\\ dd", "Sunday, January 01"),
+        (420123456, "000 000 000", "420 123 456"), (1.25, "[h]:mm:ss", "30:00:00"), (-3, "0;", ""),
+    ],
+)  # fmt: skip
+def test_more_formats_of_numbers(value: float, code: str, expected: str) -> None:
+    assert shown(value, code) == expected
+
+
+def test_texts_are_hidden_by_an_empty_fourth_section() -> None:
+    assert [hides_text(code) for code in (";;;", "0;0;0;", "@", "0;0;0;@", '0;"a;b";0')] == [
+        True, True, False, False, False,
+    ]  # fmt: skip
+
+
+def test_cells_that_a_sheet_does_not_show() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["City", "Fee", "Note"], ["Vik", 1, "seen"], ["Gone", 2, "x"], ["Ott", 3, "secret"]):
+        sheet.append(row)
+    sheet["B4"].number_format = sheet["C4"].number_format = ";;;"
+    sheet.row_dimensions[3].height = 0
+    loaded = load(office.saved(book), ".xlsx")
+    assert [line for line in loaded.text.split("\n") if "|" in line][2:] == [
+        "| Vik | 1 | seen |",
+        "| Ott |  |  |",
+    ]
+    assert +loaded.left_out == {"hidden row": 1, "hidden cell": 2}
+
+
+def test_slides_keep_the_blank_before_what_is_struck_out() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    paragraph = slide.shapes.add_textbox(0, 0, 99, 99).text_frame.paragraphs[0]
+    for text, key, value in (("10", "", ""), ("6", "baseline", "30000"), (" old", "strike", "sngStrike")):
+        run = paragraph.add_run()
+        run.text = text
+        if key:
+            run.font._element.set(key, value)
+    assert load(office.saved(deck), ".pptx").text == "10^6 ~~old~~"
