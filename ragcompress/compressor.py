@@ -362,9 +362,7 @@ class Compressor:
 
     def _score(self, call: _Call, parts: Segmentation) -> Scores:
         progress, until = call.stop.after(call.progress), call.stop.until
-        if until is not None and isinstance(self.scorer, scorers.Interruptible):
-            return self.scorer.score_until(call.question, parts, until=until, progress=progress)
-        return self.scorer.score(call.question, parts, progress=progress)
+        return scorers.score(self.scorer, call.question, parts, until=until, progress=progress)
 
     def _passthrough(self, call: _Call, reason: str, watch: Watch) -> CompressedContext:
         """All documents, in source order, each a piece of its own where they were not cut before."""

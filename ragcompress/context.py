@@ -86,6 +86,7 @@ class CompressedContext:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
         sentences, documents = self.segmentation.sentences, self.segmentation.documents
         values = self.scores.values
+        repeating = self._repeating()
 
         def place(index: int) -> dict[str, Any]:
             s = sentences[index]
@@ -97,6 +98,7 @@ class CompressedContext:
                 "end_char": s.end_char,
                 "location": _location(document, s),
                 "score": float(values[index]),
+                **({"repeats_question": True} if index in repeating else {}),
             }
 
         def duplicate(index: int) -> dict[str, Any]:
@@ -125,6 +127,13 @@ class CompressedContext:
         if self.passthrough is not None:
             result["passthrough"] = self.passthrough
         return result
+
+    def _repeating(self) -> set[int]:
+        """The sentences that repeat the question, or whose document's title does."""
+        said = self.scores.details.get("repeats_question", {})
+        titles = set(said.get("titles", ()))
+        under = {i for i, s in enumerate(self.segmentation.sentences) if titles and s.document in titles}
+        return under | set(said.get("sentences", ()))
 
     def texts(self) -> list[str]:
         """What each document kept, in the order of the input; empty for one that kept nothing.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from math import isfinite
+from decimal import Decimal
+from math import isfinite, isnan
 from numbers import Real
+from operator import index as as_index
 from typing import Any
 
 from ragcompress import CompressedContext, Document, InputError, Piece, score_by_rank
@@ -160,7 +162,10 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
     if spans and "index" not in spans[-1] and spans[-1]["end"] == len(text):
         return spans  # type: ignore[no-any-return]
     start, end = to_offset(source.start), to_offset(source.end)
-    if start is not None and end is not None and end - start != len(text):
+    replaced = start is not None and end is not None and end - start != len(text)
+    # A splitter that did not find its own text again says -1.
+    unknown = start is None and not _is_missing(source.start)
+    if replaced or unknown:
         # The text was replaced, say by a window around it, and its place was not.
         return [{"start": 0, "end": len(text), "start_char": None}]
     return [{"start": 0, "end": len(text), "start_char": start or 0}]
@@ -200,11 +205,20 @@ def _title(metadata: Mapping[str, Any], key: str | None) -> str | None:
 
 def to_offset(value: object) -> int | None:
     """A whole number of any type, NumPy's and a float without a fraction among them; None: there is none."""
-    number = _finite(value)
-    return int(number) if number is not None and number >= 0 and number.is_integer() else None
+    try:
+        number = None if isinstance(value, bool) else as_index(value)  # type: ignore[arg-type]
+    except TypeError:
+        real = _finite(value)
+        number = int(real) if real is not None and real.is_integer() else None
+    return number if number is not None and number >= 0 else None
+
+
+def _is_missing(value: object) -> bool:
+    """Whether there is no value: None, or NaN, which tables have for it."""
+    return value is None or (isinstance(value, float) and isnan(value))
 
 
 def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
         return None
     return float(value)

@@ -11,6 +11,7 @@ from ragcompress.cli.console import exit_code
 from .bench.compare import compare_command
 from .quality.answers_cli import answers_command, positions_command
 from .quality.evidence import evidence_command
+from .quality.injection import injection_command
 from .quality.langchain import langchain_command
 from .quality.retrieval import retrieval_command
 from .report.cli import report_command
@@ -29,6 +30,7 @@ def evaluate() -> None:
 
 app.command("evidence", short_help="Does the evidence survive?")(evidence_command)
 app.command("retrieval", short_help="Is the evidence found in one large folder, and kept?")(retrieval_command)
+app.command("injection", short_help="Does a hostile document get in?")(injection_command)
 app.command("answers", short_help="Does the answer survive?")(answers_command)
 app.command("positions", short_help="Lost in the middle?")(positions_command)
 app.command("langchain", short_help="A LangChain application with and without.")(langchain_command)

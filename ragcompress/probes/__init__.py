@@ -95,6 +95,21 @@ class ProbeWeights:
                 f"this is {template.fingerprint()}; train one for it, or use the template it was trained with"
             )
 
+    def check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuse numbers that are not as many as a scorer reads.
+
+        Raises:
+            DataError: names the array, its shape, and the one that is read.
+        """
+        for name, wanted in shapes.items():
+            if name not in self.arrays:
+                raise DataError(_missing(name, self.arrays))
+            if (found := self.arrays[name].shape) != wanted:
+                raise DataError(
+                    f"the probe's {name!r} has the shape {found}, and {wanted} is read; take a copy that is "
+                    "whole, or train the probe anew"
+                )
+
     def save(self, path: Path) -> None:
         """Write ``path.safetensors`` and ``path.json``."""
         arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}
@@ -132,7 +147,11 @@ class _Arrays(dict[str, NDArray[np.float32]]):
     """Arrays by name; one that is missing is a fault of the file."""
 
     def __missing__(self, name: str) -> NDArray[np.float32]:
-        raise DataError(f"the probe holds no numbers named {name!r}; it has {', '.join(self) or 'none'}")
+        raise DataError(_missing(name, self))
+
+
+def _missing(name: str, arrays: Mapping[str, Any]) -> str:
+    return f"the probe holds no numbers named {name!r}; it has {', '.join(arrays) or 'none'}"
 
 
 def _check_card(base: Path, card: Mapping[str, Any]) -> None:

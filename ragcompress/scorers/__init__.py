@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, UnknownName
 from ..proxy.base import Proxy
+from ..text.repetition import without_repetition
 
 DEFAULT = "evidence"
 _GROUP = "ragcompress.scorers"
@@ -89,6 +91,34 @@ def load(name: str) -> type[Scorer]:
     for entry in entry_points(group=_GROUP, name=name):
         return entry.load()  # type: ignore[no-any-return]
     raise UnknownName("scorer", name, available())
+
+
+def score(
+    scorer: Scorer,
+    question: str,
+    segmentation: Segmentation,
+    *,
+    until: float | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Score what the documents say without repeating the question (``text.repetition``), by any scorer.
+
+    Args:
+        until: a time of ``time.monotonic`` after which a scorer that can (``Interruptible``) reads no more.
+
+    Returns:
+        One score per sentence. Where something repeats the question, ``details["repeats_question"]`` has the
+        indices of those ``sentences``, and of the documents with such ``titles``.
+    """
+    plain = without_repetition(question, segmentation)
+    if until is not None and isinstance(scorer, Interruptible):
+        found = scorer.score_until(question, plain.segmentation, until=until, progress=progress)
+    else:
+        found = scorer.score(question, plain.segmentation, progress=progress)
+    if not (plain.sentences or plain.titles):
+        return found
+    repeating = {"sentences": list(plain.sentences), "titles": list(plain.titles)}
+    return replace(found, details={**found.details, "repeats_question": repeating})
 
 
 def has_setting(name: str, setting: str) -> bool:

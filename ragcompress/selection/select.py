@@ -27,6 +27,8 @@ _ROUNDS = 16
 _STEPS = 8
 # Less than this part of the limit is not worth another rendering.
 _NEGLIGIBLE = 500
+# A document so many times as long as others mostly are, of which there are so many: its share of the budget.
+_FAR_LARGER, _FEWEST_OTHERS, _MOST_OF_ONE = 5, 4, 1 / 3
 _NONE, _MUSTS = "no sentence fits", "what every document must keep does not fit"
 
 
@@ -101,9 +103,12 @@ def select(
         dropped[i] = "enough"
     if all(i in dropped for i in fitting):  # all that a recall wants are too long
         del dropped[fitting[0]]
-    plan = _plan(segmentation, [i for i in fitting if i not in dropped], sizes, count)
+    wanted = tuple(i for i in fitting if i not in dropped)
+    behind = _crowding(segmentation, wanted, sizes, limit) if recall is None else ()
+    plan = _plan(segmentation, [i for i in wanted if i not in behind] + list(behind), sizes, count)
     kept = _pack(plan, limit, measure, first)
     reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit)
+    reasons |= {i: "document_cap" for i in behind if i in reasons}
     return Selection(tuple(sorted(kept)), reasons | dropped | without, repeats)
 
 
@@ -114,6 +119,35 @@ def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
         i: "boilerplate" for i, s in enumerate(sentences) if s.kind == "boilerplate"
     }
     return reasons if len(reasons) < len(sentences) else {}
+
+
+def _crowding(
+    segmentation: Segmentation, ranking: Sequence[int], alone: Sequence[int], limit: int
+) -> tuple[int, ...]:
+    """What one flood of a document has beyond its share of the budget: kept only where others leave room.
+
+    Args:
+        ranking: sentences that may be kept, best first.
+        alone: tokens of each sentence alone.
+
+    Returns:
+        Sentences, best first; none where no document is out of all proportion to the others.
+    """
+    sizes = [0] * len(segmentation.documents)
+    for s in segmentation.sentences:
+        sizes[s.document] += len(s.text)
+    largest = int(np.argmax(sizes))
+    others = [size for document, size in enumerate(sizes) if size and document != largest]
+    if len(others) < _FEWEST_OTHERS or sizes[largest] <= _FAR_LARGER * float(np.median(others)):
+        return ()
+    left = limit * _MOST_OF_ONE
+    behind = []
+    for i in ranking:
+        if segmentation.sentences[i].document == largest:
+            left -= alone[i]
+            if left < 0:
+                behind.append(i)
+    return tuple(behind)
 
 
 def share_out(

@@ -12,7 +12,7 @@ from fastapi import Depends, Header, Request
 from ..context import CompressedContext
 from ..data import Budget, Document, Scores, Segmentation
 from ..plan import LayoutOptions
-from ..scorers import Interruptible, Scorer
+from ..scorers import Scorer, score
 from ..stopping import OnError, Stop
 from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
@@ -142,10 +142,8 @@ def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop
         CompressionTimeout: from the others, when it is.
     """
     told, left = stop.after(None), stop.left()
-    if left is None or not isinstance(scorer, Interruptible):
-        return scorer.score(question, parts, progress=told)
-    until = time.monotonic() + _SHARE_OF_READING * left
-    return scorer.score_until(question, parts, until=until, progress=told)
+    until = None if left is None else time.monotonic() + _SHARE_OF_READING * left
+    return score(scorer, question, parts, until=until, progress=told)
 
 
 def desk(

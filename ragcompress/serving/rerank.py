@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 
 from ..compressor import Compressor
 from ..data import Budget, Document, FloatArray, Scores, Segmentation
-from ..scorers import Scorer
+from ..scorers import Scorer, score
 from ..stopping import Stop
 from ..text.segmentation import segment
 from .compressing import TOGETHER, AtDesk, Desk, Job, score_in_time
@@ -227,7 +227,7 @@ def _cut(documents: Sequence[Document], language: str | None) -> Segmentation:
 
 
 def _words(scorer: Scorer, question: str, parts: Segmentation) -> FloatArray:
-    return in_unit_interval(scorer.score(question, parts))
+    return in_unit_interval(score(scorer, question, parts))
 
 
 def _worth_reading(scorer: Scorer, question: str, parts: Segmentation, most: int) -> set[int]:

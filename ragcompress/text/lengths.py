@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any
@@ -35,6 +36,7 @@ _RANKS = (
     re.compile(r"[,/&=?\\|]+(?=\S)"),
 )
 _PAIR = re.compile("\r\n")
+_NUMBER = re.compile(r"\d+")
 _SCRIPTS = (
     (re.compile("[\u3040-\u30ff]"), "japanese"),
     (re.compile("[\u4e00-\u9fff]"), "simplified_chinese"),
@@ -69,7 +71,7 @@ def rows(text: str) -> list[int]:
     width = max(sizes)
     full = [len(line) + 1 + len(following.partition(" ")[0]) > width for line, following in pairwise(lines)]
     wrapped = sum(full) >= _WRAPPED * len(full) and len(set(sizes[:-1])) > 1 and " " in text.strip()
-    if wrapped:
+    if wrapped and not _begin_alike(lines):
         return []
     # Where most begin in small letters, that is how rows begin here.
     small = sum(line[:1].islower() for line in lines) * 2 > len(sizes)
@@ -78,6 +80,12 @@ def rows(text: str) -> list[int]:
         for start, line, following, is_full in zip(starts[1:], lines, lines[1:], full, strict=False)
         if small or not (is_full and following[:1].islower() and line[-1:] not in ".!?:;")
     ]
+
+
+def _begin_alike(lines: Sequence[str]) -> bool:
+    """Whether most lines begin with the same word but for its numbers, as times and addresses of logs do."""
+    heads = Counter(_NUMBER.sub("0", line.split(None, 1)[0]) for line in lines if line)
+    return heads.most_common(1)[0][1] * 2 > heads.total()
 
 
 def cuts(text: str, most: float = LONGEST) -> Iterator[int]:

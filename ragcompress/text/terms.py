@@ -11,7 +11,8 @@ import unicodedata
 from itertools import chain
 
 # Han, kana: written without blanks between words, so each character is a term of its own.
-_CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+"""The letters of scripts written so, as a range of a regular expression."""
 # Thai, Lao, Burmese, Khmer: without blanks, too; here a letter with the signs around it is a term.
 _CLUSTERED = "\u0e01-\u0e30\u0e32-\u0e33\u0e81-\u0eb0\u0eb2-\u0eb3\u1000-\u102a\u1780-\u17b3"
 _LEADING = "\u0e40-\u0e44\u0ec0-\u0ec4"
@@ -34,7 +35,7 @@ _ZERO_WIDTH_SPACE = re.compile("(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u
 # 10⁶ is not 106, and 1½ is not 11/2.
 _RAISED = re.compile(r"(?<=\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u00bc-\u00be\u2150-\u215f])")
 _TERM = re.compile(
-    rf"[{_CJK}]|[{_LEADING}]?[{_CLUSTERED}][{_MARKS}]*|(?:(?![{_CLUSTERED}{_LEADING}])[^\W{_CJK}][{_MARKS}]*)+"
+    rf"[{CJK}]|[{_LEADING}]?[{_CLUSTERED}][{_MARKS}]*|(?:(?![{_CLUSTERED}{_LEADING}])[^\W{CJK}][{_MARKS}]*)+"
 )
 _PLAIN = re.compile(r"\w+")
 
@@ -58,5 +59,6 @@ def normalise(text: str) -> str:
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", _RAISED.sub(" ", text)).casefold()
-    # Once more: folding may give a decomposed letter, such as the two of a Turkish capital I with a dot.
-    return unicodedata.normalize("NFKC", _UNSEEN.sub("", _ZERO_WIDTH_SPACE.sub("", folded)))
+    # Once more: folding may give decomposed letters. The Turkish capital I with a dot keeps its dot.
+    seen = _UNSEEN.sub("", _ZERO_WIDTH_SPACE.sub("", folded))
+    return unicodedata.normalize("NFKC", seen).replace("i\u0307", "i")

@@ -9,6 +9,8 @@ import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from multiprocessing import get_context
 from typing import Any
 
@@ -216,7 +218,9 @@ def test_what_the_retriever_knew_comes_along(
     assert scorer.seen == seen
 
 
-@pytest.mark.parametrize("start", [40.0, np.int64(40), np.float32(40)])
+@pytest.mark.parametrize(
+    "start", [40.0, np.int64(40), np.float32(40), np.uint8(40), np.array(40), Decimal(40), Fraction(40)]
+)
 def test_a_start_index_of_any_number_type_counts(start: Any) -> None:
     (found,) = compressor(ratio=0.8).compress_documents(
         [Document("A boat. Holm built the bridge.", metadata={"start_index": start})], QUESTION
@@ -224,6 +228,15 @@ def test_a_start_index_of_any_number_type_counts(start: Any) -> None:
     (span,) = found.metadata["ragcompress"]["spans"]
     assert span["start_char"] == 40 + len("A boat. ")
     assert type(span["start_char"]) is int
+
+
+@pytest.mark.parametrize("start", [-1, 40.5, "40", True, np.inf, Decimal("NaN"), [40]])
+def test_a_start_index_that_is_none_gives_no_places(start: Any) -> None:
+    (found,) = compressor(ratio=0.8).compress_documents(
+        [Document("A boat. Holm built the bridge.", metadata={"start_index": start})], QUESTION
+    )
+    (span,) = found.metadata["ragcompress"]["spans"]
+    assert (span["start_char"], span["end_char"]) == (None, None)
 
 
 def test_a_time_limit_passes_the_originals_on() -> None:

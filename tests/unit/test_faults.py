@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,19 @@ import pytest
 from fake_probe import fake_probe
 from promises import by_words
 
-from ragcompress import Budget, Compressor, DataError, Document, InputError, RagCompressError, run_request
+from ragcompress import (
+    Budget,
+    BudgetTooSmall,
+    Compressor,
+    DataError,
+    Document,
+    InputError,
+    RagCompressError,
+    run_request,
+)
 from ragcompress.array_files import checksum, read_arrays, write_arrays
 from ragcompress.files import AppendOnly
+from ragcompress.probes import ProbeWeights
 from ragcompress.prompts.passages import TITLE_TOKENS
 from ragcompress.proxy.reuse import DiskStore
 from ragcompress.scorers import bm25
@@ -224,3 +235,62 @@ def test_a_file_that_only_grows_has_one_writer(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="can't be written"):
         AppendOnly(tmp_path / "none" / "log")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["look.weight", "context.mean", "context.weight", "second.look.bias"])
+@pytest.mark.parametrize("change", [lambda a: a[..., :-1], lambda a: a[None], lambda a: None])
+def test_a_probe_of_other_shapes_is_told_from_a_bug(name: str, change: Any) -> None:
+    whole = fake_probe()
+    arrays = {**whole.arrays, name: change(whole.arrays[name])}
+    probe = ProbeWeights({k: a for k, a in arrays.items() if a is not None}, whole.card)
+    with pytest.raises(DataError, match=name):
+        Scorer(proxy=FakeProxy(), probe=probe)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"lock": threading.Lock()}, {"source": object}, {"at": float("nan")}, {1: 2}, {"a": {"b": {3}}}],
+)
+def test_metadata_of_any_kind_hurts_nobody(metadata: dict[Any, Any]) -> None:
+    documents = [Document("A light. It is old. It is red.", metadata=metadata), Document("Another light.")]
+    context = words_only()("Which light?", documents, budget=Budget(max_tokens=4))
+    assert context.segmentation.documents[0].metadata == metadata
+    json.loads(json.dumps(context.to_dict(), allow_nan=False))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"", "JSON"),
+        (b"[]", "object"),
+        (b'{"question": 1, "documents": []}', "question"),
+        (b'{"question": "q", "documents": {}}', "documents"),
+        (b'{"question": "q", "documents": [null]}', "document 0"),
+        (b'{"question": "q", "docs": []}', "docs"),
+        (b'\xff\xfe{"question"', "binary"),
+        (b'{"question": "q", "documents": [{"text": "a", "score": "x"}]}', "score"),
+        (b'{"question": "q", "documents": [{"text": "a", "metadata": []}]}', "metadata"),
+        (b'{"question": ' + b"[" * 100_000, "JSON"),
+    ],
+)
+def test_a_line_that_is_no_request_says_what_is_wrong(line: bytes, says: str) -> None:
+    found = json.loads(run_request(words_only(), Budget(max_tokens=9), 1, line).line)
+    assert says in found["reason"]
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("order", ["source", "best-first", "best-last", "edges"])
+@pytest.mark.parametrize(
+    "rules", [{}, {"min_per_document": 2}, {"max_documents": 1}, {"max_per_document": 1}]
+)
+def test_a_budget_that_is_named_works(budget: int, order: Any, rules: dict[str, int]) -> None:
+    table = "| name | year |\n|---|---|\n| red light of the harbour | 1902 |"
+    text = f"## Lights\n\n{table}\n\nThe light is old. It is red."
+    documents = [Document(text, title="Harbour"), Document("name,year\nold,1902\nnew,1931\n", syntax="csv")]
+    compressor = words_only(order=order, headings=True)
+    try:
+        context = compressor("Which light?", documents, budget=Budget(max_tokens=budget, **rules))
+    except BudgetTooSmall as error:
+        assert error.smallest > budget
+        context = compressor("Which light?", documents, budget=Budget(max_tokens=error.smallest, **rules))
+    assert context.tokens_after <= context.limit

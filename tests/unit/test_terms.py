@@ -22,6 +22,7 @@ PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
         ("Tokyo東京タワーx1", ["tokyo", "東", "京", "タ", "ワ", "ー", "x1"]),
         ("ÉTÉ Дом 서울 집", ["été", "дом", "서울", "집"]),
         ("?! …", []),
+        ("İstanbul istanbul ISTANBUL", ["istanbul", "istanbul", "istanbul"]),
         ("infor\u00admation of\u00adfice", ["information", "office"]),
         ("zero\u200bwidth \ufeffjoin\u2060er", ["zerowidth", "joiner"]),
         ("ﬁrst ﬂoor", ["first", "floor"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -158,3 +160,15 @@ def test_edges_of_chunks_are_fragments() -> None:
     ]
     assert [f for f in flags if f[2]] == [(0, "When set, co", True), (1, "replies from", True)]
     assert not any(s.fragment for s in segment([Document("A title"), Document("It is red.")]).sentences)
+
+
+@pytest.mark.parametrize("head", ["2024-05-03 12:{n:02}:00 ", "10.2.{n}.4 - ", "web{n} sshd: ", "[{n}] "])
+def test_each_line_of_a_log_is_a_unit(head: str) -> None:
+    lines = [head.format(n=n) + f"worker {n} is done in {n} ms after it began" for n in range(40)]
+    assert [text for _, text in units("\n".join(lines))] == lines
+
+
+def test_lines_of_a_wrapped_paragraph_are_none() -> None:
+    text = "the ferry came in about nine and everyone got on and then it went out again " * 20
+    lines = textwrap.wrap(text, 70)
+    assert all(len(text) > 300 for _, text in units("\n".join(lines))[:-1])

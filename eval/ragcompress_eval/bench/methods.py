@@ -17,6 +17,7 @@ from ragcompress import (
     Scores,
     Tokenizer,
 )
+from ragcompress.scorers import score
 from ragcompress.selection.ordering import ATTENTION_SORT, Order
 from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
@@ -110,7 +111,7 @@ class ScorerMethod:
     def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
         """Score, and then select and render for every target."""
         start = time.perf_counter()
-        scores = self._scorer.score(example.question, example.segmentation)
+        scores = score(self._scorer, example.question, example.segmentation)
         seconds = time.perf_counter() - start
         contexts = tuple(
             None

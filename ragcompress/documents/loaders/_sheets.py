@@ -172,7 +172,7 @@ class Reader:
             elif name == "f":
                 formula = part
             elif name == "is":
-                return rich_text(part), False
+                return self._value("is", rich_text(part), int(cell.get("s") or 0))
         if not value:
             if formula is None:
                 return "", False
@@ -186,7 +186,7 @@ class Reader:
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
         code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
-        if kind in ("s", "str") and hides_text(code):
+        if kind in ("s", "str", "is") and hides_text(code):
             self._left_out["hidden cell"] += 1
             return "", False
         if kind == "s":

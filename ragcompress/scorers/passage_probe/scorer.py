@@ -24,7 +24,8 @@ from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from .attribution import Attribution, attribute
-from .context import NAMES
+from .context import EXPERTS, NAMES
+from .features import PER_HEAD
 from .head import SECOND, Head
 from .looks import Look, first_look
 from .second_look import SECOND_NAMES, Chosen, Recipe, best_of, choose, fact_texts, second_look
@@ -40,6 +41,7 @@ class Scorer:
 
     Raises:
         ProbeMismatch: if the probe was trained on another proxy, template or features.
+        DataError: if it holds more or fewer numbers than are read.
     """
 
     name: ClassVar[str] = "passage-probe"
@@ -56,10 +58,12 @@ class Scorer:
         probe.check(proxy.info, self.template)
         self._check_features("rows", ROWS)
         self._check_features("context_features", NAMES)
+        self._check_shapes("", len(ROWS), len(NAMES))
         self.second_look, self._recipe = second_look, None
         self._heads = [Head.load(probe.arrays)]
         if second_look and (recipe := probe.card.get("second_look")):
             self._check_features("second_context_features", SECOND_NAMES)
+            self._check_shapes(SECOND, len(ROWS) + 1, len(SECOND_NAMES))
             self._recipe = Recipe.of(recipe)
             self._heads.append(Head.load(probe.arrays, SECOND))
 
@@ -69,6 +73,22 @@ class Scorer:
                 f"the probe reads the {key.replace('_', ' ')} {trained}, this version makes {list(names)}; "
                 "train it anew with: ragcompress train"
             )
+
+    def _check_shapes(self, stage: str, n_rows: int, n_context: int) -> None:
+        n_features = len(PER_HEAD) * n_rows * self.probe.n_layers * self.proxy.info.n_heads
+        hidden = self.probe.arrays.get(f"{stage}context.hidden_bias")
+        n_hidden = 0 if hidden is None else hidden.size
+        shapes = {
+            "look.weight": (len(EXPERTS), n_features),
+            "look.bias": (len(EXPERTS),),
+            "context.mean": (n_context,),
+            "context.scale": (n_context,),
+            "context.hidden_weight": (n_context, n_hidden),
+            "context.hidden_bias": (n_hidden,),
+            "context.weight": (n_hidden,),
+            "context.bias": (1,),
+        }
+        self.probe.check_shapes({stage + name: shape for name, shape in shapes.items()})
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences: a look at every passage, and a second one at those in doubt."""
