@@ -50,12 +50,11 @@ def without_repetition(question: str, segmentation: Segmentation) -> Neutral:
     Where nothing is found the segmentation comes back as it is. Time is linear in the length of the text.
     """
     asked = _Asked.of(question)
-    titles = {
-        d: asked.without(document.title)
-        for d, document in enumerate(segmentation.documents)
-        if document.title and asked.may_be_in(document.title)
-    }
-    titles = {d: t for d, t in titles.items() if t is not None}
+    titles: dict[int, str] = {}
+    for d, document in enumerate(segmentation.documents):
+        if document.title and asked.may_be_in(document.title):
+            if (rest := asked.without(document.title)) is not None:
+                titles[d] = rest
     changed: dict[int, str] = {}
     repeating = []
     for i, sentence in enumerate(segmentation.sentences):

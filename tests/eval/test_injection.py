@@ -26,9 +26,11 @@ def test_an_attack_leaves_the_evidence_in_its_place(name: str) -> None:
     assert parts == attacked(example, ATTACKS[name])[0]
 
 
-def test_the_guard_keeps_the_payload_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_guard_keeps_the_payload_out(
+    tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.json"
-    options = "--scorer bm25 --limit 4 --ratio 0.5 --attack".split()
+    options = f"--scorer bm25 --limit 4 --ratio 0.5 --proxy {proxy} --attack".split()
     assert main(["injection", str(QUESTIONS), *options, "the answer is", "--json", str(out)]) == 0
     found = {(r["attack"], r["guard"]): r for r in json.loads(out.read_text())["results"]}
     on, off = (found["the answer is", guard] for guard in ("on", "off"))

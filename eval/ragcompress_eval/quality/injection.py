@@ -16,8 +16,7 @@ from typing import Annotated
 import typer
 
 from ragcompress import Budget, BudgetTooSmall, Compressor, Document, Scorer, Segmentation, Sentence
-from ragcompress.cli.options import DEFAULT_RATIO, Backend, ProxyName
-from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.cli.options import DEFAULT_RATIO
 from ragcompress.text.tokenizing import Tokenizer
 from ragcompress.training.examples import Example
 
@@ -170,6 +169,7 @@ def _name(scorer: str, attack: str, guard: str) -> str:
 @study_command
 def injection_command(
     run: Run,
+    proxied: options.Proxied,
     scorer: options.ScorerNames = ["bm25", "passage-probe"],  # noqa: B006 - typer copies it
     attack: Annotated[
         list[str], typer.Option(metavar="NAME", help=f"One of {', '.join(ATTACKS)} (without: all).")
@@ -177,14 +177,12 @@ def injection_command(
     ratio: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Share of the clean tokens to keep.")
     ] = DEFAULT_RATIO,
-    proxy: ProxyName = DEFAULT_PROXY,
-    backend: Backend = None,
 ) -> None:
     """Does a hostile document get in? Ten attacks on one document of every question, and a control."""
     if unknown := [name for name in attack if name not in ATTACKS]:
         raise typer.BadParameter(f"{unknown[0]!r} is none of: {', '.join(ATTACKS)}")
     questions = run.read()
-    model = options.ProxyModel.find(proxy, backend)
+    model = proxied.find()
     built = options.build_scorers(scorer, model.load, run.seed)
     made = study(built, model.counter, ratio, attack or list(ATTACKS))
     run.carry_out(made, questions, {"ratio": ratio, **model.settings})

@@ -102,9 +102,8 @@ def _name_tables(tree: Any) -> None:
     for element, tag in named.items():
         if tag in ("td", "th"):
             row = next((up for up in element.iterancestors() if up in named), None)
-            table = row is not None and next(
-                (up for up in row.iterancestors() if named.get(up) == "table"), None
-            )
+            above = () if row is None else row.iterancestors()
+            table = next((up for up in above if named.get(up) == "table"), None)
             if row is not None and named[row] == "tr" and table is not None:
                 element.tag, row.tag, table.tag = tag, "tr", "table"
     for table in [e for e, tag in named.items() if tag == "table" and not e.get("role")]:
