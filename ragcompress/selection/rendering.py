@@ -116,15 +116,19 @@ class _Writer:
     def finish(self) -> Rendered:
         """End what is open, and return the text."""
         if self.previous is not None:
-            missing = sum(len(s.text) for s in self.segmentation.sentences) - sum(
-                p.end - p.start for p in self.pieces
-            )
-            if missing >= _ROOM or self.format != "text":
-                self._add(self._end(self.previous, after_gap=True))
+            ending = self._end(self.previous, after_gap=True)
+            # What is missing is summed only where it matters: a selection renders thousands of times.
+            if ending and (self.format != "text" or self._missing() >= _ROOM):
+                self._add(ending)
             if self.format == "xml":
                 outer, inner, content = self.tags
                 self._add(f"\n</{content}>\n</{inner}>\n</{outer}>")
         return Rendered("".join(self.parts), tuple(self.pieces))
+
+    def _missing(self) -> int:
+        """Characters of sentences that are not written."""
+        written = sum(p.end - p.start for p in self.pieces)
+        return sum(len(s.text) for s in self.segmentation.sentences) - written
 
     def _add(self, text: str) -> None:
         self.parts.append(text)

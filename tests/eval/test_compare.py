@@ -12,6 +12,7 @@ import pytest
 from ragcompress import InputError
 from ragcompress_eval import cli
 from ragcompress_eval.bench.compare import compare
+from ragcompress_eval.speed import report as speed_report
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
@@ -71,3 +72,25 @@ def test_results_of_other_things_are_refused(
     (tmp_path / "bad.json").write_text("{}", encoding="utf-8")
     assert cli.main(["compare", str(result), str(tmp_path / "bad.json")]) == 1
     assert "bad.json holds no results" in capsys.readouterr().err
+
+
+def speed_run(**seconds: float | None) -> dict[str, Any]:
+    """What ``speed --json`` writes of one size."""
+    size = {"passages": 10, "tokens": 110, "ratio": 0.2}
+    results = [{**size, "contestant": name.replace("_", "-"), "seconds": s} for name, s in seconds.items()]
+    return {"results": results, "provenance": {}, "study": speed_report.ABOUT}
+
+
+def test_speed_is_compared_by_the_forward_pass_of_its_own_run() -> None:
+    before = speed_run(onnx=1.0, forward_onnx=0.8, minilm=None)
+    on_a_slower_machine = speed_run(onnx=3.0, forward_onnx=2.4, minilm=None)
+    assert {c.verdict for c in compare(before, on_a_slower_machine)} == {""}
+    slower_itself = speed_run(onnx=1.3, forward_onnx=0.8, minilm=None)
+    (change,) = [c for c in compare(before, slower_itself) if c.verdict]
+    assert (change.what, change.verdict) == ("10, 110, onnx: times_forward_pass", "worse")
+    assert change.note == "× 1.30"
+
+
+def test_without_a_forward_pass_seconds_are_compared() -> None:
+    (change,) = compare(speed_run(onnx=1.0), speed_run(onnx=2.0))
+    assert (change.what, change.verdict) == ("10, 110, onnx: seconds", "worse")

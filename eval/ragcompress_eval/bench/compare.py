@@ -18,6 +18,9 @@ from ragcompress.cli.console import out
 from .bootstrap import LEVEL, mean, resample
 from .results import Result, read_results
 
+# Seconds of two runs are of two machines, or of two hours. Where a plain forward pass ran beside all others,
+# what is compared is how many times its seconds they took.
+_FORWARD, _TIMES = "forward-onnx", "times_forward_pass"
 # Times of one machine differ by this much from run to run.
 _NOISE = 0.1
 
@@ -52,7 +55,10 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any], *, seed: int = 
         InputError: if the files have no result in common.
     """
     labels, better = first["study"]["labels"], first["study"]["better"]
-    old, new = ({_key(r, labels): r for r in content["results"]} for content in (first, second))
+    files = [content["results"] for content in (first, second)]
+    if all(any(r.get("contestant") == _FORWARD for r in results) for results in files):
+        files, better = [_against_forward_pass(results) for results in files], {_TIMES: "lower"}
+    old, new = ({_key(r, labels): r for r in results} for results in files)
     shared = [key for key in old if key in new]
     if not shared:
         raise InputError("the two files have no result in common: they are of other data sets or settings")
@@ -77,7 +83,7 @@ def _change(
     if before is None or after is None:
         return None
     what = f"{', '.join(str(v) for _, v in key)}: {metric}"
-    if metric == "seconds":
+    if metric in ("seconds", _TIMES):
         ratio = after / before if before else 1.0
         verdict = "worse" if ratio > 1 + _NOISE else "better" if ratio < 1 - _NOISE else ""
         return Change(what, before, after, f"× {ratio:.2f}", verdict)
@@ -92,6 +98,20 @@ def _change(
         low, high, note = c - b, d - a, f"{after - before:+.3f}, not paired"
     sure = "better" if sign * low > 0 and sign * high > 0 else "worse" if sign * low < 0 > sign * high else ""
     return Change(what, before, after, note, sure)
+
+
+def _against_forward_pass(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Results of the speed study, their seconds in those of the plain forward pass at the same size."""
+    forward = {_size(r): r["seconds"] for r in results if r["contestant"] == _FORWARD}
+    found = []
+    for r in results:
+        known = r["seconds"] and forward.get(_size(r))
+        found.append({**r, _TIMES: r["seconds"] / known if known else None})
+    return found
+
+
+def _size(result: Result) -> tuple[int, int]:
+    return result["passages"], result["tokens"]
 
 
 def _paired(metric: str, old: Mapping[Any, Result], new: Mapping[Any, Result]) -> Iterator[float]:
