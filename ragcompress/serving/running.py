@@ -79,6 +79,7 @@ def configuration(make: Callable[[], FastAPI], processes: int = 1) -> uvicorn.Co
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(_GRACE),
+        timeout_worker_healthcheck=int(_GRACE),  # loading a model on a busy machine is no death
     )
 
 
