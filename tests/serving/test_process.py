@@ -48,7 +48,7 @@ def started(
             yield found[0].decode(), process
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(300)
 
 
 def _all(file: IO[bytes]) -> bytes:
@@ -88,7 +88,7 @@ def test_sigterm_lets_a_request_end_that_is_being_read(counting_folder: Path) ->
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200")
         assert b"Anna Lund built the bridge" in answer
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM for a group of processes")
@@ -104,7 +104,7 @@ def test_several_processes_answer_alike_count_together_and_end_together(counting
         counted = re.findall(r'requests_total{endpoint="/v1/compress",outcome="\w+"} ([\d.]+)', counters)
         assert sum(map(float, counted)) == 12
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/healthz", timeout=10)
 
