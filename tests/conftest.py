@@ -14,7 +14,7 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 import hypothesis
 import pytest
-import tokenizers
+from shared import save_tokenizer_only
 from typer.testing import CliRunner, Result
 
 from ragcompress import models
@@ -57,15 +57,17 @@ def default_folder() -> models.ModelFolder:
 @pytest.fixture(scope="session")
 def counting_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of which only the tokenizer is real, a token a byte: for scorers that read none."""
-    folder = tmp_path_factory.mktemp("models") / "counting"
-    folder.mkdir()
-    alphabet = {c: i for i, c in enumerate(sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(alphabet, []))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "config.json").write_text("{}", encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"no weights")
-    return folder
+    return save_tokenizer_only(tmp_path_factory.mktemp("models") / "counting")
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few random weights, for both backends; needs torch."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    import tiny_models
+
+    return tiny_models.save_model("llama", tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from ragcompress.serving.engine import Load, Seen
 from ragcompress.serving.running import Listening, bind, configuration
 
 BRIDGE = "The bridge is red. Anna Lund built the bridge in 1902. Ferries leave at noon."
-QUESTION = "Who built the bridge?"
 
 
 def count_words(text: str) -> int:

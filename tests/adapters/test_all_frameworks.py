@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 from llama_index.core import QueryBundle
 from llama_index.core.schema import NodeWithScore, TextNode
-from tiny_models import save_model
+from shared import QUESTION
 
 from ragcompress import Budget, Compressor, Document, Segmentation, load_proxy
 from ragcompress.scorers.bm25 import Scorer as Bm25
@@ -23,7 +23,6 @@ from ragcompress_adapters.haystack import RagCompressor as HaystackCompressor
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
 from ragcompress_adapters.llama_index import RagCompressPostprocessor
 
-QUESTION = "Who built the bridge?"
 TEXTS = [
     "The bridge is of larch. Berit Holm built it. It is red.",
     "Ferries leave at noon. The quay is full.",
@@ -79,19 +78,14 @@ FRAMEWORKS = {
 each = pytest.mark.parametrize("framework", FRAMEWORKS.values(), ids=FRAMEWORKS)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model("llama", tmp_path_factory.mktemp("models"))
-
-
 @each
-def test_attention_sort_reads_the_proxy_whatever_scores(framework: Framework, folder: Path) -> None:
+def test_attention_sort_reads_the_proxy_whatever_scores(framework: Framework, tiny_llama: Path) -> None:
     made = framework.make(
-        scorer="bm25", proxy=str(folder), order="attention-sort", ratio=1.0, title_key=None, counter=len
+        scorer="bm25", proxy=str(tiny_llama), order="attention-sort", ratio=1.0, title_key=None, counter=len
     )
     documents = [framework.document(text) for text in TEXTS]
     oracle = Compressor(
-        Bm25(), counter=len, proxy=load_proxy(str(folder)), order="attention-sort", format="plain"
+        Bm25(), counter=len, proxy=load_proxy(str(tiny_llama)), order="attention-sort", format="plain"
     )
     wanted = oracle(QUESTION, [Document(text) for text in TEXTS], budget=Budget(ratio=1.0)).text
     assert "\n\n".join(map(framework.text, framework.call(made, documents))) == wanted
@@ -165,8 +159,10 @@ def test_five_hundred_documents_in_several_languages_share_one_budget(framework:
 @pytest.mark.parametrize(
     "settings", [{"scorer": "raw-attention"}, {"scorer": "bm25", "order": "attention-sort"}]
 )
-def test_the_proxy_runs_as_the_settings_say(folder: Path, settings: dict[str, Any]) -> None:
-    made = RagCompressor(proxy=str(folder), precision="int8", threads=1, counter=len, ratio=0.5, **settings)
+def test_the_proxy_runs_as_the_settings_say(tiny_llama: Path, settings: dict[str, Any]) -> None:
+    made = RagCompressor(
+        proxy=str(tiny_llama), precision="int8", threads=1, counter=len, ratio=0.5, **settings
+    )
     made.compress_documents([LangChainDocument(text) for text in TEXTS], QUESTION)
     proxy = made._compressor().proxy
     assert proxy is not None

@@ -13,11 +13,11 @@ from haystack.components.retrievers.in_memory import InMemoryBM25Retriever
 from haystack.core.errors import SerializationError
 from haystack.dataclasses import ByteStream
 from haystack.document_stores.in_memory import InMemoryDocumentStore
+from shared import QUESTION, words
 
 from ragcompress import InputError
 from ragcompress_adapters.haystack import RagCompressor
 
-QUESTION = "Who built the bridge?"
 DOCUMENTS = [
     Document(
         id="a", content="The bridge is of larch. Berit Holm built it. It is red.", meta={"n": [1]}, score=0.9
@@ -25,10 +25,6 @@ DOCUMENTS = [
     Document(id="b", content="Ferries leave at noon. The quay is full. The bridge was built late."),
     Document(id="c", content=""),
 ]
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 def made(**settings: Any) -> RagCompressor:

@@ -25,22 +25,18 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnablePassthrough
 from pydantic import ValidationError
+from shared import QUESTION, words
 
 from ragcompress import BudgetTooSmall, InputError, Segmentation
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
 
-QUESTION = "Who built the bridge?"
 DOCUMENTS = [
     Document("The bridge is of larch. Berit Holm built it. It is red.", id="a", metadata={"title": "Bridge"}),
     Document("Ferries leave at noon. The quay is full. The bridge was built late.", id="a"),
     Document("", metadata={"source": "empty"}),
     Document("Nobody built a boat here. 船在这里。 Лодка стоит.", metadata={"deep": {"list": [1]}}),
 ]
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 def compressor(**settings: Any) -> RagCompressor:

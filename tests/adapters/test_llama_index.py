@@ -20,6 +20,7 @@ from llama_index.core.schema import (
     TextNode,
 )
 from pydantic import ValidationError
+from shared import words
 
 from ragcompress import InputError
 from ragcompress.scorers.bm25 import Scorer as Bm25
@@ -44,10 +45,6 @@ NODES = [
         node=IndexNode(id_="a", text="Ferries leave. A bridge was built.", index_id="x"), score=None
     ),
 ]
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 def postprocessor(**settings: Any) -> RagCompressPostprocessor:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from http_server import said, serving
+from shared import words
 
 from ragcompress import Budget, Compressor, InputError, RagCompressError, Scores, Segmentation
 from ragcompress.scorers import make
@@ -27,10 +28,6 @@ from ragcompress_eval.quality.answers import conditions, study
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
 
-def count(text: str) -> int:
-    return len(text.split())
-
-
 class Finder:
     """Says the answer if the context holds it; refuses contexts longer than its window."""
 
@@ -44,7 +41,7 @@ class Finder:
     def answer(self, question: str, context: str) -> str:
         if len(self.asked) == self.breaks_at:
             raise RagCompressError("the line is dead")
-        if count(context) > self.window:
+        if words(context) > self.window:
             raise InputError("too long")
         self.asked.append((question, context))
         return self.answers[question] if self.answers[question] in context else "no idea"
@@ -69,8 +66,8 @@ def examples() -> tuple[Example, ...]:
 
 
 def setup(examples: tuple[Example, ...], reader: Finder, *orders: str) -> Study:
-    methods = ours({"knowing": Knowing(examples)}, counter=count)
-    return study(methods, reader, count, conditions(list(methods), [0.4], orders or ("source",)))
+    methods = ours({"knowing": Knowing(examples)}, counter=words)
+    return study(methods, reader, words, conditions(list(methods), [0.4], orders or ("source",)))
 
 
 def run(examples: Sequence[Example], made: Study, **options: Any) -> dict[str, list[Row]]:
@@ -83,12 +80,12 @@ def test_every_context_is_what_it_says(examples: tuple[Example, ...]) -> None:
     rows = run(examples, setup(examples, reader, "source", "best-last"))
     contexts = [[c for q, c in reader.asked if q == e.question] for e in examples]
     for example, (full, truncated, source, best_last) in zip(examples, contexts, strict=True):
-        limit = int(0.4 * count(full))
+        limit = int(0.4 * words(full))
         assert full == full_text(example)
         assert full.startswith(truncated)
-        assert count(truncated) <= limit < count(full)
-        assert count(source) <= limit
-        assert sorted(source.split()) == sorted(best_last.split()) or count(best_last) <= limit
+        assert words(truncated) <= limit < words(full)
+        assert words(source) <= limit
+        assert sorted(source.split()) == sorted(best_last.split()) or words(best_last) <= limit
     for found in rows.values():
         assert all(r.values["prediction"] for r in found)
     full_rows = [r.values for r in rows["full"]]
@@ -111,7 +108,7 @@ def test_results_pair_with_full_and_truncated(examples: tuple[Example, ...]) -> 
 
 
 def test_what_is_longer_than_the_window_is_refused(examples: tuple[Example, ...]) -> None:
-    window = max(count(full_text(e)) for e in examples) - 1
+    window = max(words(full_text(e)) for e in examples) - 1
     made = setup(examples, Finder(examples, window))
     with pytest.raises(RagCompressError, match=r"full, question 'fable-\d': too long"):
         run(examples, made)
@@ -143,9 +140,9 @@ def test_a_dead_reader_ends_the_run_and_the_rest_is_asked_later(
 
 
 def test_the_head_is_the_longest_that_fits() -> None:
-    assert head("one two three", 2, count) == "one two "
-    assert head("one two", 2, count) == "one two"
-    assert head("one", 0, count) == ""
+    assert head("one two three", 2, words) == "one two "
+    assert head("one two", 2, words) == "one two"
+    assert head("one", 0, words) == ""
 
 
 def test_scores_of_answers() -> None:
@@ -207,25 +204,25 @@ def test_attention_sort_reads_the_proxy_even_where_the_scorer_does_not(
         loaded.append(1)
         return FakeProxy()
 
-    methods = ours({"bm25": make("bm25")}, counter=count, proxy=load)
+    methods = ours({"bm25": make("bm25")}, counter=words, proxy=load)
     orders = ["source", "attention-sort", "attention-sort+together"]
     wanted = conditions(list(methods), [0.6], orders, truncated=False)
     reader = Finder(examples)
-    run(examples[:1], study(methods, reader, count, wanted[:2]))
+    run(examples[:1], study(methods, reader, words, wanted[:2]))
     assert loaded == []
-    rows = run(examples[:1], study(methods, reader, count, wanted))
+    rows = run(examples[:1], study(methods, reader, words, wanted))
     assert loaded == [1, 1]
     assert all(found[0].values["prediction"] for found in rows.values())
 
 
 def test_an_order_of_whole_documents_is_asked_for_by_its_name(examples: tuple[Example, ...]) -> None:
-    (method,) = ours({"bm25": make("bm25")}, counter=count).values()
+    (method,) = ours({"bm25": make("bm25")}, counter=words).values()
     orders = ("best-last", "best-last+together")
     differ = 0
     for example in examples:
         contexts = method.compress(example, [Target(Budget(ratio=0.6), o) for o in orders]).contexts
         for name, found in zip(orders, contexts, strict=True):
-            compressor = Compressor(make("bm25"), counter=count, order="best-last", keep_together="+" in name)
+            compressor = Compressor(make("bm25"), counter=words, order="best-last", keep_together="+" in name)
             made = compressor(example.question, example.segmentation, budget=Budget(ratio=0.6))
             assert found is not None and found.text == made.text
         differ += len({c.text for c in contexts if c}) > 1

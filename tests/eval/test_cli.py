@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import written
 
 from ragcompress.training.examples import Example
 from ragcompress_eval import cli
@@ -27,11 +27,6 @@ FREE = ("--scorer", "bm25", "--scorer", "lead", "--scorer", "random")
 
 def evaluate(*arguments: object) -> int:
     return cli.main(["evidence", *map(str, arguments)])
-
-
-def written(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
 
 
 def test_results_hold_the_contract(tmp_path: Path, proxy: str, capsys: pytest.CaptureFixture[str]) -> None:

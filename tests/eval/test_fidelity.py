@@ -10,16 +10,15 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-import tiny_models
 
 from studies import cli, fidelity
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.save_model("llama", tmp_path_factory.mktemp("models") / "tiny")
+@pytest.fixture
+def proxy(tiny_llama: Path) -> Path:
+    return tiny_llama
 
 
 def test_fewer_bits_are_told_from_float32(

@@ -5,7 +5,6 @@ The files under ``tests/data/golden`` were written by the harness before it beca
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from http_server import said, serving
+from shared import written
 
 from ragcompress import Tokenizer
 from ragcompress_eval import cli
@@ -24,11 +24,6 @@ RETRIEVAL_KEYS = {
     "dataset", "n", "retrieval_recall", "retrieval_all", "recall", "all", "truncated_recall", "truncated_all",
     "seconds",
 }  # fmt: skip
-
-
-def written(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
 
 
 def flat(value: object, place: str = "") -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from shared import words
 
 from ragcompress import Budget, InputError
 from ragcompress.models import ModelFolder
@@ -24,10 +25,6 @@ ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data" / "questions.jsonl"
 FOLDERS = str(ROOT / "eval" / "ragcompress_eval" / "rivals")
 EXAMPLES = read_files([SAMPLE])[0].examples[:4]
-
-
-def count(text: str) -> int:
-    return len(text.split())
 
 
 Make = Callable[[str], RivalMethod]
@@ -52,7 +49,7 @@ def rival(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         )
         monkeypatch.setattr(rival_methods, "command", lambda *_: [sys.executable, str(script)])
         folder = ModelFolder("tiny", tmp_path, "f")
-        return RivalMethod("trimwise", Path(sys.executable), folder=folder, counter=count)
+        return RivalMethod("trimwise", Path(sys.executable), folder=folder, counter=words)
 
     return make
 
@@ -70,14 +67,14 @@ def test_whatever_a_rival_counts_the_tokens_are_equal(rival: Make, factor: float
         for example in EXAMPLES:
             text, ratio, fits = compress(method, example, 0.5)
             assert fits
-            assert full_text(example).split()[: count(text)] == text.split()
+            assert full_text(example).split()[: words(text)] == text.split()
             assert 0.7 * 0.5 <= ratio <= 0.5
 
 
 def test_one_that_never_fits_is_marked(rival: Make) -> None:
     with rival("return ' '.join(self.words)") as method:
         text, ratio, fits = compress(method, EXAMPLES[0], 0.3)
-    assert (count(text), ratio, fits) == (count(full_text(EXAMPLES[0])), 1.0, False)
+    assert (words(text), ratio, fits) == (words(full_text(EXAMPLES[0])), 1.0, False)
 
 
 def test_a_failure_is_that_questions_alone(rival: Make) -> None:

@@ -41,9 +41,9 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.save_model("llama", tmp_path_factory.mktemp("models") / "tiny")
+@pytest.fixture
+def proxy(tiny_llama: Path) -> Path:
+    return tiny_llama
 
 
 @pytest.fixture

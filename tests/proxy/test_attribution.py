@@ -42,17 +42,12 @@ TEXTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save_model("llama", tmp_path_factory.mktemp("models") / "llama")
-
-
 @pytest.fixture(params=["onnx", "torch"])
-def proxy(request: pytest.FixtureRequest, folder: Path) -> OnnxProxy | TorchProxy:
+def proxy(request: pytest.FixtureRequest, tiny_llama: Path) -> OnnxProxy | TorchProxy:
     if request.param == "torch":
-        return TorchProxy(folder, name="tiny", fingerprint="f", device="cpu", precision="float32")
+        return TorchProxy(tiny_llama, name="tiny", fingerprint="f", device="cpu", precision="float32")
     about = {"name": "tiny", "fingerprint": "f", "precision": "float32"}
-    return OnnxProxy(folder, folder / "onnx", **about, threads=1, batch_tokens=500)
+    return OnnxProxy(tiny_llama, tiny_llama / "onnx", **about, threads=1, batch_tokens=500)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +61,11 @@ def ids(text: str) -> list[int]:
 
 
 @torch.inference_mode()
-def expectations(folder: Path, text: str) -> list[list[float]]:
+def expectations(tiny_llama: Path, text: str) -> list[list[float]]:
     """Probabilities of the next token at each token of the answer that a text ends with."""
-    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    model = transformers.AutoModel.from_pretrained(
+        tiny_llama, dtype=torch.float32, attn_implementation="eager"
+    )
     hidden = model(torch.tensor([ids(text)])).last_hidden_state[0, -len(ANSWER) - 2 : -1]
     logits = (hidden @ model.get_input_embeddings().weight.T).double()
     return [[math.exp(x) / sum(map(math.exp, row)) for x in row] for row in logits.tolist()]
@@ -84,10 +81,10 @@ def divergence(p: list[float], q: list[float]) -> float:
 
 
 def test_arc_jsd_is_leaving_one_sentence_out(
-    proxy: OnnxProxy | TorchProxy, folder: Path, context: CompressedContext
+    proxy: OnnxProxy | TorchProxy, tiny_llama: Path, context: CompressedContext
 ) -> None:
     read = {
-        left_out: expectations(folder, f"{HEAD}{text}{TAIL} {ANSWER}") for left_out, text in TEXTS.items()
+        left_out: expectations(tiny_llama, f"{HEAD}{text}{TAIL} {ANSWER}") for left_out, text in TEXTS.items()
     }
     expected = [
         sum(divergence(p, q) for p, q in zip(read[None], read[i], strict=True)) for i in range(len(TEXTS) - 1)
@@ -109,10 +106,12 @@ def test_arc_jsd_is_leaving_one_sentence_out(
 
 
 def test_attention_is_that_of_the_upper_layers_per_token(
-    proxy: OnnxProxy | TorchProxy, folder: Path, context: CompressedContext
+    proxy: OnnxProxy | TorchProxy, tiny_llama: Path, context: CompressedContext
 ) -> None:
     text = f"{HEAD}{TEXTS[None]}{TAIL} {ANSWER}"
-    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    model = transformers.AutoModel.from_pretrained(
+        tiny_llama, dtype=torch.float32, attn_implementation="eager"
+    )
     with torch.inference_mode():
         maps = [a[0].numpy() for a in model(torch.tensor([ids(text)]), output_attentions=True).attentions]
     rows = range(len(text) - len(ANSWER) - 2, len(text) - 1)
@@ -131,9 +130,9 @@ def test_attention_is_that_of_the_upper_layers_per_token(
     assert found.values == pytest.approx(expected, rel=1e-4)
 
 
-def test_of_one_sentence_nothing_is_left(proxy: OnnxProxy | TorchProxy, folder: Path) -> None:
+def test_of_one_sentence_nothing_is_left(proxy: OnnxProxy | TorchProxy, tiny_llama: Path) -> None:
     alone = Compressor(Lead(), counter=len)(QUESTION, DOCUMENTS[1:], budget=Budget(ratio=1.0))
-    pair = [expectations(folder, f"{HEAD}{text}{TAIL} {ANSWER}") for text in (DOCUMENTS[1].text, "")]
+    pair = [expectations(tiny_llama, f"{HEAD}{text}{TAIL} {ANSWER}") for text in (DOCUMENTS[1].text, "")]
     expected = sum(divergence(p, q) for p, q in zip(*pair, strict=True))
     assert support(alone, ANSWER, proxy=proxy).values == pytest.approx([expected], rel=1e-3)
 
@@ -143,16 +142,16 @@ def test_of_one_sentence_nothing_is_left(proxy: OnnxProxy | TorchProxy, folder: 
 def test_log_probabilities_are_those_of_the_whole_model(
     tmp_path: Path, architecture: str, precision: str
 ) -> None:
-    folder = tiny.save_model(architecture, tmp_path)
-    model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32)
+    tiny_llama = tiny.save_model(architecture, tmp_path)
+    model = transformers.AutoModel.from_pretrained(tiny_llama, dtype=torch.float32)
     draw = np.random.default_rng(0)
     rows = [tuple(draw.integers(0, 256, size=n).tolist()) for n in (9, 40, 40, 17)]
     prompts = [Prompt(row[:5], row[5:], (), (), ((1, 3),), ("some",)) for row in rows]
     proxies: list[OnnxProxy | TorchProxy] = [
-        OnnxProxy(folder, folder / "onnx", name="t", fingerprint="f", threads=1, precision=precision)
+        OnnxProxy(tiny_llama, tiny_llama / "onnx", name="t", fingerprint="f", threads=1, precision=precision)
     ]
     if precision == "float32":
-        proxies.append(TorchProxy(folder, name="t", fingerprint="f", device="cpu", precision=precision))
+        proxies.append(TorchProxy(tiny_llama, name="t", fingerprint="f", device="cpu", precision=precision))
     for proxy in proxies:
         found = dict(proxy.log_probabilities(prompts))
         assert sorted(found) == [0, 1, 2, 3]
@@ -179,11 +178,11 @@ def test_divergence_is_bounded_and_symmetric() -> None:
     assert apart == pytest.approx(math.log(2))
 
 
-def test_the_command(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAGCOMPRESS_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "bridge.md"
     path.write_text(DOCUMENTS[0].text, encoding="utf-8")
-    command = ["support", QUESTION, str(path), "--answer", ANSWER, "--proxy", str(folder), "--ratio", "1"]
+    command = ["support", QUESTION, str(path), "--answer", ANSWER, "--proxy", str(tiny_llama), "--ratio", "1"]
     plain = CliRunner().invoke(app, [*command, "--scorer", "bm25", "--method", "attention"])
     assert plain.exit_code == 0
     lines = plain.stdout.splitlines()

@@ -48,18 +48,19 @@ SEGMENTATION = given(DOCUMENTS, titles=TITLES)
 SIZES = [len(d) for d in DOCUMENTS]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save_model("llama", tmp_path_factory.mktemp("models") / "llama")
-
-
 @pytest.fixture(params=["onnx", "torch", "onnx with a store"])
-def proxy(request: pytest.FixtureRequest, folder: Path) -> Proxy:
+def proxy(request: pytest.FixtureRequest, tiny_llama: Path) -> Proxy:
     if request.param == "torch":
-        return TorchProxy(folder, name="tiny", fingerprint="f", device="cpu", precision="float32")
+        return TorchProxy(tiny_llama, name="tiny", fingerprint="f", device="cpu", precision="float32")
     store = MemoryStore() if "store" in request.param else None
     return OnnxProxy(
-        folder, folder / "onnx", name="tiny", fingerprint="f", threads=1, store=store, precision="float32"
+        tiny_llama,
+        tiny_llama / "onnx",
+        name="tiny",
+        fingerprint="f",
+        threads=1,
+        store=store,
+        precision="float32",
     )
 
 
@@ -70,24 +71,24 @@ def ids(text: str) -> list[int]:
 
 
 @cache
-def eager(folder: Path) -> Any:
+def eager(tiny_llama: Path) -> Any:
     return transformers.AutoModel.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+        tiny_llama, dtype=torch.float32, attn_implementation="eager"
     ).eval()
 
 
 @cache
 @torch.inference_mode()
-def attention(folder: Path, text: str, *more: int) -> NDArray[np.float64]:
+def attention(tiny_llama: Path, text: str, *more: int) -> NDArray[np.float64]:
     """(L, H, T, T) of a text, and ids behind it, by transformers alone."""
-    maps = eager(folder)(torch.tensor([[*ids(text), *more]]), output_attentions=True).attentions
+    maps = eager(tiny_llama)(torch.tensor([[*ids(text), *more]]), output_attentions=True).attentions
     return np.stack([m[0].double().numpy() for m in maps])
 
 
 @torch.inference_mode()
-def next_id(folder: Path, text: str) -> int:
-    hidden = eager(folder)(torch.tensor([ids(text)])).last_hidden_state[0, -1]
-    return int((eager(folder).embed_tokens.weight @ hidden).argmax())
+def next_id(tiny_llama: Path, text: str) -> int:
+    hidden = eager(tiny_llama)(torch.tensor([ids(text)])).last_hidden_state[0, -1]
+    return int((eager(tiny_llama).embed_tokens.weight @ hidden).argmax())
 
 
 @dataclass
@@ -115,14 +116,14 @@ def weights(scorer: str, template: str, **arrays: NDArray[np.float32]) -> ProbeW
 
 
 @pytest.mark.parametrize("length_invariant", [False, True])
-def test_sentinel(proxy: Proxy, folder: Path, length_invariant: bool) -> None:
+def test_sentinel(proxy: Proxy, tiny_llama: Path, length_invariant: bool) -> None:
     page = Page("Given the following information: ")
     page.write([0, 1, 2])
     page.text += (
         "\nAnswer the following question based on the given information with one or few words:"
         f" {QUESTION}\nAnswer:"
     )
-    last = attention(folder, page.text)[:, :, -1]  # (L, H, T)
+    last = attention(tiny_llama, page.text)[:, :, -1]  # (L, H, T)
     draw = np.random.default_rng(0)
     arrays = {
         name: draw.normal(size=n).astype(np.float32)
@@ -153,13 +154,13 @@ def test_sentinel(proxy: Proxy, folder: Path, length_invariant: bool) -> None:
 
 @pytest.mark.parametrize("dummies", ["each", "all"])
 @pytest.mark.parametrize("level", ["sentence", "document"])
-def test_calibrated(proxy: Proxy, folder: Path, level: str, dummies: str) -> None:
+def test_calibrated(proxy: Proxy, tiny_llama: Path, level: str, dummies: str) -> None:
     page = Page(f"Question: {QUESTION}\n\n")
     page.write([0, 1, 2], "[{}] ")
     page.text += f"\n\nQuestion: {QUESTION}\nAnswer:"
 
     def looked_at(text: str, place: range) -> float:
-        last = attention(folder, text)[:, :, -1].mean((0, 1))
+        last = attention(tiny_llama, text)[:, :, -1].mean((0, 1))
         return float(np.mean([last[t] for t in place]))
 
     def without(documents: list[int]) -> str:
@@ -178,7 +179,7 @@ def test_calibrated(proxy: Proxy, folder: Path, level: str, dummies: str) -> Non
     assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-6)
 
 
-def re_ranked(folder: Path, heads: NDArray[np.float32], pool: str) -> list[float]:
+def re_ranked(tiny_llama: Path, heads: NDArray[np.float32], pool: str) -> list[float]:
     """In-Context Re-ranking, token by token."""
     seen = []
     for query in (QUESTION, "N/A"):
@@ -189,7 +190,7 @@ def re_ranked(folder: Path, heads: NDArray[np.float32], pool: str) -> list[float
             "\n\nPlease answer the following question with the information in the paragraphs above."
             f"\n\nQuestion: {query}\nAnswer:"
         )
-        full = attention(folder, page.text)
+        full = attention(tiny_llama, page.text)
         rows = full[:, :, start:].mean(2)  # (L, H, T)
         seen.append([sum(rows[layer, head, t] for layer, head in np.argwhere(heads)) for t in range(start)])
     difference = np.array(seen[0]) - np.array(seen[1])
@@ -207,22 +208,22 @@ def sentences_of(page: Page, document: int) -> list[range]:
 
 
 @pytest.mark.parametrize("pool", ["mean", "sum"])
-def test_in_context_reranking(proxy: Proxy, folder: Path, pool: str) -> None:
-    expected = re_ranked(folder, np.ones((4, 6), dtype=np.float32), pool)
+def test_in_context_reranking(proxy: Proxy, tiny_llama: Path, pool: str) -> None:
+    expected = re_ranked(tiny_llama, np.ones((4, 6), dtype=np.float32), pool)
     scorer = in_context_reranking.Scorer(proxy=proxy, pool=pool)  # type: ignore[arg-type]
     assert scorer.score(QUESTION, SEGMENTATION).values == pytest.approx(expected, abs=1e-5)
 
 
-def test_retrieval_heads(proxy: Proxy, folder: Path) -> None:
+def test_retrieval_heads(proxy: Proxy, tiny_llama: Path) -> None:
     heads = np.zeros((4, 6), dtype=np.float32)
     heads[[0, 2, 2], [5, 1, 3]] = 1
     probe = weights("retrieval-heads", _icr.TEMPLATE.fingerprint(), heads=heads)
     scores = retrieval_heads.Scorer(proxy=proxy, probe=probe).score(QUESTION, SEGMENTATION)
-    assert scores.values == pytest.approx(re_ranked(folder, heads, "mean"), abs=1e-5)
+    assert scores.values == pytest.approx(re_ranked(tiny_llama, heads, "mean"), abs=1e-5)
     assert (scores.settings["n_heads"], scores.settings["n_layers"]) == (3, 3)
 
 
-def test_attentionrag(proxy: Proxy, folder: Path) -> None:
+def test_attentionrag(proxy: Proxy, tiny_llama: Path) -> None:
     hint = "The person is"
     scorer = attentionrag.Scorer(proxy=proxy, chunk_tokens=40, top_k=5)
     expected, chosen = [], set()
@@ -233,8 +234,8 @@ def test_attentionrag(proxy: Proxy, folder: Path) -> None:
             f'\nHint: begin the answer with "{hint}"; if the context says nothing about the question and you '
             f'do not know, answer "{hint} none".\nQuestion: {QUESTION}\nAnswer: {hint}'
         )
-        anchor = next_id(folder, page.text)
-        row = attention(folder, page.text, anchor)[:, :, -1].mean(1).sum(0)  # Eq. 2, heads averaged
+        anchor = next_id(tiny_llama, page.text)
+        row = attention(tiny_llama, page.text, anchor)[:, :, -1].mean(1).sum(0)  # Eq. 2, heads averaged
         tokens = [t for s in page.sentences for t in s]
         top = sorted(tokens, key=lambda t: -row[t])[:5]
         for number, sentence in enumerate(page.sentences):
@@ -249,13 +250,13 @@ def test_attentionrag(proxy: Proxy, folder: Path) -> None:
 
 @pytest.mark.parametrize("pool", ["sum", "mean"])
 @pytest.mark.parametrize("repeats", [1, 4])
-def test_attention_sort(proxy: Proxy, folder: Path, pool: str, repeats: int) -> None:
+def test_attention_sort(proxy: Proxy, tiny_llama: Path, pool: str, repeats: int) -> None:
     expected = [0, 1, 2]
     for _ in range(repeats):
         page = Page("Answer the question with the help of the documents.\n\n")
         page.write(expected, "DOCUMENT: ")
         page.text += f"\n\nQuestion: {QUESTION}\nAnswer:"
-        last = attention(folder, page.text)[:, :, -1].mean((0, 1))
+        last = attention(tiny_llama, page.text)[:, :, -1].mean((0, 1))
         found = [last[list(place)].sum() / (len(place) if pool == "mean" else 1) for place in page.documents]
         expected = [d for _, d in sorted(zip(found, expected, strict=True))]
     sort = AttentionSort(repeats=repeats, pool=pool)  # type: ignore[arg-type]
@@ -290,8 +291,8 @@ def test_next_tokens_are_those_of_the_whole_model(tmp_path: Path, architecture: 
     assert sum(a == b for a, b in zip(coarse.next_tokens(prompts), expected, strict=True)) >= 3
 
 
-def test_the_graph_that_probes_has_no_head_and_ends_with_the_last_attention(folder: Path) -> None:
-    shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
+def test_the_graph_that_probes_has_no_head_and_ends_with_the_last_attention(tiny_llama: Path) -> None:
+    shape = Shape.from_config(json.loads((tiny_llama / "config.json").read_text()))
     unread = {"3.v", "3.o", "3.gate", "3.up", "3.down"}
     for whole in (False, True):
         builder = GraphBuilder(shape, 4, biased=False, whole=whole)

@@ -11,9 +11,6 @@ from ragcompress import InputError, ModelError, ModelNotFound, given
 from ragcompress.scorers import cross_encoder, minilm
 from ragcompress.testing import check_scorer
 
-QUESTION = "Who built the bridge?"
-
-
 # What third-party model libraries warn of is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
 

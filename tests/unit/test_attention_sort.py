@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from shared import QUESTION
 
 from ragcompress import AttentionSort, Budget, Compressor, Document, InputError
 from ragcompress.prompts.passages import Prompt
@@ -14,7 +15,6 @@ from ragcompress.selection.ordering import order_as_documents
 from ragcompress.testing import FakeProxy
 from ragcompress.text.segmentation import given
 
-QUESTION = "Who built the bridge?"
 DOCUMENTS = [
     Document("Anna Lund built the bridge. It is red.", title="One"),
     Document("Ferries leave at noon. The fjord is deep.", title="Two"),

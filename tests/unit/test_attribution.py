@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared import QUESTION
 from typer.testing import Result
 
 from ragcompress import Budget, Compressor, Document, InputError, Scores, Support, support
@@ -14,7 +15,6 @@ from ragcompress.context import CompressedContext
 from ragcompress.scorers.lead import Scorer as Lead
 from ragcompress.testing import FakeProxy
 
-QUESTION = "Who built the bridge?"
 DOCUMENTS = [
     Document("Ferries leave at noon. The bridge is of larch.", title="One"),
     Document("Anna Lund built it in 1902. Nobody counts the boats."),

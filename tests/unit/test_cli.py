@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared import QUESTION
 from typer.testing import CliRunner, Result
 
 from ragcompress import Compressor, models
@@ -21,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. Larch was used."
 )
-QUESTION = "Who built the bridge?"
 
 
 def in_process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from shared import QUESTION
 from typer.testing import Result
 
 from ragcompress.batch.journal import Checkpoint, errors_path
@@ -20,7 +21,6 @@ from ragcompress.batch.source import open_requests
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. It is of larch."
 )
-QUESTION = "Who built the bridge?"
 
 
 def write_requests(path: Path, *requests: object) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_probe import fake_evidence
+from shared import QUESTION
 
 from ragcompress import Document, InputError, ProbeMismatch, Segmentation, given
 from ragcompress.data import Sentence
@@ -19,7 +20,6 @@ from ragcompress.scorers.evidence.head import CHEAP, network_logits, standardise
 from ragcompress.scorers.evidence.signals import NAMES, ranks_of, shared_words, stems
 from ragcompress.testing import FakeProxy
 
-QUESTION = "Who built the bridge?"
 SENTENCES = [
     ["The bridge stands in Oslo.", "Anna Lund built it in 1902.", "It is red."],
     ["Ferries cross the fjord.", "They leave at noon."],

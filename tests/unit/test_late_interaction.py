@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given as given_values
 from hypothesis import strategies as st
+from shared import QUESTION
 
 from ragcompress import given
 from ragcompress.scorers.evidence.late_interaction import (
@@ -20,7 +21,6 @@ from ragcompress.scorers.evidence.late_interaction import (
 )
 from ragcompress.testing import FakeProxy
 
-QUESTION = "Who built the bridge?"
 SENTENCES = [
     ["The bridge stands in Oslo.", "Anna Lund built it in 1902.", "It is red."],
     ["Ferries cross the fjord. " * 80, "They leave at noon.", " "],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from fake_probe import fake_heads, fake_probe, fake_sentinel
+from shared import QUESTION
 
 from ragcompress import InputError, ProbeMismatch, ProxyInfo, Segmentation, given, models, probes
 from ragcompress.prompts.passages import Prompt
@@ -13,8 +14,6 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.scorers import attentionrag, calibrated, retrieval_heads, sentinel
 from ragcompress.scorers._hints import by_proxy, by_rules
 from ragcompress.testing import FakeProxy
-
-QUESTION = "Who built the bridge?"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 import pytest
+from shared import words
 from typer.testing import CliRunner, Result
 
 from ragcompress import (
@@ -46,10 +47,6 @@ EVERYTHING = Plan(
 )
 WITH_ALL_OPTIONS = ("compress", "batch", "explain", "support", "demo", "index compress")
 TEXT = "The bridge is old. Anna Lund built it in 1902. Ferries cross at noon."
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 @pytest.mark.parametrize("plan", [Plan(), EVERYTHING, Plan(order="attention-sort")])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import words
 
 from ragcompress import Budget, Compressor, Document, Scores, scorers, segment
 from ragcompress.selection.repeats import find_repeats
@@ -13,10 +14,6 @@ from ragcompress.selection.repeats import find_repeats
 BUILT = "Berit Holm built Skarn Bridge in 1931."
 FIRST = f"Ferries leave at noon from the quay. {BUILT} Tolls ended in 1946."
 SECOND = f"{BUILT} Tolls ended in 1946. The market of Skarn is on Fridays."
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 def test_overlapping_chunks_are_paid_for_once() -> None:

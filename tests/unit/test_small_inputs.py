@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from shared import QUESTION, words
 
 from ragcompress import Budget, Compressor, Document, InputError, scorers
 from ragcompress.plan import DEFAULT_MIN_TOKENS, Plan
 
-QUESTION = "Who built the bridge?"
 SHORT = (
     "Skarn Bridge is of larch. Berit Holm built it in 1931. Ferries leave at noon. The market is on Fridays."
 )
 DEFAULT = Plan.from_options({}).budget
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 def compressor() -> Compressor:

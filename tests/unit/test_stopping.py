@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from shared import words
 
 from ragcompress import (
     Budget,
@@ -30,10 +31,6 @@ from ragcompress.scorers.bm25 import Scorer as Bm25
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
 DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}", id="same", metadata={"n": n}) for n in range(6)]
 BUDGET = Budget(ratio=0.4)
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 class Scripted:

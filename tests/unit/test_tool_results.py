@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import words
 
 from ragcompress import Budget, Compressor, compress_tool_result, scorers, segment_tool_result
 from ragcompress.text.tool_results import shape_of
@@ -41,10 +42,6 @@ diff --git a/two.py b/two.py
 +b
 """
 LONG = "Anna Lund built the bridge in 1902. " + "Ferries leave at noon and come back at night. " * 12
-
-
-def words(text: str) -> int:
-    return len(text.split())
 
 
 @pytest.fixture(scope="module")
