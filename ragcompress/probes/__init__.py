@@ -190,7 +190,7 @@ def shipped_for(proxy: ProxyInfo, scorer: str = DEFAULT_SCORER) -> ProbeWeights:
         if (probe.card["proxy"]["fingerprint"], probe.scorer) == (proxy.fingerprint, scorer):
             return probe
     raise ProbeMismatch(
-        f"no probe for {scorer!r} ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…); train one "
-        f"with `ragcompress train FILE… --scorer {scorer} --proxy {proxy.name} -o PROBE` and pass it as "
-        "--probe, or choose a scorer that needs no training: raw-attention, bm25"
+        f"no probe for {scorer!r} ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…). Train "
+        f"one with `ragcompress train FILE… --scorer {scorer} --proxy {proxy.name} -o PROBE` and pass it as "
+        "--probe. Or choose a scorer that needs no training: raw-attention, bm25"
     )

@@ -41,8 +41,9 @@ METRICS = (
     plain("tokens", "tokens", form=".0f"),
     plain("seconds", "s/question", better="lower"),
 )
-"""Shares of the evidence sentences, over questions: in the passages found, in as many tokens from the start
-of the list, in the compressed context. ``gain`` is the paired difference from cutting the list off."""
+"""Shares of the evidence sentences, over questions: ``retrieval_…`` in the passages found, ``truncated_…`` in
+as many tokens from the start of the list, the others in the compressed context. ``gain`` is the paired
+difference from cutting the list off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What surrounds a sentence: features of the second stage, made from the first stage's logits and the text.
 
-A sentence is seldom evidence by itself: its neighbours, its passage, the best sentences elsewhere, the titles
-that link passages (a sentence that names another document's title points to it) and the rare words that it
-shares with good sentences of other documents all say something.
+A sentence is seldom evidence by itself. Its neighbours, its passage and the best sentences elsewhere say
+something. So do titles that link passages: a sentence that names another document's title points to it. And
+so do the rare words that it shares with good sentences of other documents.
 None of this runs the proxy again.
 """
 

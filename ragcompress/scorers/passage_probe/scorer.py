@@ -1,11 +1,14 @@
-"""The default: a probe on the proxy's attention, one passage per prompt.
+"""A probe on the proxy's attention, one passage per prompt.
 
 After Sentinel (arXiv 2505.23277, section 3: a logistic regression over all heads of a frozen proxy), with
-five changes that were measured to help: one passage per prompt instead of all in one (linear cost, no
-position bias between passages, reusable keys and values), the rows of the question's tokens besides the last
-token's, logarithms of attention per layer and head instead of renormalised means, how much the question
-looks at the passage as a whole (``features``), and a second look at the passages in doubt with the best
-sentences given (``second_look``).
+five changes that were measured to help:
+
+- one passage per prompt instead of all in one: linear cost, no position bias between passages, reusable keys
+  and values;
+- the rows of the question's tokens besides the last token's;
+- logarithms of attention per layer and head instead of renormalised means;
+- how much the question looks at the passage as a whole (``features``);
+- a second look at the passages in doubt with the best sentences given (``second_look``).
 """
 
 from __future__ import annotations
