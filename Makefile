@@ -6,12 +6,9 @@ VENV := .venv
 LOWEST := .venv-lowest
 RELEASE := .venv-release
 AUDIT := .venv-audit
-<<<<<<< HEAD
 CLIENTS := .venv-clients
 LITELLM := .venv-litellm
-=======
 SHIPPED := .venv-shipped
->>>>>>> 2599d43 (WIP all)
 CASES ?= 5000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
