@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ragcompress.training.examples import read_files
+from studies.tool_results import read_cases
 
 FOLDER = Path(__file__).parents[2] / "eval" / "data"
-FILES = sorted(FOLDER.glob("*.jsonl.gz"))
+FILES = sorted(FOLDER.glob("*.dev.jsonl.gz"))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 SOURCES = dict(re.findall(r"^\| `(\w+)` \| .* \| ([^|]+) \| [^|]+ \|$", README, re.MULTILINE))
 
@@ -30,3 +31,14 @@ def test_a_file_is_sound_and_its_sources_are_named(path: Path) -> None:
         assert SOURCES[dataset].strip()
         assert not re.search(r"NC|GPL|none", SOURCES[dataset]), dataset
     assert sum(bool(e.gold) for e in read.examples) > 0.85 * len(read.examples)
+
+
+def test_what_tools_said_is_sound_and_its_sources_are_named() -> None:
+    path = FOLDER / "tool_results.jsonl.gz"
+    cases = read_cases(path)  # checks that what is needed stands in the text
+    assert len(cases) == len({case.id for case in cases}) == 40
+    assert sha256(path.read_bytes()).hexdigest() in README
+    for case in cases:
+        assert case.needed
+        assert re.search(r"Apache-2\.0|BSD-\d-Clause|Expat|a machine of ours", case.source), case.id
+        assert not re.search(r"/root/|/work/|/tmp/wt", case.text), case.id
