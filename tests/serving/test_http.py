@@ -244,7 +244,7 @@ def locked() -> Iterator[str]:
 )
 def test_a_key_is_asked_for(locked: str, headers: dict[str, str], status: int) -> None:
     answer = httpx.post(
-        f"{locked}/v1/compress", json=COMPRESS | {"budget": {"max_tokens": 9}}, headers=headers
+        f"{locked}/v1/compress", json=COMPRESS | {"budget": {"max_tokens": 9}}, headers=headers, timeout=120
     )
     assert answer.status_code == status
     assert get(f"{locked}/metrics", **headers).status_code == status
