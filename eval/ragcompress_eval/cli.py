@@ -15,6 +15,7 @@ from .quality.injection import injection_command
 from .quality.langchain import langchain_command
 from .quality.retrieval import retrieval_command
 from .report.cli import report_command
+from .savings.cli import savings_command
 from .speed.cli import speed_command
 from .tasks.cli import tasks_app
 
@@ -35,6 +36,7 @@ app.command("answers", short_help="Does the answer survive?")(answers_command)
 app.command("positions", short_help="Lost in the middle?")(positions_command)
 app.command("langchain", short_help="A LangChain application with and without.")(langchain_command)
 app.command("speed", short_help="What does it cost?")(speed_command)
+app.command("savings", short_help="Does it pay?")(savings_command)
 app.command("compare", short_help="What got better or worse between two results?")(compare_command)
 app.command("report", short_help="Render results as Markdown and plots.")(report_command)
 app.add_typer(tasks_app, name="tasks")

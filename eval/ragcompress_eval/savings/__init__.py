@@ -1,0 +1,1 @@
+"""Whether compressing pays: what a reader is spared, less what compression takes."""

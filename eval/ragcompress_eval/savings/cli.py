@@ -1,0 +1,137 @@
+"""``ragcompress-eval savings``: its options, and what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ragcompress import Compressor, InputError, load_proxy, scorers
+from ragcompress.cli.console import note, out, phase_bar
+from ragcompress.cli.options import ProxyName
+from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.training.examples import read_files
+
+from ..bench.figures import figure_class, save
+from ..bench.options import check_output, find_model
+from ..bench.provenance import provenance
+from ..bench.results import write_json
+from ..bench.runner import study_command
+from ..speed import texts
+from ..speed.cli import Files, Ratio, Runs, Seed
+from . import measure, report
+from .prices import EXAMPLES, bills, load_prices
+from .readers import PRECISIONS, SHAPES, RandomReader
+
+
+def _check_readers(values: list[str]) -> list[str]:
+    for value in values:
+        name, _, precision = value.partition(":")
+        if name not in SHAPES or precision not in ("", *PRECISIONS):
+            known = f"{', '.join(SHAPES)}, each also with :{' or :'.join(PRECISIONS)}"
+            raise typer.BadParameter(f"{value!r} is none of: {known}")
+    return list(dict.fromkeys(values))
+
+
+Readers = Annotated[
+    list[str],
+    typer.Option(
+        "--reader",
+        callback=_check_readers,
+        metavar="SHAPE[:PRECISION]",
+        help=f"{', '.join(SHAPES)}, in {' or '.join(PRECISIONS)} (the first, if none is named).",
+    ),
+]
+Sizes = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens retrieved, in all.")]
+Length = Annotated[int, typer.Option("--passage-tokens", min=1, metavar="N", help="Tokens of a passage.")]
+ScorerName = Annotated[str, typer.Option("--scorer", metavar="NAME", help="Which scorer compresses.")]
+PricesFile = Annotated[
+    Path | None,
+    typer.Option("--prices", metavar="FILE", help="Your own prices (JSON); without: three examples."),
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", callback=check_output, metavar="OUT", help="Write results and provenance here."),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", callback=check_output, metavar="PNG", help="Draw times faster against tokens."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is measured and where it goes; a group of options."""
+
+    files: Files = None
+    reader: Readers = field(default_factory=lambda: ["0.5B", "1.5B"])
+    tokens: Sizes = field(default_factory=lambda: [300, 1000, 3000])
+    passage_tokens: Length = 110
+    ratio: Ratio = 0.2
+    runs: Runs = 3
+    scorer: ScorerName = scorers.DEFAULT
+    proxy: ProxyName = DEFAULT_PROXY
+    prices: PricesFile = None
+    json_file: JsonFile = None
+    plot_file: PlotFile = None
+    seed: Seed = 0
+
+
+@study_command
+def savings_command(asked: Asked) -> None:
+    """Does it pay? Time to the first token with and without, for readers on this machine; an API's bill."""
+    table = load_prices(asked.prices) if asked.prices else EXAMPLES
+    if asked.plot_file:
+        figure_class()
+    read, seed = read_files(asked.files or []), asked.seed
+    source = texts.from_files(read, seed=seed) if read else texts.from_samples(seed=seed)
+    plan = measure.Plan(tuple(dict.fromkeys(asked.tokens)), asked.passage_tokens, asked.ratio, asked.runs)
+    find_model(asked.proxy)
+    model = load_proxy(asked.proxy, reuse_bytes=0)
+    compressor = Compressor(scorers.make(asked.scorer, proxy=lambda: model), counter=model.tokenizer)
+    contexts = measure.contexts(plan, compressor, model.tokenizer, source)
+    alone = measure.compression(plan, compressor, contexts)
+    rows = _read(plan, asked.reader, compressor, contexts)
+    needed, billed = measure.break_even_speed(alone), bills(table, alone)
+    if asked.json_file:
+        settings = asdict(asked) | {"files": [], "prices": table.date, **model.info.settings()}
+        about = provenance(read, limit=None, seed=seed, settings=_told(settings))
+        del about["bootstrap"]  # nothing is resampled here
+        content = {"results": rows, "study": report.ABOUT, "provenance": about}
+        write_json(asked.json_file, {**content, "compression": alone, "break_even": needed, "prices": billed})
+    if asked.plot_file and rows:
+        save(report.times_faster(rows), asked.plot_file)
+    for shown in (
+        *([report.readers_table(rows)] if rows else []),
+        report.break_even_table(needed),
+        report.prices_table(billed, table.date),
+    ):
+        out().print(shown)
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that decide results: no files of this machine."""
+    return {k: v for k, v in settings.items() if k not in ("files", "json_file", "plot_file")}
+
+
+def _read(
+    plan: measure.Plan, names: Sequence[str], compressor: Compressor, contexts: Sequence[measure.Context]
+) -> list[dict[str, Any]]:
+    """Time each reader on each size; one that does not fit into memory is left out, and said."""
+    rows: list[dict[str, Any]] = []
+    with phase_bar() as advance:
+        for name in names:
+            shape, _, precision = name.partition(":")
+            try:
+                reader = RandomReader(SHAPES[shape], precision or PRECISIONS[0])
+            except InputError as error:
+                note(f"left out: reader {name}: {error}")
+                continue
+            for number, context in enumerate(contexts):
+                advance(name, number, len(contexts))
+                rows.append({"reader": name, **measure.reading(plan, reader, compressor, context)})
+            del reader  # before the next is made
+    return rows

@@ -1,0 +1,115 @@
+"""Readers of the shapes of well-known models with random weights: their time is the real models' time.
+
+How long a forward pass takes depends on shapes and precision, not on what the weights are. So nothing is
+downloaded, and what a reader of 1.5B would take can be measured on any machine that has room for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ragcompress import InputError, MissingExtra
+
+_BYTES = {"float32": 4, "bfloat16": 2}
+PRECISIONS = tuple(_BYTES)
+_LARGEST_WEIGHT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Shape of a Qwen2.5 model (arXiv 2412.15115, table 1); the head shares the embedding's weights."""
+
+    hidden: int
+    n_layers: int
+    n_heads: int
+    n_key_heads: int
+    inner: int
+    vocabulary: int
+
+    @property
+    def parameters(self) -> int:
+        """Weights in all, norms and biases left out."""
+        head = self.hidden // self.n_heads
+        attention = 2 * self.hidden * head * (self.n_heads + self.n_key_heads)
+        return self.n_layers * (attention + 3 * self.hidden * self.inner) + self.vocabulary * self.hidden
+
+
+SHAPES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "0.5B": Shape(896, 24, 14, 2, 4864, 151_936),
+        "1.5B": Shape(1536, 28, 12, 2, 8960, 151_936),
+        "7B": Shape(3584, 28, 28, 4, 18_944, 152_064),
+    }
+)
+
+
+class RandomReader:
+    """A reader in transformers, on the CPU.
+
+    Args:
+        shape: of the model.
+        precision: ``float32`` or ``bfloat16``.
+
+    Raises:
+        MissingExtra: without torch and transformers.
+        InputError: if the weights do not fit into the memory that is free.
+    """
+
+    def __init__(self, shape: Shape, precision: str) -> None:
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM, Qwen2Config
+        except ImportError as error:
+            raise MissingExtra("a reader", "torch") from error
+        needed = shape.parameters * _BYTES[precision]
+        if (free := free_bytes()) is not None and needed > free:
+            sizes = f"its weights take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB of memory are free"
+            raise InputError(f"{sizes}; take a smaller reader, or bfloat16")
+        config = Qwen2Config(
+            hidden_size=shape.hidden,
+            num_hidden_layers=shape.n_layers,
+            num_attention_heads=shape.n_heads,
+            num_key_value_heads=shape.n_key_heads,
+            intermediate_size=shape.inner,
+            vocab_size=shape.vocabulary,
+            tie_word_embeddings=True,
+        )
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, precision))
+        self._torch, self._vocabulary = torch, shape.vocabulary
+        self._model: Any = _filled(torch, model)
+
+    def first_token(self, n_tokens: int) -> int:
+        """Read so many tokens, keys and values kept as for an answer, and return the first token of one."""
+        ids = np.random.default_rng(n_tokens).integers(0, self._vocabulary, (1, n_tokens))
+        with self._torch.inference_mode():
+            made = self._model(self._torch.from_numpy(ids), use_cache=True, logits_to_keep=1)
+        return int(made.logits[0, -1].argmax())
+
+
+def _filled(torch: Any, model: Any) -> Any:
+    """Give a model without storage random weights, and the rotary embedding that it needs."""
+    made = model.to_empty(device="cpu").eval()
+    generator = torch.Generator().manual_seed(0)
+    for weight in made.parameters():
+        weight.data.uniform_(-_LARGEST_WEIGHT, _LARGEST_WEIGHT, generator=generator)
+    for module in made.modules():
+        if hasattr(module, "inv_freq"):
+            half = module.inv_freq.shape[0]
+            module.inv_freq.copy_(1e6 ** (-torch.arange(half, dtype=torch.float32) / half))
+    return made
+
+
+def free_bytes() -> int | None:
+    """Memory that is free or can be freed at once; None where it can't be told."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) << 10
+    except (OSError, KeyError, ValueError):
+        return None

@@ -1,0 +1,83 @@
+"""Whether it pays, as tables for people and as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from ..bench.figures import figure_class
+from ..bench.summary import lay_out
+from .prices import QUESTIONS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ABOUT = {
+    "name": "savings",
+    "question": "Does it pay?",
+    "labels": ["reader", "tokens"],
+    "columns": [
+        ["tokens_after", "kept", ",d"],
+        ["seconds_full", "all", ".2f"],
+        ["seconds_left", "what is left", ".2f"],
+        ["seconds_compress", "compression", ".2f"],
+        ["times_faster", "times faster", ".2f"],
+    ],
+    "better": {"times_faster": "higher"},
+}
+"""What is to be known of the study to read its results (``bench.summary.about``)."""
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def readers_table(rows: Rows) -> Table:
+    """Time to the first token of each reader and size."""
+    caption = "seconds, median: to the first token of all and of what is left, and compression before that"
+    return lay_out(ABOUT, rows, caption=caption)
+
+
+def break_even_table(rows: Rows) -> Table:
+    """From which reader on it pays."""
+    table = _table(("tokens", "pays for readers below, tokens/s"), "a reader's speed in reading its prompt")
+    for r in rows:
+        table.add_row(f"{r['tokens']:,}", f"{r['tokens_per_second']:,.0f}")
+    return table
+
+
+def prices_table(rows: Rows, date: str) -> Table:
+    """Cost and time to the first token of models behind an API."""
+    headings = ("model", "tokens", "dollars, all", "compressed", "of it cores", "ms, all", "compressed")
+    table = _table(headings, f"dollars for {QUESTIONS:,} questions, input only; prices: {date}")
+    for r in rows:
+        dollars = (f"{r[k]:.3f}" for k in ("dollars_full", "dollars_compressed", "dollars_cores"))
+        waits = (f"{r[k]:,.0f}" for k in ("milliseconds_full", "milliseconds_compressed"))
+        table.add_row(r["name"], f"{r['tokens']:,}", *dollars, *waits)
+    return table
+
+
+def times_faster(rows: Rows) -> Figure:
+    """Draw times faster against tokens retrieved, a line per reader; below 1 it does not pay.
+
+    Raises:
+        MissingExtra: if matplotlib isn't installed.
+    """
+    figure = figure_class()(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for name in dict.fromkeys(r["reader"] for r in rows):
+        points = sorted((r["tokens"], r["times_faster"]) for r in rows if r["reader"] == name)
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.axhline(1, color="black", linewidth=1, linestyle="--")
+    axes.set(xscale="log", xlabel="tokens retrieved", ylabel="times faster to the first token")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def _table(headings: Sequence[str], caption: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number or heading == "tokens" else "left", no_wrap=True)
+    return table
