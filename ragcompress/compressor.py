@@ -11,6 +11,7 @@ from typing import Any, Self, Unpack
 import numpy as np
 
 from . import scorers
+from .calibration.judging import Judge, doubt, keeps_everything
 from .context import CompressedContext
 from .data import Budget, Document, Progress, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
@@ -60,14 +61,16 @@ class Compressor:
         splitter: cuts documents into sentences; None: ``ragcompress.segment`` in the plan's language.
         proxy: what the order ``attention-sort`` reads; None: the scorer's.
         options: fields of ``Plan``, in place of the plan's: ``order``, ``keep_together``, ``format``,
-            ``mark_gaps``, ``headings``, ``language``, ``timeout``, ``on_error``.
+            ``mark_gaps``, ``headings``, ``language``, ``timeout``, ``on_error``, ``calibration`` …
 
     Attributes:
         plan: how it compresses.
+        judge: what promises about recall rest on.
         proxy: the model that scorer or order read; None: they read none.
 
     Raises:
         InputError, UnknownName: for a counter or an option that can't be used.
+        DataError, ProbeMismatch: for a calibration that can't be read, or is for another scorer or probe.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Compressor:
             )
         self.layout = self.plan.layout(as_counter(counter))
         self.scorer = scorer
+        self.judge = Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None))
         self._counter_name = type(counter).__name__
         self._split = splitter or _splitter(self.plan.language)
 
@@ -320,12 +324,13 @@ class Compressor:
         scores = call.scores or self._score(call, parts)
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
+        judged = self.judge.look(parts, scores, budget)
         watch.lap("score")
         if budget.min_tokens:
             best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
             limit = min(max(limit, best), before)
         # Another order may need more separators than the source: the output is still never longer (R4).
-        fitted = layout.fit(parts, scores, limit, before, budget)
+        fitted = layout.fit(parts, scores, limit, before, budget, judged.wanted)
         watch.lap("select")
         if fitted and self.plan.attention_sort and self.proxy:
             kept = fitted[1].kept
@@ -334,7 +339,8 @@ class Compressor:
             )
             # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
             try:
-                fitted = replace(layout, documents=ranked).fit(parts, scores, limit, before, budget)
+                in_order = replace(layout, documents=ranked)
+                fitted = in_order.fit(parts, scores, limit, before, budget, judged.wanted)
             except BudgetTooSmall as error:  # with another budget other sentences are read and ranked
                 raise BudgetTooSmall(limit, before, error.what) from None
             watch.lap("order")
@@ -344,7 +350,7 @@ class Compressor:
         made = layout.render(parts, selection.kept, scores)
         after = layout.count(made.text)
         watch.lap("render")
-        return CompressedContext(
+        context = CompressedContext(
             text=made.text,
             question=question,
             segmentation=parts,
@@ -357,8 +363,12 @@ class Compressor:
             order=self.layout.order,
             settings={**self._settings(scores, budget), "keep_together": layout.keep_together},
             seconds=watch.seconds,
+            promise=self.judge.settle(judged, selection),
+            outlook=judged.outlook,
             layout=replace(layout, count=self.layout.count),
         )
+        best_effort = doubt(context.sufficiency, self.plan.abstain_below)
+        return replace(context, best_effort=best_effort) if best_effort else context
 
     def _score(self, call: _Call, parts: Segmentation) -> Scores:
         progress, until = call.stop.after(call.progress), call.stop.until
@@ -392,6 +402,7 @@ class Compressor:
             settings=self._settings(scores, call.budget),
             seconds=watch.seconds,
             passthrough=reason,
+            promise=keeps_everything(call.budget),
         )
 
     def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
+from .calibration import Outlook, Promise
 from .data import Document, Piece, Scores, Segmentation, Selection, Sentence
 from .errors import InputError
 from .files import to_bytes
@@ -28,6 +29,9 @@ class CompressedContext:
         settings: everything that decided the result, JSON-able.
         seconds: wall time per stage.
         passthrough: why nothing was compressed (``on_error="passthrough"``), else None.
+        promise: what was promised about the recall, and whether it stands; None where none was asked.
+        outlook: what a calibration says of the request; None without one.
+        best_effort: why the documents may hold no answer (``abstain_below``); None where they may well.
         layout: what laid it out and counted it, so that another budget can be tried; None: not at hand.
     """
 
@@ -44,6 +48,9 @@ class CompressedContext:
     settings: Mapping[str, Any]
     seconds: Mapping[str, float]
     passthrough: str | None = None
+    promise: Promise | None = None
+    outlook: Outlook | None = field(default=None, repr=False, compare=False)
+    best_effort: str | None = None
     layout: Layout | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -64,14 +71,25 @@ class CompressedContext:
 
     @property
     def sufficiency(self) -> float | None:
-        """Is the answer likely in here at all? The highest probability of a kept sentence, in [0, 1].
+        """Is the answer likely in here at all? A probability, in [0, 1].
 
-        A low one is reason to doubt that any document has the answer; a high one says that a sentence of the
-        kind is there, not that all of them are. None where the scores are no probabilities.
+        With a calibration that has one, the probability that the documents hold an answer. Without, the
+        highest probability of a kept sentence: a low one is reason to doubt, a high one says that a sentence
+        of the kind is there, not that all of them are. None where the scores are no probabilities.
         """
+        if self.outlook is not None and self.outlook.sufficiency is not None:
+            return self.outlook.sufficiency
         if not self.scores.calibrated:
             return None
         return max((float(self.scores.values[i]) for i in self.selection.kept), default=0.0)
+
+    @property
+    def shift(self) -> float | None:
+        """How like the calibration questions this request is: a p-value in (0, 1], small where it is unlike.
+
+        None without a calibration, or with too small a one.
+        """
+        return None if self.outlook is None else self.outlook.shift
 
     def cite(self, index: int) -> str:
         """Where a sentence is: its source, with page or lines where they are known, and its code points."""
@@ -114,6 +132,9 @@ class CompressedContext:
             "limit": self.limit,
             "ratio": self.ratio,
             "sufficiency": self.sufficiency,
+            "promise": None if self.promise is None else self.promise.to_dict(),
+            "shift": self.shift,
+            "best_effort": self.best_effort,
             "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
             "dropped": [
                 {**place(i), "reason": reason, **duplicate(i)}

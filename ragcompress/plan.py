@@ -12,10 +12,10 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, get_type_hints
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from . import scorers
-from .data import Budget
+from .data import Budget, RecallOf
 from .errors import InputError, UnknownName
 from .proxy.loading import BACKENDS, DEFAULT_PROXY, PRECISIONS, Backend, Precision
 from .selection.attention_sort import AttentionSort
@@ -32,6 +32,10 @@ DEFAULT_MIN_TOKENS = 150
 
 Group = Literal["budget", "model", "layout", "call"]
 _OPTION = "option"
+# Fields that hold a text, and whether they may be None.
+_TEXTS = (
+    ("scorer", False), ("proxy", False), ("probe", True), ("language", True), ("calibration", True),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class BudgetOptions(TypedDict, total=False):
     min_per_document: int
     max_per_document: int | None
     min_tokens: int
+    recall_of: RecallOf
 
 
 class LayoutOptions(TypedDict, total=False):
@@ -92,6 +97,8 @@ class LayoutOptions(TypedDict, total=False):
     timeout: float | None
     deadline: float | None
     on_error: OnError
+    calibration: str | None
+    abstain_below: float | None
 
 
 class ModelOptions(LayoutOptions, total=False):
@@ -131,6 +138,9 @@ class Plan:
         timeout: seconds of one call, above 0; None: as long as it takes.
         deadline: seconds of one call after which a scorer that can do without reads no more.
         on_error: ``raise``, or ``passthrough``: the documents come back uncompressed.
+        calibration: file of ``ragcompress calibrate``, on which promises about recall rest; ``none``:
+            there are none; None: the one that ships for the scorer's weights, if one does.
+        abstain_below: a sufficiency below this, in (0, 1], marks the result as a best effort; None: none.
 
     Raises:
         UnknownName: for a scorer, backend, precision, order, format or ``on_error`` that does not exist.
@@ -225,6 +235,22 @@ class Plan:
             choices=lambda: ON_ERROR,
         ),
     )
+    calibration: str | None = field(
+        default=None,
+        metadata=_shown(
+            "What a recall is promised by: a file of `calibrate`, or none (without: the one that ships).",
+            "model",
+            metavar="FILE",
+        ),
+    )
+    abstain_below: float | None = field(
+        default=None,
+        metadata=_shown(
+            "Mark the result where the probability that the documents hold an answer is below this.",
+            "call",
+            metavar="P",
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not (self.budget is None or isinstance(self.budget, Budget)):
@@ -236,6 +262,8 @@ class Plan:
                 raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
         check_seconds("timeout", self.timeout)
         check_seconds("deadline", self.deadline)
+        if self.abstain_below is not None and not 0 < self.abstain_below <= 1:
+            raise InputError(f"abstain_below must lie in (0, 1], got {self.abstain_below!r}")
         if not isinstance(self.scorer_settings, Mapping):
             raise InputError(
                 f"scorer_settings must be a mapping of names to values, got {self.scorer_settings!r}"
@@ -245,7 +273,7 @@ class Plan:
         object.__setattr__(self, "scorer_settings", MappingProxyType(dict(self.scorer_settings)))
 
     def _check_texts(self) -> None:
-        for name, optional in (("scorer", False), ("proxy", False), ("probe", True), ("language", True)):
+        for name, optional in _TEXTS:
             value = getattr(self, name)
             if not (isinstance(value, str) and value.strip()) and not (optional and value is None):
                 raise InputError(f"{name} must be a text that is not blank, got {value!r}")
@@ -383,9 +411,16 @@ _BUDGET_OPTIONS = {
         metavar="R",
     ),
     "recall": Option(
-        "Keep the fewest sentences that are expected to hold this share of what is needed, 0 < P <= 1.",
+        "Keep as few sentences as hold this share of what is needed, 0 < P <= 1; with a calibration that is "
+        "promised. --budget may be its ceiling.",
         "budget",
         metavar="P",
+    ),
+    "recall_of": Option(
+        "What --recall is about: the share of the evidence, or the chance that all of it is kept",
+        "budget",
+        metavar="NAME",
+        choices=lambda: get_args(RecallOf),
     ),
     "max_documents": Option("Most documents that keep anything: the best.", "budget", metavar="N", minimum=1),
     "min_per_document": Option(

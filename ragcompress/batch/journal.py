@@ -39,6 +39,7 @@ class Checkpoint:
         n_done, n_failed: requests with a result, and with a reason.
         tokens_before, tokens_after: sums over the results.
         seconds: spent so far, in all runs together.
+        n_promised, n_withdrawn: results whose recall is promised, and whose promise was withdrawn.
     """
 
     offset: int = 0
@@ -50,6 +51,8 @@ class Checkpoint:
     tokens_before: int = 0
     tokens_after: int = 0
     seconds: float = 0.0
+    n_promised: int = 0
+    n_withdrawn: int = 0
 
     def after(self, outcome: Outcome, offset: int, lines: int, seconds: float) -> Checkpoint:
         """The checkpoint behind one more request."""
@@ -64,6 +67,8 @@ class Checkpoint:
             tokens_before=self.tokens_before + outcome.tokens_before,
             tokens_after=self.tokens_after + outcome.tokens_after,
             seconds=seconds,
+            n_promised=self.n_promised + (outcome.promised is True),
+            n_withdrawn=self.n_withdrawn + (outcome.promised is False),
         )
 
 

@@ -113,7 +113,10 @@ def compress_file(
     dataset.context.enable_progress_bars = False
     try:
         for row in dataset.iter_rows():
-            outcome = Outcome(row["result"], row["failed"], row["tokens_before"], row["tokens_after"])
+            outcome = Outcome(
+                row["result"], row["failed"], row["tokens_before"], row["tokens_after"],
+                promised=(json.loads(row["result"]).get("promise") or {}).get("holds"),
+            )  # fmt: skip
             yield Done(row["line"], row["end"], outcome)
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error

@@ -27,12 +27,14 @@ class Outcome:
             that failed.
         failed: whether it is the latter.
         tokens_before, tokens_after: of the result; 0 for a request that failed.
+        promised: whether a promise about the recall holds; None where none was asked for.
     """
 
     line: bytes
     failed: bool
     tokens_before: int = 0
     tokens_after: int = 0
+    promised: bool | None = None
 
 
 def run_request(compressor: Compressor, budget: Budget | None, number: int, request: bytes) -> Outcome:
@@ -59,7 +61,8 @@ def run_request(compressor: Compressor, budget: Budget | None, number: int, requ
         raise
     except Exception as error:
         return Outcome(_json_line({**failure, "reason": explain(error)}), True)
-    return Outcome(line, False, context.tokens_before, context.tokens_after)
+    promised = None if context.promise is None else context.promise.holds
+    return Outcome(line, False, context.tokens_before, context.tokens_after, promised)
 
 
 def _json_line(value: dict[str, Any]) -> bytes:

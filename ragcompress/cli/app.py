@@ -12,6 +12,7 @@ from .. import __version__
 from ..plan import Plan
 from ..proxy.loading import DEFAULT_PROXY
 from .batch import batch
+from .calibrate import calibrate
 from .compress import compress
 from .console import byte_bar, emit, ended_cleanly, exit_code
 from .explain import explain
@@ -158,3 +159,4 @@ def models_fetch(
 
 
 app.command()(train)
+app.command()(calibrate)

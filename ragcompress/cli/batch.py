@@ -124,6 +124,11 @@ def _summarise(done: Done, errors: str) -> None:
             f"({at.tokens_after / max(1, at.tokens_before):.0%}), {at.tokens_before - at.tokens_after:,} "
             f"saved, in {_clock(done.seconds)}{whole}"
         )
+    if asked := at.n_promised + at.n_withdrawn:
+        note(
+            f"the recall is promised for {at.n_promised:,} of {asked:,} results "
+            f"({at.n_promised / asked:.0%}); `promise` of the others says why not"
+        )
 
 
 def _clock(seconds: float) -> str:

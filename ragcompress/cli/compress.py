@@ -128,6 +128,10 @@ def _write(context: CompressedContext, result: dict[str, Any], plan: Plan, writt
         emit(json.dumps(result, ensure_ascii=False, indent=1) + "\n", written.output)
     else:
         emit(context.text + "\n", written.output)
+    if context.promise is not None:
+        note(context.promise.describe(context.tokens_after))
+    if context.best_effort is not None:
+        note(context.best_effort)
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
 
 
@@ -136,5 +140,8 @@ def _beside(context: CompressedContext, plan: Plan, scorer: str) -> CompressedCo
     budget = plan.budget
     if budget is None or budget.recall is not None:
         budget = Budget(max_tokens=context.tokens_after)
-    other: dict[str, Any] = {"scorer": scorer, "probe": None, "scorer_settings": {}, "budget": budget}
+    other: dict[str, Any] = {
+        "scorer": scorer, "probe": None, "scorer_settings": {}, "budget": budget, "calibration": None,
+        "abstain_below": None,
+    }  # fmt: skip
     return _compress(context.question, context.segmentation, load_compressor(plan.with_options(other)))

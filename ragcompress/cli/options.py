@@ -138,10 +138,12 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
     Raises:
         typer.BadParameter: if a value makes no sense.
     """
-    budgets = ("max_tokens", "ratio", "recall")
-    if sum(options.get(name) is not None for name in budgets) > 1:
-        flags = [OPTIONS[name].flag for name in budgets]
-        raise typer.BadParameter(f"give one of {', '.join(flags[:-1])} and {flags[-1]}")
+    given = [name for name in ("max_tokens", "ratio", "recall") if options.get(name) is not None]
+    if len(given) > 1 and given != ["max_tokens", "recall"]:
+        flags = [OPTIONS[name].flag for name in ("max_tokens", "ratio", "recall")]
+        raise typer.BadParameter(
+            f"give one of {', '.join(flags[:-1])} and {flags[-1]}; only a recall may have a ceiling in tokens"
+        )
     settings = dict(_setting(text) for text in options.get("scorer_settings") or ())
     try:
         return Plan.from_options({**options, "scorer_settings": settings})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PLANNED = (
     "max_tokens", "ratio", "recall", "scorer", "scorer_settings", "probe", "proxy", "backend", "precision",
-    "language",
+    "language", "recall_of", "calibration", "abstain_below",
 )  # fmt: skip
 """Options of a plan that a server has; a request says the rest itself."""
 

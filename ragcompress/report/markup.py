@@ -110,6 +110,8 @@ def _notes(contexts: Sequence[CompressedContext]) -> list[str]:
     why = [f"Nothing was compressed: {c.passthrough}" for c in contexts if c.passthrough]
     if not why and any(c.layout is None for c in contexts):
         why = ["This context came without its counter: other budgets can't be shown."]
+    why += [c.promise.describe(c.tokens_after) for c in contexts if c.promise is not None]
+    why += [f"{c.best_effort}." for c in contexts if c.best_effort]
     return [f'<p class="note">{_text(words)}</p>' for words in why]
 
 
@@ -125,7 +127,11 @@ def _head(view: View) -> str:
         ("documents", "Documents", f"{n_documents:,}", f"of {len(view.members):,}"),
     ]
     if context.scores.calibrated:
-        tiles.append(("evidence", "Evidence", f"{_held(view):.0%}", "expected to be kept"))
+        recall = _calibrated(view)
+        held, more = (
+            (_held(view), "expected to be kept") if recall is None else (recall, "by the calibration")
+        )
+        tiles.append(("evidence", "Evidence", f"{held:.0%}", more))
     shown = "".join(
         f'<div><dt>{name}</dt><dd><b data-tile="{key}">{value}</b> '
         f'<span data-more="{key}">{more}</span></dd></div>'
@@ -135,6 +141,12 @@ def _head(view: View) -> str:
         f'<section class="head view{view.number}" data-view="{view.number}" aria-label="{view.name}">'
         f'<h2><span class="key"></span>{view.name}</h2><dl>{shown}</dl>{_ladder(view)}</section>'
     )
+
+
+def _calibrated(view: View) -> float | None:
+    """The share of the evidence that a calibration bounds; None without one that fits."""
+    context = view.context
+    return None if context.outlook is None else context.outlook.recall(context.selection)
 
 
 def _held(view: View) -> float:

@@ -33,9 +33,10 @@ STATES: dict[str, tuple[str, str]] = {
 def payload(views: Sequence[CompressedContext], stops: Sequence[tuple[Stop, ...]]) -> str:
     """Return the JSON.
 
-    ``views[].stops`` holds ``[limit, tokens, states, pieces]`` wherever something differs from the budget
-    before: a letter per sentence, and the sentences in output order, each behind the number of the text
-    before it (``views[].between``). ``limits`` are all budgets tried.
+    ``views[].stops`` holds ``[limit, tokens, states, pieces, recall]`` wherever something differs from the
+    budget before: a letter per sentence, the sentences in output order, each behind the number of the text
+    before it (``views[].between``), and the recall that a calibration bounds, or null. ``limits`` are all
+    budgets tried.
     """
     context = views[0]
     data = {
@@ -56,12 +57,15 @@ def _view(context: CompressedContext, stops: Sequence[Stop]) -> dict[str, Any]:
     between: dict[str, int] = {}
     n = len(context.segmentation.sentences)
 
+    outlook = context.outlook
+
     def record(limit: int, tokens: int, chosen: Selection, text: str, pieces: Sequence[Piece]) -> list[Any]:
         sequence, end = [], 0
         for p in pieces:
             sequence += [between.setdefault(text[end : p.start], len(between)), p.sentence]
             end = p.end
-        return [limit, tokens, _states(chosen, n), sequence]
+        recall = None if outlook is None else outlook.recall(chosen)
+        return [limit, tokens, _states(chosen, n), sequence, recall]
 
     run = record(context.limit, context.tokens_after, context.selection, context.text, context.pieces)
     changes: list[list[Any]] = []

@@ -12,7 +12,7 @@
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     return element;
   };
-  const [LIMIT, TOKENS, STATES, PIECES] = [0, 1, 2, 3];
+  const [LIMIT, TOKENS, STATES, PIECES, RECALL] = [0, 1, 2, 3, 4];
   const SVG = "http://www.w3.org/2000/svg";
   const GOALS = [0.5, 0.8, 0.9, 0.95, 0.99];
   const ORDERS = {
@@ -37,7 +37,7 @@
         last[i] = stop[LIMIT];
         sum += view.scores[i];
       }
-      share[n] = total ? sum / total : 1;
+      share[n] = stop[RECALL] ?? (total ? sum / total : 1);
     });
     const spans = [], rows = rank.map(() => []);
     for (const element of all(`#documents [data-view="${v}"] [data-s]`)) {
@@ -53,7 +53,9 @@
     };
   });
   const kept = (view, i, record = view.now) => record[STATES][i] === "k";
+  // The recall that a calibration bounds, else what the probabilities expect.
   const held = (view, record) => {
+    if (record[RECALL] != null) return record[RECALL];
     let sum = 0;
     view.scores.forEach((p, i) => { if (kept(view, i, record)) sum += p; });
     return view.total ? sum / view.total : 1;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..data import Budget, Scores, Segmentation, Selection
@@ -107,6 +107,7 @@ class Layout:
         limit: int,
         recall: float | None = None,
         shares: Budget | None = None,
+        wanted: Collection[int] | None = None,
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
@@ -120,11 +121,18 @@ class Layout:
             recall=recall,
             shares=shares,
             repeats=repeats,
+            wanted=wanted,
         )
         return complete(selected, found)
 
     def fit(
-        self, parts: Segmentation, scores: Scores, limit: int, before: int, budget: Budget
+        self,
+        parts: Segmentation,
+        scores: Scores,
+        limit: int,
+        before: int,
+        budget: Budget,
+        wanted: Collection[int] | None = None,
     ) -> tuple[Layout, Selection] | None:
         """Select within a limit and within the original's length.
 
@@ -136,6 +144,7 @@ class Layout:
             limit: the budget, in tokens.
             before: tokens of everything in source order.
             budget: ``recall``, and the rules about documents.
+            wanted: in place of the recall, see ``select.select``.
 
         Returns:
             How it is laid out, and what is kept. None: only all of it is no longer than the original, which
@@ -145,21 +154,27 @@ class Layout:
             BudgetTooSmall: names a budget that works; this was tried.
         """
         try:
-            return self._fit(parts, scores, min(limit, before), before, budget)
+            return self._fit(parts, scores, min(limit, before), before, budget, wanted)
         except BudgetTooSmall as error:
             if limit >= before:
                 return None
             smallest, what = error.smallest, error.what
         while smallest < before:
             try:
-                self._fit(parts, scores, smallest, before, budget)
+                self._fit(parts, scores, smallest, before, budget, wanted)
                 break
             except BudgetTooSmall as error:
                 smallest = error.smallest
         raise BudgetTooSmall(limit, min(smallest, before), what)
 
     def _fit(
-        self, parts: Segmentation, scores: Scores, limit: int, before: int, budget: Budget
+        self,
+        parts: Segmentation,
+        scores: Scores,
+        limit: int,
+        before: int,
+        budget: Budget,
+        wanted: Collection[int] | None,
     ) -> tuple[Layout, Selection]:
         tries = [(self, budget)]
         if budget.min_per_document:
@@ -167,7 +182,7 @@ class Layout:
             tries += [(together, budget), (together, replace(budget, min_per_document=0))]
         for layout, rules in tries:
             try:
-                return layout, layout.select(parts, scores, limit, rules.recall, rules)
+                return layout, layout.select(parts, scores, limit, rules.recall, rules, wanted)
             except BudgetTooSmall as error:
                 if error.smallest <= before:
                     raise

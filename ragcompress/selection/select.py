@@ -42,6 +42,7 @@ def select(
     recall: float | None = None,
     shares: Budget | None = None,
     repeats: Mapping[int, int] | None = None,
+    wanted: Collection[int] | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
 
@@ -58,6 +59,7 @@ def select(
             that does is kept.
         shares: what single documents must and may keep (``share_out``); None: there is no rule.
         repeats: sentences to leave out, each with the better one that says the same (``find_repeats``).
+        wanted: in place of a recall: the sentences that are enough.
 
     Returns:
         At least one sentence if there is any; ``count(render(kept)) <= limit``.
@@ -78,9 +80,9 @@ def select(
     repeats = repeats or {}
     without = _boilerplate(segmentation) | dict.fromkeys(repeats, "duplicate")
     ranking = tuple(i for i in scores.ranking() if i not in without)
-    wanted = ranking if recall is None else ranking[: enough(scores, recall, ranking)]
+    aim = _aim(scores, ranking, recall, wanted, repeats)
     shares = shares or Budget(ratio=1)
-    complete = wanted == ranking and not share_out(segmentation, ranking, shares)[1]
+    complete = aim == ranking and not share_out(segmentation, ranking, shares)[1]
     everything = tuple(sorted(ranking))
     if complete and limit >= 1 and count(render(everything)) <= limit:
         return Selection(everything, without, repeats)
@@ -99,7 +101,7 @@ def select(
         first = share_out(segmentation, [i for i in ranking if sizes[i] <= least], shares)[0]
     if least > limit:
         raise BudgetTooSmall(limit, least, _MUSTS if limit >= shortest else _NONE)
-    for i in set(ranking[len(wanted) :]).difference(first, dropped):
+    for i in set(ranking).difference(aim, first, dropped):
         dropped[i] = "enough"
     if all(i in dropped for i in fitting):  # all that a recall wants are too long
         del dropped[fitting[0]]
@@ -110,6 +112,20 @@ def select(
     reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit)
     reasons |= {i: "document_cap" for i in behind if i in reasons}
     return Selection(tuple(sorted(kept)), reasons | dropped | without, repeats)
+
+
+def _aim(
+    scores: Scores,
+    ranking: tuple[int, ...],
+    recall: float | None,
+    wanted: Collection[int] | None,
+    repeats: Mapping[int, int],
+) -> tuple[int, ...]:
+    """What a recall asks for, best first; a repeat asks for the one that stands for it."""
+    if wanted is not None:
+        asked = {repeats.get(i, i) for i in wanted}
+        return tuple(i for i in ranking if i in asked) or ranking[:1]
+    return ranking if recall is None else ranking[: enough(scores, recall, ranking)]
 
 
 def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:

@@ -90,7 +90,7 @@ class Desk:
         spare = self.engine.arranged(job.layout, cheap=True)
         question, documents, budget = job.question, job.documents, job.budget
         # Words alone promise no recall; of the original they keep what the promise may cost.
-        plain = budget if budget.recall is None else Budget(ratio=budget.recall)
+        plain = budget.without_recall()
 
         def full(stop: Stop) -> CompressedContext:
             left, told = stop.left() or self.limits.deadline, stop.after(None)

@@ -130,6 +130,7 @@ class Engine:
             return Compressor(main.scorer, counter=main.count, plan=plan, proxy=main.proxy)
         if plan.attention_sort:
             plan = replace(plan, order="source")
+        plan = replace(plan, calibration=None, abstain_below=None)  # words give no probabilities
         return Compressor(scorers.make(_CHEAP), counter=main.count, plan=plan)
 
     def due(self, milliseconds: float | None, arrived: float) -> float:

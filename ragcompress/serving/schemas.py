@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from ..data import Budget, Document
+from ..data import Budget, Document, RecallOf
 from ..errors import InputError
 from ..plan import OPTIONS, LayoutOptions
 from ..selection.ordering import Order
@@ -41,7 +41,7 @@ class DocumentIn(Body):
 
 
 class BudgetIn(Body):
-    """How much may be kept: exactly one of the first three."""
+    """How much may be kept: exactly one of the first three, or a recall with ``max_tokens``."""
 
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     ratio: Share | None = None
@@ -49,6 +49,7 @@ class BudgetIn(Body):
     max_documents: Annotated[int, Field(ge=1)] | None = None
     min_per_document: Annotated[int, Field(ge=0)] = 0
     max_per_document: Annotated[int, Field(ge=1)] | None = None
+    recall_of: RecallOf = "share"
 
     @model_validator(mode="after")
     def _check(self) -> BudgetIn:

@@ -79,7 +79,7 @@ class ToolDesk:
             self._at.count(known.tokens_before, known.tokens_after)
             return known
         main, spare = self.engine.arranged({}), self.engine.arranged({}, cheap=True)
-        plain = budget if budget.recall is None else Budget(ratio=budget.recall)
+        plain = budget.without_recall()
 
         def full(stop: Stop) -> ToolResult:
             return compress_tool_result(

@@ -32,6 +32,7 @@ LAYERS = (
     ("proxy", "proxy.*", "stopping"),
     ("probes",),
     ("scorers", "scorers.*"),
+    ("calibration", "calibration.*"),
     ("selection", "selection.*"),
     ("report", "report.*", "plan"),
     ("context",),

@@ -1,0 +1,24 @@
+"""Promises about recall: measured on labelled questions, kept as one file, withdrawn where they don't hold.
+
+``bound`` has the bound (conformal risk control), ``request`` what is looked at of a request, ``likeness`` how
+unlike the calibration questions it is, ``answerable`` whether its answer is there at all, ``values`` the
+frozen ``Calibration`` and what it says of one request (``Outlook``, ``Promise``), ``judging`` what that means
+for a compression, ``store`` the file. Files are made by ``ragcompress.training.calibrating``.
+"""
+
+from .judging import Judge, Judgement
+from .store import NONE, load, save, shipped_for
+from .values import Calibration, Case, Outlook, Promise
+
+__all__ = [
+    "NONE",
+    "Calibration",
+    "Case",
+    "Judge",
+    "Judgement",
+    "Outlook",
+    "Promise",
+    "load",
+    "save",
+    "shipped_for",
+]

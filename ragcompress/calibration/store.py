@@ -1,0 +1,132 @@
+"""The file of a calibration: JSON with a format version and a checksum; no pickle, nobody's texts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..files import to_bytes, write_whole
+from ..probes import ProbeWeights
+from .answerable import Answerable
+from .request import SHAPE, WORD_BINS, Group
+from .values import Calibration, Case, case_as_dict
+
+FORMAT = 1
+NONE = "none"
+"""In place of a file: no calibration, not even the one that ships."""
+_FOLDER = Path(__file__).parent / "shipped"
+
+
+def save(calibration: Calibration, path: Path) -> None:
+    """Write a calibration, whole or not at all.
+
+    Raises:
+        DataError: if it can't be written.
+    """
+    content = _content(calibration)
+    head = json.dumps({"sha256": _checksum(content), **content}, ensure_ascii=False)
+    cases = json.dumps(content["cases"], ensure_ascii=False)
+    # One question a line, so that two files can be compared.
+    shown = head.replace(cases, "[\n" + cases[1:-1].replace('}, {"kind"', '},\n{"kind"') + "\n]")
+    write_whole(path, to_bytes(shown + "\n"))
+
+
+def checksum(calibration: Calibration) -> str:
+    """SHA-256 of what a file of the calibration holds."""
+    return _checksum(_content(calibration))
+
+
+def _content(calibration: Calibration) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "scorer": calibration.scorer,
+        "settings": dict(calibration.settings),
+        "conditions": dict(calibration.conditions),
+        "card": dict(calibration.card),
+        "answerable": None if calibration.answerable is None else asdict(calibration.answerable),
+        "cases": [case_as_dict(c) for c in calibration.cases],
+    }
+
+
+def load(path: Path) -> Calibration:
+    """Read a calibration.
+
+    Raises:
+        DataError: if the file is missing, damaged, changed, or of another format version.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DataError(f"the calibration {path} can't be read: {error}") from error
+    return _load(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed: int, size: int) -> Calibration:
+    """A file as it was at a time: adapters and servers make compressors by the request."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"the calibration {path} can't be read: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise DataError(f"the calibration {path} has format {found!r}; this version reads format {FORMAT}")
+    written = content.pop("sha256", None)
+    if written != _checksum(content):
+        raise DataError(
+            f"the calibration {path} was changed after it was made (its checksum does not fit); "
+            "take a copy that is whole, or make it anew with: ragcompress calibrate"
+        )
+    try:
+        return _parse(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"the calibration {path} is damaged: {error!r}") from error
+
+
+def shipped_for(scorer: str, probe: ProbeWeights | None) -> Calibration | None:
+    """The calibration that ships for a scorer and its weights; None where there is none."""
+    if probe is None or not any(_FOLDER.glob(f"{scorer}-*.json")):
+        return None
+    path = _FOLDER / shipped_name(scorer, probe.fingerprint())
+    return load(path) if path.exists() else None
+
+
+def shipped_name(scorer: str, probe: str) -> str:
+    """What the file is called that ships for a scorer and the fingerprint of its weights."""
+    return f"{scorer}-{probe}.json"
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _parse(content: Mapping[str, Any]) -> Calibration:
+    known = content["answerable"]
+    return Calibration(
+        scorer=str(content["scorer"]),
+        settings=content["settings"],
+        conditions=content["conditions"],
+        cases=tuple(_case(c) for c in content["cases"]),
+        answerable=None if known is None else Answerable(**{**known, "weights": tuple(known["weights"])}),
+        card=content["card"],
+    )
+
+
+def _case(values: Mapping[str, Any]) -> Case:
+    case = Case(
+        kind=str(values["kind"]),
+        group=Group(*values["group"]),
+        shape=tuple(values["shape"]),
+        words=tuple(values["words"]),
+        evidence=tuple(sorted(values["evidence"])),
+        answerable=values["answerable"],
+    )
+    if len(case.shape) != len(SHAPE) or len(case.words) != WORD_BINS:
+        raise ValueError(f"a question of {len(case.shape)} and {len(case.words)} numbers")
+    return case
