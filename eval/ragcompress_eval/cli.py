@@ -13,6 +13,7 @@ from .quality.answers_cli import answers_command, positions_command
 from .quality.evidence import evidence_command
 from .quality.injection import injection_command
 from .quality.langchain import langchain_command
+from .quality.promises import promises_command
 from .quality.retrieval import retrieval_command
 from .report.cli import report_command
 from .savings.cli import savings_command
@@ -32,6 +33,7 @@ def evaluate() -> None:
 app.command("evidence", short_help="Does the evidence survive?")(evidence_command)
 app.command("retrieval", short_help="Is the evidence found in one large folder, and kept?")(retrieval_command)
 app.command("injection", short_help="Does a hostile document get in?")(injection_command)
+app.command("promises", short_help="Does a promised recall hold?")(promises_command)
 app.command("answers", short_help="Does the answer survive?")(answers_command)
 app.command("positions", short_help="Lost in the middle?")(positions_command)
 app.command("langchain", short_help="A LangChain application with and without.")(langchain_command)

@@ -11,6 +11,7 @@ from ..data import FloatArray
 _NEIGHBOURS = 5
 _FEWEST = 20  # fewer questions have no neighbourhood to speak of
 _RIDGE = 1e-2
+_DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Likeness:
 
 def _apart(some: FloatArray, others: FloatArray) -> FloatArray:
     squares = (some**2).sum(1)[:, None] + (others**2).sum(1) - 2 * some @ others.T
-    apart: FloatArray = np.sqrt(np.maximum(squares, 0))
+    # The square root makes much of the last digits of what is the same.
+    apart: FloatArray = np.round(np.sqrt(np.maximum(squares, 0)), _DIGITS)
     return apart
 
 

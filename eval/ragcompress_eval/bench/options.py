@@ -28,6 +28,7 @@ class Grouping(StrEnum):
 
     dataset = "dataset"
     lang = "lang"
+    all = "all"
 
 
 class OnBad(StrEnum):

@@ -1,0 +1,254 @@
+"""Does a promised recall hold? Asked against reached, on kinds like the calibration's and on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from ragcompress import Budget, Compressor, InputError, Scorer, Scores
+from ragcompress.calibration import Calibration, Case, Judge, load
+from ragcompress.calibration.store import checksum
+from ragcompress.calibration.values import SHIFT_LEVEL
+from ragcompress.cli.calibrate import make_scorer
+from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.options import Backend, ProxyName, plan_option
+from ragcompress.data import RecallOf
+from ragcompress.models.embedding import Embedder, MiniLM
+from ragcompress.plan import Plan
+from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.training.calibrating import case_of, is_answerable
+from ragcompress.training.examples import Example
+from ragcompress.training.metrics import auc
+from ragcompress.training.shapes import bounded
+
+from ..bench import options
+from ..bench.figures import figure_class, save
+from ..bench.metrics import recall as share_of
+from ..bench.results import Result
+from ..bench.runner import Run, study_command
+from ..bench.study import Condition, Metric, Row, Study, count, mean, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHIPPED, LEFT_OUT, OWN, FIXED = "calibration", "kind left out", "own set", "fixed ratio"
+BASES = (SHIPPED, LEFT_OUT, OWN)
+_MARKS = {SHIPPED: ("#0072B2", "o"), LEFT_OUT: ("#D55E00", "D"), OWN: ("#009E73", "s")}
+RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One question, scored once.
+
+    Attributes:
+        case: what a calibration keeps of it.
+        cosine: the highest of its sentences with the question; None without an embedder.
+    """
+
+    example: Example
+    scores: Scores
+    case: Case
+    cosine: float | None
+
+
+def look(example: Example, scorer: Scorer, embedder: Embedder | None) -> Seen:
+    """Score a question; the embedder is what answerability is compared with."""
+    parts = example.segmentation
+    scores = scorer.score(example.question, parts)
+    cosine = None
+    if embedder is not None:
+        rows = embedder.embed([example.question, *(s.text for s in parts.sentences)])
+        cosine = float((rows[1:] @ rows[0]).max())
+    return Seen(example, scores, case_of(example, scores, is_answerable(example)), cosine)
+
+
+def study(
+    seen: Sequence[Seen],
+    compressor: Compressor,
+    calibration: Calibration,
+    recalls: Sequence[float],
+    of: RecallOf,
+) -> Study:
+    """Recalls asked × what the promise rests on, and fixed ratios beside them.
+
+    ``calibration``: all of it; ``kind left out``: without the questions of this one's data set; ``own set``:
+    the other questions of its data set among those that are measured, which are exchangeable with it.
+    """
+    by_id = {s.example.id: s for s in seen}
+    without = {kind: calibration.without(kind) for kind in {s.example.dataset for s in seen}}
+    own = {
+        kind: tuple(s.case for s in seen if s.example.dataset == kind and s.case.evidence) for kind in without
+    }
+    conditions, aims = [], {}
+    for basis in BASES:
+        for recall in recalls:
+            name = f"{basis}, recall {recall:g}"
+            conditions.append(Condition(name, {"basis": basis, "asked": recall, "ratio": None}))
+            aims[name] = basis, Budget(recall=recall, recall_of=of)
+    for ratio in RATIOS:
+        name = f"{FIXED}, {ratio:g}"
+        conditions.append(Condition(name, {"basis": FIXED, "asked": None, "ratio": ratio}))
+        aims[name] = FIXED, Budget(ratio=ratio)
+
+    def measure(example: Example, condition: Condition) -> Row | None:
+        found, (basis, budget) = by_id[example.id], aims[condition.name]
+        if basis == OWN:
+            others = tuple(c for c in own[example.dataset] if c is not found.case)
+            rests_on = calibration.resting_on(others)
+        else:
+            rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
+        compressor.judge = Judge(rests_on, is_own=True)
+        context = compressor(example.question, example.segmentation, budget=budget, scores=found.scores)
+        kept = context.selection.kept
+        share = share_of(example.gold, kept) if found.case.evidence else None
+        promise = context.promise
+        values = {
+            "reached": share,
+            "all": None if share is None else share == 1,
+            "ratio_kept": context.ratio,
+            "tokens": context.tokens_after,
+            "holds": None if promise is None else promise.holds,
+            "odd": None if context.shift is None else context.shift < SHIFT_LEVEL,
+            "shift": context.shift,
+            "answerable": found.case.answerable,
+            "sufficiency": context.sufficiency,
+            "cosine": found.cosine,
+            "best": float(found.scores.values.max()),
+        }
+        return Row(values)
+
+    return Study("promises", "Does a promised recall hold?", tuple(conditions), measure, METRICS)
+
+
+def answer_auc(name: str, of: str) -> Metric:
+    """How often a question whose documents hold an answer has the higher value than one without."""
+
+    def compute(rows: Sequence[Row], seed: int) -> float | None:
+        known = [r.values for r in rows if r.values.get("answerable") is not None]
+        known = [v for v in known if v.get(of) is not None]
+        there = np.array([v["answerable"] for v in known], dtype=np.bool_)
+        if not len(there) or there.all() or not there.any():
+            return None
+        return auc(np.array([v[of] for v in known], dtype=np.float64), there)
+
+    return Metric(name, compute, better="higher")
+
+
+METRICS = (
+    mean("reached", "reached"),
+    mean("all", "all of it"),
+    plain("ratio_kept", "kept"),
+    plain("tokens", "tokens", form=".0f"),
+    plain("holds", "promise stands"),
+    plain("odd", "unlike"),
+    answer_auc("auc_sufficiency", "sufficiency"),
+    answer_auc("auc_cosine", "cosine"),
+    answer_auc("auc_best", "best"),
+    count("n_evidence", "reached"),
+)
+
+
+def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
+    """What a fixed ratio reaches at the mean tokens that each promise took, by the two nearest ratios."""
+    found = []
+    for result in results:
+        if result["basis"] == FIXED or result["reached"] is None:
+            continue
+        same = [r for r in results if r["basis"] == FIXED and r["dataset"] == result["dataset"]]
+        points = sorted((r["tokens"], r["reached"]) for r in same)
+        x, y = [0.0, *(x for x, _ in points)], [0.0, *(y for _, y in points)]
+        told = {key: result[key] for key in ("dataset", "basis", "asked", "reached", "tokens")}
+        found.append({**told, "fixed_reached": float(np.interp(result["tokens"], x, y))})
+    return found
+
+
+def equal_table(results: Sequence[Result]) -> Table:
+    """Promises beside fixed ratios that take as many tokens."""
+    table = Table(title="At the same mean tokens", title_justify="left")
+    for heading in ("data set", "basis", "asked", "reached", "tokens", "fixed ratio"):
+        table.add_column(heading)
+    for r in at_equal_tokens(results):
+        table.add_row(
+            r["dataset"], r["basis"], f"{r['asked']:.2f}", f"{r['reached']:.3f}", f"{r['tokens']:.0f}",
+            f"{r['fixed_reached']:.3f}",
+        )  # fmt: skip
+    return table
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Recall reached in every data set, a panel for each recall asked, by what the promise rests on."""
+    promised = [r for r in results if r["asked"] is not None and r["reached"] is not None]
+    asked = sorted({r["asked"] for r in promised})
+    sets = sorted({r["dataset"] for r in promised})
+    size = (3.2 * max(1, len(asked)) + 2, 0.22 * len(sets) + 1.5)
+    figure = figure_class()(figsize=size, layout="constrained")
+    panels = figure.subplots(1, max(1, len(asked)), sharey=True, squeeze=False)[0]
+    for axes, recall in zip(panels, asked, strict=False):
+        for basis, (colour, marker) in _MARKS.items():
+            own = [r for r in promised if (r["asked"], r["basis"]) == (recall, basis)]
+            places = [sets.index(r["dataset"]) for r in own]
+            axes.plot([r["reached"] for r in own], places, marker, color=colour, markersize=5, label=basis)
+        axes.axvline(recall, color="black", linewidth=1)
+        axes.set(xlabel="reached", title=f"asked {recall:g}", xlim=(0.4, 1.02))
+        axes.set_yticks(range(len(sets)), sets)
+        axes.grid(alpha=0.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    return figure
+
+
+@study_command
+def promises_command(
+    run: Run,
+    calibration: Annotated[
+        Path, typer.Option("--calibration", metavar="FILE", help="What `ragcompress calibrate` wrote.")
+    ],
+    recall: options.Recalls = [0.9, 0.95, 0.98],  # noqa: B006 - typer copies it
+    of_all: Annotated[
+        bool, typer.Option("--of-all", help="Ask for the chance that all evidence is kept.")
+    ] = False,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", metavar="N", min=1, help="As for `ragcompress calibrate`.")
+    ] = None,
+    cosine: Annotated[
+        bool, typer.Option("--cosine", help="Compare answerability with the highest cosine of a sentence.")
+    ] = False,
+    store: options.Store = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="PNG", callback=options.check_output, help="Draw asked and reached."),
+    ] = None,
+    probe: Annotated[str | None, plan_option("probe")] = None,
+    proxy: ProxyName = DEFAULT_PROXY,
+    backend: Backend = None,
+) -> None:
+    """Does a promised recall hold? On the calibration's kinds, with each kind left out, and on its own."""
+    loaded = load(calibration)
+    plan = Plan(scorer=loaded.scorer, probe=probe, proxy=proxy, backend=backend)
+    scorer, model = make_scorer(plan, store)
+    if model is None:
+        raise InputError(f"the scorer {loaded.scorer!r} has no proxy, whose tokenizer counts here")
+    count_all = model.tokenizer.count_all
+    questions = run.read(change=lambda e: e if tokens is None else bounded(e, tokens, count_all))
+    usable = [e for e in questions.examples if e.complete]
+    embedder = MiniLM() if cosine else None
+    with count_bar("scoring questions") as progress:
+        seen = []
+        for example in usable:
+            seen.append(look(example, scorer, embedder))
+            progress(len(seen), len(usable))
+    compressor = Compressor(scorer, counter=model.tokenizer, calibration="none")
+    made = study(seen, compressor, loaded, recall, "all" if of_all else "share")
+    settings = {"calibration": checksum(loaded), "recalls": recall, "of_all": of_all, "tokens": tokens}
+    questions = type(questions)(questions.files, tuple(usable))
+    results = run.carry_out(made, questions, settings)
+    if results:
+        out().print(equal_table(results))
+    if plot is not None:
+        save(draw(results), plot)
