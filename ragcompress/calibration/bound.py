@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data import RecallOf
+from ..data import FloatArray, RecallOf
 from ..errors import InputError
 
 _ROUNDING = 1e-9  # 1 - 0.9 is 0.09999999999999998, and 9 questions are enough for it
@@ -68,9 +68,7 @@ def bounded_recall(evidence: Sequence[Sequence[float]], at: float, of: RecallOf 
     return max(0.0, 1 - (lost + 1) / (len(evidence) + 1))
 
 
-def _steps(
-    evidence: Sequence[Sequence[float]], of: RecallOf
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _steps(evidence: Sequence[Sequence[float]], of: RecallOf) -> tuple[FloatArray, FloatArray]:
     """At which values a question loses something, and how much."""
     if of == "all":
         return np.array([min(own) for own in evidence], dtype=np.float64), np.ones(len(evidence))

@@ -75,7 +75,7 @@ class Judge:
         values = outlook.request.values
         wanted = np.flatnonzero(values >= at) if at is not None else np.arange(len(values))
         if not len(wanted):
-            wanted = values.argmax()[None]
+            wanted = np.array([int(values.argmax())])
         return Judgement(outlook, promise, tuple(int(i) for i in wanted))
 
     def settle(self, judgement: Judgement, selection: Selection) -> Promise | None:

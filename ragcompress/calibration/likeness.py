@@ -53,7 +53,7 @@ class Likeness:
         self._scale = np.where(scale > 0, scale, 1.0)
         plain = (shapes - self._middle) / self._scale
         covariance = plain.T @ plain / len(plain) + _RIDGE * np.eye(plain.shape[1])
-        self._turn = np.linalg.cholesky(np.linalg.inv(covariance))
+        self._turn: FloatArray = np.linalg.cholesky(np.linalg.inv(covariance)).astype(np.float64)
         self._shapes, self._words = _Cloud.of(plain @ self._turn), _Cloud.of(words)
 
     def p_value(self, shape: FloatArray, words: FloatArray) -> float | None:
@@ -67,8 +67,7 @@ class Likeness:
 def _apart(some: FloatArray, others: FloatArray) -> FloatArray:
     squares = (some**2).sum(1)[:, None] + (others**2).sum(1) - 2 * some @ others.T
     # The square root makes much of the last digits of what is the same.
-    apart: FloatArray = np.round(np.sqrt(np.maximum(squares, 0)), _DIGITS)
-    return apart
+    return np.asarray(np.round(np.sqrt(np.maximum(squares, 0)), _DIGITS), dtype=np.float64)
 
 
 def _nearest(apart: FloatArray) -> FloatArray:

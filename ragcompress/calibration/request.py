@@ -130,5 +130,4 @@ def _words(segmentation: Segmentation) -> FloatArray:
         for term in terms(sentence.text):
             bins[zlib.crc32(b"0" if term.isdigit() else term.encode()) % WORD_BINS] += 1
     # As many digits as a calibration keeps, so that what is alike in both is the same.
-    words: FloatArray = np.round(np.sqrt(bins / max(1.0, bins.sum())), WORD_DIGITS)
-    return words
+    return np.asarray(np.round(np.sqrt(bins / max(1.0, bins.sum())), WORD_DIGITS), dtype=np.float64)

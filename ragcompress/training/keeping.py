@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class KeptProxy:
         fresh = dict(zip(new, read, strict=True))
         found = []
         for i, (prompt, name) in enumerate(zip(prompts, names, strict=True)):
-            arrays = load_or_read(self._store, name, lambda i=i: _arrays(fresh[i]))  # type: ignore[misc]
+            arrays = load_or_read(self._store, name, partial(_arrays, fresh, i))
             found.append(
                 Attention(arrays["mass"], arrays["n_tokens"], prompt.row_names, self.info.fingerprint)
             )
@@ -90,5 +91,5 @@ class KeptEmbedder:
         return states.astype(np.float32)
 
 
-def _arrays(attention: Attention) -> Arrays:
-    return {"mass": attention.mass, "n_tokens": attention.n_tokens}
+def _arrays(read: Mapping[int, Attention], index: int) -> Arrays:
+    return {"mass": read[index].mass, "n_tokens": read[index].n_tokens}

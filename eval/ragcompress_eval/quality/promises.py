@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,7 +86,8 @@ def study(
     own = {
         kind: tuple(s.case for s in seen if s.example.dataset == kind and s.case.evidence) for kind in without
     }
-    conditions, aims = [], {}
+    conditions: list[Condition] = []
+    aims: dict[str, tuple[str, Budget]] = {}
     for basis in BASES:
         for recall in recalls:
             name = f"{basis}, recall {recall:g}"
@@ -157,7 +158,7 @@ METRICS = (
 
 def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
     """What a fixed ratio reaches at the mean tokens that each promise took, by the two nearest ratios."""
-    found = []
+    found: list[Result] = []
     for result in results:
         if result["basis"] == FIXED or result["reached"] is None:
             continue
@@ -239,14 +240,14 @@ def promises_command(
     usable = [e for e in questions.examples if e.complete]
     embedder = MiniLM() if cosine else None
     with count_bar("scoring questions") as progress:
-        seen = []
+        seen: list[Seen] = []
         for example in usable:
             seen.append(look(example, scorer, embedder))
             progress(len(seen), len(usable))
     compressor = Compressor(scorer, counter=model.tokenizer, calibration="none")
     made = study(seen, compressor, loaded, recall, "all" if of_all else "share")
     settings = {"calibration": checksum(loaded), "recalls": recall, "of_all": of_all, "tokens": tokens}
-    questions = type(questions)(questions.files, tuple(usable))
+    questions = replace(questions, examples=tuple(usable))
     results = run.carry_out(made, questions, settings)
     if results:
         out().print(equal_table(results))
