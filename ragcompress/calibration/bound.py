@@ -30,7 +30,7 @@ def smallest_n(recall: float) -> int:
     """
     if not 0 < recall < 1:
         raise InputError(f"a recall that questions can promise lies between 0 and 1, got {recall!r}")
-    return math.ceil(1 / (1 - recall) - 1 - 1e-6)
+    return math.ceil((1 - _ROUNDING) / (1 - recall) - 1)
 
 
 def threshold(evidence: Sequence[Sequence[float]], recall: float, of: RecallOf = "share") -> float | None:
