@@ -73,10 +73,9 @@ def calibrate(
     settings = calibrating.Settings(each=each, tokens=tokens, from_answers=answers, recall=recall)
     sources = read_files(files)
     scorer, proxy = make_scorer(plan, store)
+    count = None if proxy is None else proxy.tokenizer.count_all
     with phase_bar() as progress:
-        made = calibrating.calibrate(
-            sources, scorer, settings, count=proxy and proxy.tokenizer.count_all, progress=progress
-        )
+        made = calibrating.calibrate(sources, scorer, settings, count=count, progress=progress)
     if output.is_dir():
         output = output / shipped_name(made.scorer, str(made.settings.get("probe", "any")))
     save(made, output)

@@ -81,15 +81,19 @@ class KeptEmbedder:
         """See ``TokenEmbedder.tokenizer``."""
         return self._embedder.tokenizer
 
-    def states(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """See ``TokenEmbedder.states``; rounded to half precision, as the evidence model does."""
-
-        def read() -> Arrays:
-            return {"states": self._embedder.states(ids).astype(np.float16)}
-
-        states: NDArray[np.float32] = load_or_read(self._store, key(self.name, list(ids)), read)["states"]
-        return states.astype(np.float32)
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """See ``TokenEmbedder.states_of_each``; rounded to half precision, as the evidence model does."""
+        names = [key(self.name, list(ids)) for ids in texts]
+        new = [i for i, name in enumerate(names) if not (self._store / f"{name}.safetensors").exists()]
+        read = self._embedder.states_of_each([texts[i] for i in new]) if new else []
+        fresh = dict(zip(new, read, strict=True))
+        found = [load_or_read(self._store, name, partial(_states, fresh, i)) for i, name in enumerate(names)]
+        return [arrays["states"].astype(np.float32) for arrays in found]
 
 
 def _arrays(read: Mapping[int, Attention], index: int) -> Arrays:
     return {"mass": read[index].mass, "n_tokens": read[index].n_tokens}
+
+
+def _states(read: Mapping[int, NDArray[np.float32]], index: int) -> Arrays:
+    return {"states": read[index].astype(np.float16)}

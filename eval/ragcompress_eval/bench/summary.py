@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,11 @@ Rows = Mapping[str, Sequence[Row | None]]
 """By name of the condition, one for each example, in their order; None where there is nothing to measure."""
 Result = dict[str, Any]
 MEAN_OF_SETS = "mean of sets"
-GROUPS = {"dataset": lambda e: e.dataset, "lang": lambda e: e.lang, "all": lambda e: "all"}
+GROUPS: Mapping[str, Callable[[Example], str]] = {
+    "dataset": lambda e: e.dataset,
+    "lang": lambda e: e.lang,
+    "all": lambda e: "all",
+}
 """What ``--by`` takes: what questions are summed up together by."""
 
 
