@@ -44,7 +44,7 @@ class Row:
     """One case under one method.
 
     Attributes:
-        kept: share of what is needed that stands in what came out.
+        kept: share of what is needed that stands in what came out; 0 for what came back whole.
         ratio: tokens that came out, of those that went in.
     """
 
@@ -151,6 +151,8 @@ def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iter
             for name, method in found.items():
                 text = method(case, limit)
                 kept = sum(part in text for part in case.needed) / len(case.needed)
+                if text == case.text:  # too small a budget for one unit: it came back whole
+                    kept = 0.0
                 yield Row(case.id, case.kind, name, ratio, kept, reading.count(text) / before)
         note(f"{done + 1} of {len(cases)}: {case.id}")
 
