@@ -12,6 +12,7 @@ from .attribution import attribution_command
 from .fidelity import fidelity_command
 from .gateway import gateway_command
 from .load import load_command
+from .loaders import loaders_command
 from .sufficiency import sufficiency_command
 from .tool_results import tool_results_command
 
@@ -29,6 +30,7 @@ app.command("attribution", short_help="Does an answer rest on the evidence?")(at
 app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
 app.command("gateway", short_help="What is saved behind LiteLLM?")(gateway_command)
 app.command("load", short_help="How much does the server bear?")(load_command)
+app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)
 app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
 app.command("tool-results", short_help="Does what a person would keep survive?")(tool_results_command)
 

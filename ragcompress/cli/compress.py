@@ -97,7 +97,9 @@ def compress(
 
     size = (max_file_size or DEFAULT_MAX_FILE_SIZE) << 20
     given = paths or []
-    documents = read_documents(given, stdin=stdin_for(given), note=note, max_file_size=size)
+    documents = read_documents(
+        given, stdin=stdin_for(given), note=note, max_file_size=size, max_seconds=plan.timeout
+    )
     context = _compress(question, documents, load_compressor(_with_format(plan, format)))
     _write(context, context.to_dict(), plan, written)
 

@@ -60,7 +60,7 @@ def explain(
     check_question(question)
     if output is not None and format is not ReportFormat.json:
         raise typer.BadParameter("--output is for --format json")
-    documents = read_documents(paths, stdin=stdin_for(paths), note=note)
+    documents = read_documents(paths, stdin=stdin_for(paths), note=note, max_seconds=plan.timeout)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, progress=progress)

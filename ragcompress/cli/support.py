@@ -54,7 +54,7 @@ def support(
     check_question(question)
     if not answer.strip():
         raise typer.BadParameter("the answer is empty")
-    documents = read_documents(paths, stdin=stdin_for(paths), note=note)
+    documents = read_documents(paths, stdin=stdin_for(paths), note=note, max_seconds=plan.timeout)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:
         context = compressor(question, documents, progress=progress)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import docx
 import office_files as office
@@ -13,10 +14,13 @@ import openpyxl
 import pptx
 import pytest
 from lxml import etree
+from typer.testing import CliRunner
 
+from ragcompress.cli.app import app
 from ragcompress.documents import loaders
 from ragcompress.documents.loaders import Loaded
 from ragcompress.documents.loaders._number_formats import hides_text, shown
+from ragcompress.errors import UnreadableFile
 
 NAMES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
@@ -83,6 +87,20 @@ def rows(html: str) -> list[str]:
 )  # fmt: skip
 def test_headers_of_tables_however_they_are_written(html: str, expected: list[str]) -> None:
     assert rows(html) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<!doctype html><title>T</title><main><p>Ten days.</main>", "Ten days."),
+        ("<meta charset=utf-8><details><summary>Q</summary>A</details><p>after</p>", "Q\n\nA\n\nafter"),
+        ("<title>T</title><section>one</section>two<p>three", "one\n\ntwo\n\nthree"),
+        ("<meta charset=utf-8><label>Name <input value=Anna></label>", "Name Anna"),
+        ("<head><style>p{color:red}</style></head><body><p>one", "one"),
+    ],
+)
+def test_a_page_without_body_is_read_from_its_first_element(html: str, text: str) -> None:
+    assert page(html) == text
 
 
 def test_a_cell_without_its_row_is_no_table() -> None:
@@ -257,3 +275,11 @@ def test_slides_keep_the_blank_before_what_is_struck_out() -> None:
         if key:
             run.font._element.set(key, value)
     assert load(office.saved(deck), ".pptx").text == "10^6 ~~old~~"
+
+
+def test_the_time_limit_of_the_command_line_reaches_loaders(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text("<p>Anna Lund built it.")
+    result = CliRunner().invoke(app, ["compress", "Who?", str(path), "--timeout", "0.0000001"])
+    assert isinstance(result.exception, UnreadableFile)
+    assert "time limit of 1e-07 s" in str(result.exception)

@@ -8,6 +8,7 @@ markers in the text (``_markers``), which are taken out at the end.
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 from typing import Any
 
 from ...errors import MissingExtra, UnreadableFile
@@ -24,6 +25,7 @@ from ._markers import LINE_END, RESERVED, marker, unmark
 _LAYOUT = "pre h1 h2 h3 h4 h5 h6".split()
 _LAYOUT_TABLE = "layout-table"
 _LISTED = "ul ol dl blockquote".split()
+_OF_HEAD = "title meta link script style base noscript template basefont".split()
 # What a page says to be a table, row or cell without the elements for it.
 _ROLES = {
     "table": "table", "grid": "table", "row": "tr", "cell": "td", "gridcell": "td", "columnheader": "th",
@@ -55,6 +57,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     if any(e.type_name == "ERR_RESOURCE_LIMIT" for e in parser.error_log):
         raise RecursionError  # libxml2 has stopped reading there
     clock.check()
+    _fill_body(tree)
     title = " ".join(visible(tree.findtext(".//title") or "").replace(LINE_END, "").split())
     left_out = take_out(tree, clock.check)
     write_inline(tree)
@@ -89,6 +92,23 @@ def _with_line_ends(source: str) -> str:
         return tags[0] + LINE_END * (n if text_follows else 0)
 
     return _ENDED.sub(ended, RESERVED.sub("", source))
+
+
+def _fill_body(tree: Any) -> None:
+    """Move what the parser left in the head to the body: it does not know what came with HTML 5."""
+    head = tree.find("head")
+    moved = [] if head is None else list(dropwhile(lambda e: e.tag in _OF_HEAD, head))
+    if not moved:
+        return
+    body = tree.find("body")
+    if body is None:
+        body = tree.makeelement("body")
+        head.addnext(body)
+    last = moved[-1]
+    last.tail = (last.tail or "") + (body.text or "")
+    body.text = None
+    for place, element in enumerate(moved):
+        body.insert(place, element)
 
 
 def _name_tables(tree: Any) -> None:
