@@ -140,7 +140,7 @@ def _sheets() -> Iterator[Case]:
         for place, code in (("A2", "0%"), ("B2", '#,##0.00 "kr"'), ("C2", "d mmmm yyyy")):
             sheet[place].number_format = code
 
-    rows = [["Share", "Fee", "Since"], [0.25, 1234.5, date(2024, 5, 3)]]
+    rows: list[list[Any]] = [["Share", "Fee", "Since"], [0.25, 1234.5, date(2024, 5, 3)]]
     yield Case("sheet: formats", ".xlsx", book(rows, formats), ("25% … 1,234.50 kr … 3 May 2024",))
 
     def hide(sheet: Any) -> None:
