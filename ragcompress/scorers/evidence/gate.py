@@ -21,8 +21,8 @@ class Gate:
         at_least: so many are read in any case.
     """
 
-    missed: float = 0.15
-    at_least: int = 16
+    missed: float = 0.25
+    at_least: int = 3
 
 
 def reading_order(cheap: FloatArray, passages: Sequence[Passage]) -> list[int]:
