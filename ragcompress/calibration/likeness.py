@@ -12,6 +12,7 @@ _NEIGHBOURS = 5
 _FEWEST = 20  # fewer questions have no neighbourhood to speak of
 _RIDGE = 1e-2
 _DIGITS = 5
+_CONSTANT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Likeness:
         if len(shapes) < _FEWEST:
             return
         self._middle, scale = shapes.mean(0), shapes.std(0)
-        self._scale = np.where(scale > 0, scale, 1.0)
+        # What is the same in all questions deviates by rounding alone: nothing is to be divided by that.
+        self._scale = np.where(scale > _CONSTANT, scale, 1.0)
         plain = (shapes - self._middle) / self._scale
         covariance = plain.T @ plain / len(plain) + _RIDGE * np.eye(plain.shape[1])
         self._turn: FloatArray = np.linalg.cholesky(np.linalg.inv(covariance)).astype(np.float64)
