@@ -20,7 +20,6 @@ from ragcompress.cli.app import app
 from ragcompress.documents import loaders
 from ragcompress.documents.loaders import Loaded
 from ragcompress.documents.loaders._number_formats import hides_text, shown
-from ragcompress.errors import UnreadableFile
 
 NAMES = (
     'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
@@ -281,5 +280,5 @@ def test_the_time_limit_of_the_command_line_reaches_loaders(tmp_path: Path) -> N
     path = tmp_path / "a.html"
     path.write_text("<p>Anna Lund built it.")
     result = CliRunner().invoke(app, ["compress", "Who?", str(path), "--timeout", "0.0000001"])
-    assert isinstance(result.exception, UnreadableFile)
-    assert "time limit of 1e-07 s" in str(result.exception)
+    assert result.exit_code == 1
+    assert "time limit of 1e-07 s" in " ".join(result.stderr.split())
