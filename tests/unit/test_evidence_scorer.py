@@ -10,7 +10,7 @@ import pytest
 from fake_probe import fake_evidence
 from shared import QUESTION
 
-from ragcompress import Document, InputError, ProbeMismatch, Segmentation, given
+from ragcompress import DataError, Document, InputError, ProbeMismatch, Segmentation, given
 from ragcompress.data import Sentence
 from ragcompress.models.embedding import Vectors as Rows
 from ragcompress.probes import ProbeWeights
@@ -180,6 +180,14 @@ def test_a_head_for_other_features_is_refused(key: str) -> None:
     changed = ProbeWeights(probe.arrays, {**probe.card, key: ["another"]})
     with pytest.raises(ProbeMismatch, match=key):
         scorer(probe=changed)
+
+
+@pytest.mark.parametrize("name", ["look.weight", "cheap.mean", "main.hidden_weight", "main.bias"])
+def test_numbers_of_another_shape_are_refused(name: str) -> None:
+    probe = fake_evidence()
+    short = {**probe.arrays, name: probe.arrays[name][:-1]}
+    with pytest.raises(DataError, match=name):
+        scorer(probe=ProbeWeights(short, probe.card))
 
 
 @pytest.mark.parametrize(("setting", "value"), [("read", "some"), ("embedder", "word2vec")])

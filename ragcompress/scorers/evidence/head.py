@@ -21,6 +21,22 @@ PARTS = ("mean", "scale", "linear", "hidden_weight", "hidden_bias", "weight", "b
 _CLIP = 6.0  # standard deviations: further out than anything that was learned from
 
 
+def shapes_of(arrays: Arrays, network: str, n_features: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's arrays by name, for K features and as many units as it has."""
+    units = arrays.get(f"{network}.hidden_bias")
+    n_hidden = 0 if units is None else units.size
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (n_features,),
+        "scale": (n_features,),
+        "linear": (n_features,),
+        "hidden_weight": (n_features, n_hidden),
+        "hidden_bias": (n_hidden,),
+        "weight": (n_hidden,),
+        "bias": (1,),
+    }
+    return {f"{network}.{part}": shape for part, shape in shapes.items()}
+
+
 def standardised(features: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Features (S, K) in standard deviations from their mean; 0 where they are NaN."""
     return np.clip(np.nan_to_num((features - mean) / scale, nan=0.0), -_CLIP, _CLIP)

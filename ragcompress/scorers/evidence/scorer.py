@@ -26,10 +26,11 @@ from ...prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, j
 from ...proxy.base import Proxy
 from ..passage_probe.attribution import Attribution
 from ..passage_probe.context import EXPERTS
+from ..passage_probe.features import PER_HEAD
 from ..passage_probe.looks import attention_logits
 from . import gate, signals, surroundings
 from .attribution import attribute
-from .head import CHEAP, MAIN, network_logits, probabilities
+from .head import CHEAP, MAIN, network_logits, probabilities, shapes_of
 from .late_interaction import Vectors, WindowCache, compare
 
 Read = Literal["gated", "all"]
@@ -114,6 +115,12 @@ class Scorer:
         probe.check(proxy.info, self._template, self.name)
         for key, names in (("rows", ROWS), ("signals", signals.NAMES), ("features", surroundings.NAMES)):
             _check_names(probe.card, key, names)
+        n_features = len(PER_HEAD) * len(ROWS) * probe.n_layers * proxy.info.n_heads
+        probe.check_shapes(
+            {"look.weight": (len(EXPERTS), n_features), "look.bias": (len(EXPERTS),)}
+            | shapes_of(probe.arrays, CHEAP, len(signals.NAMES))
+            | shapes_of(probe.arrays, MAIN, len(surroundings.NAMES))
+        )
         self._gate = gate.Gate(**probe.card["gate"])
         self._lock, self._windows = threading.Lock(), WindowCache(_CACHED_BYTES)
         self._loaded: TokenEmbedder | None = None if isinstance(embedder, str) else embedder
