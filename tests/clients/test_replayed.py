@@ -11,7 +11,8 @@ import openai
 import pytest
 from http_server import Answer
 from http_server import serving as answering
-from serving_parts import BRIDGE, QUESTION, post, serving
+from serving_parts import BRIDGE, post, serving
+from shared import QUESTION
 
 from ragcompress import Budget
 from ragcompress.serving.app import Service

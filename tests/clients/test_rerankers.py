@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving_parts import BRIDGE, QUESTION, post, serving
+from serving_parts import BRIDGE, post, serving
+from shared import QUESTION
 
 from ragcompress.serving.app import Service
 from ragcompress.serving.limits import Keys, Limits

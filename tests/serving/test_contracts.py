@@ -14,7 +14,8 @@ import httpx
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-from serving_parts import BRIDGE, QUESTION, count_words, post, serving
+from serving_parts import BRIDGE, count_words, post, serving
+from shared import QUESTION
 
 from ragcompress import Budget, Compressor, InputError, scorers
 from ragcompress.serving.agent import Agent

@@ -15,7 +15,6 @@ import httpx
 import pytest
 from serving_parts import (
     BRIDGE,
-    QUESTION,
     HeldScorer,
     count_words,
     get,
@@ -25,6 +24,7 @@ from serving_parts import (
     serving,
     words_only,
 )
+from shared import QUESTION
 
 from ragcompress import Budget, Compressor, Document, ModelNotFound, Scores, Segmentation, scorers
 from ragcompress.data import Progress

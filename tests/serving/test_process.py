@@ -20,7 +20,8 @@ from typing import IO, Any
 import httpx
 import pytest
 from mcp import Client
-from serving_parts import BRIDGE, QUESTION, post
+from serving_parts import BRIDGE, post
+from shared import QUESTION
 
 BODY = {"query": QUESTION, "documents": [BRIDGE], "budget": {"max_tokens": 45}}
 KEY = "a-long-enough-key"
