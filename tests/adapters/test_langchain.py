@@ -363,7 +363,7 @@ def test_compression_is_a_run_that_tells_tokens_and_what_was_dropped() -> None:
         assert output["dropped"] and all(d["reason"] for d in output["dropped"])
     chains = Chains()
     with pytest.raises(InputError):
-        compressor(ratio=None, max_tokens=1).compress_documents(DOCUMENTS, QUESTION, callbacks=[chains])
+        compressor(ratio=None, recall=0.5).compress_documents(DOCUMENTS, QUESTION, callbacks=[chains])
     assert len(chains.errors) == 1
 
 

@@ -33,7 +33,7 @@ def url() -> Iterator[str]:
 def test_open_webui_matches_scores_by_position(url: str, path: str) -> None:
     """``ExternalReranker.predict``: sorted by index, then one score for each document."""
     body = {"model": "reranker", "query": QUESTION, "documents": DOCUMENTS, "top_n": len(DOCUMENTS)}
-    user = {"X-OpenWebUI-User-Name": "ann", "Authorization": "Bearer "}
+    user = {"X-OpenWebUI-User-Name": "ann", "Authorization": "Bearer"}
     results = sorted(post(url, path, body, **user).json()["results"], key=lambda r: r["index"])
     scores = [r["relevance_score"] for r in results]
     assert len(scores) == len(DOCUMENTS)
