@@ -1,4 +1,4 @@
-"""The default scorer: attention where cheap signals can't rule out evidence, and one probability of all.
+"""The evidence model: attention where cheap signals can't rule out evidence, and one probability of all.
 
 The cheap signals (shared words, vectors, the retriever's rank, place, the form of the question) give every
 sentence a first probability. It decides which passages the proxy reads (``gate``). What it reads there, as
