@@ -39,7 +39,9 @@ class CountedStore:
 
 
 class RememberingMiniLM(MiniLM):
-    """MiniLM that keeps what it made of a text: the same sentences come again with every question about them.
+    """MiniLM that keeps the vectors of texts: the same sentences come again with every question about them.
+
+    The states of windows are kept by the scorer that reads them (``evidence.late_interaction.WindowCache``).
 
     Args:
         max_bytes: ceiling on the arrays held; the least recently used go.
@@ -52,7 +54,7 @@ class RememberingMiniLM(MiniLM):
 
     def embed(self, texts: Sequence[str]) -> _FLOAT:
         """See ``Embedder.embed``."""
-        keys = [_key("text", text.encode("utf-8", "surrogatepass")) for text in texts]
+        keys = [_key(text) for text in texts]
         rows = [self._store.get(key) for key in keys]
         fresh = [i for i, row in enumerate(rows) if row is None]
         if fresh:
@@ -61,15 +63,6 @@ class RememberingMiniLM(MiniLM):
                 self._store.put(keys[i], vector)
         return np.stack([row for row in rows if row is not None]) if rows else super().embed(texts)
 
-    def states(self, ids: Sequence[int]) -> _FLOAT:
-        """See ``MiniLM.states``."""
-        key = _key("states", np.asarray(ids, dtype=np.int64).tobytes())
-        found = self._store.get(key)
-        if found is None:
-            found = super().states(ids)
-            self._store.put(key, found)
-        return found
 
-
-def _key(kind: str, content: bytes) -> str:
-    return f"{kind}:{hashlib.sha256(content).hexdigest()}"
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
