@@ -91,6 +91,8 @@ class Compressor:
                 f"the order {AttentionSort.name!r} reads a proxy, and the scorer {scorer.name!r} has none: "
                 "pass proxy="
             )
+        if self.plan.near_repeats and not getattr(scorer, "makes_vectors", False):
+            raise _without_vectors(self.plan.near_repeats, scorer.name)
         self.layout = self.plan.layout(as_counter(counter))
         self.scorer = scorer
         self.judge = Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None))
@@ -324,6 +326,8 @@ class Compressor:
         scores = call.scores or self._score(call, parts)
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
+        if layout.near_repeats and scores.vectors is None and not scores.details.get("stopped_early"):
+            raise _without_vectors(layout.near_repeats, scores.scorer)
         judged = self.judge.look(parts, scores, budget)
         watch.lap("score")
         if budget.min_tokens:
@@ -417,6 +421,13 @@ class Compressor:
 
 def _splitter(language: str | None) -> Splitter:
     return segmentation.segment if language is None else partial(segmentation.segment, language=language)
+
+
+def _without_vectors(near_repeats: float, scorer: str) -> InputError:
+    return InputError(
+        f"near_repeats={near_repeats:g} compares sentences by their vectors, and the scorer {scorer!r} made "
+        "none: take evidence (with its embedder) or minilm, or near_repeats=0"
+    )
 
 
 def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:

@@ -34,6 +34,7 @@ Reason = Literal[
     "document_cap",
     "other_documents",
     "duplicate",
+    "near_repeat",
     "boilerplate",
 ]
 RecallOf = Literal["share", "all"]
@@ -212,6 +213,8 @@ class Scores:
         scorer: name of the scorer.
         settings: what the scorer was set to, JSON-able; the same for every question.
         details: what happened with this question, such as how many passages were read; JSON-able.
+        vectors: float32 (S, V), read-only, each of length 1, or of zeros where a sentence has none; their
+            cosines say which sentences are near repeats. None: the scorer makes none.
     """
 
     values: FloatArray
@@ -219,6 +222,7 @@ class Scores:
     calibrated: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    vectors: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)
@@ -228,6 +232,19 @@ class Scores:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
+        if self.vectors is not None:
+            object.__setattr__(self, "vectors", self._checked(self.vectors))
+
+    def _checked(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
+        """A copy of the vectors that can't be written to."""
+        found = np.array(vectors, dtype=np.float32)
+        if found.ndim != 2 or len(found) != len(self.values) or not np.isfinite(found).all():
+            raise InputError(
+                f"vectors of {self.scorer!r} must be finite, of shape ({len(self.values)}, V), "
+                f"got {found.shape}"
+            )
+        found.flags.writeable = False
+        return found
 
     def ranking(self) -> tuple[int, ...]:
         """Sentence indices, best first; ties by position."""
@@ -350,8 +367,10 @@ class Selection:
             ``document_cap`` (its document keeps as many as it may, or, being five times as long as four
             others or more mostly are, a third of the budget), ``other_documents`` (its document is not
             among the best, which alone may keep something), ``duplicate`` (another document says the same),
-            ``boilerplate`` (navigation, footers and their like).
-        duplicate_of: for each ``duplicate`` the better sentence that says the same.
+            ``near_repeat`` (one that is kept says nearly the same, and what is left of its worth ranks below
+            all that were kept), ``boilerplate`` (navigation, footers and their like).
+        duplicate_of: for each ``duplicate`` the better sentence that says the same, for each ``near_repeat``
+            the kept one that says nearly the same.
     """
 
     kept: tuple[int, ...]

@@ -93,6 +93,7 @@ class LayoutOptions(TypedDict, total=False):
     format: Format
     mark_gaps: bool
     headings: bool
+    near_repeats: float
     language: str | None
     timeout: float | None
     deadline: float | None
@@ -134,6 +135,9 @@ class Plan:
         format: ``text``, ``md`` (Markdown with citations) or ``plain`` (without titles).
         mark_gaps: write ``[…]`` where sentences were left out.
         headings: keep the heading above a kept sentence, too.
+        near_repeats: share of its worth that a sentence loses which says the same as a kept one, in [0, 1];
+            one that says nearly the same loses less. Above 0 it needs a scorer that makes vectors
+            (``evidence``, ``minilm``).
         language: ISO 639-1 code of the documents' prose; None: what ``ragcompress.segment`` takes by itself.
         timeout: seconds of one call, above 0; None: as long as it takes.
         deadline: seconds of one call after which a scorer that can do without reads no more.
@@ -209,6 +213,15 @@ class Plan:
     headings: bool = field(
         default=False, metadata=_shown("Keep the heading above a kept sentence, too.", "layout")
     )
+    near_repeats: float = field(
+        default=0.0,
+        metadata=_shown(
+            "Share of its worth that a sentence loses which says the same as a kept one, 0 <= W <= 1; above "
+            "0 it needs the scorer evidence or minilm.",
+            "layout",
+            metavar="W",
+        ),
+    )
     language: str | None = field(
         default=None,
         metadata=_shown(
@@ -260,6 +273,7 @@ class Plan:
         for name in ("keep_together", "mark_gaps", "headings"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
+        self._check_near_repeats()
         check_seconds("timeout", self.timeout)
         check_seconds("deadline", self.deadline)
         if self.abstain_below is not None and not 0 < self.abstain_below <= 1:
@@ -271,6 +285,11 @@ class Plan:
         if self.order == AttentionSort.name:
             object.__setattr__(self, "order", AttentionSort())
         object.__setattr__(self, "scorer_settings", MappingProxyType(dict(self.scorer_settings)))
+
+    def _check_near_repeats(self) -> None:
+        value = self.near_repeats
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise InputError(f"near_repeats must be a number in [0, 1], got {value!r}")
 
     def _check_texts(self) -> None:
         for name, optional in _TEXTS:
@@ -376,6 +395,7 @@ class Plan:
             mark_gaps=self.mark_gaps,
             keep_together=self.keep_together,
             headings=self.headings,
+            near_repeats=self.near_repeats,
         )
 
     def layout_settings(self) -> dict[str, Any]:

@@ -102,7 +102,8 @@ def _page(text: str) -> Segmentation:
 
 def _for_logs(compressor: Compressor) -> Compressor:
     scorer = LogScorer(compressor.scorer)
-    return Compressor(scorer, counter=compressor.count, plan=compressor.plan, proxy=compressor.proxy)
+    plan = compressor.plan.with_options({"near_repeats": 0.0})  # lines have no vectors
+    return Compressor(scorer, counter=compressor.count, plan=plan, proxy=compressor.proxy)
 
 
 def _json(

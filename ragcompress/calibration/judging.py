@@ -13,7 +13,7 @@ from ..probes import ProbeWeights
 from .store import NONE, load, shipped_for
 from .values import Calibration, Outlook, Promise
 
-_CEILING: frozenset[Reason] = frozenset({"over_budget", "did_not_fit", "too_long"})
+_CEILING: frozenset[Reason] = frozenset({"over_budget", "did_not_fit", "too_long", "near_repeat"})
 _RULES: frozenset[Reason] = frozenset({"document_cap", "other_documents"})
 _NOTHING_KNOWN = (
     "there is no calibration for these scores, so the recall goes by what they expect; make one with: "

@@ -26,6 +26,7 @@ STATES: dict[str, tuple[str, str]] = {
     "document_cap": ("c", "Dropped: its document keeps as many sentences as it may."),
     "boilerplate": ("b", "Dropped: it leads about the pages, or stands on all of them."),
     "duplicate": ("r", "Dropped: another document says the same, word for word."),
+    "near_repeat": ("n", "Dropped: one that is kept says nearly the same, which makes it worth less."),
     "other_documents": ("x", "Dropped: its document is not among the best, which alone may keep something."),
 }
 

@@ -63,7 +63,7 @@ class _Again:
 
     def __init__(self, context: CompressedContext, layout: Layout) -> None:
         self._context, self._layout = context, layout
-        self._shares = Budget(**context.settings["budget"])
+        self._rules = Budget(**context.settings["budget"]).without_recall()
         self._made: dict[tuple[int, ...], Rendered] = {}
         self._counted: dict[str, int] = {}
 
@@ -89,7 +89,7 @@ class _Again:
 
     def _select(self, limit: int) -> Selection:
         layout = replace(self._layout, count=self._count)
-        return layout.select(self._context.segmentation, self._context.scores, limit, shares=self._shares)
+        return layout.select(self._context.segmentation, self._context.scores, limit, self._rules)
 
     def _render(self, kept: tuple[int, ...]) -> Rendered:
         if kept not in self._made:

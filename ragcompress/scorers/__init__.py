@@ -30,6 +30,8 @@ class Scorer(Protocol):
     Attributes:
         name: the name it is found by.
         needs_proxy: whether its constructor takes a keyword ``proxy``.
+
+    One whose scores have vectors says so in ``makes_vectors = True``; others need not have that attribute.
     """
 
     name: ClassVar[str]

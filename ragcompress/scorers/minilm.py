@@ -40,6 +40,7 @@ class Scorer:
 
     name: ClassVar[str] = "minilm"
     needs_proxy: ClassVar[bool] = False
+    makes_vectors: ClassVar[bool] = True
 
     def __init__(self, *, model: str | None = None) -> None:
         self.model = model
@@ -53,16 +54,19 @@ class Scorer:
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Embed the sentences, and the question once."""
         values = np.full(len(segmentation.sentences), -np.inf)
+        wanted = self._embed(self._parts(question))  # (parts of the question, 384)
+        vectors = np.zeros((len(values), wanted.shape[1]))
         parts = [(i, part) for i, s in enumerate(segmentation.sentences) for part in self._parts(s.text)]
-        if parts:
-            wanted = self._embed(self._parts(question))  # (parts of the question, 384)
-            for start in range(0, len(parts), _CHUNK):
-                chunk = parts[start : start + _CHUNK]
-                cosines = (self._embed([text for _, text in chunk]) @ wanted.T).max(axis=1)
-                np.maximum.at(values, [i for i, _ in chunk], cosines)
-                if progress:
-                    progress(min(start + _CHUNK, len(parts)), len(parts))
-        return Scores(values, self.name, settings={"model": self.model and Path(self.model).name})
+        for start in range(0, len(parts), _CHUNK):
+            chunk = parts[start : start + _CHUNK]
+            rows, embedded = [i for i, _ in chunk], self._embed([text for _, text in chunk])
+            np.maximum.at(values, rows, (embedded @ wanted.T).max(axis=1))
+            np.add.at(vectors, rows, embedded)
+            if progress:
+                progress(min(start + _CHUNK, len(parts)), len(parts))
+        lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        settings = {"model": self.model and Path(self.model).name}
+        return Scores(values, self.name, settings=settings, vectors=(vectors / lengths).astype(np.float32))
 
     def _parts(self, text: str) -> list[str]:
         return halves(text, lambda part: self._tokenizer.count(part) <= self._longest)

@@ -12,7 +12,7 @@ from . import ordering, rendering
 from .companions import Companions, bring, closure, companions, complete, followed
 from .ordering import Order
 from .rendering import Format, Rendered
-from .repeats import find_repeats, lifted
+from .repeats import Repeats, find_repeats, lifted
 from .select import select, smallest_alone
 
 
@@ -26,6 +26,7 @@ class Layout:
         format, mark_gaps: see ``rendering.render``.
         keep_together: put whole documents in order (``ordering.order_documents``).
         headings: keep the heading above a kept sentence (``companions.companions``).
+        near_repeats: what a sentence loses that says nearly what a kept one says (``repeats.Repeats``).
         documents: for ``attention-sort``, positions of documents in order (``ordering.order_as_documents``).
 
     Raises:
@@ -38,6 +39,7 @@ class Layout:
     mark_gaps: bool = False
     keep_together: bool = False
     headings: bool = False
+    near_repeats: float = 0.0
     documents: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
@@ -105,22 +107,20 @@ class Layout:
         parts: Segmentation,
         scores: Scores,
         limit: int,
-        recall: float | None = None,
-        shares: Budget | None = None,
+        budget: Budget | None = None,
         wanted: Collection[int] | None = None,
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
-        repeats = find_repeats(parts, scores.ranking())
+        same = find_repeats(parts, scores.ranking())
         selected = select(
             parts,
-            lifted(scores, repeats),
+            lifted(scores, same),
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,
-            recall=recall,
-            shares=shares,
-            repeats=repeats,
+            budget=budget,
+            repeats=Repeats(same, self.near_repeats),
             wanted=wanted,
         )
         return complete(selected, found)
@@ -182,7 +182,7 @@ class Layout:
             tries += [(together, budget), (together, replace(budget, min_per_document=0))]
         for layout, rules in tries:
             try:
-                return layout, layout.select(parts, scores, limit, rules.recall, rules, wanted)
+                return layout, layout.select(parts, scores, limit, rules, wanted)
             except BudgetTooSmall as error:
                 if error.smallest <= before:
                     raise

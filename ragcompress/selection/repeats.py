@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ..data import Scores, Segmentation
 
@@ -12,6 +12,20 @@ _FEWEST_WORDS = 5
 # So many characters in common are no chance.
 _SURE = 20
 _ALONE = ("prose", "list item", "table", "code")
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What says the same as another.
+
+    Attributes:
+        same: for each sentence that is left out for it, the one that says the same (``find_repeats``).
+        near: how much a sentence loses that says nearly what a kept one says, in [0, 1]
+            (``near_repeats.NearRepeats``).
+    """
+
+    same: Mapping[int, int] = field(default_factory=dict)
+    near: float = 0.0
 
 
 def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[int, int]:

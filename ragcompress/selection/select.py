@@ -1,32 +1,24 @@
 """Which sentences stay under a hard budget.
 
 Greedy by score: the best first, what does not fit is skipped, shorter ones further down may still fit. The
-promise is about the *rendered* text, and token counts are not additive: joining sentences adds separators
-and merges or splits tokens. So a plan is made with additive estimates (``greedy``), and how much of the plan
-really fits is found by rendering and measuring a few of its beginnings. Where counts grow with the text this
-gives what measuring after every single sentence would give, in about ten renderings.
+promise is about the *rendered* text (``packing``). What near repeats are worth is judged by what is kept
+(``near_repeats``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from ..data import Budget, Reason, Scores, Segmentation, Selection
+from ..data import Budget, FloatArray, Reason, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, InputError
 from ..text.tokenizing import Counter
+from .near_repeats import NearRepeats
+from .packing import Measure, pack, prepare
+from .repeats import Repeats
 
 Render = Callable[[tuple[int, ...]], str]
-Measure = Callable[[tuple[int, ...]], int]
-
-_ROUNDS = 16
-_STEPS = 8
-# Less than this part of the limit is not worth another rendering.
-_NEGLIGIBLE = 500
 # A document so many times as long as others mostly are, of which there are so many: its share of the budget.
 _FAR_LARGER, _FEWEST_OTHERS, _MOST_OF_ONE = 5, 4, 1 / 3
 _NONE, _MUSTS = "no sentence fits", "what every document must keep does not fit"
@@ -39,9 +31,8 @@ def select(
     limit: int,
     count: Counter,
     render: Render,
-    recall: float | None = None,
-    shares: Budget | None = None,
-    repeats: Mapping[int, int] | None = None,
+    budget: Budget | None = None,
+    repeats: Repeats | None = None,
     wanted: Collection[int] | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
@@ -55,10 +46,10 @@ def select(
         limit: ceiling on ``count(render(kept))``, in tokens.
         count: tokens of a text. It need not be additive, or even monotone.
         render: the final text for kept sentences (ascending indices), headers and separators included.
-        recall: stop at this share of the expected evidence (``enough``); where nothing of it fits, the best
-            that does is kept.
-        shares: what single documents must and may keep (``share_out``); None: there is no rule.
-        repeats: sentences to leave out, each with the better one that says the same (``find_repeats``).
+        budget: its ``recall``: stop at this share of the expected evidence (``enough``); where nothing of it
+            fits, the best that does is kept. And what single documents must and may keep (``share_out``).
+            None: none of that.
+        repeats: what says the same, or nearly the same, as another; None: nothing does.
         wanted: in place of a recall: the sentences that are enough.
 
     Returns:
@@ -77,41 +68,64 @@ def select(
         if limit < 1:
             raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
-    repeats = repeats or {}
-    without = _boilerplate(segmentation) | dict.fromkeys(repeats, "duplicate")
+    budget, repeats = budget or Budget(ratio=1), repeats or Repeats()
+    without = _boilerplate(segmentation) | dict.fromkeys(repeats.same, "duplicate")
     ranking = tuple(i for i in scores.ranking() if i not in without)
-    aim = _aim(scores, ranking, recall, wanted, repeats)
-    shares = shares or Budget(ratio=1)
-    complete = aim == ranking and not share_out(segmentation, ranking, shares)[1]
+    near = NearRepeats(scores, repeats.near)
+    if wanted is not None:  # a repeat asks for the one that stands for it
+        wanted = {repeats.same.get(i, i) for i in wanted}
+    aim = _aim(scores, ranking, budget.recall, wanted, near)
     everything = tuple(sorted(ranking))
+    complete = len(aim) == len(ranking) and not share_out(segmentation, ranking, budget, near)[1]
     if complete and limit >= 1 and count(render(everything)) <= limit:
-        return Selection(everything, without, repeats)
+        return Selection(everything, without, repeats.same)
     sizes = [count(render((i,))) for i in range(n_sentences)]
 
     def measure(kept: tuple[int, ...]) -> int:
         return count(render(tuple(sorted(kept))))
 
-    shortest = max(1, min(sizes[i] for i in ranking))
-    least = max(limit, shortest)
-    fitting = [i for i in ranking if sizes[i] <= least]
-    first, dropped = share_out(segmentation, fitting, shares)
-    # In a larger budget a better sentence may fit, which then is the one to be kept.
-    while first and (n := measure(first)) > least:
-        least = n
-        first = share_out(segmentation, [i for i in ranking if sizes[i] <= least], shares)[0]
-    if least > limit:
-        raise BudgetTooSmall(limit, least, _MUSTS if limit >= shortest else _NONE)
+    def share(limit: int) -> tuple[tuple[int, ...], dict[int, Reason]]:
+        return share_out(segmentation, [i for i in ranking if sizes[i] <= limit], budget, near)
+
+    _check_room(limit, min(sizes[i] for i in ranking), measure, share)
+    fitting = [i for i in ranking if sizes[i] <= limit]
+    first, dropped = share(limit)
     for i in set(ranking).difference(aim, first, dropped):
         dropped[i] = "enough"
     if all(i in dropped for i in fitting):  # all that a recall wants are too long
         del dropped[fitting[0]]
-    wanted = tuple(i for i in fitting if i not in dropped)
-    behind = _crowding(segmentation, wanted, sizes, limit) if recall is None else ()
-    plan = _plan(segmentation, [i for i in wanted if i not in behind] + list(behind), sizes, count)
-    kept = _pack(plan, limit, measure, first)
-    reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit)
+    allowed = tuple(i for i in fitting if i not in dropped)
+    behind = _crowding(segmentation, allowed, sizes, limit) if budget.recall is None else ()
+    before = tuple(i for i in allowed if i not in behind)
+    kept = pack(prepare(segmentation, (before, behind), sizes, count, near), limit, measure, first)
+    reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit, near)
     reasons |= {i: "document_cap" for i in behind if i in reasons}
-    return Selection(tuple(sorted(kept)), reasons | dropped | without, repeats)
+    repeated = {i: near.closest(i, kept) for i, reason in reasons.items() if reason == "near_repeat"}
+    return Selection(tuple(sorted(kept)), reasons | dropped | without, {**repeats.same, **repeated})
+
+
+def _check_room(
+    limit: int,
+    shortest: int,
+    measure: Measure,
+    share: Callable[[int], tuple[tuple[int, ...], dict[int, Reason]]],
+) -> None:
+    """Find out whether anything fits, and all that documents must keep.
+
+    Args:
+        shortest: tokens of the shortest sentence alone.
+        share: what ``share_out`` says of the sentences that fit into a limit alone.
+
+    Raises:
+        BudgetTooSmall: names a budget in which it does.
+    """
+    shortest = max(1, shortest)
+    least = max(limit, shortest)
+    # In a larger budget a better sentence may fit, which then is the one to be kept.
+    while (first := share(least)[0]) and (n := measure(first)) > least:
+        least = n
+    if least > limit:
+        raise BudgetTooSmall(limit, least, _MUSTS if limit >= shortest else _NONE)
 
 
 def _aim(
@@ -119,13 +133,20 @@ def _aim(
     ranking: tuple[int, ...],
     recall: float | None,
     wanted: Collection[int] | None,
-    repeats: Mapping[int, int],
+    near: NearRepeats,
 ) -> tuple[int, ...]:
-    """What a recall asks for, best first; a repeat asks for the one that stands for it."""
+    """What a recall asks for, best first; what is nearly said already promises little more evidence."""
     if wanted is not None:
-        asked = {repeats.get(i, i) for i in wanted}
-        return tuple(i for i in ranking if i in asked) or ranking[:1]
-    return ranking if recall is None else ranking[: enough(scores, recall, ranking)]
+        return tuple(i for i in ranking if i in wanted) or ranking[:1]
+    if recall is None:
+        return ranking
+    if not scores.calibrated:
+        raise InputError(
+            f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
+            "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
+        )
+    ordered, worths = near.apart(ranking)
+    return ordered[: enough(worths, recall)]
 
 
 def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
@@ -167,7 +188,7 @@ def _crowding(
 
 
 def share_out(
-    segmentation: Segmentation, ranking: Sequence[int], shares: Budget
+    segmentation: Segmentation, ranking: Sequence[int], shares: Budget, near: NearRepeats
 ) -> tuple[tuple[int, ...], dict[int, Reason]]:
     """What single documents must keep, and what they may not.
 
@@ -175,14 +196,18 @@ def share_out(
         segmentation: the documents and their sentences.
         ranking: sentences that could be kept, best first.
         shares: ``max_documents``, ``min_per_document`` and ``max_per_document`` are looked at.
+        near: what sentences are worth beside those that may be kept.
 
     Returns:
         The sentences that must be kept, best first, and a reason for each that may not.
     """
     first: list[int] = []
     others: dict[int, Reason] = {}
+    if not (shares.max_documents or shares.min_per_document or shares.max_per_document):
+        return (), others
     n_seen: dict[int, int] = {}
-    for i in ranking:
+    allowed: list[int] = []
+    for i in near.in_order(ranking, allowed):
         document = segmentation.sentences[i].document
         if document not in n_seen and len(n_seen) == shares.max_documents:
             others[i] = "other_documents"
@@ -190,26 +215,22 @@ def share_out(
         n_seen[document] = n_seen.get(document, 0) + 1
         if shares.max_per_document and n_seen[document] > shares.max_per_document:
             others[i] = "document_cap"
-        elif n_seen[document] <= shares.min_per_document:
+            continue
+        allowed.append(i)
+        if n_seen[document] <= shares.min_per_document:
             first.append(i)
     return tuple(first), others
 
 
-def enough(scores: Scores, recall: float, ranking: Sequence[int] | None = None) -> int:
+def enough(probabilities: FloatArray, recall: float) -> int:
     """How many of the best sentences hold a share of the evidence, if the scores are right; at least one.
 
-    ``ranking`` has those that count; None: all. With probabilities p the expected number of needed
-    sentences among the k best is the sum of their p.
+    The expected number of needed sentences among the first k is the sum of their probabilities.
 
-    Raises:
-        InputError: if the scores are no probabilities.
+    Args:
+        probabilities: of sentences, best first.
     """
-    if not scores.calibrated:
-        raise InputError(
-            f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
-            "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
-        )
-    held = np.cumsum(scores.values[list(scores.ranking() if ranking is None else ranking)])
+    held = np.cumsum(probabilities)
     return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
 
 
@@ -231,141 +252,28 @@ def smallest_alone(
     return min(smallest.values())
 
 
-def greedy(
-    order: Sequence[int], costs: Sequence[int], headers: Sequence[int], documents: Sequence[int], limit: int
-) -> tuple[int, ...]:
-    """Take sentences in order while they fit, skipping those that don't.
-
-    Args:
-        order: sentence indices, best first.
-        costs: estimated tokens of each sentence, by index.
-        headers: estimated tokens of each document's header, charged with its first sentence.
-        documents: document of each sentence, by index.
-        limit: ceiling on the sum.
-
-    Returns:
-        The sentences taken, best first.
-    """
-    taken: list[int] = []
-    opened: set[int] = set()
-    left = limit
-    for i in order:
-        cost = costs[i] + (0 if documents[i] in opened else headers[documents[i]])
-        if cost <= left:
-            left -= cost
-            opened.add(documents[i])
-            taken.append(i)
-    return tuple(taken)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Additive estimates for the sentences that fit alone.
-
-    Attributes:
-        ranking: those sentences, best first.
-        costs, headers, documents: see ``greedy``. For a sentence alone the estimate, its cost and its
-            document's header, is exact.
-    """
-
-    ranking: tuple[int, ...]
-    costs: tuple[int, ...]
-    headers: tuple[int, ...]
-    documents: tuple[int, ...]
-
-    def greedy(self, kept: Sequence[int], refused: Collection[int], allowance: int) -> tuple[int, ...]:
-        """What to add to ``kept``, best first."""
-        opened = {self.documents[i] for i in kept}
-        headers = [0 if d in opened else n for d, n in enumerate(self.headers)]
-        left = [i for i in self.ranking if i not in refused]
-        return greedy(left, self.costs, headers, self.documents, allowance)
-
-    def sums(self, kept: Sequence[int]) -> list[int]:
-        """Estimates of the first one, two, three … of ``kept``."""
-        opened: set[int] = set()
-        added = []
-        for i in kept:
-            document = self.documents[i]
-            added.append(self.costs[i] + (0 if document in opened else self.headers[document]))
-            opened.add(document)
-        return list(accumulate(added))
-
-
-def _plan(segmentation: Segmentation, fitting: Sequence[int], sizes: Sequence[int], count: Counter) -> _Plan:
-    """Split what each sentence costs alone into its document's header and its own part, neither negative."""
-    documents = tuple(s.document for s in segmentation.sentences)
-    members: dict[int, list[int]] = {}
-    for i, document in enumerate(documents):
-        members.setdefault(document, []).append(i)
-    headers = [0] * len(segmentation.documents)
-    for document, indices in members.items():
-        header = sizes[indices[0]] - count(segmentation.sentences[indices[0]].text)
-        headers[document] = max(0, min(header, *(sizes[i] for i in indices)))
-    costs = tuple(sizes[i] - headers[d] for i, d in enumerate(documents))
-    return _Plan(tuple(fitting), costs, tuple(headers), documents)
-
-
-def _pack(plan: _Plan, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
-    """Plan generously, keep the longest beginning of the plan that fits, refuse what came next, again.
-
-    What must be kept, ``first``, begins every plan; it is known to fit.
-    """
-    kept = first or plan.ranking[:1]
-    n = measure(first) if first else plan.sums(kept)[0]
-    seen = set(kept)
-    for _ in range(_ROUNDS):
-        left = limit - n
-        # Room for estimates that are too high by a quarter; what doesn't fit falls away by measurement.
-        more = plan.greedy(kept, seen, left + left // 4 + 8) if left > limit // _NEGLIGIBLE else ()
-        if not more:
-            break
-        planned = kept + more
-        length, n = _longest(planned, plan.sums(planned), (len(kept), n), limit, measure)
-        kept = planned[:length]
-        seen.update(planned[: length + 1])
-    return kept
-
-
-def _longest(
-    planned: tuple[int, ...], sums: Sequence[int], known: tuple[int, int], limit: int, measure: Measure
-) -> tuple[int, int]:
-    """Find the longest beginning of ``planned`` that fits when rendered.
-
-    Args:
-        planned: sentences, best first.
-        sums: estimated tokens of each beginning.
-        known: length and measured tokens of a beginning that fits.
-        limit: ceiling in tokens.
-        measure: tokens of some sentences, rendered.
-
-    Returns:
-        Length and measured tokens; those known if no other was found to fit.
-    """
-    (low, n_low), high = known, len(planned) + 1
-    guess = bisect_right(sums, sums[low - 1] + limit - n_low)
-    for step in range(_STEPS):
-        if high - low == 1:
-            break
-        guess = min(max(guess, low + 1), high - 1)
-        n = measure(planned[:guess])
-        if n <= limit:
-            low, n_low = guess, n
-        else:
-            high = guess
-        # Estimates scaled by what was measured mostly hit at once; halving ends the search if they don't.
-        scaled = bisect_right(sums, sums[guess - 1] * limit // max(1, n))
-        guess = scaled if step < _STEPS // 2 else (low + high) // 2
-    return low, n_low
-
-
 def _reasons(
-    ranking: Sequence[int], kept: Sequence[int], sizes: Sequence[int], limit: int
+    ranking: Sequence[int], kept: Sequence[int], sizes: Sequence[int], limit: int, near: NearRepeats
 ) -> dict[int, Reason]:
-    inside = set(kept)
-    worst = max(rank for rank, i in enumerate(ranking) if i in inside)
+    """Why each sentence of a ranking that is not kept is not."""
+    inside, taken = set(kept), list[int]()
+    ordered = []
+    for i in near.in_order(ranking, taken):
+        ordered.append(i)
+        if i in inside:
+            taken.append(i)
+    below = _behind_last(ordered, inside)
+    always_below = _behind_last(ranking, inside)
     reasons: dict[int, Reason] = {}
-    for rank, i in enumerate(ranking):
+    for i in ordered:
         if i not in inside:
-            reason: Reason = "over_budget" if rank > worst else "did_not_fit"
+            reason: Reason = "did_not_fit"
+            if i in below:
+                reason = "over_budget" if i in always_below else "near_repeat"
             reasons[i] = "too_long" if sizes[i] > limit else reason
     return reasons
+
+
+def _behind_last(ranking: Sequence[int], kept: Collection[int]) -> set[int]:
+    """What ranks below all that were kept."""
+    return set(ranking[1 + max(rank for rank, i in enumerate(ranking) if i in kept) :])

@@ -130,7 +130,8 @@ class Engine:
             return Compressor(main.scorer, counter=main.count, plan=plan, proxy=main.proxy)
         if plan.attention_sort:
             plan = replace(plan, order="source")
-        plan = replace(plan, calibration=None, abstain_below=None)  # words give no probabilities
+        # Words give neither probabilities nor vectors.
+        plan = replace(plan, calibration=None, abstain_below=None, near_repeats=0.0)
         return Compressor(scorers.make(_CHEAP), counter=main.count, plan=plan)
 
     def due(self, milliseconds: float | None, arrived: float) -> float:

@@ -27,13 +27,17 @@ class Drawn:
     """Probabilities that hang on the words alone, in so many steps."""
 
     name = "drawn"
+    makes_vectors = True
 
     def __init__(self, n_steps: int) -> None:
         self._n_steps = n_steps
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         drawn = [zlib.crc32((question + s.text).encode()) % self._n_steps for s in segmentation.sentences]
-        return Scores(np.array(drawn) / max(1, self._n_steps - 1), self.name, calibrated=True)
+        turns = np.array([zlib.crc32(s.text.encode()) % 9 for s in segmentation.sentences])
+        vectors = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+        values = np.array(drawn) / max(1, self._n_steps - 1)
+        return Scores(values, self.name, calibrated=True, vectors=vectors)
 
 
 @given(
@@ -47,6 +51,7 @@ class Drawn:
             "mark_gaps": st.booleans(),
             "keep_together": st.booleans(),
             "headings": st.booleans(),
+            "near_repeats": st.sampled_from([0.0, 0.5, 1.0]),
             "language": st.none() | st.sampled_from(["en", "de", "th", "zh"]),
         }
     ),

@@ -165,7 +165,7 @@ def test_nothing_is_kept_without_its_companion_and_the_budget_holds(
     scores = Scores(np.random.default_rng(seed).random(len(parts.sentences)), "random")
     layout = Layout(len, order, keep_together=together, headings=headings)
     smallest = min(len(layout.render(parts, (i,), scores).text) for i in range(len(parts.sentences)))
-    kept = layout.select(parts, scores, max(limit, smallest), shares=Budget(ratio=1))
+    kept = layout.select(parts, scores, max(limit, smallest), budget=Budget(ratio=1))
     rendered = layout.render(parts, kept.kept, scores)
     assert len(rendered.text) <= max(limit, smallest)
     sequence = [p.sentence for p in rendered.pieces]

@@ -141,7 +141,17 @@ def test_heavy_packages_stay_where_they_belong(module: str) -> None:
 
 
 AFTER_SCORING = [
-    f"selection.{name}" for name in ("select", "ordering", "rendering", "companions", "headers", "repeats")
+    f"selection.{name}"
+    for name in (
+        "select",
+        "packing",
+        "ordering",
+        "rendering",
+        "companions",
+        "headers",
+        "repeats",
+        "near_repeats",
+    )
 ]
 
 

@@ -41,6 +41,7 @@ EVERYTHING = Plan(
     format="md",
     mark_gaps=True,
     headings=True,
+    near_repeats=0.5,
     language="es",
     timeout=2.5,
     on_error="passthrough",

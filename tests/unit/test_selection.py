@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
 from ragcompress.selection.ordering import BY_SCORE, order
+from ragcompress.selection.packing import greedy
 from ragcompress.selection.rendering import render
-from ragcompress.selection.select import enough, greedy, select
+from ragcompress.selection.select import select
 from ragcompress.text.segmentation import given, segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
@@ -227,7 +228,12 @@ def test_the_fewest_sentences_that_hold_the_recall_asked_for_are_kept(
     segmentation = given([["A sentence."] * len(probabilities)])
     scores = Scores(np.array(probabilities), "test", calibrated=True)
     selection = select(
-        segmentation, scores, limit=10_000, count=len, render=renderer(segmentation, scores), recall=recall
+        segmentation,
+        scores,
+        limit=10_000,
+        count=len,
+        render=renderer(segmentation, scores),
+        budget=Budget(recall=recall),
     )
     best = sorted(probabilities, reverse=True)
     n_kept = len(selection.kept)
@@ -239,7 +245,10 @@ def test_the_fewest_sentences_that_hold_the_recall_asked_for_are_kept(
 
 def test_a_recall_needs_probabilities() -> None:
     with pytest.raises(InputError, match="no probabilities"):
-        enough(Scores(np.array([1.0, 2.0]), "bm25"), 0.9)
+        segmentation = given([["A sentence.", "Another."]])
+        scores = Scores(np.array([1.0, 2.0]), "bm25")
+        write = renderer(segmentation, scores)
+        select(segmentation, scores, limit=9, count=len, render=write, budget=Budget(recall=0.9))
 
 
 def shared(documents: list[list[str]], values: Sequence[float], limit: int, **rules: int) -> Selection:
@@ -248,7 +257,7 @@ def shared(documents: list[list[str]], values: Sequence[float], limit: int, **ru
     shares = Budget(max_tokens=limit, **rules)
     return select(
         segmentation, scores, limit=limit, count=COUNTERS["words"], render=renderer(segmentation, scores),
-        shares=shares,
+        budget=shares,
     )  # fmt: skip
 
 
@@ -290,13 +299,13 @@ def test_shares_of_documents_hold(
     try:
         found = select(
             segmentation, scores := scored(segmentation, values), limit=limit, count=count,
-            render=renderer(segmentation, scores), shares=Budget(ratio=1, **rules),
+            render=renderer(segmentation, scores), budget=Budget(ratio=1, **rules),
         )  # fmt: skip
     except BudgetTooSmall as error:
         assert error.smallest > limit
         select(
             segmentation, scores, limit=error.smallest, count=count,
-            render=renderer(segmentation, scores), shares=Budget(ratio=1, **rules),
+            render=renderer(segmentation, scores), budget=Budget(ratio=1, **rules),
         )  # fmt: skip
         return
     write = renderer(segmentation, scores)

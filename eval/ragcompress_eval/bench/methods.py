@@ -34,10 +34,12 @@ class Target:
     """What to compress to, in tokens of rendered text, and the order of what is kept.
 
     With ``TOGETHER`` behind its name it is an order of whole documents, not of single sentences.
+    ``near_repeats`` is that of ``ragcompress.Plan``.
     """
 
     budget: Budget
     order: str = "source"
+    near_repeats: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Compressed:
     """One question, compressed by one method.
 
     Attributes:
-        contexts: one per target, in their order; None where the method can't aim at such a budget: a recall
-            needs probabilities.
+        contexts: one per target, in their order; None where the method can't do it: a recall needs
+            probabilities, near repeats need vectors.
         scores: (S,), of the data's sentences, higher is better; None where the method has none.
         settings: what the method was set to, JSON-able.
     """
@@ -115,7 +117,8 @@ class ScorerMethod:
         seconds = time.perf_counter() - start
         contexts = tuple(
             None
-            if target.budget.recall is not None and not scores.calibrated
+            if (target.budget.recall is not None and not scores.calibrated)
+            or (target.near_repeats and scores.vectors is None)
             else self._context(example, target, scores, seconds)
             for target in targets
         )
@@ -128,7 +131,12 @@ class ScorerMethod:
         together = target.order.endswith(TOGETHER)
         proxy = self._load() if self._load and order == ATTENTION_SORT else None
         compressor = Compressor(
-            self._scorer, counter=self._counter, order=order, keep_together=together, proxy=proxy
+            self._scorer,
+            counter=self._counter,
+            order=order,
+            keep_together=together,
+            near_repeats=target.near_repeats,
+            proxy=proxy,
         )
         start = time.perf_counter()
         try:

@@ -38,19 +38,28 @@ METRICS = (
 """Evidence and AUC are over the questions with a gold sentence, answers over those with an answer."""
 
 
-def study(methods: Mapping[str, Method], budgets: Sequence[Budget]) -> Study:
-    """Methods × budgets; differences are from the first method at the same budget."""
-    targets = [Target(budget) for budget in budgets]
+def study(
+    methods: Mapping[str, Method], budgets: Sequence[Budget], near_repeats: Sequence[float] = ()
+) -> Study:
+    """Methods × budgets × shares that near repeats lose (none: they count in full).
+
+    Differences are from the first share of the same method, and between methods from the first one, at the
+    same budget.
+    """
+    targets = [Target(b, near_repeats=w) for b in budgets for w in near_repeats or (0.0,)]
     asked = {name: compress_once(method, targets) for name, method in methods.items()}
     first = next(iter(methods))
     places: dict[str, tuple[str, int]] = {}
     conditions = []
     for name in methods:
-        for index, budget in enumerate(budgets):
-            versus = {} if name == first else {"": _name(first, budget)}
-            labels = {"scorer": name, "ratio": budget.ratio, "recall": budget.recall}
-            conditions.append(Condition(_name(name, budget), labels, versus))
-            places[conditions[-1].name] = name, index
+        for index, target in enumerate(targets):
+            budget, share = target.budget, target.near_repeats if near_repeats else None
+            plain = near_repeats[0] if near_repeats else None
+            reference = _name(name if share != plain else first, budget, plain)
+            own = _name(name, budget, share)
+            labels = {"scorer": name, "ratio": budget.ratio, "recall": budget.recall, "near_repeats": share}
+            conditions.append(Condition(own, labels, {} if own == reference else {"": reference}))
+            places[own] = name, index
 
     def measure(example: Example, condition: Condition) -> Row | None:
         name, index = places[condition.name]
@@ -65,9 +74,9 @@ def study(methods: Mapping[str, Method], budgets: Sequence[Budget]) -> Study:
     return Study("evidence", "Does the evidence survive?", tuple(conditions), measure, METRICS)
 
 
-def _name(scorer: str, budget: Budget) -> str:
+def _name(scorer: str, budget: Budget, near_repeats: float | None) -> str:
     aim = f"recall {budget.recall:g}" if budget.ratio is None else f"ratio {budget.ratio:g}"
-    return f"scorer {scorer!r}, {aim}"
+    return f"scorer {scorer!r}, {aim}" + ("" if near_repeats is None else f", near repeats {near_repeats:g}")
 
 
 def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
@@ -107,6 +116,16 @@ def evidence_command(
     scorer: options.ScorerNames = list(DEFAULT_SCORERS),  # noqa: B006 - typer copies it
     ratio: options.Ratios = [],  # noqa: B006
     recall: options.Recalls = [],  # noqa: B006
+    near_repeats: Annotated[
+        list[float],
+        typer.Option(
+            "--near-repeats",
+            metavar="W",
+            min=0,
+            max=1,
+            help="What near repeats lose, in [0, 1]; above 0: scorers with vectors.",
+        ),
+    ] = [],  # noqa: B006
     rival: Rivals = [],  # noqa: B006
     join: Annotated[
         int,
@@ -128,6 +147,7 @@ def evidence_command(
     ratios = ratio or ([] if recall else [DEFAULT_RATIO])
     budgets = [*(Budget(ratio=r) for r in ratios), *(Budget(recall=r) for r in recall)]
     model = proxied.find()
-    settings = {"ratios": ratios, "recalls": recall, "join": join, "titles": titles, "order": "source"}
+    settings: dict[str, object] = {"ratios": ratios, "recalls": recall, "join": join, "titles": titles}
+    settings |= {"order": "source", **({"near_repeats": near_repeats} if near_repeats else {})}
     with build_methods(scorer, rival, model, seed=run.seed) as methods:
-        run.carry_out(study(methods, budgets), questions, {**settings, **model.settings})
+        run.carry_out(study(methods, budgets, near_repeats), questions, {**settings, **model.settings})

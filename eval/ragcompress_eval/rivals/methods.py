@@ -64,7 +64,7 @@ class RivalMethod:
         before = self._count(full_text(example))
         contexts = tuple(
             None
-            if target.budget.ratio is None
+            if target.budget.ratio is None or target.near_repeats
             else self._context(worker, example, target.budget.limit(before), before)
             for target in targets
         )

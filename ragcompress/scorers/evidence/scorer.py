@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import probes
 from ...data import Attention, FloatArray, Progress, Scores, Segmentation
@@ -47,7 +48,7 @@ class Reading:
         cheap: (S,) probabilities by the cheap signals alone.
         attention: (S,) probabilities by the attention alone; NaN where nothing was read.
         values: (S,) probabilities by all of it.
-        vectors: whether an embedder was there.
+        vectors: (S, V) of length 1, zeros where a sentence has none; None: no embedder was there.
         attentions: of the passages that were read, in their order.
         features: (S, K) what the head saw, columns as in ``surroundings.NAMES``.
         stopped_early: whether time ran out before all passages were read that should have been.
@@ -59,7 +60,7 @@ class Reading:
     cheap: FloatArray
     attention: FloatArray
     values: FloatArray
-    vectors: bool
+    vectors: NDArray[np.float32] | None
     attentions: tuple[Attention, ...]
     features: FloatArray
     stopped_early: bool
@@ -93,6 +94,7 @@ class Scorer:
 
     name: ClassVar[str] = "evidence"
     needs_proxy: ClassVar[bool] = True
+    makes_vectors: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -140,9 +142,16 @@ class Scorer:
             "passages": len(found.passages),
             "passages_read": len(found.read),
             "stopped_early": found.stopped_early,
-            "vectors": found.vectors,
+            "vectors": found.vectors is not None,
         }
-        return Scores(found.values, self.name, calibrated=True, settings=self._settings(), details=details)
+        return Scores(
+            found.values,
+            self.name,
+            calibrated=True,
+            settings=self._settings(),
+            details=details,
+            vectors=found.vectors,
+        )
 
     def look(
         self,
@@ -185,7 +194,7 @@ class Scorer:
             cheap=probabilities(cheap),
             attention=probabilities(attention[:, 0]),
             values=probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
-            vectors=vectors is not None,
+            vectors=None if vectors is None else vectors.sentences * vectors.there[:, None],
             attentions=tuple(attentions[k] for k in order),
             features=around,
             stopped_early=len(chosen) < len(wanted),

@@ -1,0 +1,175 @@
+"""How much of a plan fits: estimates that add up, and a few measurements of what they promise.
+
+Token counts are not additive: joining sentences adds separators and merges or splits tokens. So a plan is
+made with additive estimates (``greedy``), and how much of it really fits is found by rendering and measuring
+a few of its beginnings. Where counts grow with the text this gives what measuring after every single sentence
+would give, in about ten renderings.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+
+from ..data import Segmentation
+from ..text.tokenizing import Counter
+from .near_repeats import NearRepeats
+
+Measure = Callable[[tuple[int, ...]], int]
+
+_ROUNDS = 16
+_STEPS = 8
+# Less than this part of the limit is not worth another rendering.
+_NEGLIGIBLE = 500
+
+
+def greedy(
+    order: Iterable[int],
+    costs: Sequence[int],
+    headers: Sequence[int],
+    documents: Sequence[int],
+    limit: int,
+    taken: list[int] | None = None,
+) -> tuple[int, ...]:
+    """Take sentences in order while they fit, skipping those that don't.
+
+    Args:
+        order: sentence indices, best first.
+        costs: estimated tokens of each sentence, by index.
+        headers: estimated tokens of each document's header, charged with its first sentence.
+        documents: document of each sentence, by index.
+        limit: ceiling on the sum.
+        taken: where each is added when it is taken, for an order that hangs on it; None: none does.
+
+    Returns:
+        The sentences taken, best first; those in ``taken`` before are among them.
+    """
+    taken = [] if taken is None else taken
+    opened: set[int] = set()
+    left = limit
+    for i in order:
+        cost = costs[i] + (0 if documents[i] in opened else headers[documents[i]])
+        if cost <= left:
+            left -= cost
+            opened.add(documents[i])
+            taken.append(i)
+    return tuple(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Additive estimates for the sentences that fit alone.
+
+    Attributes:
+        rankings: those sentences, best first; of the second kind are those that only fill what the first
+            kind leaves.
+        costs, headers, documents: see ``greedy``. For a sentence alone the estimate, its cost and its
+            document's header, is exact.
+        near: what sentences are worth beside those that are kept.
+    """
+
+    rankings: tuple[tuple[int, ...], tuple[int, ...]]
+    costs: tuple[int, ...]
+    headers: tuple[int, ...]
+    documents: tuple[int, ...]
+    near: NearRepeats
+
+    @property
+    def best(self) -> tuple[int, ...]:
+        """The first sentence alone."""
+        before, behind = self.rankings
+        return (before or behind)[:1]
+
+    def greedy(self, kept: Sequence[int], refused: Collection[int], allowance: int) -> tuple[int, ...]:
+        """What to add to ``kept``, best first."""
+        opened = {self.documents[i] for i in kept}
+        headers = [0 if d in opened else n for d, n in enumerate(self.headers)]
+        left = [[i for i in ranking if i not in refused] for ranking in self.rankings]
+        taken = list(kept)
+        order = chain.from_iterable(self.near.in_order(ranking, taken) for ranking in left)
+        return greedy(order, self.costs, headers, self.documents, allowance, taken)[len(kept) :]
+
+    def sums(self, kept: Sequence[int]) -> list[int]:
+        """Estimates of the first one, two, three … of ``kept``."""
+        opened: set[int] = set()
+        added = []
+        for i in kept:
+            document = self.documents[i]
+            added.append(self.costs[i] + (0 if document in opened else self.headers[document]))
+            opened.add(document)
+        return list(accumulate(added))
+
+
+def prepare(
+    segmentation: Segmentation,
+    rankings: tuple[tuple[int, ...], tuple[int, ...]],
+    sizes: Sequence[int],
+    count: Counter,
+    near: NearRepeats,
+) -> Packing:
+    """Split what each sentence costs alone into its document's header and its own part, neither negative."""
+    documents = tuple(s.document for s in segmentation.sentences)
+    members: dict[int, list[int]] = {}
+    for i, document in enumerate(documents):
+        members.setdefault(document, []).append(i)
+    headers = [0] * len(segmentation.documents)
+    for document, indices in members.items():
+        header = sizes[indices[0]] - count(segmentation.sentences[indices[0]].text)
+        headers[document] = max(0, min(header, *(sizes[i] for i in indices)))
+    costs = tuple(sizes[i] - headers[d] for i, d in enumerate(documents))
+    return Packing(rankings, costs, tuple(headers), documents, near)
+
+
+def pack(plan: Packing, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
+    """Plan generously, keep the longest beginning of the plan that fits, refuse what came next, again.
+
+    What must be kept, ``first``, begins every plan; it is known to fit.
+    """
+    kept = first or plan.best
+    n = measure(first) if first else plan.sums(kept)[0]
+    seen = set(kept)
+    for _ in range(_ROUNDS):
+        left = limit - n
+        # Room for estimates that are too high by a quarter; what doesn't fit falls away by measurement.
+        more = plan.greedy(kept, seen, left + left // 4 + 8) if left > limit // _NEGLIGIBLE else ()
+        if not more:
+            break
+        planned = kept + more
+        length, n = _longest(planned, plan.sums(planned), (len(kept), n), limit, measure)
+        kept = planned[:length]
+        seen.update(planned[: length + 1])
+    return kept
+
+
+def _longest(
+    planned: tuple[int, ...], sums: Sequence[int], known: tuple[int, int], limit: int, measure: Measure
+) -> tuple[int, int]:
+    """Find the longest beginning of ``planned`` that fits when rendered.
+
+    Args:
+        planned: sentences, best first.
+        sums: estimated tokens of each beginning.
+        known: length and measured tokens of a beginning that fits.
+        limit: ceiling in tokens.
+        measure: tokens of some sentences, rendered.
+
+    Returns:
+        Length and measured tokens; those known if no other was found to fit.
+    """
+    (low, n_low), high = known, len(planned) + 1
+    guess = bisect_right(sums, sums[low - 1] + limit - n_low)
+    for step in range(_STEPS):
+        if high - low == 1:
+            break
+        guess = min(max(guess, low + 1), high - 1)
+        n = measure(planned[:guess])
+        if n <= limit:
+            low, n_low = guess, n
+        else:
+            high = guess
+        # Estimates scaled by what was measured mostly hit at once; halving ends the search if they don't.
+        scaled = bisect_right(sums, sums[guess - 1] * limit // max(1, n))
+        guess = scaled if step < _STEPS // 2 else (low + high) // 2
+    return low, n_low
