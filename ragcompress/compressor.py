@@ -58,7 +58,8 @@ class Compressor:
         scorer: gives every sentence a number (``ragcompress.scorers``).
         counter: counts tokens of rendered text: the tokenizer of the main LLM, or any ``str -> int``.
         plan: how to compress. Its scorer and models are for ``from_plan``; here the scorer is made already.
-        splitter: cuts documents into sentences; None: ``ragcompress.segment`` in the plan's language.
+        splitter: cuts documents into sentences; None: ``ragcompress.segment`` in the plan's language. It is
+            not asked where the plan has ``whole_documents``.
         proxy: what the order ``attention-sort`` reads; None: the scorer's.
         options: fields of ``Plan``, in place of the plan's: ``order``, ``keep_together``, ``format``,
             ``mark_gaps``, ``headings``, ``language``, ``timeout``, ``on_error``, ``calibration`` …
@@ -97,7 +98,7 @@ class Compressor:
         self.scorer = scorer
         self.judge = Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None))
         self._counter_name = type(counter).__name__
-        self._split = splitter or _splitter(self.plan.language)
+        self._split = _splitter(self.plan, splitter)
 
     @classmethod
     def from_pretrained(
@@ -311,7 +312,7 @@ class Compressor:
     def _compress(self, call: _Call, watch: Watch) -> CompressedContext:
         question, budget, stop = call.question, call.budget, call.stop
         layout = replace(self.layout, count=stop.before(self.layout.count))
-        parts = call.documents if isinstance(call.documents, Segmentation) else self._split(call.documents)
+        parts = self._cut(call.documents)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
         before = layout.tokens_before(parts)
@@ -374,6 +375,11 @@ class Compressor:
         best_effort = doubt(context.sufficiency, self.plan.abstain_below)
         return replace(context, best_effort=best_effort) if best_effort else context
 
+    def _cut(self, documents: Sequence[Document] | Segmentation) -> Segmentation:
+        if isinstance(documents, Segmentation):
+            return segmentation.uncut(documents.documents) if self.plan.whole_documents else documents
+        return self._split(documents)
+
     def _score(self, call: _Call, parts: Segmentation) -> Scores:
         progress, until = call.stop.after(call.progress), call.stop.until
         return scorers.score(self.scorer, call.question, parts, until=until, progress=progress)
@@ -419,8 +425,12 @@ class Compressor:
         }
 
 
-def _splitter(language: str | None) -> Splitter:
-    return segmentation.segment if language is None else partial(segmentation.segment, language=language)
+def _splitter(plan: Plan, own: Splitter | None) -> Splitter:
+    if plan.whole_documents:
+        return segmentation.uncut
+    if own is not None or plan.language is None:
+        return own or segmentation.segment
+    return partial(segmentation.segment, language=plan.language)
 
 
 def _without_vectors(near_repeats: float, scorer: str) -> InputError:

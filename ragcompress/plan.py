@@ -94,6 +94,7 @@ class LayoutOptions(TypedDict, total=False):
     mark_gaps: bool
     headings: bool
     near_repeats: float
+    whole_documents: bool
     language: str | None
     timeout: float | None
     deadline: float | None
@@ -138,6 +139,8 @@ class Plan:
         near_repeats: share of its worth that a sentence loses which says the same as a kept one, in [0, 1];
             one that says nearly the same loses less. Above 0 it needs a scorer that makes vectors
             (``evidence``, ``minilm``).
+        whole_documents: keep or drop each document as a whole, such as worked examples of a task; each is one
+            unit, scored as one. With ``near_repeats`` the next is chosen beside those that are kept.
         language: ISO 639-1 code of the documents' prose; None: what ``ragcompress.segment`` takes by itself.
         timeout: seconds of one call, above 0; None: as long as it takes.
         deadline: seconds of one call after which a scorer that can do without reads no more.
@@ -222,6 +225,10 @@ class Plan:
             metavar="W",
         ),
     )
+    whole_documents: bool = field(
+        default=False,
+        metadata=_shown("Keep or drop each document as a whole, such as worked examples.", "layout"),
+    )
     language: str | None = field(
         default=None,
         metadata=_shown(
@@ -270,7 +277,7 @@ class Plan:
             raise InputError(f"budget must be a Budget or None, got {type(self.budget).__name__}")
         self._check_texts()
         self._check_names()
-        for name in ("keep_together", "mark_gaps", "headings"):
+        for name in ("keep_together", "mark_gaps", "headings", "whole_documents"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
         self._check_near_repeats()

@@ -10,12 +10,15 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Unpack
 
 from .compressor import Compressor
 from .data import Budget, Document, Segmentation
 from .documents.loaders import load
 from .errors import BudgetTooSmall, MissingExtra, UnreadableFile
 from .log_scores import LogScorer
+from .plan import LayoutOptions
+from .scorers import Scorer
 from .text.segmentation import segment
 from .text.tool_results import Shape, segment_tool_result, shape_of
 
@@ -70,6 +73,8 @@ def compress_tool_result(
     before = compressor.count(text)
     if before < min_tokens:
         return ToolResult(text, before, before, "short")
+    if compressor.plan.whole_documents:  # the result is one document
+        compressor = _again(compressor, compressor.scorer, whole_documents=False)
     try:
         shape = shape_of(text)
         if shape == "json":
@@ -101,8 +106,12 @@ def _page(text: str) -> Segmentation:
 
 
 def _for_logs(compressor: Compressor) -> Compressor:
-    scorer = LogScorer(compressor.scorer)
-    plan = compressor.plan.with_options({"near_repeats": 0.0})  # lines have no vectors
+    return _again(compressor, LogScorer(compressor.scorer), near_repeats=0.0)  # lines have no vectors
+
+
+def _again(compressor: Compressor, scorer: Scorer, **options: Unpack[LayoutOptions]) -> Compressor:
+    """The compressor with other options, on the models that it has."""
+    plan = compressor.plan.with_options(options)
     return Compressor(scorer, counter=compressor.count, plan=plan, proxy=compressor.proxy)
 
 
@@ -119,8 +128,7 @@ def _json(
     texts = [json.loads(m[0]) for m in found]
     if not any(t.strip() for t in texts):
         return text
-    plan = compressor.plan.with_options({"keep_together": True, "format": "plain"})
-    reader = Compressor(compressor.scorer, counter=compressor.count, plan=plan, proxy=compressor.proxy)
+    reader = _again(compressor, compressor.scorer, keep_together=True, format="plain")
     documents = [Document(t) for t in texts]
     context = reader(question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise")
     parts: list[str] = []

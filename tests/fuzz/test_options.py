@@ -51,6 +51,7 @@ class Drawn:
             "mark_gaps": st.booleans(),
             "keep_together": st.booleans(),
             "headings": st.booleans(),
+            "whole_documents": st.booleans(),
             "near_repeats": st.sampled_from([0.0, 0.5, 1.0]),
             "language": st.none() | st.sampled_from(["en", "de", "th", "zh"]),
         }

@@ -42,6 +42,7 @@ EVERYTHING = Plan(
     mark_gaps=True,
     headings=True,
     near_repeats=0.5,
+    whole_documents=True,
     language="es",
     timeout=2.5,
     on_error="passthrough",
