@@ -69,6 +69,8 @@ def _check_case(scorer: Scorer, label: str, case: Callable[[], _Case]) -> Scores
     if scores.calibrated:
         inside = (scores.values >= 0) & (scores.values <= 1)
         assert inside.all(), f"case {label!r}: calibrated scores must lie in [0, 1]"
+    says = getattr(scorer, "makes_vectors", False)
+    assert says or scores.vectors is None, f"case {label!r}: scores have vectors, makes_vectors must be True"
     assert scores.scorer == scorer.name, f"Scores.scorer is {scores.scorer!r}, the scorer is {scorer.name!r}"
     _check_json(scores.settings)
     return scores

@@ -15,6 +15,7 @@ from .load import load_command
 from .loaders import loaders_command
 from .sufficiency import sufficiency_command
 from .tool_results import tool_results_command
+from .worked_examples import worked_examples_command
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -33,6 +34,7 @@ app.command("load", short_help="How much does the server bear?")(load_command)
 app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)
 app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
 app.command("tool-results", short_help="Does what a person would keep survive?")(tool_results_command)
+app.command("worked-examples", short_help="Which examples of a prompt are kept?")(worked_examples_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
