@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import FloatArray, Scores
+from ..data import FloatArray, Scores, Segmentation
 
 _ALIKE = 0.5
 """Cosine up to which two sentences may be about one thing without saying the same."""
+_HELD = 1 << 23
+"""Likenesses that are held, 64 MB; what goes beyond is made anew."""
 
 
 class NearRepeats:
@@ -26,14 +28,18 @@ class NearRepeats:
         worth · (1 − weight · (greatest likeness to one that is taken))
 
     where the worth is a probability, or by how much a score lies above the lowest, and the likeness a cosine:
-    what it is above one half, so that it lies in [0, 1] and the mere subject counts for nothing.
+    what it is above one half, so that it lies in [0, 1] and the mere subject counts for nothing. Sentences of
+    one document are not alike: there, the same words belong to something else, and vectors that know what
+    stands around them (``evidence``) are close to their neighbors'.
 
     Args:
+        segmentation: the documents and their sentences.
         scores: with vectors; without, nothing is known to be alike.
         weight: share of its worth that a sentence loses which says the same as one that is taken, in [0, 1].
     """
 
-    def __init__(self, scores: Scores, weight: float) -> None:
+    def __init__(self, segmentation: Segmentation, scores: Scores, weight: float) -> None:
+        self._documents = np.array([s.document for s in segmentation.sentences], dtype=np.int64)
         lowest = 0.0 if scores.calibrated else float(scores.values.min(initial=np.inf))
         self._worths = np.maximum(scores.values - lowest, 0.0)
         self._vectors = scores.vectors
@@ -89,7 +95,11 @@ class NearRepeats:
     def _likeness(self, sentence: int) -> FloatArray:
         """To all sentences (S,), in [0, 1]."""
         assert self._vectors is not None  # asked only where they are there
-        if sentence not in self._rows:
-            cosines = self._vectors @ self._vectors[sentence]
-            self._rows[sentence] = np.clip((cosines - _ALIKE) / (1 - _ALIKE), 0.0, 1.0).astype(np.float64)
-        return self._rows[sentence]
+        if sentence in self._rows:
+            return self._rows[sentence]
+        cosines = (self._vectors @ self._vectors[sentence]).astype(np.float64)
+        found: FloatArray = np.clip((cosines - _ALIKE) / (1 - _ALIKE), 0.0, 1.0)
+        found[self._documents == self._documents[sentence]] = 0.0
+        if (len(self._rows) + 1) * len(found) <= _HELD:
+            self._rows[sentence] = found
+        return found

@@ -71,7 +71,7 @@ def select(
     budget, repeats = budget or Budget(ratio=1), repeats or Repeats()
     without = _boilerplate(segmentation) | dict.fromkeys(repeats.same, "duplicate")
     ranking = tuple(i for i in scores.ranking() if i not in without)
-    near = NearRepeats(scores, repeats.near)
+    near = NearRepeats(segmentation, scores, repeats.near)
     if wanted is not None:  # a repeat asks for the one that stands for it
         wanted = {repeats.same.get(i, i) for i in wanted}
     aim = _aim(scores, ranking, budget.recall, wanted, near)

@@ -67,6 +67,12 @@ def test_the_budget_goes_to_what_is_not_yet_said() -> None:
     assert (dropped["reason"], dropped["duplicate_of"]["document"]) == ("near_repeat", 0)
 
 
+def test_sentences_of_one_document_are_not_alike() -> None:
+    one = [Document("A one two. B one two. C one two.")]
+    compressor = Compressor(Fixed(VALUES, VECTORS), counter=words, near_repeats=1.0)
+    assert compressor("Which?", one, budget=Budget(max_tokens=6)).selection.kept == (0, 1)
+
+
 def test_a_near_repeat_fills_the_room_that_is_left() -> None:
     assert compress(1.0, Budget(max_tokens=9)).selection.kept == (0, 1, 2)
 
@@ -91,14 +97,17 @@ def test_a_recall_expects_little_of_what_is_said_already() -> None:
     assert (apart.selection.kept, dict(apart.selection.dropped)) == ((0, 2), {1: "enough"})
 
 
-def slow_order(scores: Scores, weight: float, candidates: Sequence[int], taken: Sequence[int]) -> int:
+def slow_order(
+    parts: Segmentation, scores: Scores, weight: float, candidates: Sequence[int], taken: Sequence[int]
+) -> int:
     """The best candidate beside those taken, said as the paper says it."""
     lowest = 0.0 if scores.calibrated else min(scores.values)
     ranking = scores.ranking()
     assert scores.vectors is not None
 
     def left(i: int) -> float:
-        alike = [float((scores.vectors @ scores.vectors[j])[i]) for j in taken]  # type: ignore[operator, index]
+        others = [j for j in taken if parts.sentences[j].document != parts.sentences[i].document]
+        alike = [float((scores.vectors @ scores.vectors[j])[i]) for j in others]  # type: ignore[operator, index]
         nearest = max([0.0, *((cosine - 0.5) / 0.5 for cosine in alike)])
         return max(0.0, scores.values[i] - lowest) * (1 - weight * min(1.0, nearest))
 
@@ -147,7 +156,7 @@ def test_selection_equals_the_slow_way(
     kept: list[int] = []
     left = set(range(len(segmentation.sentences)))
     while left:
-        best = slow_order(scores, weight, sorted(left), kept)
+        best = slow_order(segmentation, scores, weight, sorted(left), kept)
         left.remove(best)
         if count(write(tuple(sorted([*kept, best])))) <= limit:
             kept.append(best)
@@ -166,12 +175,13 @@ def test_selection_equals_the_slow_way(
 def test_apart_is_maximal_marginal_relevance(
     values: list[tuple[float, tuple[float, float]]], sure: bool, weight: float
 ) -> None:
-    scores = scored(given([["One."] * len(values)]), values, sure)
-    ordered, worths = NearRepeats(scores, weight).apart(scores.ranking())
+    parts = given([["One.", "Two."]] * (len(values) // 2))
+    scores = scored(parts, values, sure)
+    ordered, worths = NearRepeats(parts, scores, weight).apart(scores.ranking())
     expected: list[int] = []
     while len(expected) < len(values):
         left = [i for i in range(len(values)) if i not in expected]
-        expected.append(slow_order(scores, weight, left, expected))
+        expected.append(slow_order(parts, scores, weight, left, expected))
     assert ordered == tuple(expected)
     assert (np.diff(worths) <= 0).all() and (worths >= 0).all()
 
