@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
 
 from ..data import Document, Kind, Segmentation, Sentence
+from ..selection.companions import companions
 from ..text.tokenizing import Tokenizer
 
 Unit = tuple[int, int, Kind]
@@ -22,8 +23,9 @@ class Passage:
         document: the text, with the document's title, id, metadata and syntax, and its places cut to it.
         start_char: where the passage starts in the document.
         sentences: its sentences and blocks, as the whole document was cut.
-        header: start and end in the document of the table header whose rows the passage begins with; that
-            header is the first sentence here, with one line end behind it. None where there is no such.
+        header: start and end in the document of the table header whose rows the passage begins with, or the
+            name whose description; that is the first sentence here, with one line end behind
+            it. None where there is no such.
     """
 
     document: Document
@@ -48,16 +50,44 @@ def cut(segmentation: Segmentation, tokenizer: Tokenizer, max_tokens: int) -> It
     """Cut documents into passages of at most ``max_tokens`` tokens, evenly, at sentence borders.
 
     A sentence or block that is longer than that is a passage of its own: nothing is cut off, and nothing is
-    in two passages, but for headers of tables: rows that are apart from theirs bring it.
+    in two passages, but for headers of tables and names of options: rows and descriptions that are apart from
+    theirs bring it. No passage ends in a heading or a name of which it has nothing else.
     """
     sizes = tokenizer.count_all([s.text for s in segmentation.sentences])
-    numbered = zip(segmentation.sentences, sizes, strict=True)
-    for index, members in groupby(numbered, key=lambda pair: pair[0].document):
-        document = segmentation.documents[index]
-        header: Sentence | None = None
-        for group in _groups(list(members), max_tokens):
-            yield _passage(document, group, header if group[0].kind == "table row" else None)
-            header = next((s for s in reversed(group) if s.kind == "table header"), header)
+    named = _named_by(segmentation)
+    numbered = range(len(segmentation.sentences))
+    for document, members in groupby(numbered, key=lambda i: segmentation.sentences[i].document):
+        units = [_Sized(i, segmentation.sentences[i], sizes[i], named.get(i)) for i in members]
+        extra = {
+            u.number: sizes[name]
+            for u in units
+            if (name := u.named_by) is not None
+            and (u.sentence.kind == "table row" or sizes[name] + u.size <= max_tokens)
+        }
+        for group in _groups(units, extra, max_tokens):
+            name = group[0].named_by if group[0].number in extra else None
+            header = None if name is None else segmentation.sentences[name]
+            yield _passage(segmentation.documents[document], [u.sentence for u in group], header)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """A unit with its number, its tokens, and the number of the header or name that it needs."""
+
+    number: int
+    sentence: Sentence
+    size: int
+    named_by: int | None
+
+
+def _named_by(segmentation: Segmentation) -> dict[int, int]:
+    """For rows their table's header, for descriptions the name that they describe."""
+    found: dict[int, int] = {}
+    for unit, needs in companions(segmentation).needs.items():
+        names = [i for i in needs if segmentation.sentences[i].kind in ("term", "table header")]
+        if names and segmentation.sentences[unit].kind not in ("term", "table header"):
+            found[unit] = names[0]
+    return found
 
 
 def assemble(passages: Sequence[Passage], scores: Sequence[float] | None = None) -> Segmentation:
@@ -77,22 +107,38 @@ def assemble(passages: Sequence[Passage], scores: Sequence[float] | None = None)
     return Segmentation(documents, sentences)
 
 
-def _groups(sized: list[tuple[Sentence, int]], max_tokens: int) -> Iterator[list[Sentence]]:
-    """Greedy packing towards an even fill, so that no passage is a mere rest."""
-    total = sum(size for _, size in sized)
+def _groups(units: Sequence[_Sized], extra: Mapping[int, int], max_tokens: int) -> Iterator[list[_Sized]]:
+    """Greedy packing towards an even fill, so that no passage is a mere rest.
+
+    Args:
+        extra: tokens of what a unit brings where a passage begins with it, by its number.
+    """
+    total = sum(unit.size for unit in units)
     goal = total / max(1, ceil(total / max_tokens))
-    group: list[Sentence] = []
-    filled = header = 0
-    for sentence, size in sized:
-        if group and (filled + size > max_tokens or filled + size / 2 > goal):
-            yield group
-            group, filled = [], header if sentence.kind == "table row" else 0
-        if sentence.kind == "table header":
-            header = size
-        group.append(sentence)
-        filled += size
+    group: list[_Sized] = []
+    filled = 0
+    for unit in units:
+        if group and (filled + unit.size > max_tokens or filled + unit.size / 2 > goal):
+            n = _closed(group)
+            yield group[:n]
+            group = group[n:]
+            filled = sum(u.size for u in group)
+            if group and filled + unit.size > max_tokens:
+                yield group
+                group, filled = [], 0
+            filled += 0 if group else extra.get(unit.number, 0)
+        group.append(unit)
+        filled += unit.size
     if group:
         yield group
+
+
+def _closed(group: Sequence[_Sized]) -> int:
+    """How many units of a passage there are without the headings and names at its end."""
+    n = len(group)
+    while n and group[n - 1].sentence.kind in ("heading", "term"):
+        n -= 1
+    return n or len(group)
 
 
 def _passage(document: Document, group: Sequence[Sentence], header: Sentence | None) -> Passage:

@@ -141,7 +141,10 @@ class _Reader:
         if self.last is None:
             return
         if unit.kind == "term":
-            if self.segmentation.sentences[self.last].kind == "term" and self._touches(index):
+            # With nothing between them, both name what follows.
+            if self.segmentation.sentences[self.last].kind == "term" and self._indent(index) == self._indent(
+                self.last
+            ):
                 yield self.last
         else:
             yield from self._named_by(index, unit, self.last)
@@ -185,10 +188,6 @@ class _Reader:
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
         """Whether a colon announces a unit, or a caption names it."""
         return unit.kind in _BLOCKS and (unit.kind != "list item" or _COLON.search(lead_in.text) is not None)
-
-    def _touches(self, index: int) -> bool:
-        """Whether no blank line stands before the unit."""
-        return self.segmentation.gap_before(index).count("\n") < 2
 
     def _is_described(self, index: int, term: int) -> bool:
         """Whether the unit describes the last name: is indented further, or stands below it in flat text."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from os.path import commonpath
 from pathlib import PurePosixPath, PureWindowsPath
 
-from ..data import Document, Segmentation
+from ..data import Document, Segmentation, Sentence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -46,6 +46,41 @@ class Headers:
         found = self._documents[document]
         source = str(found.metadata.get("source") or "")
         return (source, found.title or "") if source else document
+
+    def position(self, document: int) -> int | None:
+        """Where in its source a document begins, by what is known of it: an offset, a page; None: unknown."""
+        found = self._documents[document]
+        start = found.metadata.get("start_index")
+        if isinstance(start, int) and start >= 0:
+            return start
+        return found.places.numbers[0] if found.places else None
+
+    def by_source(self, sequence: Sequence[int], sentences: Sequence[Sentence]) -> tuple[int, ...]:
+        """Sentences of one source together, sources as they first appear; inside, as they stand in it.
+
+        Args:
+            sequence: numbers of sentences, those of a document together and in order.
+        """
+        members: dict[tuple[str, str] | int, dict[int, list[int]]] = {}
+        for index in sequence:
+            document = sentences[index].document
+            members.setdefault(self.key(document), {}).setdefault(document, []).append(index)
+        ordered: list[int] = []
+        for parts in members.values():
+            places = {d: self.position(d) for d in parts}
+            known = None not in places.values()
+            for d in sorted(parts, key=lambda d: places[d] or 0) if known else parts:
+                ordered += parts[d]
+        return tuple(ordered)
+
+    def follows(self, document: int, before: int) -> bool:
+        """Whether a document is of the same source as another, and stands further on in it."""
+        if self.key(document) != self.key(before):
+            return False
+        place, place_before = self.position(document), self.position(before)
+        if place is None or place_before is None:
+            return document > before
+        return (place, document) > (place_before, before)
 
     def number(self, document: int) -> int:
         """The number of a document's source, from 1, in the order in which sources are asked for."""

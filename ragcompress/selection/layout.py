@@ -10,6 +10,7 @@ from ..errors import BudgetTooSmall, UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
 from .companions import Companions, bring, closure, companions, complete, followed
+from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
 from .repeats import Repeats, find_repeats, lifted
@@ -65,17 +66,24 @@ class Layout:
         elif self.keep_together:
             sequence = ordering.order_documents(self.order, tuple(whole), scores, parts)
         elif self.order == "source":
-            sequence = tuple(sorted(whole))
+            sequence = self._by_source(parts, sorted(whole))
         else:
             sequence = bring(ordering.order(self.order, leaders, scores), found, whole)
         return self._plain(parts, sequence)
+
+    def _by_source(self, parts: Segmentation, sequence: Sequence[int]) -> tuple[int, ...]:
+        """One heading for each source, where the format has headings of sources."""
+        if self.format not in ("md", "xml"):
+            return tuple(sequence)
+        return Headers(parts).by_source(sequence, parts.sentences)
 
     def _plain(self, parts: Segmentation, sequence: Sequence[int]) -> Rendered:
         return rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
 
     def everything(self, parts: Segmentation) -> Rendered:
-        """Lay out all sentences in source order."""
-        return rendering.render(parts, range(len(parts.sentences)), format=self.format)
+        """Lay out all sentences in source order, as what is kept is laid out."""
+        sequence = self._by_source(parts, range(len(parts.sentences)))
+        return rendering.render(parts, sequence, format=self.format)
 
     def tokens_before(self, parts: Segmentation) -> int:
         """Tokens of everything in source order."""

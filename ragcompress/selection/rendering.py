@@ -186,9 +186,8 @@ class _Writer:
 
     def _goes_on(self, previous: int, index: int) -> bool:
         """Whether a run is of the same source as the one before it, and further on in it."""
-        sentences = self.segmentation.sentences
-        same = self.headers.key(sentences[previous].document) == self.headers.key(sentences[index].document)
-        return same and previous < index
+        before, document = (self.segmentation.sentences[i].document for i in (previous, index))
+        return previous < index if before == document else self.headers.follows(document, before)
 
 
 def _tags(segmentation: Segmentation, sequence: Sequence[int]) -> tuple[str, str, str]:

@@ -16,7 +16,11 @@ from .blocks import Block, same_line_ends
 _M = re.MULTILINE
 # ``-x``, ``-f FILE``, ``--long[=ARG], -l ARG`` and nothing else on the line.
 _OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}"
-_OPTIONS = re.compile(rf"^[ \t]*{_OPTION}(?:(?:,[ \t]*|[ \t]*\|[ \t]*| or ){_OPTION})*[ \t]*[#¶]?[ \t]*$", _M)
+_OPTIONS = re.compile(
+    rf"^[ \t]*{_OPTION}(?:(?:,[ \t]*(?:\n[ \t]*)?|[ \t]*\|[ \t]*| or ){_OPTION})*"
+    r"(?<![^.]\.)[ \t]*[#¶]?[ \t]*$",
+    _M,
+)
 # ``-x, --long   what it does``, with what is indented below: label and value in one.
 _COLUMNS = re.compile(
     r"^([ \t]*)-{1,2}[A-Za-z?#]\S*(?:,?[ =]\S+){0,3}(?:\t+| {2,})\S[^\n]*(?:\n\1(?:\t+| {6,})\S[^\n]*)*", _M
@@ -31,10 +35,20 @@ _SIGNATURE = re.compile(
     r"|\w[\w.]*[ ]?\([^\n]{0,160}\)[ ]*(?:(?:→|->|⇒)[ ]?[^\n.]{1,60}|[#¶])))[ \t]*[#¶]?[ \t]*$",
     _M,
 )
+# ``copyright¶``, as Sphinx writes settings, and ``%e``, ``$HOME``, ``@list``: a sign with a name.
+_PILCROW = re.compile(r"^[ \t]*[\w.:<>*-]{1,80}¶[ \t]*$", _M)
+_SIGIL = re.compile(r"^[ \t]*[%$@&~][\w#:{][\w{}:.+-]{0,40}[ \t]*$", _M)
 # A definition list, as Markdown Extra and Pandoc write it, and markdownify of ``dl``.
 _DEFINED = re.compile(r"^(?![ \t]*[:~>|#+-])[^\n]{1,120}\n\n?(?= {0,3}[:~][ \t]{1,7}\S)", _M)
-# A short line over one that is indented further.
-_HANGING = re.compile(r"^([ \t]*)(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])\n(?=\1(?: {2,}|\t)[ \t]*\S)", _M)
+# A short line over one that is indented further, unless a mark says that it is a description itself.
+_HANGING = re.compile(
+    r"^([ \t]*)(?![:~>|][ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])\n(?=\1(?: {2,}|\t)[ \t]*\S)", _M
+)
+# ``commit.gpgSign`` over blank lines and what is indented further, as text of asciidoc's HTML has it.
+_APART = re.compile(
+    r"^([ \t]*)(?![:~>|][ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])[ \t]*\n(?:[ \t]*\n){1,6}(?=\1(?: {2,}|\t)[ \t]*\S)",
+    _M,
+)
 # A row whose table a text splitter has cut off.
 _PIPED = re.compile(r"^[ \t]*\|[^\n]+\|[ \t]*$", _M)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&'()-]{2,60}")
@@ -59,6 +73,9 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_TYPED, region, "term")
     if "(" in region or "class " in region:
         found += _spans(_SIGNATURE, region, "term")
+    if "¶" in region:
+        found += _spans(_PILCROW, region, "term")
+    found += _spans(_SIGIL, region, "term")
     if ":" in region or "~" in region:
         found += _spans(_DEFINED, region, "term")
         found += _labels(region)
@@ -84,6 +101,9 @@ def _labels(region: str) -> Iterator[Block]:
 
 def _hanging(region: str) -> Iterator[Block]:
     """Short lines over indented ones, where there are several alike: one alone may be chance."""
+    apart = [m for m in _APART.finditer(region) if not _CAPITALS.fullmatch(m[2].rstrip())]
+    often = Counter(m[1] for m in apart)
+    yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or _is_name(m[2]))
     matches = list(_HANGING.finditer(region))
     times = Counter(m[1] for m in matches)
     for m in matches:
@@ -91,6 +111,12 @@ def _hanging(region: str) -> Iterator[Block]:
             yield m.start(), m.end(), "heading"
         elif times[m[1]] > 1:
             yield m.start(), m.end(), "term"
+
+
+def _is_name(line: str) -> bool:
+    """Whether a line is no heading: one word, or a command with its arguments."""
+    words = line.split()
+    return len(words) == 1 or (line[:1] in "-[<" or any(w[:1] in "-[<" for w in words[1:]))
 
 
 def _apart(found: list[Block]) -> Iterator[Block]:

@@ -101,6 +101,26 @@ def test_passages_hold_every_sentence_once_and_know_their_lines(
         assert inner <= size or len(p.sentences) == 1
 
 
+@pytest.mark.parametrize("size", [8, 12, 16, 24])
+def test_a_description_that_is_apart_from_its_name_brings_it(size: int) -> None:
+    tokenizer = Tokenizer.from_folder(Path(os.environ["COUNTING_FOLDER"]))
+    text = (
+        "# Options\n\n--force\n\n"
+        + "It is done at once. " * 9
+        + "\n\n--quiet\n\nNothing is said. Really nothing."
+    )
+    passages = list(cut(segment([Document(text)]), tokenizer, size))
+    assert len(passages) > 2
+    for p in passages:
+        units = [(p.document.text[a:b], kind) for a, b, kind in p.sentences]
+        named = [unit for unit, kind in units if kind == "term"]
+        assert units[-1][1] == "prose"
+        assert ("--force" in named) == any(unit == "It is done at once." for unit, _ in units)
+        assert ("--quiet" in named) == any("othing" in unit for unit, _ in units)
+        for a, b, _ in p.sentences:
+            assert text[slice(*p.in_document(a, b))] == p.document.text[a:b]
+
+
 CELL = st.text(st.sampled_from("abé1"), min_size=1, max_size=12)
 
 

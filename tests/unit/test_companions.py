@@ -110,6 +110,8 @@ It halves. It is old.
          ["checkpoint_timeout (integer)", "The default is five minutes (5min)."]),
         (OPTIONS, ("checkpoint_c",),
          ["checkpoint_completion_target (floating point)", "Specifies the target."]),
+        ("-n\n\n\n--no-tags\n\n\n        Take none. Nowhere.\n\n", ("Nowhere",),
+         ["-n", "--no-tags", "Nowhere."]),
         (MAN, ("Off by",), ["-d", "Off by default."]),
         (MAN, ("git(1)",), ["git(1)"]),
         (STEPS, ("You can",), ["You can bisect by the command:", "```\ngit bisect run it\n```"]),

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Document, Piece, Segmentation, Sentence
+from ragcompress.data import Document, Piece, Scores, Segmentation, Sentence
 from ragcompress.errors import InputError, UnknownName
 from ragcompress.places import Places
+from ragcompress.selection.layout import Layout
 from ragcompress.selection.rendering import FORMATS, Rendered, render
 from ragcompress.text.segmentation import given, segment
 
@@ -178,6 +181,26 @@ def test_parts_of_one_source_have_one_heading_and_no_folders_of_the_machine() ->
     assert [d.attrib["index"] for d in root] == ["1", "2", "3"]
     assert [d.findtext("source") for d in root] == ["a.md", "x/b.md", "https://e.example/e"]
     assert [(d.findtext("document_content") or "").strip() for d in root] == ["A.\n\nC.", "B.", "E."]
+
+
+def test_chunks_of_one_source_that_were_found_apart_stand_together() -> None:
+    def chunk(text: str, source: str, start: int) -> Document:
+        return Document(text, metadata={"source": source, "start_index": start})
+
+    found = [
+        chunk("D.", "b.md", 90),
+        chunk("A.", "a.md", 0),
+        chunk("C.", "b.md", 40),
+        chunk("E.", "b.md", 95),
+    ]
+    parts = segment(found)
+    scores = Scores(np.ones(4), "given")
+    layout = Layout(count=len, format="md")
+    assert layout.render(parts, (0, 1, 2, 3), scores).text == (
+        "### [1] b.md\n\nC.\n\nD.\n\nE.\n\n### [2] a.md\n\nA."
+    )
+    assert layout.everything(parts).text == layout.render(parts, (0, 1, 2, 3), scores).text
+    assert replace(layout, format="text").render(parts, (0, 1, 2), scores).text == "D.\n\nA.\n\nC."
 
 
 def test_no_document_closes_an_element_of_xml() -> None:

@@ -71,6 +71,25 @@ def test_names_and_labelled_values_are_units() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("copyright¶\nWho has it. New.\n\nauthor¶\nWho wrote it.", ["copyright¶", "author¶"]),
+        ("Formats:\n\n%e\nDay of the month.\n  %Ld\n  Minor type.\n", ["%e", "%Ld"]),
+        ("See it.\n\ncommit.gpgSign\n\n\n\n        Whether to sign.\n", ["commit.gpgSign"]),
+        ("save [-q] [<message>]\n\n\n   Keep it.\n\n", ["save [-q] [<message>]"]),
+        ("by number\n\n   Pick it.\n\nby name\n\n   Say it.\n", ["by number", "by name"]),
+        ("  -f,\n    --follow[=NAME]\n  goes on reading.\n", ["-f,\n    --follow[=NAME]"]),
+        ("Use it with the\n--only option below.\nIt is quick.", []),
+        ("a\n:   Sets the size of\n    one.\n\nb\n:   Sets the size of\n    two.\n", ["a", "b"]),
+        ("Then he said\n\n    nothing.\n", []),
+        ("GIT URLS\n\n  They are of two kinds.\n", []),
+    ],
+)
+def test_lines_of_bare_text_that_name_what_stands_below(text: str, names: list[str]) -> None:
+    assert [unit for kind, unit in units(text) if kind == "term"] == names
+
+
 WORDS = st.sampled_from(
     [
         "bridge",

@@ -1,0 +1,255 @@
+"""Pages of manuals: which names have which descriptions, by the page's markup, and where in a text.
+
+Definition lists (``dl``) are how man pages, DocBook, asciidoc, Texinfo and Sphinx write options, settings and
+functions in HTML. The same page as another reader gives it, as bare text or Markdown, holds the same letters
+and digits in the same order: by these a name is found again in it, and no rule of our segmentation is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+# So many letters and digits in a row are found again by chance only in a page that repeats itself.
+_SURE = 40
+_SENTENCE = re.compile(r"[^.!?]{12,400}?[.!?](?=\s|$)")
+_DEFAULT = re.compile(
+    r"\bdefault(?:s| value| setting)?(?: is| to|:| of| value is) (?:the )?[^\s.,;()]+"
+    r"|\b[^\s.,;()]+ (?:is|are) the default\b",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[^\W_]")
+_LINK = re.compile(r"(?<=\])\([^()\s]*\)")
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name, or several, and what describes it, as the page's markup has them.
+
+    Attributes:
+        within: number of the entry in whose description this one stands; None: in none.
+    """
+
+    name: str
+    description: str
+    within: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the markup of a page says: names with descriptions, headings with levels, rows of tables."""
+
+    title: str
+    text: str
+    entries: tuple[Entry, ...]
+    headings: tuple[tuple[int, str], ...]
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An entry in a text: where its name and its description stand, and its number on the page."""
+
+    number: int
+    name: Span
+    description: Span
+
+
+class Letters:
+    """Letters and digits of a text, small, and where each stands."""
+
+    def __init__(self, text: str) -> None:
+        unlinked = _LINK.sub(lambda link: " " * len(link[0]), text)
+        self.offsets = [m.start() for m in _LETTER.finditer(unlinked)]
+        self.text = "".join(_LETTER.findall(unlinked)).lower()
+        if len(self.text) != len(self.offsets):  # a few letters have small ones of another length
+            self.text = "".join(c if len(c.lower()) != 1 else c.lower() for c in _LETTER.findall(unlinked))
+
+    def span(self, start: int, end: int) -> Span:
+        """Offsets in the text of a stretch of letters."""
+        return self.offsets[start], self.offsets[end - 1] + 1
+
+    def find(self, wanted: str, span: Span) -> Span | None:
+        """Where the letters of some words stand within a stretch of the text, first of all."""
+        letters = Letters(wanted).text
+        low, high = bisect_left(self.offsets, span[0]), bisect_left(self.offsets, span[1])
+        at = self.text.find(letters, low, high) if letters else -1
+        return None if at < 0 else self.span(at, at + len(letters))
+
+
+@dataclass(frozen=True)
+class Located:
+    """A text of a page, and where in it stands what the markup says."""
+
+    page: Page
+    text: str
+    entries: tuple[Named, ...]
+    letters: Letters
+    headings: tuple[tuple[int, Span], ...]
+    rows: tuple[tuple[Span, Span], ...]
+
+    def near(self, start: int, end: int) -> list[Named]:
+        """Entries whose name or description lies within a stretch, or around it."""
+        k = bisect_left(self.starts, start) - 1
+        around = [] if k < 0 else [self.entries[k]]
+        while around and (outer := self.page.entries[around[-1].number].within) is not None:
+            if found := self.by_number.get(outer):
+                around.append(found)
+            else:
+                break
+        last = bisect_left(self.starts, end)
+        return [*reversed(around), *self.entries[k + 1 : last]]
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where the names of the entries start, ascending."""
+        return [e.name[0] for e in self.entries]
+
+    @cached_property
+    def by_number(self) -> dict[int, Named]:
+        """Entries by their number on the page."""
+        return {e.number: e for e in self.entries}
+
+    def owner(self, at: int) -> int | None:
+        """Number of the innermost entry whose description holds an offset."""
+        found = None
+        for entry in self.near(at, at + 1):
+            if entry.description[0] <= at < entry.description[1]:
+                found = entry.number
+        return found
+
+    def is_within(self, inner: int | None, outer: int) -> bool:
+        """Whether an entry is another one, or stands in its description."""
+        while inner is not None and inner != outer:
+            inner = self.page.entries[inner].within
+        return inner is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about an entry; ``wanted`` is what its description says, word for word but for blanks."""
+
+    page: int
+    entry: int
+    kind: str
+    text: str
+    wanted: str
+
+
+def read_page(file: Path) -> Page:
+    """Read the markup of a page of HTML."""
+    from lxml import etree, html
+
+    root = html.fromstring(file.read_bytes())
+    for hidden in root.xpath("//script|//style|//nav|//comment()"):
+        if hidden.getparent() is not None:
+            hidden.drop_tree()
+    title = " ".join((root.findtext(".//title") or file.stem).split())
+    for head in root.xpath("//head"):
+        head.drop_tree()
+    entries: list[Entry] = []
+    _entries(root, None, entries)
+    headings = [
+        (int(h.tag[1]), _text(h))
+        for h in root.iter("h1", "h2", "h3", "h4", "h5", "h6")
+        if isinstance(h, etree.ElementBase)
+    ]
+    rows: list[tuple[str, str]] = []
+    for table in root.iter("table"):
+        trs = table.findall(".//tr")
+        if len(trs) > 1 and trs[0].find("th") is not None:
+            rows += [(_text(trs[0]), _text(tr)) for tr in trs[1:]]
+    return Page(title, "".join(root.itertext()), tuple(entries), tuple(headings), tuple(rows))
+
+
+def _text(element: Any) -> str:
+    return " ".join("".join(element.itertext()).replace("¶", "").split())
+
+
+def _entries(element: Any, within: int | None, entries: list[Entry]) -> None:
+    """Add the names below an element, and below their descriptions."""
+    names: list[str] = []
+    for child in element:
+        if child.tag == "dt":
+            names.append(_text(child))
+        elif child.tag == "dd" and names:
+            entries.append(Entry(" ".join(names), _text(child), within))
+            names = []
+            _entries(child, len(entries) - 1, entries)
+        elif isinstance(child.tag, str):
+            _entries(child, within, entries)
+
+
+def locate(page: Page, text: str) -> Located:
+    """Find what the markup says in another text of the page; what is not found there is left out."""
+    letters = Letters(text)
+    entries = tuple(_named(page.entries, letters))
+    headings, at = [], 0
+    for level, heading in page.headings:
+        wanted = Letters(heading).text
+        found = letters.text.find(wanted, at) if wanted else -1
+        if found >= 0:
+            at = found + len(wanted)
+            headings.append((level, letters.span(found, at)))
+    return Located(page, text, entries, letters, tuple(headings), tuple(_rows(page.rows, letters)))
+
+
+def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
+    at = 0
+    for number, entry in enumerate(entries):
+        name, description = Letters(entry.name).text, Letters(entry.description).text
+        if not name or len(description) < 8:
+            continue
+        found = letters.text.find(name + description[:_SURE], at)
+        if found < 0:
+            continue
+        start = found + len(name)
+        tail = description[-_SURE:]
+        end = letters.text.find(tail, start + max(0, len(description) - len(tail) - 20))
+        if end < 0 or end - start > 1.3 * len(description) + 50:
+            continue
+        yield Named(number, letters.span(found, start), letters.span(start, end + len(tail)))
+        at = start
+
+
+def _rows(rows: Sequence[tuple[str, str]], letters: Letters) -> Iterator[tuple[Span, Span]]:
+    at = 0
+    header, header_span = "", None
+    for head, row in rows:
+        wanted = Letters(head).text
+        if head != header:
+            header, found = head, letters.text.find(wanted, at) if wanted else -1
+            header_span = letters.span(found, found + len(wanted)) if found >= 0 else None
+            at = max(at, found + len(wanted))
+        wanted = Letters(row).text
+        found = letters.text.find(wanted, at) if len(wanted) > 3 else -1
+        if header_span and 0 <= found < at + 2_000:
+            at = found + len(wanted)
+            yield header_span, letters.span(found, at)
+
+
+def questions(pages: Sequence[Page]) -> Iterator[Question]:
+    """Ask for the meaning and the default of what has a short name that no other entry of the page has."""
+    for number, page in enumerate(pages):
+        subject = re.split(r"[(\s:|]", page.title.replace("PostgreSQL: Documentation", ""))[0]
+        names = [e.name for e in page.entries]
+        for k, entry in enumerate(page.entries):
+            if len(entry.name) > 60 or names.count(entry.name) > 1 or len(entry.description) < 40:
+                continue
+            if any(e.within == k for e in page.entries):
+                continue
+            short = re.split(r",\s|\s\(|\[|=| <", entry.name)[0].strip()
+            if len(short) < 2:
+                continue
+            if found := _DEFAULT.search(entry.description):
+                yield Question(number, k, "default", f"What is the default of {short} ({subject})?", found[0])
+                yield Question(number, k, "key words", f"{subject} {short} default value", found[0])
+            if found := _SENTENCE.match(entry.description):
+                words = " ".join(found[0].split()[:8])
+                yield Question(number, k, "meaning", f"What does {short} do in {subject}?", words)

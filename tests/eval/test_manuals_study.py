@@ -1,0 +1,112 @@
+"""The oracle on structure: names and descriptions, found again in another text of the page, and judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studies.manual_judging import Kept, Seen, judge
+from studies.manual_pages import Located, Page, Question, locate, questions, read_page
+
+HTML = """<html><head><title>mill</title></head><body><nav>Home Next</nav>
+<h1>Options</h1>
+<dl><dt>--speed N</dt> <dt>-s N</dt><dd>Turns of the wheel in one minute. The default is 40. One of:
+  <dl><dt>slow</dt> <dd>As slow as the wheel can turn.</dl></dd>
+<dt>--stones<dd>How many stones grind in the mill. The default is 2.</dd></dl>
+<h1>Costs</h1><table><tr><th>Year<th>Crowns</tr><tr><td>1902<td>forty</tr><tr><td>1903<td>fifty</tr></table>
+<p>It was built:</p><pre>make mill</pre></body></html>"""
+MARKDOWN = """# Options
+
+`--speed N`
+`-s N`
+
+:   Turns of the wheel in one minute. The default is 40. One of:
+
+    slow
+    :   As slow as the wheel can turn.
+
+`--stones`
+:   How many stones grind in the [mill](mill.html). The default is 2.
+
+# Costs
+
+| Year | Crowns |
+|------|--------|
+| 1902 | forty |
+| 1903 | fifty |
+
+It was built:
+
+make mill
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    file = tmp_path / "mill.html"
+    file.write_text(HTML, encoding="utf-8")
+    return read_page(file)
+
+
+def seen_of(located: Located, *kept: str, asked: Question | None = None, text: str = "") -> Seen:
+    """What is seen of a chunk that is the whole page, of which these stretches are kept."""
+    whole = (0, len(located.text))
+    spans = [(at := located.text.index(k), at + len(k)) for k in kept]
+    pieces = [Kept(0, span, 0, whole) for span in spans]
+    return judge(text, pieces, [located], asked or Question(0, 0, "default", "?", "The default is 40"))
+
+
+def test_names_and_descriptions_are_found_in_another_text(page: Page) -> None:
+    assert [e.name for e in page.entries] == ["--speed N -s N", "slow", "--stones"]
+    assert [e.within for e in page.entries] == [None, 0, None]
+    for text in (page.text, MARKDOWN):
+        located = locate(page, text)
+        names = [text[slice(*e.name)].split()[0].strip("`-") for e in located.entries]
+        assert names == ["speed", "slow", "stones"]
+        assert [text[slice(*e.description)][:4] for e in located.entries] == ["Turn", "As s", "How "]
+        assert located.owner(text.index("slow as")) == 1
+        assert located.is_within(1, 0) and not located.is_within(2, 0)
+        assert len(located.headings) == len(located.rows) == 2
+
+
+def test_questions_ask_for_what_the_page_says(page: Page) -> None:
+    asked = list(questions([page]))
+    assert {(q.kind, q.wanted) for q in asked} == {
+        ("default", "default is 2"), ("key words", "default is 2"),
+        ("meaning", "How many stones grind in the mill."),
+    }  # fmt: skip
+    assert any(q.text == "What is the default of --stones (mill)?" for q in asked)
+
+
+def test_a_value_under_its_name_is_right_and_under_another_mislabelled(page: Page) -> None:
+    located = locate(page, MARKDOWN)
+    names, stones = "`--speed N`\n`-s N`", "The default is 2."
+    right = seen_of(located, names, "The default is 40.")
+    assert (right.right, right.mislabelled, right.orphans.total()) == (True, 0, 0)
+    wrong = seen_of(located, names, stones)
+    assert (wrong.right, wrong.mislabelled) == (False, 1)
+    alone = seen_of(located, "The default is 40.")
+    assert (alone.right, alone.kept, dict(alone.orphans)) == (False, True, {"label": 1})
+    inner = seen_of(located, names, "As slow as the wheel can turn.")
+    assert inner.mislabelled == 1
+
+
+def test_what_announces_opens_and_heads_is_an_orphan_alone(page: Page) -> None:
+    located = locate(page, MARKDOWN)
+    table = MARKDOWN[MARKDOWN.index("| Year") : MARKDOWN.index("\n\nIt was")]
+    assert not seen_of(located, "# Costs", table, "It was built:", "make mill").orphans
+    assert dict(seen_of(located, "# Options", table).orphans) == {"heading": 1}
+    assert dict(seen_of(located, "It was built:").orphans) == {"colon": 1}
+    assert dict(seen_of(located, "| 1903 | fifty |").orphans) == {"row": 1}
+    assert seen_of(located, text="```\na").unbalanced
+    assert not seen_of(located, text="```\na\n```").unbalanced
+
+
+def test_half_a_sentence_at_the_edge_of_a_chunk_is_a_fragment(page: Page) -> None:
+    located = locate(page, MARKDOWN)
+    begin, end = MARKDOWN.index("Turns"), MARKDOWN.index(" wheel in one")
+    asked = Question(0, 0, "default", "?", "The default is 40")
+    cut = judge("", [Kept(0, (begin, end), 0, (0, end))], [located], asked)
+    whole = judge("", [Kept(0, (begin, end), 0, (0, len(MARKDOWN)))], [located], asked)
+    assert (cut.orphans["fragment"], whole.orphans["fragment"]) == (1, 0)
