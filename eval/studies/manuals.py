@@ -113,7 +113,8 @@ class Search:
 
     def best(self, question: str, k: int) -> list[int]:
         """Numbers of the best chunks, best first."""
-        return np.argsort(-self._bm25.get_scores(terms(question)), kind="stable")[:k].tolist()
+        ranked = np.argsort(-self._bm25.get_scores(terms(question)), kind="stable")
+        return [int(i) for i in ranked[:k]]
 
 
 def look(

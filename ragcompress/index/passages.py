@@ -119,8 +119,8 @@ def _groups(units: Sequence[_Sized], extra: Mapping[int, int], max_tokens: int) 
     filled = 0
     for unit in units:
         if group and (filled + unit.size > max_tokens or filled + unit.size / 2 > goal):
-            n = _closed(group)
-            yield group[:n]
+            if n := _closed(group):
+                yield group[:n]
             group = group[n:]
             filled = sum(u.size for u in group)
             if group and filled + unit.size > max_tokens:
@@ -138,7 +138,7 @@ def _closed(group: Sequence[_Sized]) -> int:
     n = len(group)
     while n and group[n - 1].sentence.kind in ("heading", "term"):
         n -= 1
-    return n or len(group)
+    return n
 
 
 def _passage(document: Document, group: Sequence[Sentence], header: Sentence | None) -> Passage:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from math import inf
 
-from ..data import Segmentation, Selection, Sentence
+from ..data import Scores, Segmentation, Selection, Sentence
 
 _BLOCKS = ("code", "table", "table header", "list item")
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
@@ -230,6 +230,19 @@ class _Reader:
             return False
         text = unit.text.rstrip(" *_#")
         return bool(_QUESTION.match(text)) or (unit.kind == "heading" and text.endswith(("?", "？")))
+
+
+def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
+    """The scores, but what a name opens with is as good as the name.
+
+    A question names the option that it asks about, and what describes it mostly does not.
+    """
+    values = scores.values.copy()
+    for opener in sorted(found.opens):
+        first = found.opens[opener][0]
+        if segmentation.sentences[opener].kind == "term":
+            values[first] = max(values[first], values[opener])
+    return replace(scores, values=values)
 
 
 def closure(kept: Iterable[int], found: Companions) -> set[int]:

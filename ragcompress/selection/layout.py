@@ -9,7 +9,7 @@ from ..data import Budget, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import Companions, bring, closure, companions, complete, followed
+from .companions import Companions, bring, closure, companions, complete, followed, led
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
@@ -123,7 +123,7 @@ class Layout:
         same = find_repeats(parts, scores.ranking())
         selected = select(
             parts,
-            lifted(scores, same),
+            lifted(led(scores, parts, found), same),
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,

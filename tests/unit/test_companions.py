@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
-from ragcompress.selection.companions import Companions, bring, closure, companions, complete, followed
+from ragcompress.selection.companions import Companions, bring, closure, companions, complete, followed, led
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.segmentation import segment
@@ -133,6 +133,14 @@ def test_what_can_not_be_understood_alone_brings_what_it_needs(
     text: str, wanted: tuple[str, ...], kept: list[str]
 ) -> None:
     assert kept_of(text, *wanted) == kept
+
+
+def test_what_a_name_opens_with_is_as_good_as_the_name() -> None:
+    parts = segment([Document("-n\n\n--none\n\n    Take no tags. Not one. It is new.\n")])
+    found = companions(parts)
+    scores = Scores(np.array([3.0, 1, 0, 2, 0]), "given")
+    assert led(scores, parts, found).values.tolist() == [3, 3, 3, 2, 0]
+    assert scores.values.tolist() == [3, 1, 0, 2, 0]
 
 
 def test_a_title_says_what_a_sentence_speaks_of() -> None:
