@@ -46,7 +46,7 @@ _HANGING = re.compile(
 )
 # ``commit.gpgSign`` over blank lines and what is indented further, as text of asciidoc's HTML has it.
 _APART = re.compile(
-    r"^([ \t]*)(?![:~>|][ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])[ \t]*\n"
+    r"^([ \t]*)(?!(?:[-:~>|*+•]|\d+[.)])[ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])[ \t]*\n"
     r"(?:[ \t]*\n){1,6}(?=\1(?: {2,}|\t)[ \t]*\S)",
     _M,
 )

@@ -48,7 +48,7 @@ def sentence_starts(paragraph: str, language: str) -> list[int]:
     starts = [0]
     for cut in _found(paragraph, language):
         if _stands(paragraph, cut, starts[-1], whole):
-            cut = _behind_marks(paragraph, cut)
+            cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
                 starts.append(cut)
     if paragraph:
@@ -56,10 +56,10 @@ def sentence_starts(paragraph: str, language: str) -> list[int]:
     return starts
 
 
-def _behind_marks(paragraph: str, cut: int) -> int:
+def _behind_marks(paragraph: str, cut: int, last: int) -> int:
     """The cut, behind the footnote marks that follow the sentence, if any do."""
     end = cut
-    while end and paragraph[end - 1].isspace():
+    while end > last and paragraph[end - 1].isspace():
         end -= 1
     if paragraph[end : end + 2].lstrip(" \t")[:1] not in _MARK_STARTS:
         return cut
