@@ -102,7 +102,7 @@ def fake_evidence() -> ProbeWeights:
         "signals": list(signals.NAMES),
         "features": list(surroundings.NAMES),
         "passage_tokens": 512,
-        "gate": {"missed": 0.02, "at_least": 2},
+        "gate": {"missed": 0.02, "tokens": 20},
     }
     return ProbeWeights(arrays, card)
 

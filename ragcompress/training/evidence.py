@@ -124,7 +124,7 @@ def run(
             for f in files
             if any(c.kind == kind_of(f) for c in cases)
         ],
-        "left_out": left_out(fit),
+        "left_out": left_out(fit, settings.gate),
         "made_with": versions(),
     }
     ProbeWeights({name: np.ascontiguousarray(a) for name, a in arrays.items()}, card).save(output)

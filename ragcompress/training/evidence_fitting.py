@@ -8,7 +8,7 @@ trust them too much.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from ragcompress import MissingExtra
 from ragcompress.data import FloatArray
-from ragcompress.prompts.passages import Passage
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, standardised
 from ragcompress.scorers.evidence.late_interaction import Vectors
 from ragcompress.scorers.evidence.signals import NAMES, best_in, signals
@@ -66,16 +65,14 @@ class Case:
     """A reading as arrays.
 
     Attributes:
-        features: (M, F) attention features of the parts read; ``components`` once they are known.
+        features: (M, F) attention features of the parts; ``components`` once they are known.
         part: (M,) sentences that the parts belong to.
-        part_chosen: (M,) whether they were chosen blindly.
         gold: (S,) evidence; ``label`` also has what answers a step.
     """
 
     reading: Reading
     features: NDArray[np.float32]
     part: NDArray[np.int64]
-    part_chosen: BoolArray
     gold: BoolArray
     label: BoolArray
     ranks: FloatArray | None
@@ -115,13 +112,10 @@ def case_of(reading: Reading) -> Case:
     gold[list(example.gold)] = True
     label = gold.copy()
     label[list(example.steps)] = True
-    read: list[Passage] = [passages[p] for p in reading.read]
-    chosen = set(reading.chosen)
     return Case(
         reading,
         attention_features(reading.attentions),
-        np.array([i for p in read for i in p.sentences]),
-        np.repeat([p in chosen for p in reading.read], [len(p.spans) for p in read]),
+        np.array([i for p in passages for i in p.sentences]),
         gold,
         label,
         None if reading.task.ranks is None else np.array(reading.task.ranks, dtype=np.float64),
@@ -258,28 +252,27 @@ class View:
     weights: FloatArray
 
 
-def full_view(case: Case, *, blind: bool) -> View:
-    """All signals that there are; ``blind``: attention only in what was chosen blindly."""
+def full_view(case: Case, passages: Collection[int] | None = None) -> View:
+    """All signals that there are; the attention in some of the passages, or in all."""
     read = np.zeros(case.n, dtype=np.bool_)
-    read[case.part[case.part_chosen] if blind else case.part] = True
-    rows = np.arange(case.n)
-    return View(case.reading.vectors, case.ranks, read, rows, np.ones(case.n))
+    for p in range(len(case.reading.passages)) if passages is None else passages:
+        read[list(case.reading.passages[p].sentences)] = True
+    return View(case.reading.vectors, case.ranks, read, np.arange(case.n), np.ones(case.n))
 
 
 def views_of(case: Case, settings: Settings) -> list[View]:
-    """What a case is learned from: as a gate lets through, and with everything read; signals are missing."""
+    """What a case is learned from: read in part, and read whole; of both, signals are missing."""
     found = []
-    for number, blind in enumerate((True, False)):
+    for number, passages in enumerate((case.reading.chosen, None)):
         generator = np.random.default_rng(seed_of("view", *case.name, number))
-        view = full_view(case, blind=blind)
+        view = full_view(case, passages)
         vectors = case.reading.vectors
         kept = None if generator.random() < settings.no_vectors else vectors
         ranks = case.ranks if case.ranks is not None else _simulated_ranks(case, generator)
         missing = settings.no_ranks / 2 if case.ranks is not None else settings.no_ranks
         if generator.random() < missing:
             ranks = None
-        rows, weights = _sampled(case, generator, settings.most) if blind else _all_read(case, view.read)
-        found.append(View(kept, ranks, view.read, rows, weights))
+        found.append(View(kept, ranks, view.read, *_sampled(case, generator, settings.most)))
     return found
 
 
@@ -297,15 +290,6 @@ def _sampled(case: Case, generator: np.random.Generator, most: int) -> tuple[NDA
     taken[others] = True
     rows = np.flatnonzero(taken)
     return rows, weights[rows]
-
-
-def _all_read(case: Case, read: BoolArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """What was read; sentences without evidence stand for those that were not."""
-    rows = np.flatnonzero(read)
-    plain = ~case.label[rows]
-    weights = np.ones(len(rows))
-    weights[plain] += (~read).sum() / max(1, plain.sum())
-    return rows, weights
 
 
 def _simulated_ranks(case: Case, generator: np.random.Generator) -> FloatArray | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress.data import FloatArray
+from ragcompress.scorers.evidence.gate import Gate, choose
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, probabilities
 from ragcompress.scorers.evidence.signals import NAMES
 
@@ -20,13 +21,13 @@ _LEAST = 15  # characters: less room than that ends a selection
 _BINS = 10
 
 
-def left_out(fit: fitting.Fit) -> dict[str, Any]:
+def left_out(fit: fitting.Fit, gate: Gate) -> dict[str, Any]:
     """Per kind, and their mean: figures of a head fitted without the kind's fold, and of single signals.
 
-    ``evidence`` read what was chosen blindly and the missed passages with evidence; ``gated`` what was chosen
-    blindly; ``cheap`` nothing. Only questions in their natural shape count.
+    ``evidence`` read everything, ``gated`` what the gate chose by cheap signals fitted without the kind,
+    ``cheap`` nothing. Only questions in their natural shape count.
     """
-    values = left_out_probabilities(fit)
+    values = left_out_probabilities(fit, gate)
     kinds = sorted({c.kind for c in fit.cases})
     table: dict[str, Any] = {}
     for kind in kinds:
@@ -47,7 +48,7 @@ def left_out(fit: fitting.Fit) -> dict[str, Any]:
     return {"mean": mean, "kinds": table}
 
 
-def left_out_probabilities(fit: fitting.Fit) -> dict[str, list[FloatArray]]:
+def left_out_probabilities(fit: fitting.Fit, gate: Gate) -> dict[str, list[FloatArray]]:
     """Values of every case's sentences by heads that were fitted without its fold, and by single signals."""
     n = len(fit.cases)
     result: dict[str, list[FloatArray]] = {
@@ -57,11 +58,12 @@ def left_out_probabilities(fit: fitting.Fit) -> dict[str, list[FloatArray]]:
         network = fit.fit_main(fit.fold != fold)
         for i in fitting.indices(fit.fold == fold):
             case = fit.cases[i]
-            for name, blind in (("evidence", False), ("gated", True)):
-                view = fitting.full_view(case, blind=blind)
-                own = fitting.signals_of(case, view)
-                cheap = network_logits(fit.cheap_networks[int(fold)], CHEAP, own)
-                rows = fitting.surroundings_of(case, view, fit.attention_by_kind[i], cheap)
+            view = fitting.full_view(case)
+            own = fitting.signals_of(case, view)
+            cheap = network_logits(fit.cheap_networks[int(fold)], CHEAP, own)
+            chosen = choose(probabilities(cheap), case.reading.passages, gate)
+            for name, seen in (("evidence", view), ("gated", fitting.full_view(case, chosen))):
+                rows = fitting.surroundings_of(case, seen, fit.attention_by_kind[i], cheap)
                 result[name][i] = probabilities(network_logits(network, MAIN, rows))
             result["cheap"][i] = probabilities(cheap)
             result["cosine"][i] = own[:, NAMES.index("cosine")]

@@ -1,9 +1,8 @@
 """What the evidence model is fitted to: cheap signals of whole questions, attention in chosen passages.
 
-To read everything would take days. Of each question those passages are read that words, vectors and the
-retriever's rank, without a look at the labels, find the most promising, up to a number of tokens; and beside
-them those with evidence that were missed. Fits to what was chosen blindly learn from the first alone
-(``Reading.chosen``); fits to the attention learn from both.
+Every passage is read: regressions that saw the promising ones alone mistake what the others are like. Which
+of them words, vectors and the retriever's rank find promising, without a look at the labels, is noted
+(``Reading.chosen``): the head learns from questions read so far, and from questions read whole.
 """
 
 from __future__ import annotations
@@ -28,14 +27,12 @@ from ragcompress.scorers.evidence.late_interaction import Vectors, compare
 from ragcompress.scorers.evidence.signals import shared_words, stems
 
 from .examples import Example
-from .shapes import seed_of
 
 Arrays = dict[str, NDArray[Any]]
-FORMAT = 2
-MISSED = 3  # so many passages with evidence that were not chosen are read besides
+FORMAT = 3
+_FEWEST = 3  # passages are chosen, at least
 _FUSION = 10  # of the reciprocal ranks that passages are chosen by
 _VECTORS = tuple(f.name for f in fields(Vectors))
-_TAIL = 30  # tokens of a question with its instruction, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,14 @@ class Task:
         kind: which data set.
         shape: how it was changed.
         ranks: of its documents, from 0, by a real retriever.
-        tokens: at most about so many are read of what is chosen blindly.
+        read: share of the tokens that counts as read where the head learns from a question read in part.
     """
 
     example: Example
     kind: str
     shape: str
     ranks: tuple[int, ...] | None = None
-    tokens: int = 1100
+    read: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +59,14 @@ class Reading:
 
     Attributes:
         passages: all passages of the question.
-        chosen: positions of those that were chosen blindly, ascending.
-        read: positions of all that were read, ascending.
-        attentions: in those.
+        chosen: positions of those that look promising without a look at the labels, ascending.
+        attentions: in all of them.
         vectors: of the question and all sentences.
     """
 
     task: Task
     passages: tuple[Passage, ...]
     chosen: tuple[int, ...]
-    read: tuple[int, ...]
     attentions: tuple[Attention, ...]
     vectors: Vectors
 
@@ -102,9 +97,10 @@ class Reader:
         passages = cut_passages(self.proxy.tokenizer, Template(), s, self.passage_tokens)
         vectors = self.vectors(task)
         arrays = self._kept(
-            "attention", self._attention_key(task), lambda: self._read(task, passages, vectors)
+            "attention", self._attention_key(task), lambda: self._read(task.example.question, passages)
         )
-        return self._reading(task, passages, arrays, vectors)
+        chosen = tuple(blind_choice(task, passages, vectors))
+        return Reading(task, passages, chosen, self._attentions(passages, arrays), vectors)
 
     def vectors(self, task: Task) -> Vectors:
         """How a task's question and sentences compare."""
@@ -136,41 +132,30 @@ class Reader:
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
 
-    def _read(self, task: Task, passages: Sequence[Passage], vectors: Vectors) -> Arrays:
-        example, proxy = task.example, self.proxy
-        chosen = blind_choice(task, passages, vectors)
-        read = sorted({*chosen, *_missed(example, passages, chosen)})
-        tail = make_tail(proxy.tokenizer, Template(), example.question)
-        attentions = proxy.probe([join(passages[p], tail) for p in read], n_layers=self.n_layers)
+    def _read(self, question: str, passages: Sequence[Passage]) -> Arrays:
+        tail = make_tail(self.proxy.tokenizer, Template(), question)
+        attentions = self.proxy.probe([join(p, tail) for p in passages], n_layers=self.n_layers)
         return {
             "mass": np.concatenate([a.mass for a in attentions], axis=-1),
             "rows": np.array(attentions[0].rows),
-            "chosen": np.array(chosen),
-            "read": np.array(read),
         }
 
-    def _reading(
-        self, task: Task, passages: tuple[Passage, ...], arrays: Arrays, vectors: Vectors
-    ) -> Reading:
-        read = tuple(int(p) for p in arrays["read"])
+    def _attentions(self, passages: Sequence[Passage], arrays: Arrays) -> tuple[Attention, ...]:
         rows = tuple(str(r) for r in arrays["rows"])
-        attentions, start = [], 0
-        for p in read:
-            spans = passages[p].spans
-            stop = start + len(spans)
-            n_tokens = np.array([b - a for a, b in spans], dtype=np.int64)
+        found, start = [], 0
+        for passage in passages:
+            stop = start + len(passage.spans)
+            n_tokens = np.array([b - a for a, b in passage.spans], dtype=np.int64)
             mass = arrays["mass"][..., start:stop].astype(np.float32)
-            attentions.append(Attention(mass, n_tokens, rows, self.proxy.info.fingerprint))
+            found.append(Attention(mass, n_tokens, rows, self.proxy.info.fingerprint))
             start = stop
-        chosen = tuple(int(p) for p in arrays["chosen"])
-        return Reading(task, passages, chosen, read, tuple(attentions), vectors)
+        return tuple(found)
 
     def _attention_key(self, task: Task) -> str:
         info = self.proxy.info
         settings = [
             FORMAT, info.fingerprint, info.precision, Template().fingerprint(), self.n_layers,
-            self.passage_tokens, self.embedder.name, task.ranks, task.tokens, task.example.gold,
-            task.example.steps,
+            self.passage_tokens,
         ]  # fmt: skip
         return _hash([*settings, *_text_of(task)])
 
@@ -189,7 +174,7 @@ def _hash(parts: list[object]) -> str:
 
 
 def blind_choice(task: Task, passages: Sequence[Passage], vectors: Vectors) -> list[int]:
-    """Positions, ascending, of the passages to read, whatever the labels say."""
+    """Positions, ascending, of the passages that look promising, whatever the labels say."""
     s = task.example.segmentation
     asked = stems(task.example.question)
     matches = vectors.matches @ vectors.weights
@@ -206,26 +191,14 @@ def blind_choice(task: Task, passages: Sequence[Passage], vectors: Vectors) -> l
     total = np.sum([1 / (_FUSION + _places(-v)) for v in values], axis=0)
     if task.ranks is not None:
         total = total + 2 / (_FUSION + np.array([task.ranks[p.document] for p in passages]))
-    chosen: list[int] = []
-    used = 0
-    for p in np.argsort(-total, kind="stable"):
-        size = len(passages[p].prefix) + _TAIL
-        if used + size <= task.tokens or len(chosen) < MISSED:
-            chosen.append(int(p))
-            used += size
-    return sorted(chosen)
+    order = np.argsort(-total, kind="stable")
+    sizes = np.array([len(passages[p].prefix) for p in order])
+    n = int(np.searchsorted(np.cumsum(sizes), task.read * sizes.sum(), side="right"))
+    return sorted(int(p) for p in order[: max(_FEWEST, n)])
 
 
 def _places(values: FloatArray) -> FloatArray:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
-
-
-def _missed(example: Example, passages: Sequence[Passage], chosen: Sequence[int]) -> list[int]:
-    """Some of the passages with evidence that were not chosen."""
-    needed = {*example.gold, *example.steps}
-    missed = [k for k, p in enumerate(passages) if needed & set(p.sentences) and k not in chosen]
-    order = np.random.default_rng(seed_of("gold", example.id)).permutation(len(missed))
-    return [missed[k] for k in order[:MISSED]]
 
 
 def _save(path: Path, arrays: Arrays) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ragcompress import InputError
 from ragcompress.text.tokenizing import Tokenizer
 
@@ -26,18 +28,19 @@ class Recipe:
         shaped_every: of every so many questions one is read a second time in another shape.
         shaped_more_every: the same for the data sets in ``more``.
         tokens: a question's other documents are left out until it has at most about so many tokens.
-        read_tokens: of which about so many are read.
+        read: from which share of them to which counts as read where the head learns from a question read in
+            part; drawn for each question.
     """
 
     questions: int = 36
     more: tuple[tuple[str, int], ...] = (
-        ("hotpotqa", 120), ("2wikimultihopqa", 110), ("nq", 120), ("musique", 110), ("hotpotqa_fullwiki", 50),
-        ("xquad_en", 40), ("babi", 16), ("pubmedqa", 0), ("mtrag", 0),
+        ("hotpotqa", 225), ("2wikimultihopqa", 225), ("nq", 147), ("musique", 129),
+        ("hotpotqa_fullwiki", 95), ("xquad_en", 40), ("babi", 16), ("pubmedqa", 0), ("mtrag", 0),
     )  # fmt: skip
     shaped_every: int = 2
     shaped_more_every: int = 3
     tokens: int = 2600
-    read_tokens: int = 1100
+    read: tuple[float, float] = (0.15, 0.75)
 
     def number_of(self, kind: str) -> int:
         """Questions of a data set."""
@@ -85,7 +88,8 @@ def picked(file: DataFile, n: int) -> list[Example]:
 
 
 def _task(example: Example, kind: str, shape: str, recipe: Recipe, tokenizer: Tokenizer) -> Task:
-    return Task(bounded(example, recipe.tokens, tokenizer.count_all), kind, shape, tokens=recipe.read_tokens)
+    read = np.random.default_rng(seed_of("read", example.id, shape)).uniform(*recipe.read)
+    return Task(bounded(example, recipe.tokens, tokenizer.count_all), kind, shape, read=float(read))
 
 
 def read_folder(folder: Path) -> tuple[DataFile, ...]:

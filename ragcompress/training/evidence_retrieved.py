@@ -24,15 +24,15 @@ class Retrieved:
         questions: of each of the data sets.
         documents: those of so many questions of each are in the index, by data set.
         top_k: passages that are found.
-        read_tokens: of which about so many are read.
+        read: share of the tokens that counts as read where the head learns from a question read in part.
     """
 
-    questions: int = 25
+    questions: int = 45
     documents: tuple[tuple[str, int], ...] = (
         ("nq", 150), ("hotpotqa", 130), ("2wikimultihopqa", 130), ("musique", 100),
     )  # fmt: skip
     top_k: int = 50
-    read_tokens: int = 1700
+    read: float = 0.35
 
 
 def retrieved_tasks(
@@ -102,7 +102,7 @@ def _task(index: Index, example: Example, kind: str, recipe: Retrieved) -> Task 
         steps,
     )
     ranks = tuple(range(len(found.documents)))
-    return Task(changed, kind, "retrieved", ranks, recipe.read_tokens)
+    return Task(changed, kind, "retrieved", ranks, recipe.read)
 
 
 def _found(example: Example, hits: Sequence[Hit], index: Index, which: Sequence[int]) -> tuple[int, ...]:

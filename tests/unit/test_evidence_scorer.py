@@ -116,7 +116,7 @@ def test_everything_is_read_when_asked_for() -> None:
 
 
 def test_the_gate_leaves_passages_unread_and_says_so() -> None:
-    probe = with_gate(fake_evidence(), missed=0.9, at_least=1)
+    probe = with_gate(fake_evidence(), missed=0.9, tokens=0)
     made = scorer(probe=probe)
     found, scores = made.look(QUESTION, cut()), made.score(QUESTION, cut())
     assert len(found.read) < len(found.passages) == 3
@@ -129,7 +129,7 @@ def test_the_gate_leaves_passages_unread_and_says_so() -> None:
 
 def test_question_and_sentences_are_compared() -> None:
     found = scorer(embedder=Letters()).look(QUESTION, cut())
-    assert found.vectors
+    assert found.vectors is not None
     assert np.isfinite(column(found.signals, "matches")).all()
 
 
@@ -141,9 +141,9 @@ def test_the_gate_stops_when_little_is_left_to_find() -> None:
     segmentation = cut()
     passages = cut_passages(FakeProxy().tokenizer, Template(), segmentation, 512)
     cheap = np.array([0.6, 0.3, 0.0, 0.0, 0.0, 0.09, 0.01])
-    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, at_least=1)) == [0]
-    assert gate.choose(cheap, passages, gate.Gate(missed=0.05, at_least=1)) == [0, 2]
-    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, at_least=3)) == [0, 1, 2]
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, tokens=0)) == [0]
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.05, tokens=0)) == [0, 2]
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.2, tokens=1000)) == [0, 1, 2]
     assert gate.reading_order(cheap, passages) == [0, 2, 1]
 
 
@@ -157,7 +157,7 @@ def test_each_signal_is_explained() -> None:
 
 
 def test_what_is_not_read_still_gets_a_probability_from_the_cheap_signals() -> None:
-    made = scorer(probe=with_gate(fake_evidence(), missed=0.9, at_least=1))
+    made = scorer(probe=with_gate(fake_evidence(), missed=0.9, tokens=0))
     found = made.look(QUESTION, cut())
     own = signals.signals(QUESTION, cut())
     assert np.array_equal(found.signals, own, equal_nan=True)

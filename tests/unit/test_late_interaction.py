@@ -109,6 +109,9 @@ def test_a_window_that_was_read_is_not_read_again() -> None:
     assert first is not None and again is not None and other is not None
     assert np.array_equal(first.matches, again.matches)
     assert np.array_equal(first.sentences, other.sentences)
+    cache.clear()
+    compare(QUESTION, segmentation, embedder, cache=cache)
+    assert embedder.read[n + 1 :] == embedder.read[:n]
 
 
 def test_a_cache_forgets_what_it_has_no_room_for() -> None:

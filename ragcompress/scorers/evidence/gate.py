@@ -18,11 +18,11 @@ class Gate:
     Attributes:
         missed: passages are read, the most promising first, until the rest holds at most this share of the
             evidence that the cheap signals expect.
-        at_least: so many are read in any case.
+        tokens: so many of the most promising passages are read in any case, so short inputs are read whole.
     """
 
     missed: float = 0.25
-    at_least: int = 3
+    tokens: int = 2000
 
 
 def reading_order(cheap: FloatArray, passages: Sequence[Passage]) -> list[int]:
@@ -42,9 +42,10 @@ def expectations(cheap: FloatArray, passages: Sequence[Passage]) -> FloatArray:
 
 def choose(cheap: FloatArray, passages: Sequence[Passage], gate: Gate) -> list[int]:
     """Positions of the passages to read, ascending."""
-    if len(passages) <= gate.at_least:
-        return list(range(len(passages)))
+    if not passages:
+        return []
     order, expected = reading_order(cheap, passages), expectations(cheap, passages)
     left = float(expected.sum()) - np.cumsum(expected[order])
     enough = int(np.searchsorted(-left, -gate.missed * float(expected.sum()), side="left")) + 1
-    return sorted(order[: max(gate.at_least, enough)])
+    read = np.cumsum([len(passages[p].prefix) for p in order])
+    return sorted(order[: max(enough, int((read <= gate.tokens).sum()))])

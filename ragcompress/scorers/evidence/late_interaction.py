@@ -85,6 +85,12 @@ class WindowCache:
                 self._bytes -= self._held.popitem(last=False)[1].nbytes
         return [found[key].astype(np.float32) for key in keys]
 
+    def clear(self) -> None:
+        """Let go of all of them."""
+        with self._lock:
+            self._held.clear()
+            self._bytes = 0
+
 
 def compare(
     question: str,

@@ -1,4 +1,4 @@
-"""The evidence model: attention where cheap signals can't rule out evidence, and one probability of all.
+"""The default scorer: attention where cheap signals can't rule out evidence, and one probability of all.
 
 The cheap signals (shared words, vectors, the retriever's rank, place, the form of the question) give every
 sentence a first probability. It decides which passages the proxy reads (``gate``). What it reads there, as
@@ -199,6 +199,10 @@ class Scorer:
             features=around,
             stopped_early=len(chosen) < len(wanted),
         )
+
+    def forget(self) -> None:
+        """Let go of what the embedder read for earlier questions."""
+        self._windows.clear()
 
     def attribute(
         self, question: str, segmentation: Segmentation, sentence: int, *, progress: Progress | None = None

@@ -29,9 +29,10 @@ LINKS = (
     "shared_with_the_best",
 )  # fmt: skip
 NEAR = ("near_best_elsewhere", "near_best_here")
+ADDS = ("adds_to_best", "adds_to_best_rank", "adds_to_few", "adds_to_few_rank")
 CHEAP = tuple(f"cheap{what}" for what in _AROUND)
 OVERLAP = ("words_in_question", "title_in_question")
-NAMES = (*ATTENTION, *LINKS, *NEAR, *CHEAP, *OVERLAP, *SIGNALS, "is_read", "best_read", "share_read")
+NAMES = (*ATTENTION, *LINKS, *NEAR, *ADDS, *CHEAP, *OVERLAP, *SIGNALS, "is_read", "best_read", "share_read")
 """The columns of ``surroundings``."""
 
 _NONE = -6.0  # where there is no neighbour: a logit that says "no evidence"
@@ -74,6 +75,7 @@ def surroundings(
             np.stack(linked, axis=1),
             shared,
             _near(vectors, best, document),
+            _adds(vectors, best),
             around(cheap, document, n_documents),
             held,
             signals,
@@ -133,5 +135,27 @@ def _near(vectors: Vectors | None, best: FloatArray, document: Indices) -> Float
         here = ~elsewhere & (np.arange(len(best)) != i)
         result[:, 0] = np.maximum(result[:, 0], np.where(elsewhere, close, 0.0))
         result[:, 1] = np.maximum(result[:, 1], np.where(here, close, 0.0))
+    result[~vectors.there] = np.nan
+    return result
+
+
+def _adds(vectors: Vectors | None, best: FloatArray) -> FloatArray:
+    """What of the question a sentence answers to that the best sentence, or the few best, does not.
+
+    The tokens of a question of two steps, or of a comparison, have their likes in different sentences.
+    """
+    if vectors is None or not vectors.there.any():
+        return np.full((len(best), len(ADDS)), np.nan)
+    matches, weights = vectors.matches.astype(np.float64), vectors.weights.astype(np.float64)
+    order = [int(i) for i in np.argsort(-best, kind="stable") if vectors.there[i]]
+    columns = []
+    for few in (order[:1], order[:_N_BEST]):
+        held = np.tile(matches[few].max(axis=0), (len(best), 1))
+        for i in few:  # one of the few counts by what it adds to the others
+            others = [j for j in few if j != i]
+            held[i] = matches[others].max(axis=0) if others else held[i]
+        added = weighted(np.maximum(matches - held, 0.0), weights)
+        columns += [added, share_above(added)]
+    result = np.stack(columns, axis=1)
     result[~vectors.there] = np.nan
     return result
