@@ -20,7 +20,7 @@ from ..errors import InputError, UnknownName
 from ..proxy.base import Proxy
 from ..text.repetition import without_repetition
 
-DEFAULT = "passage-probe"
+DEFAULT = "evidence"
 _GROUP = "ragcompress.scorers"
 
 

@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 from langchain_parts import Bm25Retriever, LocalChat
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from ragcompress import load_proxy, models
+from ragcompress import load_proxy, models, scorers
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
 from ragcompress_eval.quality.langchain_parts import FaissRetriever, MiniLM
 
@@ -106,9 +106,7 @@ def test_a_chain_with_a_local_chat_model(
 
 
 def test_a_proxy_is_shared_by_name_or_by_object(compressor: RagCompressor, archive: list[Document]) -> None:
-    from ragcompress.scorers.passage_probe.scorer import Scorer
-
-    shared = Scorer(proxy=load_proxy(download=False))
+    shared = scorers.make(scorers.DEFAULT, proxy=lambda: load_proxy(download=False))
     again = RagCompressor(max_tokens=260, scorer=shared)
     documents = archive[:6]
     assert again.compress_documents(documents, QUESTION) == compressor.compress_documents(documents, QUESTION)

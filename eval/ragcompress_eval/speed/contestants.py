@@ -30,6 +30,7 @@ from ragcompress.proxy.base import Encoder
 from ragcompress.proxy.batching import batches
 from ragcompress.proxy.loading import REUSE_BYTES, Backend, Precision
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
+from ragcompress.scorers import evidence
 
 from ..rivals.run import Contestant
 
@@ -156,11 +157,18 @@ class ForwardTorch:
 
 
 def whole(
-    setting: Setting, *, backend: str, reuse: bool = False, precision: str | None = None, **settings: Any
+    setting: Setting,
+    *,
+    backend: str,
+    reuse: bool = False,
+    precision: str | None = None,
+    scorer: str | None = None,
+    **settings: Any,
 ) -> Whole:
     """Our own scorer on a backend.
 
     Args:
+        scorer: a scorer's name; None: the setting's.
         settings: of the scorer, where they are not its defaults.
         precision: of the proxy; None: the backend's default.
         reuse: whether the passages' keys and values are there from another question.
@@ -169,11 +177,17 @@ def whole(
     proxy = _proxy(setting, backend, store=store, precision=precision)
     if reuse and _about(proxy).get("device", "cpu") != "cpu":
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
-    scorer = scorers.make(setting.scorer, proxy=lambda: proxy, **settings)
-    compressor = Compressor(scorer, counter=proxy.tokenizer)
+    made = scorers.make(scorer or setting.scorer, proxy=lambda: proxy, **settings)
+    compressor = Compressor(made, counter=proxy.tokenizer)
     if reuse:
         return Whole(compressor, setting.budget, _about(proxy), other_question=setting.other_question)
-    return Whole(compressor, setting.budget, _about(proxy), forget=store.clear)
+
+    def forget() -> None:
+        store.clear()
+        if isinstance(made, evidence.Scorer):
+            made.forget()
+
+    return Whole(compressor, setting.budget, _about(proxy), forget=forget)
 
 
 def without_proxy(setting: Setting, *, scorer: str) -> Whole:
@@ -186,8 +200,10 @@ def without_proxy(setting: Setting, *, scorer: str) -> Whole:
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
     "onnx": partial(whole, backend="onnx"),
     "onnx-reuse": partial(whole, backend="onnx", reuse=True),
-    "onnx-one-look": partial(whole, backend="onnx", second_look=False),
-    "onnx-one-look-reuse": partial(whole, backend="onnx", reuse=True, second_look=False),
+    "onnx-one-look": partial(whole, backend="onnx", scorer="passage-probe", second_look=False),
+    "onnx-one-look-reuse": partial(
+        whole, backend="onnx", reuse=True, scorer="passage-probe", second_look=False
+    ),
     "forward-onnx": ForwardOnnx,
     "onnx-float32": partial(whole, backend="onnx", precision="float32"),
     "onnx-float32-reuse": partial(whole, backend="onnx", precision="float32", reuse=True),
