@@ -23,9 +23,9 @@ class Passage:
         document: the text, with the document's title, id, metadata and syntax, and its places cut to it.
         start_char: where the passage starts in the document.
         sentences: its sentences and blocks, as the whole document was cut.
-        header: start and end in the document of the table header whose rows the passage begins with, or the
-            name whose description; that is the first sentence here, with one line end behind
-            it. None where there is no such.
+        header: start and end in the document of the table header, or of the name, whose rows or description
+            the passage begins with. It is the first sentence here, with one line end behind it. None: it
+            begins with neither.
     """
 
     document: Document

@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fake_probe import fake_evidence
-from shared import QUESTION
+from shared import QUESTION, Letters
 
 from ragcompress import DataError, Document, InputError, ProbeMismatch, Segmentation, given
 from ragcompress.data import Sentence
-from ragcompress.models.embedding import Vectors as Rows
 from ragcompress.probes import ProbeWeights
 from ragcompress.prompts.passages import Template, cut_passages
 from ragcompress.scorers.evidence import Scorer, gate, late_interaction, signals, surroundings
@@ -26,25 +25,6 @@ SENTENCES = [
     ["Anna Lund was born in Bergen.", "She built bridges."],
 ]
 TITLES = ["Bridge", None, "Anna Lund"]
-
-
-class Letters:
-    """Tokens are the letters of words, a state is one letter and a bit of what stands around it."""
-
-    name = "letters"
-    tokenizer = FakeProxy().tokenizer
-
-    def __init__(self) -> None:
-        self.read: list[list[int]] = []
-
-    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Rows]:
-        return [self.states(ids) for ids in texts]
-
-    def states(self, ids: Sequence[int]) -> Rows:
-        assert len(ids) <= 254
-        self.read.append(list(ids))
-        rows = np.random.default_rng(0).normal(size=(100_000, 8))[np.array(ids) % 100_000]
-        return (rows + 0.2 * rows.mean(0)).astype(np.float32)
 
 
 def cut(scores: Sequence[float | None] = (None, None, None)) -> Segmentation:
