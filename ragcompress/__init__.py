@@ -39,7 +39,8 @@ if TYPE_CHECKING:
         UnreadableFile,
     )
     from .places import Place, Places
-    from .plan import OPTIONS, Option, Plan, PlanOptions
+    from .options import Option
+    from .plan import OPTIONS, Plan, PlanOptions
     from .proxy.base import Proxy, ProxyInfo
     from .proxy.loading import load_proxy
     from .scorers import Scorer
@@ -133,7 +134,8 @@ _NAMES = {
         "UnreadableFile",
     ),
     "places": ("Place", "Places"),
-    "plan": ("OPTIONS", "Option", "Plan", "PlanOptions"),
+    "options": ("Option",),
+    "plan": ("OPTIONS", "Plan", "PlanOptions"),
     "proxy.base": ("Proxy", "ProxyInfo"),
     "proxy.loading": ("load_proxy",),
     "scorers": ("Scorer",),

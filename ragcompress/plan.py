@@ -7,16 +7,26 @@ it. A new option is a field of ``Plan`` here, with its help; those who take plan
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, get_args, get_type_hints
+from typing import Any, TypedDict
 
 from . import scorers
-from .data import Budget, RecallOf
+from .data import Budget
 from .errors import InputError, UnknownName
+from .options import (
+    BUDGET_OPTIONS,
+    DEFAULT_MIN_TOKENS,
+    DEFAULT_RATIO,
+    OPTION,
+    BudgetOptions,
+    Option,
+    check_keys,
+    complete,
+    shown,
+)
 from .proxy.loading import BACKENDS, DEFAULT_PROXY, PRECISIONS, Backend, Precision
 from .selection.attention_sort import AttentionSort
 from .selection.layout import Layout
@@ -25,64 +35,10 @@ from .selection.rendering import FORMATS, Format
 from .stopping import ON_ERROR, OnError, check_on_error, check_seconds
 from .text.tokenizing import Counter
 
-DEFAULT_RATIO = 0.2
-"""Share of the tokens that is kept where nobody names a budget."""
-DEFAULT_MIN_TOKENS = 150
-"""What that share is at least: less is not worth compressing, and may hold no sentence that answers."""
-
-Group = Literal["budget", "model", "layout", "call"]
-_OPTION = "option"
 # Fields that hold a text, and whether they may be None.
 _TEXTS = (
     ("scorer", False), ("proxy", False), ("probe", True), ("language", True), ("calibration", True),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """How an option is shown where a person sets it.
-
-    Attributes:
-        help: one or two sentences.
-        group: what it is about: the budget, the models, the text that comes out, or the call.
-        type: its type, as a field of ``Plan`` or ``Budget``.
-        default: its value where it is not set.
-        flag: its name on the command line.
-        metavar: what stands for its value there.
-        choices: the values that are allowed; None: see ``help``.
-        minimum: the least number that is allowed.
-    """
-
-    help: str
-    group: Group
-    type: Any = str
-    default: Any = None
-    flag: str = ""
-    metavar: str = ""
-    choices: Callable[[], tuple[str, ...]] | None = None
-    minimum: int | None = None
-
-    def describe(self) -> str:
-        """The help, with the values that are allowed."""
-        return self.help if self.choices is None else f"{self.help}: {', '.join(self.choices())}."
-
-
-def _shown(help: str, group: Group, **more: Any) -> dict[str, Option]:
-    """Metadata of a field: how it is shown."""
-    return {_OPTION: Option(help, group, **more)}
-
-
-class BudgetOptions(TypedDict, total=False):
-    """The fields of ``Budget``, as keyword arguments."""
-
-    max_tokens: int | None
-    ratio: float | None
-    recall: float | None
-    max_documents: int | None
-    min_per_document: int
-    max_per_document: int | None
-    min_tokens: int
-    recall_of: RecallOf
 
 
 class LayoutOptions(TypedDict, total=False):
@@ -157,14 +113,14 @@ class Plan:
     budget: Budget | None = None
     scorer: str = field(
         default=scorers.DEFAULT,
-        metadata=_shown(
+        metadata=shown(
             "What ranks the sentences", "model", metavar="NAME", choices=lambda: tuple(scorers.available())
         ),
     )
     scorer_settings: Mapping[str, Any] = field(
         default_factory=dict,
         hash=False,
-        metadata=_shown(
+        metadata=shown(
             "A setting of the scorer; its value is JSON or plain text. Repeatable.",
             "model",
             flag="--scorer-setting",
@@ -173,13 +129,13 @@ class Plan:
     )
     probe: str | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             "Trained weights for the scorer (without: those that ship).", "model", metavar="PROBE"
         ),
     )
     proxy: str = field(
         default=DEFAULT_PROXY,
-        metadata=_shown(
+        metadata=shown(
             "Small language model: a name of `models list`, a local folder, a .gguf file, or a hub id. Its "
             "tokenizer counts.",
             "model",
@@ -188,11 +144,11 @@ class Plan:
     )
     backend: Backend | None = field(
         default=None,
-        metadata=_shown("What runs the proxy", "model", metavar="NAME", choices=lambda: BACKENDS),
+        metadata=shown("What runs the proxy", "model", metavar="NAME", choices=lambda: BACKENDS),
     )
     precision: Precision | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             f"Of the proxy's products with weights: {', '.join(PRECISIONS['onnx'])} (onnx), "
             f"{', '.join(PRECISIONS['torch'])} (torch).",
             "model",
@@ -201,24 +157,24 @@ class Plan:
     )
     order: Order | AttentionSort = field(
         default="source",
-        metadata=_shown("Order of the kept sentences", "layout", metavar="NAME", choices=lambda: ORDERS),
+        metadata=shown("Order of the kept sentences", "layout", metavar="NAME", choices=lambda: ORDERS),
     )
     keep_together: bool = field(
-        default=False, metadata=_shown("Put whole documents in order, not single sentences.", "layout")
+        default=False, metadata=shown("Put whole documents in order, not single sentences.", "layout")
     )
     format: Format = field(
         default="text",
-        metadata=_shown("Layout of the kept text", "layout", metavar="NAME", choices=lambda: FORMATS),
+        metadata=shown("Layout of the kept text", "layout", metavar="NAME", choices=lambda: FORMATS),
     )
     mark_gaps: bool = field(
-        default=False, metadata=_shown("Write […] where sentences were left out.", "layout")
+        default=False, metadata=shown("Write […] where sentences were left out.", "layout")
     )
     headings: bool = field(
-        default=False, metadata=_shown("Keep the heading above a kept sentence, too.", "layout")
+        default=False, metadata=shown("Keep the heading above a kept sentence, too.", "layout")
     )
     near_repeats: float = field(
         default=0.0,
-        metadata=_shown(
+        metadata=shown(
             "Share of its worth that a sentence loses which says the same as a kept one, 0 <= W <= 1; above "
             "0 it needs the scorer evidence or minilm.",
             "layout",
@@ -227,28 +183,28 @@ class Plan:
     )
     whole_documents: bool = field(
         default=False,
-        metadata=_shown("Keep or drop each document as a whole, such as worked examples.", "layout"),
+        metadata=shown("Keep or drop each document as a whole, such as worked examples.", "layout"),
     )
     language: str | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             "Language of the documents, such as en or es; it decides where sentences end.",
             "layout",
             metavar="CODE",
         ),
     )
     timeout: float | None = field(
-        default=None, metadata=_shown("Time limit of one question.", "call", metavar="SECONDS")
+        default=None, metadata=shown("Time limit of one question.", "call", metavar="SECONDS")
     )
     deadline: float | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             "Read no more after this time; cheap signals score the rest.", "call", metavar="SECONDS"
         ),
     )
     on_error: OnError = field(
         default="raise",
-        metadata=_shown(
+        metadata=shown(
             "With passthrough, documents that can't be compressed come back whole",
             "call",
             metavar="NAME",
@@ -257,7 +213,7 @@ class Plan:
     )
     calibration: str | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             "What a recall is promised by: a file of `calibrate`, or none (without: the one that ships).",
             "model",
             metavar="FILE",
@@ -265,7 +221,7 @@ class Plan:
     )
     abstain_below: float | None = field(
         default=None,
-        metadata=_shown(
+        metadata=shown(
             "Mark the result where the probability that the documents hold an answer is below this.",
             "call",
             metavar="P",
@@ -331,7 +287,7 @@ class Plan:
             InputError: for an option that does not exist; names the closest one.
             UnknownName: as the constructor.
         """
-        _check_keys(options, list(OPTIONS))
+        check_keys(options, list(OPTIONS))
         limits = {f.name: options[f.name] for f in fields(Budget) if f.name in options}
         if all(limits.get(name) is None for name in ("max_tokens", "ratio", "recall")):
             limits["ratio"] = DEFAULT_RATIO
@@ -346,14 +302,14 @@ class Plan:
             InputError: for a key that does not exist; names the closest one.
             UnknownName: as the constructor.
         """
-        _check_keys(values, [f.name for f in fields(cls)])
+        check_keys(values, [f.name for f in fields(cls)])
         read = dict(values)
         if isinstance(budget := read.get("budget"), Mapping):
-            _check_keys(budget, [f.name for f in fields(Budget)], "budget")
+            check_keys(budget, [f.name for f in fields(Budget)], "budget")
             read["budget"] = Budget(**budget)
         if isinstance(order := read.get("order"), Mapping):
             settings = {k: v for k, v in order.items() if k != "name"}
-            _check_keys(settings, [f.name for f in fields(AttentionSort)], "order")
+            check_keys(settings, [f.name for f in fields(AttentionSort)], "order")
             read["order"] = AttentionSort(**settings)
         return cls(**read)
 
@@ -385,7 +341,7 @@ class Plan:
         Raises:
             InputError, UnknownName: as ``from_dict``.
         """
-        _check_keys(options, [f.name for f in fields(self)])
+        check_keys(options, [f.name for f in fields(self)])
         return replace(self, **options) if options else self
 
     @property
@@ -419,67 +375,10 @@ class Plan:
         return {**self.scorer_settings, **probe}
 
 
-def _check_keys(given: Mapping[str, Any], known: list[str], where: str = "plan") -> None:
-    unknown = [key for key in given if key not in known]
-    if not unknown:
-        return
-    close = get_close_matches(str(unknown[0]), known, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"a {where} has no option {unknown[0]!r}; {hint}It has: {', '.join(known)}")
-
-
-_BUDGET_OPTIONS = {
-    "max_tokens": Option(
-        "Keep at most N tokens of rendered text.", "budget", flag="--budget", metavar="N", minimum=1
-    ),
-    "ratio": Option(
-        f"Keep at most this share of the tokens, 0 < R <= 1 (if no budget is given: {DEFAULT_RATIO}).",
-        "budget",
-        metavar="R",
-    ),
-    "recall": Option(
-        "Keep as few sentences as hold this share of what is needed, 0 < P <= 1; with a calibration that is "
-        "promised. --budget may be its ceiling.",
-        "budget",
-        metavar="P",
-    ),
-    "recall_of": Option(
-        "What --recall is about: the share of the evidence, or the chance that all of it is kept",
-        "budget",
-        metavar="NAME",
-        choices=lambda: get_args(RecallOf),
-    ),
-    "max_documents": Option("Most documents that keep anything: the best.", "budget", metavar="N", minimum=1),
-    "min_per_document": Option(
-        "Sentences that each of these documents keeps at least.", "budget", metavar="N", minimum=0
-    ),
-    "max_per_document": Option(
-        "Sentences that one document keeps at most.", "budget", metavar="N", minimum=1
-    ),
-    "min_tokens": Option(
-        "A ratio allows at least N tokens, so that short originals stay whole (if no budget is given: "
-        f"{DEFAULT_MIN_TOKENS}).",
-        "budget",
-        metavar="N",
-        minimum=0,
-    ),
-}
-
-
-def _complete(cls: type[Budget] | type[Plan], options: Mapping[str, Option]) -> Iterator[tuple[str, Option]]:
-    """Options with the type, default and flag of their fields."""
-    hints = get_type_hints(cls)
-    for f in fields(cls):
-        if f.name in options:
-            flag = options[f.name].flag or f"--{f.name.replace('_', '-')}"
-            default = None if f.default is MISSING else f.default
-            yield f.name, replace(options[f.name], type=hints[f.name], default=default, flag=flag)
-
-
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        **dict(_complete(Budget, _BUDGET_OPTIONS)),
-        **dict(_complete(Plan, {f.name: f.metadata[_OPTION] for f in fields(Plan) if f.metadata})),
+        **dict(complete(Budget, BUDGET_OPTIONS)),
+        **dict(complete(Plan, {f.name: f.metadata[OPTION] for f in fields(Plan) if f.metadata})),
     }
 )
 """Every option of a plan by its flat name, those of the budget first."""

@@ -17,8 +17,9 @@ import typer
 
 from .. import scorers
 from ..errors import InputError, UnknownName
-from ..plan import DEFAULT_RATIO as DEFAULT_RATIO
-from ..plan import OPTIONS, Option, Plan
+from ..options import DEFAULT_RATIO as DEFAULT_RATIO
+from ..options import Option
+from ..plan import OPTIONS, Plan
 from ..proxy.loading import Backend as BackendName
 from .console import byte_bar
 

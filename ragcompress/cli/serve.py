@@ -12,7 +12,8 @@ import typer
 
 from ..data import Budget
 from ..errors import MissingExtra
-from ..plan import DEFAULT_RATIO, Plan
+from ..options import DEFAULT_RATIO
+from ..plan import Plan
 from .console import Terminated
 from .options import plan_options
 

@@ -34,7 +34,7 @@ LAYERS = (
     ("scorers", "scorers.*"),
     ("calibration", "calibration.*"),
     ("selection", "selection.*"),
-    ("report", "report.*", "plan"),
+    ("report", "report.*", "options", "plan"),
     ("context",),
     ("supporting", "loading"),
     ("compressor", "testing"),

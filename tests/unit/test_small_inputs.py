@@ -6,7 +6,8 @@ import pytest
 from shared import QUESTION, words
 
 from ragcompress import Budget, Compressor, Document, InputError, scorers
-from ragcompress.plan import DEFAULT_MIN_TOKENS, Plan
+from ragcompress.options import DEFAULT_MIN_TOKENS
+from ragcompress.plan import Plan
 
 SHORT = (
     "Skarn Bridge is of larch. Berit Holm built it in 1931. Ferries leave at noon. The market is on Fridays."
