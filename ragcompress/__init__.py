@@ -38,8 +38,8 @@ if TYPE_CHECKING:
         UnknownName,
         UnreadableFile,
     )
-    from .places import Place, Places
     from .options import Option
+    from .places import Place, Places
     from .plan import OPTIONS, Plan, PlanOptions
     from .proxy.base import Proxy, ProxyInfo
     from .proxy.loading import load_proxy

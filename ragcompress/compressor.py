@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, Unpack
 
-import numpy as np
-
 from . import scorers
-from .calibration.judging import Judge, doubt, keeps_everything
+from .calibration.judging import Judge
 from .context import CompressedContext
-from .data import Budget, Document, Progress, Scores, Segmentation, Selection
-from .errors import BudgetTooSmall, InputError
+from .data import Budget, Document, Progress, Scores, Segmentation
+from .errors import InputError
 from .loading import give_back, load_models
+from .pipeline import Call, Pipeline, Splitter
 from .plan import LayoutOptions, ModelOptions, Plan
 from .proxy.base import Proxy
 from .proxy.loading import DEFAULT_PROXY
 from .proxy.reuse import KeyValueStore
-from .selection.attention_sort import AttentionSort
-from .stopping import OnError, Stop, Watch, check_on_error
+from .selection.layout import Layout
+from .stopping import OnError, Stop
 from .text import segmentation
 from .text.tokenizing import as_counter
-
-_LOG = logging.getLogger("ragcompress")
-
-_BYTES_A_TOKEN = 4
-_ONLY_ALL = "with this counter nothing that could be kept is shorter than all of it"
-Splitter = Callable[[Sequence[Document]], Segmentation]
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One question with its documents, and how far the work on it may go."""
-
-    question: str
-    documents: Sequence[Document] | Segmentation
-    budget: Budget
-    scores: Scores | None
-    progress: Progress | None
-    stop: Stop
-    on_error: OnError
-
-    def __post_init__(self) -> None:
-        check_on_error(self.on_error)
-        _check(self.question, self.documents)
 
 
 class Compressor:
@@ -66,8 +42,6 @@ class Compressor:
 
     Attributes:
         plan: how it compresses.
-        judge: what promises about recall rest on.
-        proxy: the model that scorer or order read; None: they read none.
 
     Raises:
         InputError, UnknownName: for a counter or an option that can't be used.
@@ -84,21 +58,16 @@ class Compressor:
         proxy: Proxy | None = None,
         **options: Unpack[LayoutOptions],
     ) -> None:
-        self._closed = False
         self.plan = (plan or Plan()).with_options(options)
-        self.proxy: Proxy | None = proxy or getattr(scorer, "proxy", None)
-        if self.plan.attention_sort and self.proxy is None:
-            raise InputError(
-                f"the order {AttentionSort.name!r} reads a proxy, and the scorer {scorer.name!r} has none: "
-                "pass proxy="
-            )
-        if self.plan.near_repeats and not getattr(scorer, "makes_vectors", False):
-            raise _without_vectors(self.plan.near_repeats, scorer.name)
-        self.layout = self.plan.layout(as_counter(counter))
-        self.scorer = scorer
-        self.judge = Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None))
-        self._counter_name = type(counter).__name__
-        self._split = _splitter(self.plan, splitter)
+        self._pipeline: Pipeline | None = Pipeline(
+            plan=self.plan,
+            scorer=scorer,
+            layout=self.plan.layout(as_counter(counter)),
+            judge=Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None)),
+            split=_splitter(self.plan, splitter),
+            proxy=proxy or getattr(scorer, "proxy", None),
+            counter_name=type(counter).__name__,
+        )
 
     @classmethod
     def from_pretrained(
@@ -173,7 +142,6 @@ class Compressor:
         Raises:
             ModelError, ModelNotFound: as the first call would.
         """
-        self._check_open()
         question = "What does the text say?"
         parts = segmentation.segment([Document(f"{question} The text says what it says.")])
         self.scorer.score(question, parts)
@@ -183,15 +151,41 @@ class Compressor:
 
         A closed compressor can't be used any more; to close it again does nothing.
         """
-        if not self._closed:
-            self._closed = True
-            self.proxy = None
-            del self.scorer, self.layout, self._split
+        if self._pipeline is not None:
+            self._pipeline = None
             give_back()
 
-    def _check_open(self) -> None:
-        if self._closed:
+    @property
+    def _open(self) -> Pipeline:
+        if self._pipeline is None:
             raise InputError("this compressor is closed; make another, or use it within its with block")
+        return self._pipeline
+
+    @property
+    def scorer(self) -> scorers.Scorer:
+        """What gives every sentence a number."""
+        return self._open.scorer
+
+    @property
+    def layout(self) -> Layout:
+        """How kept sentences become a text."""
+        return self._open.layout
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """The model that scorer or order read; None: they read none, or the compressor is closed."""
+        return self._pipeline.proxy if self._pipeline else None
+
+    @property
+    def judge(self) -> Judge:
+        """What promises about recall rest on."""
+        return self._open.judge
+
+    def with_judge(self, judge: Judge) -> Self:
+        """Return a compressor with the same models whose promises rest on something else."""
+        other = copy(self)
+        other._pipeline = replace(self._open, judge=judge)
+        return other
 
     def __call__(
         self,
@@ -229,16 +223,16 @@ class Compressor:
                 works.
             CompressionTimeout: when the time is up.
         """
-        stop = self._stop(timeout, deadline)
-        return self._run(
-            _Call(
-                question=question,
-                documents=documents,
-                budget=self._budget(budget),
+        return self._open.run(
+            self._call(
+                question,
+                documents,
+                budget=budget,
                 scores=scores,
                 progress=progress,
-                stop=stop,
-                on_error=on_error or self.plan.on_error,
+                timeout=timeout,
+                deadline=deadline,
+                on_error=on_error,
             )
         )
 
@@ -262,167 +256,47 @@ class Compressor:
         """
         import asyncio  # who awaits has it already; others shall not wait for it at every start
 
-        stop = self._stop(timeout, deadline)
-        call = _Call(
-            question=question,
-            documents=documents,
-            budget=self._budget(budget),
+        call = self._call(
+            question,
+            documents,
+            budget=budget,
             scores=scores,
             progress=progress,
-            stop=stop,
-            on_error=on_error or self.plan.on_error,
+            timeout=timeout,
+            deadline=deadline,
+            on_error=on_error,
         )
         try:
-            return await asyncio.to_thread(self._run, call)
+            return await asyncio.to_thread(self._open.run, call)
         finally:
-            stop.cancel()
+            call.stop.cancel()
 
-    def _stop(self, timeout: float | None, deadline: float | None) -> Stop:
-        self._check_open()
-        return Stop(
-            self.plan.timeout if timeout is None else timeout,
-            deadline=self.plan.deadline if deadline is None else deadline,
+    def _call(
+        self,
+        question: str,
+        documents: Sequence[Document] | Segmentation,
+        *,
+        budget: Budget | None,
+        scores: Scores | None,
+        progress: Progress | None,
+        timeout: float | None,
+        deadline: float | None,
+        on_error: OnError | None,
+    ) -> Call:
+        """A call's arguments, with the plan's values where it has none; its time runs from here."""
+        plan = self._open.plan
+        stop = Stop(
+            plan.timeout if timeout is None else timeout,
+            deadline=plan.deadline if deadline is None else deadline,
         )
-
-    def _budget(self, budget: Budget | None) -> Budget:
-        budget = budget or self.plan.budget
+        budget = budget or plan.budget
         if not isinstance(budget, Budget):
             raise InputError(f"a call needs a budget, such as budget=Budget(max_tokens=800), got {budget!r}")
-        return budget
+        return Call(question, documents, budget, scores, progress, stop, on_error or plan.on_error)
 
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""
-        self._check_open()
         return self.layout.count(text)
-
-    def _run(self, call: _Call) -> CompressedContext:
-        watch = Watch()
-        try:
-            return self._compress(call, watch)
-        except Exception as error:
-            if call.on_error == "raise":
-                raise
-            reason = f"{type(error).__name__}: {error}"
-        context = self._passthrough(call, reason, watch)
-        _LOG.warning(
-            "%d documents are passed on uncompressed: %s", len(context.segmentation.documents), reason
-        )
-        return context
-
-    def _compress(self, call: _Call, watch: Watch) -> CompressedContext:
-        question, budget, stop = call.question, call.budget, call.stop
-        layout = replace(self.layout, count=stop.before(self.layout.count))
-        parts = self._cut(call.documents)
-        if not parts.sentences:
-            raise InputError("the documents hold no text: there is nothing to compress")
-        before = layout.tokens_before(parts)
-        limit = budget.limit(before)
-        if before <= budget.min_tokens:
-            reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
-            return self._passthrough(call, reason, watch)
-        # Which sentences must be kept whatever the limit is not known before scoring.
-        if not (budget.min_per_document or budget.min_tokens):
-            layout.check_fits(parts, limit, before)
-        watch.lap("segment")
-        scores = call.scores or self._score(call, parts)
-        if len(scores.values) != len(parts.sentences):
-            raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
-        if layout.near_repeats and scores.vectors is None and not scores.details.get("stopped_early"):
-            raise _without_vectors(layout.near_repeats, scores.scorer)
-        judged = self.judge.look(parts, scores, budget)
-        watch.lap("score")
-        if budget.min_tokens:
-            best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
-            limit = min(max(limit, best), before)
-        # Another order may need more separators than the source: the output is still never longer (R4).
-        fitted = layout.fit(parts, scores, limit, before, budget, judged.wanted)
-        watch.lap("select")
-        if fitted and self.plan.attention_sort and self.proxy:
-            kept = fitted[1].kept
-            ranked = self.plan.attention_sort.documents(
-                self.proxy, question, parts, kept, progress=stop.after(None)
-            )
-            # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
-            try:
-                in_order = replace(layout, documents=ranked)
-                fitted = in_order.fit(parts, scores, limit, before, budget, judged.wanted)
-            except BudgetTooSmall as error:  # with another budget other sentences are read and ranked
-                raise BudgetTooSmall(limit, before, error.what) from None
-            watch.lap("order")
-        if fitted is None:
-            return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch)
-        layout, selection = fitted
-        made = layout.render(parts, selection.kept, scores)
-        after = layout.count(made.text)
-        watch.lap("render")
-        context = CompressedContext(
-            text=made.text,
-            question=question,
-            segmentation=parts,
-            scores=scores,
-            selection=selection,
-            pieces=made.pieces,
-            tokens_before=before,
-            tokens_after=after,
-            limit=limit,
-            order=self.layout.order,
-            settings={**self._settings(scores, budget), "keep_together": layout.keep_together},
-            seconds=watch.seconds,
-            promise=self.judge.settle(judged, selection),
-            outlook=judged.outlook,
-            layout=replace(layout, count=self.layout.count),
-        )
-        best_effort = doubt(context.sufficiency, self.plan.abstain_below)
-        return replace(context, best_effort=best_effort) if best_effort else context
-
-    def _cut(self, documents: Sequence[Document] | Segmentation) -> Segmentation:
-        if isinstance(documents, Segmentation):
-            return segmentation.uncut(documents.documents) if self.plan.whole_documents else documents
-        return self._split(documents)
-
-    def _score(self, call: _Call, parts: Segmentation) -> Scores:
-        progress, until = call.stop.after(call.progress), call.stop.until
-        return scorers.score(self.scorer, call.question, parts, until=until, progress=progress)
-
-    def _passthrough(self, call: _Call, reason: str, watch: Watch) -> CompressedContext:
-        """All documents, in source order, each a piece of its own where they were not cut before."""
-        documents = call.documents
-        parts = documents if isinstance(documents, Segmentation) else segmentation.uncut(documents)
-        everything = tuple(range(len(parts.sentences)))
-        rendered = self.layout.everything(parts)
-        try:
-            tokens = self.count(rendered.text)
-        except Exception as error:  # of a counter that nothing is known about
-            tokens = -(-len(rendered.text.encode()) // _BYTES_A_TOKEN)
-            detail = "" if str(error) in reason else f"; {error}"
-            reason += f"{detail}; tokens are estimated, {_BYTES_A_TOKEN} bytes each"
-        scores = Scores(np.zeros(len(everything)), "none")
-        watch.lap("passthrough")
-        return CompressedContext(
-            text=rendered.text,
-            question=call.question,
-            segmentation=parts,
-            scores=scores,
-            selection=Selection(everything, {}),
-            pieces=rendered.pieces,
-            tokens_before=tokens,
-            tokens_after=tokens,
-            limit=call.budget.limit(tokens),
-            order="source",
-            settings=self._settings(scores, call.budget),
-            seconds=watch.seconds,
-            passthrough=reason,
-            promise=keeps_everything(call.budget),
-        )
-
-    def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:
-        return {
-            "scorer": scores.scorer,
-            "scorer_settings": dict(scores.settings),
-            "budget": asdict(budget),
-            **self.plan.layout_settings(),
-            "counter": self._counter_name,
-        }
 
 
 def _splitter(plan: Plan, own: Splitter | None) -> Splitter:
@@ -431,24 +305,3 @@ def _splitter(plan: Plan, own: Splitter | None) -> Splitter:
     if own is not None or plan.language is None:
         return own or segmentation.segment
     return partial(segmentation.segment, language=plan.language)
-
-
-def _without_vectors(near_repeats: float, scorer: str) -> InputError:
-    return InputError(
-        f"near_repeats={near_repeats:g} compares sentences by their vectors, and the scorer {scorer!r} made "
-        "none: take evidence (with its embedder) or minilm, or near_repeats=0"
-    )
-
-
-def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:
-    if not isinstance(question, str) or not question.strip():
-        raise InputError("the question is empty; compression needs a question")
-    if any("\ud800" <= c <= "\udfff" for c in question):
-        raise InputError("the question holds a lone surrogate, which is no valid text")
-    if isinstance(documents, Segmentation):
-        return
-    if not documents:
-        raise InputError("there are no documents to compress")
-    for d in documents:
-        if not isinstance(d, Document):
-            raise InputError(f"documents must be ragcompress.Document, got {type(d).__name__}")

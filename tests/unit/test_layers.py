@@ -37,6 +37,7 @@ LAYERS = (
     ("report", "report.*", "options", "plan"),
     ("context",),
     ("supporting", "loading"),
+    ("pipeline",),
     ("compressor", "testing"),
     ("log_scores", "tool_results"),
     ("index", "index.*"),

@@ -105,8 +105,8 @@ def study(
             rests_on = calibration.resting_on(others)
         else:
             rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
-        compressor.judge = Judge(rests_on, is_own=True)
-        context = compressor(example.question, example.segmentation, budget=budget, scores=found.scores)
+        judged = compressor.with_judge(Judge(rests_on, is_own=True))
+        context = judged(example.question, example.segmentation, budget=budget, scores=found.scores)
         kept = context.selection.kept
         share = share_of(example.gold, kept) if found.case.evidence else None
         promise = context.promise

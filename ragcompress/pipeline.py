@@ -1,0 +1,258 @@
+"""One question on its way: documents, sentences, scores, a selection, its order, the context."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import scorers
+from .calibration.judging import Judge, Judgement, doubt, keeps_everything
+from .context import CompressedContext
+from .data import Budget, Document, Progress, Scores, Segmentation, Selection
+from .errors import BudgetTooSmall, InputError
+from .plan import Plan
+from .proxy.base import Proxy
+from .selection.layout import Layout
+from .stopping import OnError, Stop, Watch, check_on_error
+from .text import segmentation
+
+_LOG = logging.getLogger("ragcompress")
+
+_BYTES_A_TOKEN = 4
+_ONLY_ALL = "with this counter nothing that could be kept is shorter than all of it"
+Splitter = Callable[[Sequence[Document]], Segmentation]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question with its documents, and how far the work on it may go."""
+
+    question: str
+    documents: Sequence[Document] | Segmentation
+    budget: Budget
+    scores: Scores | None
+    progress: Progress | None
+    stop: Stop
+    on_error: OnError
+
+    def __post_init__(self) -> None:
+        check_on_error(self.on_error)
+        _check(self.question, self.documents)
+
+
+class _Aim(NamedTuple):
+    """What a selection is made for: the arguments of ``Layout.fit``."""
+
+    parts: Segmentation
+    scores: Scores
+    limit: int
+    before: int
+    budget: Budget
+    wanted: Sequence[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One of each stage, and the way of a question through them.
+
+    Attributes:
+        plan: how to compress.
+        scorer: gives every sentence a number.
+        layout: how kept sentences become a text, with the counter of the budget.
+        judge: what promises about recall rest on.
+        split: cuts documents into sentences.
+        proxy: what the order ``attention-sort`` reads, if the plan has it.
+        counter_name: of the counter, for the settings of a result.
+
+    Raises:
+        InputError: for a plan that needs a proxy or vectors that the scorer does not have.
+    """
+
+    plan: Plan
+    scorer: scorers.Scorer
+    layout: Layout
+    judge: Judge
+    split: Splitter
+    proxy: Proxy | None
+    counter_name: str
+
+    def __post_init__(self) -> None:
+        if (sort := self.plan.attention_sort) and self.proxy is None:
+            raise InputError(
+                f"the order {sort.name!r} reads a proxy, and the scorer {self.scorer.name!r} has none: "
+                "pass proxy="
+            )
+        if self.plan.near_repeats and not getattr(self.scorer, "makes_vectors", False):
+            raise _without_vectors(self.plan.near_repeats, self.scorer.name)
+
+    def run(self, call: Call) -> CompressedContext:
+        """Take a call through all stages; its ``on_error`` says what happens when one of them fails."""
+        watch = Watch()
+        try:
+            return self._compress(call, watch)
+        except Exception as error:
+            if call.on_error == "raise":
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        context = self._passthrough(call, reason, watch)
+        _LOG.warning(
+            "%d documents are passed on uncompressed: %s", len(context.segmentation.documents), reason
+        )
+        return context
+
+    def _compress(self, call: Call, watch: Watch) -> CompressedContext:
+        budget = call.budget
+        layout = replace(self.layout, count=call.stop.before(self.layout.count))
+        parts = self._cut(call.documents)
+        if not parts.sentences:
+            raise InputError("the documents hold no text: there is nothing to compress")
+        before = layout.tokens_before(parts)
+        limit = budget.limit(before)
+        if before <= budget.min_tokens:
+            reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
+            return self._passthrough(call, reason, watch)
+        # Which sentences must be kept whatever the limit is not known before scoring.
+        if not (budget.min_per_document or budget.min_tokens):
+            layout.check_fits(parts, limit, before)
+        watch.lap("segment")
+        scores = self._score(call, parts)
+        judged = self.judge.look(parts, scores, budget)
+        watch.lap("score")
+        if budget.min_tokens:
+            best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
+            limit = min(max(limit, best), before)
+        aim = _Aim(parts, scores, limit, before, budget, judged.wanted)
+        fitted = self._fit(call, layout, aim, watch)
+        if fitted is None:
+            return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch)
+        return self._context(call, aim, judged, fitted, watch)
+
+    def _cut(self, documents: Sequence[Document] | Segmentation) -> Segmentation:
+        if isinstance(documents, Segmentation):
+            return segmentation.uncut(documents.documents) if self.plan.whole_documents else documents
+        return self.split(documents)
+
+    def _score(self, call: Call, parts: Segmentation) -> Scores:
+        scores = call.scores or scorers.score(
+            self.scorer,
+            call.question,
+            parts,
+            until=call.stop.until,
+            progress=call.stop.after(call.progress),
+        )
+        if len(scores.values) != len(parts.sentences):
+            raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
+        without = scores.vectors is None and not scores.details.get("stopped_early")
+        if self.layout.near_repeats and without:
+            raise _without_vectors(self.layout.near_repeats, scores.scorer)
+        return scores
+
+    def _fit(self, call: Call, layout: Layout, aim: _Aim, watch: Watch) -> tuple[Layout, Selection] | None:
+        """Select what fits, in its order; None: nothing that could be kept is shorter than all of it."""
+        # Another order may need more separators than the source: the output is still never longer (R4).
+        fitted = layout.fit(*aim)
+        watch.lap("select")
+        if not (fitted and self.plan.attention_sort and self.proxy):
+            return fitted
+        ranked = self.plan.attention_sort.documents(
+            self.proxy, call.question, aim.parts, fitted[1].kept, progress=call.stop.after(None)
+        )
+        # Tokens at the borders of documents can merge otherwise in another order: selected anew under it.
+        try:
+            fitted = replace(layout, documents=ranked).fit(*aim)
+        except BudgetTooSmall as error:  # with another budget other sentences are read and ranked
+            raise BudgetTooSmall(aim.limit, aim.before, error.what) from None
+        watch.lap("order")
+        return fitted
+
+    def _context(
+        self, call: Call, aim: _Aim, judged: Judgement, fitted: tuple[Layout, Selection], watch: Watch
+    ) -> CompressedContext:
+        layout, selection = fitted
+        made = layout.render(aim.parts, selection.kept, aim.scores)
+        after = layout.count(made.text)
+        watch.lap("render")
+        context = CompressedContext(
+            text=made.text,
+            question=call.question,
+            segmentation=aim.parts,
+            scores=aim.scores,
+            selection=selection,
+            pieces=made.pieces,
+            tokens_before=aim.before,
+            tokens_after=after,
+            limit=aim.limit,
+            order=self.layout.order,
+            settings={**self._settings(aim.scores, aim.budget), "keep_together": layout.keep_together},
+            seconds=watch.seconds,
+            promise=self.judge.settle(judged, selection),
+            outlook=judged.outlook,
+            layout=replace(layout, count=self.layout.count),
+        )
+        best_effort = doubt(context.sufficiency, self.plan.abstain_below)
+        return replace(context, best_effort=best_effort) if best_effort else context
+
+    def _passthrough(self, call: Call, reason: str, watch: Watch) -> CompressedContext:
+        """All documents, in source order, each a piece of its own where they were not cut before."""
+        documents = call.documents
+        parts = documents if isinstance(documents, Segmentation) else segmentation.uncut(documents)
+        everything = tuple(range(len(parts.sentences)))
+        rendered = self.layout.everything(parts)
+        try:
+            tokens = self.layout.count(rendered.text)
+        except Exception as error:  # of a counter that nothing is known about
+            tokens = -(-len(rendered.text.encode()) // _BYTES_A_TOKEN)
+            detail = "" if str(error) in reason else f"; {error}"
+            reason += f"{detail}; tokens are estimated, {_BYTES_A_TOKEN} bytes each"
+        scores = Scores(np.zeros(len(everything)), "none")
+        watch.lap("passthrough")
+        return CompressedContext(
+            text=rendered.text,
+            question=call.question,
+            segmentation=parts,
+            scores=scores,
+            selection=Selection(everything, {}),
+            pieces=rendered.pieces,
+            tokens_before=tokens,
+            tokens_after=tokens,
+            limit=call.budget.limit(tokens),
+            order="source",
+            settings=self._settings(scores, call.budget),
+            seconds=watch.seconds,
+            passthrough=reason,
+            promise=keeps_everything(call.budget),
+        )
+
+    def _settings(self, scores: Scores, budget: Budget) -> dict[str, Any]:
+        return {
+            "scorer": scores.scorer,
+            "scorer_settings": dict(scores.settings),
+            "budget": asdict(budget),
+            **self.plan.layout_settings(),
+            "counter": self.counter_name,
+        }
+
+
+def _without_vectors(near_repeats: float, scorer: str) -> InputError:
+    return InputError(
+        f"near_repeats={near_repeats:g} compares sentences by their vectors, and the scorer {scorer!r} made "
+        "none: take evidence (with its embedder) or minilm, or near_repeats=0"
+    )
+
+
+def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:
+    if not isinstance(question, str) or not question.strip():
+        raise InputError("the question is empty; compression needs a question")
+    if any("\ud800" <= c <= "\udfff" for c in question):
+        raise InputError("the question holds a lone surrogate, which is no valid text")
+    if isinstance(documents, Segmentation):
+        return
+    if not documents:
+        raise InputError("there are no documents to compress")
+    for d in documents:
+        if not isinstance(d, Document):
+            raise InputError(f"documents must be ragcompress.Document, got {type(d).__name__}")
