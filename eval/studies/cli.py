@@ -8,13 +8,10 @@ import typer
 
 from ragcompress_eval.cli import run
 
-from .attribution import attribution_command
-from .fidelity import fidelity_command
 from .gateway import gateway_command
 from .load import load_command
 from .loaders import loaders_command
 from .manuals import manuals_command
-from .sufficiency import sufficiency_command
 from .tool_results import tool_results_command
 from .worked_examples import worked_examples_command
 
@@ -25,16 +22,13 @@ app = typer.Typer(
 
 @app.callback()
 def studies() -> None:
-    """Studies of the probe and of the server, for those who develop them."""
+    """Studies of loaders, layout and server, for those who develop them."""
 
 
-app.command("attribution", short_help="Does an answer rest on the evidence?")(attribution_command)
-app.command("fidelity", short_help="What do fewer bits cost?")(fidelity_command)
 app.command("gateway", short_help="What is saved behind LiteLLM?")(gateway_command)
 app.command("load", short_help="How much does the server bear?")(load_command)
 app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)
 app.command("manuals", short_help="Is what is kept of a manual under its name?")(manuals_command)
-app.command("sufficiency", short_help="Is it seen that the evidence is missing?")(sufficiency_command)
 app.command("tool-results", short_help="Does what a person would keep survive?")(tool_results_command)
 app.command("worked-examples", short_help="Which examples of a prompt are kept?")(worked_examples_command)
 

@@ -21,6 +21,7 @@ from ..options import DEFAULT_RATIO as DEFAULT_RATIO
 from ..options import Option
 from ..plan import OPTIONS, Plan
 from ..proxy.loading import Backend as BackendName
+from ..proxy.loading import Precision as PrecisionName
 from .console import byte_bar
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def _setting(text: str) -> tuple[str, Any]:
 ScorerName = Annotated[str, plan_option("scorer")]
 ProxyName = Annotated[str, plan_option("proxy")]
 Backend = Annotated[BackendName | None, plan_option("backend")]
+Precision = Annotated[PrecisionName | None, plan_option("precision")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", callback=_check_output, help="Write here, not to stdout."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import Attention
-from ragcompress.data import Progress
 from ragcompress.prompts.parts import Parts
-from ragcompress.prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
+from ragcompress.prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers.passage_probe.scorer import probe_passages
 from ragcompress.scorers.passage_probe.second_look import Chosen, Recipe, choose, fact_texts
@@ -125,47 +124,6 @@ def _read_again(
 
     name = key(*_about(proxy, n_layers), tail.ids, [[p.prefix, p.spans] for p in passages])
     return _load_or_probe(store and store / "again", name, passages, (proxy, tail.row_names), probe)
-
-
-class Recalling:
-    """A proxy that reads no prompt twice, nor those that ``extract`` has read.
-
-    Attributes:
-        last: what it gave for the latest first look.
-    """
-
-    def __init__(self, proxy: Proxy) -> None:
-        self._proxy, self.info, self.tokenizer = proxy, proxy.info, proxy.tokenizer
-        self._known: dict[tuple[Prompt, int], Attention] = {}
-        self.last: list[Attention] = []
-
-    def learn(self, example: Example, *, n_layers: int, passage_tokens: int, store: Path | None) -> None:
-        """Forget all else, and know one question's passages; arguments as for ``extract``."""
-        (reading,) = extract(
-            [example], self._proxy, n_layers=n_layers, passage_tokens=passage_tokens, store=store
-        )
-        tail = make_tail(self.tokenizer, Template(), example.question)
-        prompts = [_place_free(join(p, tail)) for p in reading.passages]
-        self._known = {(p, n_layers): a for p, a in zip(prompts, reading.attentions, strict=True)}
-
-    def probe(
-        self, prompts: Sequence[Prompt], *, n_layers: int, progress: Progress | None = None
-    ) -> list[Attention]:
-        """See ``Proxy.probe``."""
-        keys = [(_place_free(p), n_layers) for p in prompts]
-        new = [i for i, key in enumerate(keys) if key not in self._known]
-        if new:
-            read = self._proxy.probe([prompts[i] for i in new], n_layers=n_layers, progress=progress)
-            self._known |= {keys[i]: a for i, a in zip(new, read, strict=True)}
-        found = [self._known[key] for key in keys]
-        if all("facts" not in p.row_names for p in prompts):
-            self.last = found
-        return found
-
-
-def _place_free(prompt: Prompt) -> Prompt:
-    """The prompt, wherever its sentences stand among those of a question."""
-    return replace(prompt, sentences=tuple(range(len(prompt.sentences))))
 
 
 def _read(example: Example, proxy: Proxy, n_layers: int, passage_tokens: int, store: Path | None) -> Reading:

@@ -15,7 +15,7 @@ import typer
 
 from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, models, scorers
 from ragcompress.cli.console import byte_bar, note
-from ragcompress.cli.options import CONVERTING, Backend, ProxyName
+from ragcompress.cli.options import CONVERTING, Backend, Precision, ProxyName
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from ragcompress.training.examples import DataFile, read_files
@@ -194,6 +194,7 @@ class Proxied:
 
     proxy: ProxyName = DEFAULT_PROXY
     backend: Backend = None
+    precision: Precision = None
 
     def find(self) -> ProxyModel:
         """Find the proxy's files, or fetch them with a bar."""
@@ -202,8 +203,9 @@ class Proxied:
             "proxy": folder.name,
             "proxy_fingerprint": folder.fingerprint,
             "backend": self.backend or BACKENDS[0],
+            **({"precision": self.precision} if self.precision else {}),
         }
-        load = cache(partial(load_proxy, self.proxy, backend=self.backend))
+        load = cache(partial(load_proxy, self.proxy, backend=self.backend, precision=self.precision))
         names = {self.proxy: folder.name}
         return ProxyModel(folder, Tokenizer.from_folder(folder.path), load, settings, names)
 
