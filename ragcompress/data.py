@@ -361,14 +361,19 @@ class Selection:
 
     Attributes:
         kept: sentence indices, ascending.
-        dropped: reason code for every other sentence: ``over_budget`` (ranks below all that were kept),
-            ``did_not_fit`` (better ones left too little room, a shorter one further down fitted),
-            ``too_long`` (does not fit even alone), ``enough`` (the recall asked for is reached without it),
-            ``document_cap`` (its document keeps as many as it may, or, being five times as long as four
-            others or more mostly are, a third of the budget), ``other_documents`` (its document is not
-            among the best, which alone may keep something), ``duplicate`` (another document says the same),
-            ``near_repeat`` (one that is kept says nearly the same, and what is left of its worth ranks below
-            all that were kept), ``boilerplate`` (navigation, footers and their like).
+        dropped: reason code for every other sentence:
+
+            - ``over_budget``: ranks below all that were kept.
+            - ``did_not_fit``: better ones left too little room; a shorter one further down fitted.
+            - ``too_long``: does not fit even by itself.
+            - ``enough``: the recall asked for is reached without it.
+            - ``document_cap``: its document keeps as many as it may. One that is five times as long as most
+              of four others or more may keep a third of the budget.
+            - ``other_documents``: its document is not among the best, which alone may keep something.
+            - ``duplicate``: another document says the same.
+            - ``near_repeat``: one that is kept says nearly the same, and what is left of its worth ranks
+              below all that were kept.
+            - ``boilerplate``: navigation, footers and their like.
         duplicate_of: for each ``duplicate`` the better sentence that says the same, for each ``near_repeat``
             the kept one that says nearly the same.
     """

@@ -26,10 +26,12 @@ _Case = tuple[str, Segmentation]
 def check_scorer(scorer: Scorer) -> None:
     """Check that a scorer holds the contract.
 
-    S sentences get S finite scores, also for S = 0 and S = 1; the same call gives the same scores, whatever
-    was scored in between; the inputs stay as they were; the constructor's arguments are keyword-only and
-    stored under their own names, so that a scorer can be built again from them; odd Unicode, repeated
-    documents, repeated ids and a long sentence do no harm.
+    - S sentences get S finite scores, also for S = 0 and S = 1.
+    - The same call gives the same scores, whatever was scored in between.
+    - The inputs stay as they were.
+    - The constructor's arguments are keyword-only and stored under their own names, so that a scorer can be
+      built again from them.
+    - Odd Unicode, repeated documents, repeated ids and a long sentence do no harm.
 
     Raises:
         AssertionError: says which promise is broken, and how.

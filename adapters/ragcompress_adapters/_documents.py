@@ -174,9 +174,10 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
 def _spans(
     context: CompressedContext, piece: Piece, begin: int, stretches: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """The places of a kept sentence: ``start``, ``end`` in what is returned, ``start_char``, ``end_char`` in
-    the document (in its file, where its place in it is known; None where it is known to be wrong), and its
-    score.
+    """The places of a kept sentence, and its score.
+
+    ``start``, ``end`` are in what is returned, ``start_char``, ``end_char`` in the document. Where its place
+    in a file is known they are in the file; None where the place is known to be wrong.
 
     Args:
         begin: where in the context the returned text begins.

@@ -24,9 +24,12 @@ class RagCompressor:
     """Keeps the sentences of documents that a query needs, word for word, under one budget for all.
 
     Returns copies of the documents that keep something, with their ids, scores and meta. Under
-    ``ragcompress`` in the meta: ``index`` (the place in the input), ``relevance_score``, ``spans``
-    (``start``, ``end`` in the new content; ``start_char``, ``end_char`` in the original, or in its source
-    where a splitter left ``split_idx_start``; ``score``), ``tokens_before``, ``tokens_after``, ``scorer``.
+    ``ragcompress`` in the meta:
+
+    - ``index``: the place in the input.
+    - ``relevance_score``, ``tokens_before``, ``tokens_after``, ``scorer``.
+    - ``spans``: ``start``, ``end`` in the new content, and ``score``. ``start_char``, ``end_char`` are in the
+      original, or in its source where a splitter left ``split_idx_start``.
 
     Example:
         ```python

@@ -141,8 +141,8 @@ class RagCompressRetriever(BaseRetriever):
     """Retrieves with another retriever and compresses what it finds.
 
     Takes the place of ``ContextualCompressionRetriever``: the same fields, the same callbacks (the inner
-    retriever's run is a child of this one's), keyword arguments of ``invoke`` go to the inner retriever, and
-    nothing is compressed where nothing was found.
+    retriever's run is a child of this one's). Keyword arguments of ``invoke`` go to the inner retriever.
+    Nothing is compressed where nothing was retrieved.
 
     Example:
         ```python

@@ -22,15 +22,19 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     """Keeps the sentences of nodes that a query needs, word for word, under one budget for all.
 
     Returns copies of the nodes that keep something: with their ids, relationships and metadata, and the
-    retriever's score; ``start_char_idx`` and ``end_char_idx`` are those of the new text where it is an
+    retriever's score. ``start_char_idx`` and ``end_char_idx`` are those of the new text where it is an
     unbroken part of the old one, and None where sentences are missing inside. Nodes that hold no text, such
     as images, are passed on as they are.
 
-    Under ``ragcompress`` in the metadata, which neither the LLM nor the embedding gets to see: ``index`` (the
-    place in the input), ``relevance_score``, ``spans`` (``start``, ``end`` in the new text; ``start_char``,
-    ``end_char`` in the source document where the node knows its place in it, else in the node; ``score``),
-    ``tokens_before``, ``tokens_after`` and ``scorer``. The budget holds for the texts joined with blank
-    lines; metadata that LlamaIndex writes before a text is not counted.
+    Under ``ragcompress`` in the metadata, which neither the LLM nor the embedding gets to see:
+
+    - ``index``: the place in the input.
+    - ``relevance_score``, ``tokens_before``, ``tokens_after``, ``scorer``.
+    - ``spans``: ``start``, ``end`` in the new text, and ``score``. ``start_char``, ``end_char`` are in the
+      source document where the node knows its place in it, else in the node.
+
+    The budget holds for the texts joined with blank lines; metadata that LlamaIndex writes before a text is
+    not counted.
 
     Example:
         ```python

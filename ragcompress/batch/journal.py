@@ -6,7 +6,7 @@
                         long the two files above were then
 
 Lines are only ever appended. A checkpoint is written, whole or not at all, after the lines before it are on
-the disk; resuming means cutting both files to the lengths it says and reading the input from where it says.
+the disk. Resuming means cutting both files to the lengths it says and reading the input from where it says.
 So each request has exactly one line, whatever moment the run was cut short at.
 """
 

@@ -1,9 +1,11 @@
 """Promises about recall: measured on labelled questions, kept as one file, withdrawn where they don't hold.
 
-``bound`` has the bound (conformal risk control), ``request`` what is looked at of a request, ``likeness`` how
-unlike the calibration questions it is, ``answerable`` whether its answer is there at all, ``values`` the
-frozen ``Calibration`` and what it says of one request (``Outlook``, ``Promise``), ``judging`` what that means
-for a compression, ``store`` the file. Files are made by ``ragcompress.training.calibrating``.
+- ``bound``: conformal risk control.
+- ``request``, ``likeness``, ``answerable``: what is looked at of a request, how unlike the calibration
+  questions it is, whether its answer is there at all.
+- ``values``: the frozen ``Calibration``, and what it says of one request (``Outlook``, ``Promise``).
+- ``judging``: what that means for a compression.
+- ``store``: the file, which ``ragcompress.training.calibrating`` makes.
 """
 
 from .judging import Judge, Judgement

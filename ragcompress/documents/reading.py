@@ -55,10 +55,10 @@ def read_documents(
     """Read all documents that the paths name, in the order given.
 
     Args:
-        paths: files, folders (searched to the bottom, sorted, hidden files left out) or ``-``. ``.json``
-            and ``.jsonl`` hold documents, every other file is one. In a folder, files of other types and
-            files that can't be read are left out with a note, and a last note says how many of which kind;
-            named directly, they are an error.
+        paths: files, folders (searched to the bottom, sorted, hidden files left out) or ``-``. ``.json`` and
+            ``.jsonl`` hold documents, every other file is one. In a folder, files of other types and files
+            that can't be read are left out with a note, and a last note says how many of which kind. Named
+            directly, they are an error.
         stdin: read where a path is ``-``: JSON or JSON Lines of documents if it begins like that, else text.
             None: ``-`` is a path like any other.
         note: called with a line about each thing that is left out; the log's warnings by default.

@@ -5,8 +5,8 @@
 Float16 is enough: rounding to it costs at most 2**-11 of a weight, measured on the default model about 400
 times less than Q4_1 took away already (root mean square, per tensor).
 
-Whatever the file says is checked against the shapes of its tensors, and what is not known for certain
-(an architecture, a way to split text, a RoPE scaling) is refused: a guess would score sentences wrongly.
+Whatever the file says is checked against the shapes of its tensors. What is not known for certain (an
+architecture, a way to split text, a RoPE scaling) is refused: a guess would score sentences wrongly.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A model is named by a known name (``smollm2-135m``), a local folder in Hugging Face's layout, a local GGUF
 file, or a hub id (``owner/name``). Known models and GGUF files are converted once, into the cache; after that
-nothing touches the network. The default takes 369 MB there: 98 for its GGUF file (kept, because its 4-bit
-blocks can be carried into a smaller runtime file without loss, and to repair the rest without network) and
-271 for the float16 weights and the tokenizer.
+nothing touches the network. The default takes 369 MB there: 98 for its GGUF file and 271 for the float16
+weights and the tokenizer. The GGUF file is kept to repair the rest without network, and because its 4-bit
+blocks can be carried into a smaller runtime file without loss.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Prompts for the proxy, built from pieces whose token spans are recorded while building.
 
-A prompt is ``prefix + tail``. The prefix (template head, title, passage, and the instruction where nothing
-stands before it) does not depend on the question, so in a causal model its keys and values don't either. The
-tail holds the question; its rows are read.
+A prompt is ``prefix + tail``. The prefix is the template's head, title, passage, and the instruction where
+nothing stands before it. It does not depend on the question, so in a causal model its keys and values don't
+either. The tail holds the question; its rows are read.
 
     Given the following information: {title}\n{passage}
     Answer the following question based on the given information with one or few words: {question}
@@ -112,7 +112,7 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
     """Build the tail for a question, with the rows that are read in it.
 
     ``last`` is the row of the very last token, from which an answer would go on, ``before_last`` the one
-    before it, ``asked`` that of the question's last token, which has seen all of it, ``after`` the one
+    before it. ``asked`` is that of the question's last token, which has seen all of it, ``after`` the one
     behind. ``question`` is the mean over the question's tokens, ``begin`` and ``end`` those over its halves,
     which may ask for different things.
 

@@ -33,7 +33,7 @@ class Scorer:
 
     and the c'_j in order are the compressed context (``kept``). That knows no budget, so ``score`` is our own
     variant: the sentences of all c'_j come first, then the others of the same chunks, then the chunks that
-    were dropped; within each, by the most attention that one token of the sentence gets. If every chunk says
+    were dropped. Within each, by the most attention that one token of the sentence gets. If every chunk says
     none, the gate is left out, so that not everything is lost.
 
     What the paper leaves open: heads are averaged. Where this differs from it: chunks end with sentences and

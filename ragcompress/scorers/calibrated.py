@@ -36,8 +36,8 @@ class Scorer:
 
     What the paper leaves open: the dummy is ``dummy`` repeated to the very number of tokens that it stands
     for, so that no other token moves. Where this differs from the paper: sentences are scored too, by the
-    mean attention of their tokens minus the dummy's at the same places; what does not fit into one prompt
-    goes into windows of whole sentences, each calibrated by itself; the wording is our own.
+    mean attention of their tokens minus the dummy's at the same places. What does not fit into one prompt
+    goes into windows of whole sentences, each calibrated by itself. The wording is our own.
 
     Args:
         proxy: the model that is read.

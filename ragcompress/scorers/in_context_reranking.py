@@ -23,12 +23,12 @@ class Scorer:
         s(t)   = s_Q(t) - s_N/A(t)              score(d) = Σ_{t ∈ d} s(t)
 
     without the tokens whose s(t) lies more than two standard deviations below their document's mean. Found
-    in the Middle pays one prompt for each document to be rid of the bias of places (``calibrated``); here the
-    documents are read once, and only a tail with the query "N/A" is read besides, on the keys and values
-    kept from the first (a proxy without a store reads the documents twice).
+    in the Middle pays one prompt for each document to be rid of the bias of places (``calibrated``). Here the
+    documents are read once. Only a tail with the query "N/A" is read besides, on the keys and values kept
+    from the first (a proxy without a store reads the documents twice).
 
-    Where this differs from the paper: sentences are scored instead of documents; titles stand in the prompt
-    and are not counted; what does not fit into one prompt goes into windows of whole sentences; documents
+    Where this differs from the paper: sentences are scored instead of documents. Titles stand in the prompt
+    and are not counted. What does not fit into one prompt goes into windows of whole sentences. Documents
     stay in the order given; no chat template; the wording is our own.
 
     Args:

@@ -18,9 +18,9 @@ class Scorer:
     """Attention of the prompt's last token, mean of all layers and heads, as in Sentinel's raw baseline.
 
     For each layer and head the attention on a sentence's tokens is divided by the attention on the whole
-    passage and by the sentence's number of tokens; the score is the mean of these over all layers and heads,
-    in [0, 1] (arXiv 2505.23277, section 3, "raw attention"; its min-max scaling changes no ranking and is
-    left out). Every passage is a prompt of its own, and shares sum to 1 in each: sentences of short
+    passage and by the sentence's number of tokens. The score is the mean of these over all layers and heads,
+    in [0, 1] (arXiv 2505.23277, section 3, "raw attention"). Its min-max scaling changes no ranking and is
+    left out. Every passage is a prompt of its own, and shares sum to 1 in each: sentences of short
     passages score higher for that alone. The trained probe has no such flaw.
 
     Args:

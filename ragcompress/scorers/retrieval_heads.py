@@ -31,7 +31,7 @@ class Scorer:
     query's rows, minus the same under the query "N/A", sum over heads.
 
     Where this differs from the paper: heads are chosen by how they rank sentences, not documents, and score
-    sentences; titles stand in the prompt and are not counted; windows of whole sentences; no chat template;
+    sentences. Titles stand in the prompt and are not counted; windows of whole sentences; no chat template;
     the wording is our own.
 
     Args:

@@ -28,8 +28,8 @@ class Scorer:
 
     All layers, all heads; the mean over a sentence's tokens, as in the authors' code (their 2026 text writes
     a sum). Where this differs from the paper: the context is the documents one after another, a blank line
-    between them, each after its title; C leaves the titles out; what does not fit into one prompt goes into
-    windows of whole sentences; the weights are our own, for our proxy (the card says how they were fitted).
+    between them, each after its title; C leaves the titles out. What does not fit into one prompt goes into
+    windows of whole sentences. The weights are our own, for our proxy (the card says how they were fitted).
 
     Args:
         proxy: the model that is read.

@@ -1,7 +1,7 @@
 """What belongs to a kept unit: what it needs to be understood, and what it opens.
 
-A row needs its table's header, a description the name of its option, a list or an example the sentence that
-announces it, an answer its question, ``It …`` the sentence before. A heading, a name, a caption and a
+A row needs its table's header, a description the name of its option. A list or an example needs the sentence
+that announces it, an answer its question, ``It …`` the sentence before. A heading, a name, a caption and a
 sentence that ends in a colon say nothing unless they stand over something. One value holds all of it:
 selection prices a unit together with what belongs to it, and rendering writes each of these once.
 """

@@ -44,25 +44,28 @@ def render(
     """Write out sentences in the order given.
 
     A run is a stretch of ``sequence`` that goes forward within one document. Inside a run, neighbours in the
-    source keep the white space that stood between them; where sentences were left out, the strongest of the
+    source keep the white space that stood between them. Where sentences were left out, the strongest of the
     two separators at the edges of the hole stands: a blank line, a line break, a space, or nothing, as in
     Chinese. Code, tables, list items and headings never share a line with anything. Runs are set apart by a
     blank line. All sentences in source order of one untitled document give its text, stripped.
 
     Where a sentence too long for any budget was cut (``Sentence.cut``) and a part of it is missing, ``[…]``
-    stands in its place; a code fence that was cut, or never closed, is closed.
+    stands in its place. A code fence that was cut, or never closed, is closed.
 
     Args:
         segmentation: the documents and all their sentences.
         sequence: indices of different sentences.
-        format: ``text`` (a run of a document with a title starts with a line holding the title, unless its
-            first sentence is the heading that says the same), ``plain`` (no titles), ``md`` (a run starts
-            with ``### [n] title``, unless the run before is of the same source; without a title its
-            ``metadata["source"]``, or nothing, stands there) or ``xml`` (``documents`` with ``document``
-            elements, each with index, source and content, as Anthropic's guide to prompts has them). Sources
-            are numbered as they appear, and absolute paths begin at their common folder. In ``md``, of
-            documents that were read from files the header has the source in any case, and marks such as
-            ``[p. 12]`` say where a stretch of sentences stands: where it begins, and on every new page.
+        format: sources are numbered as they appear, and absolute paths begin at their common folder.
+
+            - ``text``: a run of a document with a title starts with a line holding the title, unless its
+              first sentence is the heading that says the same.
+            - ``plain``: no titles.
+            - ``md``: a run starts with ``### [n] title``, unless the run before is of the same source.
+              Without a title its ``metadata["source"]``, or nothing, stands there. Of documents that were
+              read from files the header has the source in any case. Marks such as ``[p. 12]`` say where a
+              stretch of sentences stands: where it begins, and on every new page.
+            - ``xml``: ``documents`` with ``document`` elements, each with index, source and content, as
+              Anthropic's guide to prompts has them.
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
 
     Raises:

@@ -33,8 +33,9 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Guard:
     """Wraps the application, as ASGI has it.
 
-    Gives each request a name (``X-Request-ID``, the caller's own if it is plain), asks for the key before
-    anything of the body is read, reads the body within its bounds, counts, and writes one line into the log.
+    Gives each request a name: ``X-Request-ID``, the caller's own if it is plain. Asks for the key before
+    anything of the body is read, and reads the body within its bounds. Counts, and writes one line into the
+    log.
     """
 
     def __init__(self, app: App, *, keys: Keys, limits: Limits, metrics: Metrics) -> None:

@@ -1,7 +1,7 @@
 """``/rerank``, ``/v1/rerank``, ``/v2/rerank``: Cohere's contract for ``documents``, TEI's for ``texts``.
 
-After Cohere's SDK 7.3.1 (``relevant_spans`` of Rerank 5 included), Jina, Infinity and vLLM, whose answers are
-the same object with more fields, and Text Embeddings Inference, whose answer is a bare list.
+After Cohere's SDK 7.3.1 (``relevant_spans`` of Rerank 5 included). Jina, Infinity and vLLM answer with the
+same object and more fields, Text Embeddings Inference (TEI) with a bare list.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Tool results → units by their own structure: logs, stack traces, diffs, records of JSON, plain text.
 
-A line of a log stands with the lines that continue it (a stack, an indented detail), the first hunk of a
-file's diff with the header, a record of JSON Lines alone. What is none of these is cut as any document is.
+A line of a log stands with the lines that continue it (a stack, an indented detail). The first hunk of a
+file's diff stands with the header, a record of JSON Lines by itself. What is none of these is cut as any
+document is.
 """
 
 from __future__ import annotations

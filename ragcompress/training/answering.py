@@ -17,10 +17,10 @@ _WORTH = 0.1  # a further sentence that covers less than this adds nothing
 def evidence_of_answer(example: Example) -> tuple[int, ...]:
     """Indices, ascending, of the sentences that support the answers by overlap; empty where none does.
 
-    Sentences in which an answer stands word for word are its evidence. For an answer that stands nowhere
-    (a sentence of a reader's own) the fewest sentences are taken, greedily, that hold four fifths of its
-    words, a word that stands in few sentences weighing more. An answer of which less than half is found
-    rests on nothing here.
+    Sentences in which an answer stands word for word are its evidence. For an answer that stands nowhere (a
+    sentence of a reader's own) the fewest sentences are taken, greedily, that hold four fifths of its words.
+    A word that stands in few sentences weighs more. An answer of which less than half is found rests on
+    nothing here.
     """
     texts = [s.text for s in example.segmentation.sentences]
     wanted = [n for n in map(normalise, example.answers) if n]

@@ -103,7 +103,7 @@ def recall(gold: Collection[int], kept: Collection[int]) -> float:
 def pair_wins(scores: Sequence[FloatArray], gold: Sequence[BoolArray]) -> FloatArray:
     """Wins of the gold sentences of one question over the other sentences of another.
 
-    The sum of the matrix over all pairs of sentences is the pooled AUC, so that the AUC of any resample of
+    The sum of the matrix over all pairs of sentences is the pooled AUC. So the AUC of any resample of
     questions is a quadratic form in it, without sorting again.
 
     Args:

@@ -27,7 +27,7 @@ class RivalMethod:
     """One rival. To be used in a ``with`` statement; its process starts with the first question.
 
     It gets every document as one passage, title line and text, as ours are rendered, and returns text. That
-    is counted by our counter, not its own; where it is more than it was allowed, or much less, it is asked
+    is counted by our counter, not its own. Where it is more than it was allowed, or much less, it is asked
     again for proportionally less or more, and its longest text that fits counts. One that never fits counts
     as its shortest, marked (``Context.fits``). Its order is its own.
 

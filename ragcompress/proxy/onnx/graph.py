@@ -43,10 +43,9 @@ class _Steps:
     """How activations become uint8.
 
     Attributes:
-        middle: what 0 becomes.
-        reach: what a row's largest value becomes, counted from the middle.
-        largest_normed: what becomes ``reach`` in rows that come from a norm, whose root mean square is 1; the
-            few values beyond it lose less than a larger step would cost all others.
+        middle: what 0 becomes. reach: what a row's largest value becomes, counted from the middle.
+        largest_normed: what becomes ``reach`` in rows that come from a norm, whose root mean square is 1. The
+        few values beyond it lose less than a larger step would cost all others.
     """
 
     middle: int

@@ -2,10 +2,10 @@
 
 Rounding to 8 bits is as coarse as the largest value of a row demands, and language models have a few
 channels that are many times larger than the rest. An orthogonal matrix spreads them over all channels, and
-nothing else changes, because RMSNorm does not see it (QuaRot, arXiv 2404.00456, section 4): the residual
-stream is rotated by what writes to it (embedding, ``o``, ``down``) and rotated back by what reads it (``q``,
-``k``, ``v``, ``gate``, ``up``), and a head's values are rotated by ``v`` and back by ``o``, all within the
-stored weights, at no cost. What ``down`` reads, the product of two outputs, can't be rotated in advance; the
+nothing else changes, because RMSNorm does not see it (QuaRot, arXiv 2404.00456, section 4). The residual
+stream is rotated by what writes to it (embedding, ``o``, ``down``), and rotated back by what reads it
+(``q``, ``k``, ``v``, ``gate``, ``up``). A head's values are rotated by ``v`` and back by ``o``. All is within
+the stored weights, at no cost. What ``down`` reads, the product of two outputs, can't be rotated in advance; the
 graph does it, in groups of channels.
 """
 

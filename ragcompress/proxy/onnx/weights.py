@@ -3,7 +3,7 @@
 ``weights-float32-v3.bin`` holds the tensors in the layout the graph wants (matrices as input × output),
 page-aligned; the ``.json`` beside it says where each is, and the sum of all bytes (CRC-32).
 ``weights-int8-v5.bin`` has the layers' matrices as whole numbers (``int8``). All are written under a
-temporary name and moved into place, so that a reader never sees half a file; versions of this package that
+temporary name and moved into place, so that a reader never sees half a file. Versions of this package that
 lay them out otherwise use other names.
 """
 

@@ -186,7 +186,7 @@ def shared_with_best(
     """What each part shares with the best parts of other documents, (N, 3).
 
     Words, titles included and the question's left out, weigh log((N + 1) / (n + 1/2)) with n the parts that
-    hold them; what is shared with a best part counts as much as that part is probable. Columns: the largest
+    hold them. What is shared with a best part counts as much as that part is probable. Columns: the largest
     sum of weights, the largest single weight, and all sums together.
     """
     asked = set(words_of(question))
