@@ -54,7 +54,7 @@ def load_models(
 
     arguments = plan.scorer_arguments()
     if download and "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
-        arguments["embedder"] = _beside(load, progress, threads)
+        arguments["embedder"] = _load_embedder(load, progress, threads)
     scorer = scorers.make(plan.scorer, proxy=load, **arguments)
     proxy: Proxy | None = getattr(scorer, "proxy", None)
     if proxy is None and plan.attention_sort:
@@ -71,7 +71,7 @@ def give_back() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _beside(load: Callable[[], Proxy], progress: Progress | None, threads: int | None) -> MiniLM:
+def _load_embedder(load: Callable[[], Proxy], progress: Progress | None, threads: int | None) -> MiniLM:
     """The embedding model, loaded while the proxy is; fetched after it, so that they don't share a bar."""
     with ThreadPoolExecutor(1) as pool:
         embedder = pool.submit(MiniLM, download=False, threads=threads)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import scorers
-from .calibration.judging import Judge, Judgement, doubt, keeps_everything
+from .calibration.judging import Judge, Judgment, doubt, keeps_everything
 from .context import CompressedContext
 from .data import Budget, Document, Progress, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
@@ -170,7 +170,7 @@ class Pipeline:
         return fitted
 
     def _context(
-        self, call: Call, aim: _Aim, judged: Judgement, fitted: tuple[Layout, Selection], watch: Watch
+        self, call: Call, aim: _Aim, judged: Judgment, fitted: tuple[Layout, Selection], watch: Watch
     ) -> CompressedContext:
         layout, selection = fitted
         made = layout.render(aim.parts, selection.kept, aim.scores)

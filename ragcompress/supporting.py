@@ -77,8 +77,9 @@ def support(
 ) -> Support:
     """Tell how much each sentence of a context supports an answer.
 
-    ``arc-jsd``: ARC-JSD (Li et al., arXiv 2505.16415). Let p(· | C) be what the proxy expects at each token of
-    the answer a, all tokens before it given, behind the question and the kept sentences C. A sentence c gets
+    ``arc-jsd``: ARC-JSD (Li et al., arXiv 2505.16415). Let p(· | C) be what the proxy expects at each token
+    of the answer a, all tokens before it given, behind the question and the kept sentences C. A sentence c
+    gets
 
         Σ_t JSD( p(· | C, a_<t) ‖ p(· | C without c, a_<t) )
 

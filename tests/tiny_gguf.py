@@ -110,12 +110,12 @@ def write_gguf(
     """Write the file as llama.cpp's converter does.
 
     Args:
-        kind: how the matrices are quantised.
+        kind: how the matrices are quantized.
         change: metadata to set, or with None to leave out.
         extra: tensors to add or, with a zero size, to leave out, by GGUF name.
 
     Returns:
-        What a faithful conversion has: name → float32, after quantisation.
+        What a faithful conversion has: name → float32, after quantization.
     """
     writer = GGUFWriter(path, architecture)
     for key, value in (metadata(architecture) | (change or {})).items():
@@ -128,7 +128,7 @@ def write_gguf(
         if architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
             heads = HEADS if "q_proj" in name else KV_HEADS
             half = stored.shape[0] // heads // 2
-            # llama.cpp pairs neighbouring dimensions in its RoPE, Hugging Face those half a head apart.
+            # llama.cpp pairs neighboring dimensions in its RoPE, Hugging Face those half a head apart.
             stored = stored.reshape(heads, 2, half, -1).swapaxes(1, 2).reshape(stored.shape)
         if gguf_name(name) not in extra:
             writer.add_tensor(gguf_name(name), stored, raw_dtype=matrix_kind)

@@ -46,7 +46,7 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
 
     @classmethod
     def class_name(cls) -> str:
-        """Name in LlamaIndex's serialised settings."""
+        """Name in LlamaIndex's serialized settings."""
         return "RagCompressPostprocessor"
 
     def _postprocess_nodes(

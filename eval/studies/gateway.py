@@ -57,7 +57,7 @@ def measure(url: str, stub: parts.StubModel, cases: Sequence[Case]) -> list[dict
 
 
 def gateway_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labelled set.", exists=True)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)],
     scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What reads.")] = scorers.DEFAULT,
     removed: Annotated[
         float, typer.Option("--removed", metavar="R", help="The share that goes, as LiteLLM is told.")

@@ -35,7 +35,7 @@ class Seen:
         right: the wanted words are kept, under their name.
         kept: the wanted words are kept.
         described: stretches of descriptions that are kept.
-        mislabelled: of these, those that stand under another's name.
+        mislabeled: of these, those that stand under another's name.
         units: kept units.
         orphans: kept units without what they need, by kind.
         unbalanced: a code fence is open at the end.
@@ -45,7 +45,7 @@ class Seen:
     right: bool = False
     kept: bool = False
     described: int = 0
-    mislabelled: int = 0
+    mislabeled: int = 0
     units: int = 0
     orphans: Counter[str] = field(default_factory=Counter)
     unbalanced: bool = False
@@ -82,10 +82,10 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
             elif label is None:
                 fault = fault or ("label" if _has_name(piece, page, owner) else "label in another chunk")
             else:
-                seen.mislabelled += 1
+                seen.mislabeled += 1
                 names = page.page.entries
                 seen.faults.append(
-                    f"mislabelled: {page.text[start : piece.span[1]][:90]!r} of {names[owner].name!r} "
+                    f"mislabeled: {page.text[start : piece.span[1]][:90]!r} of {names[owner].name!r} "
                     f"under {names[label].name!r}"
                 )
         if fault:

@@ -159,7 +159,7 @@ def figures(seen: Sequence[tuple[Question, Seen]]) -> dict[str, Any]:
         "n": len(seen),
         "right": np.mean([s.right for _, s in seen]),
         "kept": np.mean([s.kept for _, s in seen]),
-        "mislabelled": sum(s.mislabelled for _, s in seen) / max(1, described),
+        "mislabeled": sum(s.mislabeled for _, s in seen) / max(1, described),
         "orphans": orphans.total() / max(1, units),
         "unbalanced": sum(s.unbalanced for _, s in seen),
         "units": units,

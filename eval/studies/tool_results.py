@@ -28,7 +28,7 @@ class Case:
     Attributes:
         kind: ``build``, ``test``, ``trace``, ``service``, ``diff``, ``json`` or ``page``.
         needed: parts of the text, mostly lines, word for word.
-        source: where the text is from, and its licence.
+        source: where the text is from, and its license.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Row:
 
 
 def read_cases(file: Path) -> list[Case]:
-    """Read the labelled set: texts (``id``, ``text``, ``source``), and cases (``of`` a text, ``case`` …).
+    """Read the labeled set: texts (``id``, ``text``, ``source``), and cases (``of`` a text, ``case`` …).
 
     Raises:
         DataError: if what is needed does not stand in the text.
@@ -158,7 +158,7 @@ def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iter
 
 
 def tool_results_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labelled set.", exists=True)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)],
     scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What reads.")] = scorers.DEFAULT,
     ratio: Annotated[
         list[float] | None, typer.Option("--ratio", metavar="R", help="Repeatable; 0.1 and 0.2.")

@@ -56,24 +56,24 @@ class Row:
     same: bool | None
 
 
-Told = tuple[str, str | None]
+Asked = tuple[str, str | None]
 """What an example asks, and its label."""
 
 
-def _of_type(lines: Sequence[str]) -> Told:
+def _of_type(lines: Sequence[str]) -> Asked:
     return lines[0], lines[-1].partition(":")[2].strip()
 
 
-def _of_dialogue(lines: Sequence[str]) -> Told:
+def _of_dialogue(lines: Sequence[str]) -> Asked:
     return "\n".join(lines[:-1]), None
 
 
-def _of_passage(lines: Sequence[str]) -> Told:
+def _of_passage(lines: Sequence[str]) -> Asked:
     question = lines[len(lines) - 1 - lines[::-1].index("Question:") + 1]
     return question, question_word(question)
 
 
-TASKS: dict[str, Callable[[Sequence[str]], Told]] = {
+TASKS: dict[str, Callable[[Sequence[str]], Asked]] = {
     "trec": _of_type,
     "samsum": _of_dialogue,
     "triviaqa": _of_passage,

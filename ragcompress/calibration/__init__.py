@@ -1,4 +1,4 @@
-"""Promises about recall: measured on labelled questions, kept as one file, withdrawn where they don't hold.
+"""Promises about recall: measured on labeled questions, kept as one file, withdrawn where they don't hold.
 
 - ``bound``: conformal risk control.
 - ``request``, ``likeness``, ``answerable``: what is looked at of a request, how unlike the calibration
@@ -8,7 +8,7 @@
 - ``store``: the file, which ``ragcompress.training.calibrating`` makes.
 """
 
-from .judging import Judge, Judgement
+from .judging import Judge, Judgment
 from .store import NONE, load, save, shipped_for
 from .values import Calibration, Case, Outlook, Promise
 
@@ -17,7 +17,7 @@ __all__ = [
     "Calibration",
     "Case",
     "Judge",
-    "Judgement",
+    "Judgment",
     "Outlook",
     "Promise",
     "load",

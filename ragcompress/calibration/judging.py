@@ -55,35 +55,35 @@ class Judge:
         found.check_weights(scorer, weights)
         return cls(found, is_own=True)
 
-    def look(self, segmentation: Segmentation, scores: Scores, budget: Budget) -> Judgement:
+    def look(self, segmentation: Segmentation, scores: Scores, budget: Budget) -> Judgment:
         """Say what is known of a request, and which of its sentences a recall wants.
 
         Raises:
             ProbeMismatch: for scores that the caller's own calibration is not for.
         """
         if self.calibration is None:
-            return Judgement(promise=_unkept(budget, _NOTHING_KNOWN))
+            return Judgment(promise=_unkept(budget, _NOTHING_KNOWN))
         try:
             outlook = self.calibration.look(segmentation, scores)
         except ProbeMismatch as error:
             if self.is_own:
                 raise
-            return Judgement(promise=_unkept(budget, str(error)))
+            return Judgment(promise=_unkept(budget, str(error)))
         if budget.recall is None:
-            return Judgement(outlook)
+            return Judgment(outlook)
         at, promise = self.calibration.threshold(outlook, budget)
         values = outlook.request.values
         wanted = np.flatnonzero(values >= at) if at is not None else np.arange(len(values))
         if not len(wanted):
             wanted = np.array([int(values.argmax())])
-        return Judgement(outlook, promise, tuple(int(i) for i in wanted))
+        return Judgment(outlook, promise, tuple(int(i) for i in wanted))
 
-    def settle(self, judgement: Judgement, selection: Selection) -> Promise | None:
+    def settle(self, judgment: Judgment, selection: Selection) -> Promise | None:
         """The promise after selection: a ceiling or a rule may have left out what it rests on."""
-        promise, outlook = judgement.promise, judgement.outlook
-        if promise is None or outlook is None or judgement.wanted is None or self.calibration is None:
+        promise, outlook = judgment.promise, judgment.outlook
+        if promise is None or outlook is None or judgment.wanted is None or self.calibration is None:
             return promise
-        lost = {i: reason for i in judgement.wanted if (reason := selection.dropped.get(i)) is not None}
+        lost = {i: reason for i in judgment.wanted if (reason := selection.dropped.get(i)) is not None}
         by_ceiling = [i for i, reason in lost.items() if reason in _CEILING]
         by_rule = [i for i, reason in lost.items() if reason in _RULES]
         if not promise.holds or not (by_ceiling or by_rule):
@@ -94,12 +94,12 @@ class Judge:
         )
         best = max(float(outlook.request.values[i]) for i in (*by_ceiling, *by_rule))
         least = self.calibration.least(promise, float(np.nextafter(best, np.inf)))
-        told = f"{what} left out {n} of the {len(judgement.wanted)} sentences that it needs"
-        return replace(promise, holds=False, withdrawn=told, least=least)
+        reason = f"{what} left out {n} of the {len(judgment.wanted)} sentences that it needs"
+        return replace(promise, holds=False, withdrawn=reason, least=least)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgment:
     """What is known of a request before anything is selected.
 
     Attributes:

@@ -9,7 +9,7 @@ import numpy as np
 from ..data import FloatArray
 
 _NEIGHBOURS = 5
-_FEWEST = 20  # fewer questions have no neighbourhood to speak of
+_FEWEST = 20  # fewer questions have no neighborhood to speak of
 _RIDGE = 1e-2
 _DIGITS = 5
 _CONSTANT = 1e-3
@@ -17,7 +17,7 @@ _CONSTANT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class _Cloud:
-    """Points, and how far each is from its neighbours among the others."""
+    """Points, and how far each is from its neighbors among the others."""
 
     points: FloatArray
     distances: FloatArray

@@ -140,7 +140,7 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What labelled questions say about a scorer: values of their evidence, and what requests look like.
+    """What labeled questions say about a scorer: values of their evidence, and what requests look like.
 
     Attributes:
         scorer: its name.

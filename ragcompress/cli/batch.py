@@ -89,7 +89,7 @@ def batch(
             note(f"{output} is already complete; nothing to resume")
             raise typer.Exit(int(run.errors.exists()))
         done = run.run_through() if through else run.run()
-    _summarise(done, "above" if through else str(run.errors))
+    _summarize(done, "above" if through else str(run.errors))
     if done.at.n_failed:
         raise typer.Exit(1)
 
@@ -114,7 +114,7 @@ def _progress(bar: Callable[[int, int], None]) -> Callable[[Checkpoint, Checkpoi
     return show
 
 
-def _summarise(done: Done, errors: str) -> None:
+def _summarize(done: Done, errors: str) -> None:
     at = done.at
     note(f"{at.n_done} done, {at.n_failed} failed" + (f": see {errors}" if at.n_failed else ""))
     if at.n_done:

@@ -1,4 +1,4 @@
-"""``ragcompress calibrate``: what a recall is promised by, from labelled questions."""
+"""``ragcompress calibrate``: what a recall is promised by, from labeled questions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = (0.8, 0.9, 0.95, 0.98)
 def calibrate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Labelled questions, .jsonl or .jsonl.gz, as for `train`."),
+        typer.Argument(metavar="FILE", help="Labeled questions, .jsonl or .jsonl.gz, as for `train`."),
     ],
     *,
     plan: Plan,

@@ -124,8 +124,8 @@ def _compress(
 
 def _write(context: CompressedContext, result: dict[str, Any], plan: Plan, written: Written) -> None:
     if written.html is not None:
-        beside = None if written.compare is None else _beside(context, plan, written.compare)
-        emit(context.to_html(compare=beside), written.html)
+        compared = None if written.compare is None else _compress_again(context, plan, written.compare)
+        emit(context.to_html(compare=compared), written.html)
     if written.format is ResultFormat.json:
         emit(json.dumps(result, ensure_ascii=False, indent=1) + "\n", written.output)
     else:
@@ -137,7 +137,7 @@ def _write(context: CompressedContext, result: dict[str, Any], plan: Plan, writt
     note(f"kept {context.tokens_after} of {context.tokens_before} tokens ({context.ratio:.0%})")
 
 
-def _beside(context: CompressedContext, plan: Plan, scorer: str) -> CompressedContext:
+def _compress_again(context: CompressedContext, plan: Plan, scorer: str) -> CompressedContext:
     """The same sentences at the same budget with another scorer; a recall is no aim for all of them."""
     budget = plan.budget
     if budget is None or budget.recall is not None:

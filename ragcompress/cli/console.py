@@ -133,12 +133,12 @@ def ended_cleanly() -> Iterator[None]:
 def byte_bar(
     label: str, last: str, *, every: float = EVERY_SECONDS, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback (bytes done, bytes in all) that shows one bar, labelled ``last`` once all are done.
+    """Give a callback (bytes done, bytes in all) that shows one bar, labeled ``last`` once all are done.
 
     Off a terminal there is a line now and then; arguments as for ``phase_bar``.
     """
     if not err().is_terminal:
-        tell = _teller(every, clock, unit=_MEGABYTE)
+        tell = _line_progress(every, clock, unit=_MEGABYTE)
         yield lambda done, total: tell(label, done, total)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -164,14 +164,16 @@ def phase_bar(
         clock: seconds, from any start.
     """
     if not err().is_terminal:
-        yield _teller(every, clock)
+        yield _line_progress(every, clock)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _bar(*columns) as update:
         yield update
 
 
-def _teller(every: float, clock: Callable[[], float], unit: int = 1) -> Callable[[str, int, int], None]:
+def _line_progress(
+    every: float, clock: Callable[[], float], unit: int = 1
+) -> Callable[[str, int, int], None]:
     last_label, last_time, last_done = "", clock(), 0
 
     def tell(label: str, done: int, total: int) -> None:

@@ -36,7 +36,7 @@ def show(plan: Plan) -> bool:
 
 
 def _documents(console: Console, context: CompressedContext) -> None:
-    """Every sentence of every document; kept ones stand out by colour, or by a sign where there is none."""
+    """Every sentence of every document; kept ones stand out by color, or by a sign where there is none."""
     plain = console.color_system is None or console.no_color
     if plain:
         console.print("The documents (+ kept, - dropped)", "", sep="\n")
@@ -49,14 +49,14 @@ def _documents(console: Console, context: CompressedContext) -> None:
         units = [
             (s, i in kept) for i, s in enumerate(context.segmentation.sentences) if s.document == position
         ]
-        console.print(_signed(units) if plain else _coloured(document, units), "", sep="\n")
+        console.print(_signed(units) if plain else _colored(document, units), "", sep="\n")
 
 
 def _signed(units: list[tuple[Sentence, bool]]) -> Text:
     return Text("\n".join(f"{'+' if kept else '-'} {one_line(s.text)}" for s, kept in units))
 
 
-def _coloured(document: Document, units: list[tuple[Sentence, bool]]) -> Text:
+def _colored(document: Document, units: list[tuple[Sentence, bool]]) -> Text:
     text = Text(document.text.rstrip(), style=_DROPPED)
     for sentence, kept in units:
         if kept:
@@ -76,8 +76,8 @@ def _numbers(console: Console, context: CompressedContext, seconds: dict[str, fl
 
 def _verdict(console: Console, sample: samples.Sample, missing: list[str]) -> None:
     if missing:
-        gone = ", ".join(f'"{phrase}"' for phrase in missing)
-        console.print(Text.assemble(("Answer    ", "bold"), ("lost", "bold red"), f", dropped: {gone}"))
+        dropped = ", ".join(f'"{phrase}"' for phrase in missing)
+        console.print(Text.assemble(("Answer    ", "bold"), ("lost", "bold red"), f", dropped: {dropped}"))
         return
     proof = ", ".join(f'"{phrase}"' for phrase in sample.evidence)
     console.print(Text.assemble(("Answer    ", "bold"), (sample.answer, _KEPT), f" survived: {proof}"))

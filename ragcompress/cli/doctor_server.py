@@ -76,28 +76,30 @@ def examine_server(url: str, keys: Path | None) -> Iterator[Finding]:
         return
     yield Finding("server", "ok", f"{url} answers")
     yield _readiness(server)
-    status, told = server.ask("/info")
+    status, answer = server.ask("/info")
     if status == 401:
         yield Finding(
             "key", "broken", "no key, or a wrong one", f"give --api-keys FILE, or set {KEYS_VARIABLE}"
         )
         return
     if status != 200:
-        yield Finding("info", "broken", f"{status}: {_message(told)}")
+        yield Finding("info", "broken", f"{status}: {_message(answer)}")
         return
-    yield _version(told)
+    yield _version(answer)
     yield from _trial(server)
 
 
 def _readiness(server: Server) -> Finding:
-    status, told = server.ask("/readyz")
+    status, answer = server.ask("/readyz")
     if status == 200:
-        return Finding("ready", "ok", f"scorer {told.get('scorer')}")
-    return Finding("ready", "broken", f"{status}: {_message(told)}", "see the server's log; wait if it loads")
+        return Finding("ready", "ok", f"scorer {answer.get('scorer')}")
+    return Finding(
+        "ready", "broken", f"{status}: {_message(answer)}", "see the server's log; wait if it loads"
+    )
 
 
-def _version(told: Any) -> Finding:
-    version = told.get("version")
+def _version(answer: Any) -> Finding:
+    version = answer.get("version")
     if version != __version__:
         return Finding("version", "note", f"the server has {version}, this command {__version__}")
     return Finding("version", "ok", f"{version}")
@@ -108,19 +110,19 @@ def _trial(server: Server) -> Iterator[Finding]:
     sample = samples.demo()
     documents = [{"text": d.text, "title": d.title} for d in sample.documents]
     body = {"query": sample.question, "documents": documents, "budget": {"ratio": _RATIO}, "explain": False}
-    told: Any = {}
+    answer: Any = {}
     seconds: list[float] = []
     for _ in range(2):
         began = time.perf_counter()
-        status, told = server.ask("/v1/compress", body)
+        status, answer = server.ask("/v1/compress", body)
         seconds.append(time.perf_counter() - began)
         if status != 200:
-            yield Finding("compress", "broken", f"{status}: {_message(told)}")
+            yield Finding("compress", "broken", f"{status}: {_message(answer)}")
             return
-    before, after = told["tokens_before"], told["tokens_after"]
+    before, after = answer["tokens_before"], answer["tokens_after"]
     text = f"{before} tokens to {after} in {seconds[0]:.2f} s, again in {seconds[1]:.2f} s"
-    if "degraded" in told or told.get("passthrough"):
-        reason = told.get("degraded") or told["passthrough"]
+    if "degraded" in answer or answer.get("passthrough"):
+        reason = answer.get("degraded") or answer["passthrough"]
         yield Finding(
             "compress",
             "note",
@@ -141,5 +143,5 @@ def _parsed(content: bytes) -> Any:
     return found if isinstance(found, dict) else {}
 
 
-def _message(told: Any) -> str:
-    return str(told.get("message", "no reason is given"))
+def _message(answer: Any) -> str:
+    return str(answer.get("message", "no reason is given"))

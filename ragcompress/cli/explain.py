@@ -122,12 +122,12 @@ def show(context: CompressedContext, top: int, heads: Attribution | None) -> Non
     console.print("", Text(summary(context)), sep="\n")
 
 
-def _coloured(console: Console) -> bool:
+def _colored(console: Console) -> bool:
     return console.color_system is not None and not console.no_color
 
 
 def _legend(console: Console) -> Text:
-    if not _coloured(console):
+    if not _colored(console):
         return Text("Sentences  + kept, - dropped, each with its score")
     shades = [(" " * 3, "" if s == "default" else f"on {s}") for s in _SHADES]
     return Text.assemble(
@@ -136,7 +136,7 @@ def _legend(console: Console) -> Text:
 
 
 def _documents(console: Console, context: CompressedContext) -> None:
-    """The documents, shaded by score, kept ones clear; without colours, a sign before each sentence."""
+    """The documents, shaded by score, kept ones clear; without colors, a sign before each sentence."""
     levels, _ = scale(context.scores)
     for position, document in enumerate(context.segmentation.documents):
         members = [i for i, s in enumerate(context.segmentation.sentences) if s.document == position]
@@ -144,7 +144,7 @@ def _documents(console: Console, context: CompressedContext) -> None:
         title = one_line(document.title or document.source or f"Document {position + 1}")
         console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(members)} kept", "dim")))
         shown = (
-            _shaded(context, document, members, levels) if _coloured(console) else _signed(context, members)
+            _shaded(context, document, members, levels) if _colored(console) else _signed(context, members)
         )
         console.print(shown, "", sep="\n")
 
@@ -154,8 +154,8 @@ def _shaded(context: CompressedContext, document: Document, members: list[int], 
     for i in members:
         s = context.segmentation.sentences[i]
         dropped = i in context.selection.dropped
-        colour = _SHADES[levels[i]]
-        background = "" if colour == "default" else f" on {colour}"
+        color = _SHADES[levels[i]]
+        background = "" if color == "default" else f" on {color}"
         front = ("color(250)" if background else "dim") if dropped else "bold underline"
         front += " color(255)" if background and not dropped else ""
         text.stylize(front + background, s.start_char, s.end_char)

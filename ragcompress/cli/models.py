@@ -11,8 +11,8 @@ from .console import out
 
 def show() -> None:
     """Write a table of the known models and those in the cache to stdout."""
-    table = Table("model", "state", "MB", "licence", "note", "folder", box=None, header_style="bold")
+    table = Table("model", "state", "MB", "license", "note", "folder", box=None, header_style="bold")
     for row in models.list_models():
-        cells = (row.name, row.state, str(row.megabytes), row.licence, row.note, str(row.path or ""))
+        cells = (row.name, row.state, str(row.megabytes), row.license, row.note, str(row.path or ""))
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     out().print(table)

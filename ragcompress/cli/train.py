@@ -1,4 +1,4 @@
-"""``ragcompress train``: a probe for a proxy, from labelled questions."""
+"""``ragcompress train``: a probe for a proxy, from labeled questions."""
 
 from __future__ import annotations
 

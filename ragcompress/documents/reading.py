@@ -26,7 +26,7 @@ from .records import Note, Request, guess_suffix, json_documents, json_lines, pa
 from .titles import title
 
 __all__ = [
-    "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "LeftOut", "Note", "Request", "decode", "parse_document",
+    "MAX_FILE_SIZE", "STDIN", "SUFFIXES", "FolderReader", "Note", "Request", "decode", "parse_document",
     "parse_request", "read_documents", "read_file",
 ]  # fmt: skip
 
@@ -191,7 +191,7 @@ def _from_file(path: str | Path, note: Note, limit: int, seconds: float | None) 
 
 
 @dataclass(slots=True)
-class LeftOut:
+class FolderReader:
     """Reads the files of a folder, and counts those that are left out and why."""
 
     reasons: Counter[str] = field(default_factory=Counter)
@@ -280,7 +280,7 @@ def _count(n: int, what: str) -> str:
 
 def _from_folder(folder: str | Path, note: Note, limit: int, seconds: float | None) -> list[Document]:
     documents: list[Document] = []
-    left_out = LeftOut()
+    left_out = FolderReader()
     n_read = 0
     for path in left_out.files(folder, note):
         found = left_out.read(path, note, limit, seconds)

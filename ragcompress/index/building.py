@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import Progress
-from ..documents.reading import MAX_FILE_SIZE, LeftOut, Note
+from ..documents.reading import MAX_FILE_SIZE, FolderReader, Note
 from ..errors import DataError, InputError
 from ..files import lock, write_whole
 from ..models.embedding import Embedder, MiniLM
@@ -101,7 +101,7 @@ def build_index(
         }
         before = current(target)
         database = _begin(target, before, about, note)
-        left_out, tokenizer = LeftOut(), embedder.tokenizer
+        left_out, tokenizer = FolderReader(), embedder.tokenizer
 
         def read(file: Path) -> list[Passage] | None:
             documents = left_out.read(file, note, max_file_size)
@@ -240,11 +240,11 @@ def _update(
     """Make the passages those of the files. Returns how many were new, changed, gone and left out."""
     known = database.files()
     _drop_begun(database, found)
-    gone = [name for name in known if name not in found]
+    deleted = [name for name in known if name not in found]
     with database.transaction():
-        for name in gone:
+        for name in deleted:
             database.remove_file(name)
-        if gone:
+        if deleted:
             database.note(changed=True)
     stale = {name: p for name, p in found.items() if not _as_it_was(p, known.get(name))}
     total = sum(p.stat().st_size for p in stale.values() if p.exists())
@@ -277,7 +277,7 @@ def _update(
             _write(database, waiting, embedder)
             waiting = []
     _write(database, waiting, embedder)
-    return n_new, n_changed, len(gone), n_failed
+    return n_new, n_changed, len(deleted), n_failed
 
 
 def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None:

@@ -153,11 +153,11 @@ class Database:
     def remove_file(self, path: str) -> None:
         """Forget a file and all that came from it."""
         condition = "WHERE document IN (SELECT id FROM documents WHERE path = ?)"
-        gone = list(self._passages(f"{_PASSAGES} WHERE d.path = ?", (path,)))
+        deleted = list(self._passages(f"{_PASSAGES} WHERE d.path = ?", (path,)))
         # An FTS table without content of its own needs the words again.
         self._db.executemany(
             "INSERT INTO words (words, rowid, terms) VALUES ('delete', ?, ?)",
-            [(key, _words(passage)) for key, passage in gone],
+            [(key, _words(passage)) for key, passage in deleted],
         )
         self._db.execute(f"DELETE FROM passages {condition}", (path,))
         self._db.execute("DELETE FROM documents WHERE path = ?", (path,))

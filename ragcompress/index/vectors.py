@@ -1,4 +1,4 @@
-"""Nearest neighbours: the only module that imports FAISS."""
+"""Nearest neighbors: the only module that imports FAISS."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    sound = (
+    is_intact = (
         isinstance(manifest, dict)
         and manifest.get("format") == _FORMAT
         and isinstance(manifest.get("fingerprint"), str)
@@ -69,7 +69,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         and isinstance(manifest.get("bytes"), dict)
         and ("model.safetensors" in manifest["bytes"] or "model.onnx" in manifest["bytes"])
     )
-    return manifest if sound else None
+    return manifest if is_intact else None
 
 
 def write_manifest(folder: Path, name: str, fingerprint: str) -> None:

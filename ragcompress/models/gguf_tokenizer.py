@@ -1,9 +1,9 @@
 """Building a tokenizer from a GGUF file's metadata, as the model's authors published it.
 
 Not as transformers rebuilds it from a GGUF. For ``smollm`` that leaves out that every digit stands by
-itself, so that the spaces of ``"a  12"`` are split otherwise than in the model's training. For ``qwen2`` it leaves
-out the NFC normalisation. Only byte-level BPE is read, and only the ways to split text that are known for
-certain; for all others a folder with the published ``tokenizer.json`` does it.
+itself, so that the spaces of ``"a  12"`` are split otherwise than in the model's training. For ``qwen2`` it
+leaves out the NFC normalization. Only byte-level BPE is read, and only the ways to split text that are known
+for certain; for all others a folder with the published ``tokenizer.json`` does it.
 """
 
 from __future__ import annotations

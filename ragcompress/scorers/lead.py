@@ -1,4 +1,4 @@
-"""What stands first matters most: the lead baseline of summarisation."""
+"""What stands first matters most: the lead baseline of summarization."""
 
 from __future__ import annotations
 

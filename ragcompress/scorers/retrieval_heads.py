@@ -19,7 +19,7 @@ __all__ = ["TEMPLATE", "Scorer", "pooled", "read_both"]
 
 
 class Scorer:
-    """Calibrated attention of the query's tokens, in the heads that rank labelled evidence best.
+    """Calibrated attention of the query's tokens, in the heads that rank labeled evidence best.
 
     QRHead (Zhang et al., arXiv 2506.09944, sections 2 and 3). With ``A_h`` the attention of head h, Q the
     query's tokens and G the gold documents of a question, heads are ranked by

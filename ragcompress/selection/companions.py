@@ -281,7 +281,7 @@ def followed(kept: Iterable[int], found: Companions) -> tuple[set[int], tuple[in
     return whole, tuple(sorted(i for i in whole if i not in followers and i not in found.opens))
 
 
-def bring(leaders: Sequence[int], found: Companions, whole: Collection[int]) -> tuple[int, ...]:
+def add_companions(leaders: Sequence[int], found: Companions, whole: Collection[int]) -> tuple[int, ...]:
     """Units in order, with what goes along, each once, before the first unit that it goes along with.
 
     Args:

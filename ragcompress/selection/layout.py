@@ -9,12 +9,12 @@ from ..data import Budget, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, UnknownName
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import Companions, bring, closure, companions, complete, followed, led
+from .companions import Companions, add_companions, closure, companions, complete, followed, led
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
 from .repeats import Repeats, find_repeats, lifted
-from .select import select, smallest_alone
+from .select import select, smallest_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Layout:
         elif self.order == "source":
             sequence = self._by_source(parts, sorted(whole))
         else:
-            sequence = bring(ordering.order(self.order, leaders, scores), found, whole)
+            sequence = add_companions(ordering.order(self.order, leaders, scores), found, whole)
         return self._plain(parts, sequence)
 
     def _by_source(self, parts: Segmentation, sequence: Sequence[int]) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ class Layout:
         if limit >= before:
             return
         found = self._companions(parts)
-        smallest = smallest_alone(
+        smallest = smallest_budget(
             parts,
             limit=limit,
             count=self.count,

@@ -43,7 +43,7 @@ def render(
 ) -> Rendered:
     """Write out sentences in the order given.
 
-    A run is a stretch of ``sequence`` that goes forward within one document. Inside a run, neighbours in the
+    A run is a stretch of ``sequence`` that goes forward within one document. Inside a run, neighbors in the
     source keep the white space that stood between them. Where sentences were left out, the strongest of the
     two separators at the edges of the hole stands: a blank line, a line break, a space, or nothing, as in
     Chinese. Code, tables, list items and headings never share a line with anything. Runs are set apart by a

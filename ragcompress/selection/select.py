@@ -146,7 +146,7 @@ def _aim(
             "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
         )
     ordered, worths = near.apart(ranking)
-    return ordered[: enough(worths, recall)]
+    return ordered[: n_for_recall(worths, recall)]
 
 
 def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
@@ -159,29 +159,29 @@ def _boilerplate(segmentation: Segmentation) -> dict[int, Reason]:
 
 
 def _crowding(
-    segmentation: Segmentation, ranking: Sequence[int], alone: Sequence[int], limit: int
+    segmentation: Segmentation, ranking: Sequence[int], sizes: Sequence[int], limit: int
 ) -> tuple[int, ...]:
     """What one flood of a document has beyond its share of the budget: kept only where others leave room.
 
     Args:
         ranking: sentences that may be kept, best first.
-        alone: tokens of each sentence alone.
+        sizes: tokens of each sentence alone.
 
     Returns:
         Sentences, best first; none where no document is out of all proportion to the others.
     """
-    sizes = [0] * len(segmentation.documents)
+    lengths = [0] * len(segmentation.documents)
     for s in segmentation.sentences:
-        sizes[s.document] += len(s.text)
-    largest = int(np.argmax(sizes))
-    others = [size for document, size in enumerate(sizes) if size and document != largest]
-    if len(others) < _FEWEST_OTHERS or sizes[largest] <= _FAR_LARGER * float(np.median(others)):
+        lengths[s.document] += len(s.text)
+    largest = int(np.argmax(lengths))
+    others = [length for document, length in enumerate(lengths) if length and document != largest]
+    if len(others) < _FEWEST_OTHERS or lengths[largest] <= _FAR_LARGER * float(np.median(others)):
         return ()
     left = limit * _MOST_OF_ONE
     behind = []
     for i in ranking:
         if segmentation.sentences[i].document == largest:
-            left -= alone[i]
+            left -= sizes[i]
             if left < 0:
                 behind.append(i)
     return tuple(behind)
@@ -222,7 +222,7 @@ def share_out(
     return tuple(first), others
 
 
-def enough(probabilities: FloatArray, recall: float) -> int:
+def n_for_recall(probabilities: FloatArray, recall: float) -> int:
     """How many of the best sentences hold a share of the evidence, if the scores are right; at least one.
 
     The expected number of needed sentences among the first k is the sum of their probabilities.
@@ -234,10 +234,10 @@ def enough(probabilities: FloatArray, recall: float) -> int:
     return min(int(np.searchsorted(held, recall * held[-1] * (1 - 1e-12))) + 1, len(held))
 
 
-def smallest_alone(
+def smallest_budget(
     segmentation: Segmentation, *, limit: int, count: Counter, render: Callable[[int], str]
 ) -> int:
-    """Tokens of the first sentence found to fit alone, the shortest text first; if none does, the fewest.
+    """Tokens of the first sentence that fits by itself, the shortest text first; if none does, the fewest.
 
     Of sentences with the same words the longest counts, with its title: only one of them may be kept.
     """

@@ -239,7 +239,7 @@ def _parts(lines: list[_Line], depth: int) -> Iterator[list[_Line]]:
 
 
 def _packed(lines: list[_Line]) -> Iterator[list[_Line]]:
-    """Neighbours of a long stretch, cut before lines of its own indentation, in pieces that are not long."""
+    """Neighbors of a long stretch, cut before lines of its own indentation, in pieces that are not long."""
     outermost = min(line.indent for line in lines)
     piece: list[_Line] = []
     for part in _split(lines, lambda line: line.indent == outermost and not line.closes):

@@ -60,7 +60,7 @@ _ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
 
 
 def definitions(text: str, start: int, end: int) -> list[Block]:
-    """Names and labelled values in a stretch of prose, in order, not overlapping."""
+    """Names and labeled values in a stretch of prose, in order, not overlapping."""
     region = same_line_ends(text[start:end])
     found: list[Block] = []
     if "|" in region:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..data import Document, Segmentation, Sentence
-from .terms import CJK, normalise, terms
+from .terms import CJK, normalize, terms
 
 # A question of fewer words may stand in a sentence that answers it.
 _LEAST = 5
@@ -111,7 +111,7 @@ class _Asked:
         """Whether a closer look is worth it."""
         if len(self.words) < _LEAST:
             return False
-        folded = normalise(text)
+        folded = normalize(text)
         return sum(word in folded for word in self.telling) >= 3
 
     def without(self, text: str) -> str | None:

@@ -48,10 +48,10 @@ def terms(text: str) -> list[str]:
     """
     if text.isascii():
         return _PLAIN.findall(text.lower())
-    return _TERM.findall(normalise(text))
+    return _TERM.findall(normalize(text))
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """Return the text with one spelling for what looks the same (NFKC, case folded, nothing invisible).
 
     Offsets are not kept.

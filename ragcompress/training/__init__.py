@@ -1,1 +1,1 @@
-"""Labelled questions become a probe with its card."""
+"""Labeled questions become a probe with its card."""

@@ -8,7 +8,7 @@ from collections import Counter
 from ragcompress.text.terms import terms
 
 from .examples import Example
-from .metrics import holds_answer, normalise
+from .metrics import holds_answer, normalize
 
 _COVERED = 0.8  # of the answer's words, by weight
 _WORTH = 0.1  # a further sentence that covers less than this adds nothing
@@ -23,8 +23,8 @@ def evidence_of_answer(example: Example) -> tuple[int, ...]:
     nothing here.
     """
     texts = [s.text for s in example.segmentation.sentences]
-    wanted = [n for n in map(normalise, example.answers) if n]
-    verbatim = [i for i, text in enumerate(texts) if holds_answer(normalise(text), wanted)]
+    wanted = [n for n in map(normalize, example.answers) if n]
+    verbatim = [i for i, text in enumerate(texts) if holds_answer(normalize(text), wanted)]
     if verbatim:
         return tuple(verbatim)
     found: set[int] = set()

@@ -1,4 +1,4 @@
-"""``ragcompress calibrate``: from labelled questions to a calibration (``ragcompress.calibration``)."""
+"""``ragcompress calibrate``: from labeled questions to a calibration (``ragcompress.calibration``)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def calibrate(
     count: Count | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Calibration:
-    """Score labelled questions and keep what their evidence was worth.
+    """Score labeled questions and keep what their evidence was worth.
 
     Args:
         files: questions, in the schema of the data folder. Of a file that the scorer's weights were trained
@@ -111,12 +111,12 @@ def choose(file: DataFile, scorer: Scorer, settings: Settings) -> list[Example]:
     ordered = sorted(usable, key=lambda e: seed_of("pick", e.id), reverse=True)
     taken = ordered[: settings.each]
     if used := _trained_on(file, scorer):
-        labelled = [e for e in ordered if e.gold]
-        free = len(labelled) - used
+        labeled = [e for e in ordered if e.gold]
+        free = len(labeled) - used
         wanted = sum(bool(e.gold) for e in taken)
         if wanted > free:
             raise InputError(
-                f"the weights were trained on {used} of the {len(labelled)} labelled questions of "
+                f"the weights were trained on {used} of the {len(labeled)} labeled questions of "
                 f"{file.name}, and {wanted} were to be taken: scores are too good on those; take at most "
                 f"{max(free, 0)} "
                 "of each file (--each), or other questions"

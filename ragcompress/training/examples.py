@@ -1,4 +1,4 @@
-"""Questions with labelled evidence, read from files in the schema of the data folder's README."""
+"""Questions with labeled evidence, read from files in the schema of the data folder's README."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Literal
 
 from ragcompress import DataError, InputError, Segmentation, given
 
-from .metrics import holds_answer, normalise
+from .metrics import holds_answer, normalize
 
 OnBad = Literal["stop", "skip"]
 Record = dict[str, object]
@@ -225,17 +225,17 @@ def _steps(record: Record, documents: list[list[str]]) -> set[Place]:
 
 def _holding(answers: Iterable[str], among: Iterable[int], documents: list[list[str]]) -> set[Place]:
     """Places of the sentences of some documents that hold one of the answers."""
-    wanted = [n for n in map(normalise, answers) if n]
+    wanted = [n for n in map(normalize, answers) if n]
     candidates = ((d, s, text) for d in among for s, text in enumerate(documents[d]))
-    return {(d, s) for d, s, text in candidates if holds_answer(normalise(text), wanted)}
+    return {(d, s) for d, s, text in candidates if holds_answer(normalize(text), wanted)}
 
 
 def _marked(supporting: object, documents: list[list[str]]) -> set[Place]:
     if not isinstance(supporting, list):
         raise InputError(f"'supporting' must be a list of pairs or null, got {supporting!r:.60}")
     for pair in supporting:
-        sound = isinstance(pair, list) and len(pair) == 2 and _is_index(pair[0], documents)
-        if not sound or not _is_index(pair[1], documents[pair[0]]):
+        is_intact = isinstance(pair, list) and len(pair) == 2 and _is_index(pair[0], documents)
+        if not is_intact or not _is_index(pair[1], documents[pair[0]]):
             raise InputError(f"'supporting' names a sentence that is not there: {pair!r:.60}")
     return {(d, s) for d, s in supporting}
 

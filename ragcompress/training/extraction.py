@@ -1,4 +1,4 @@
-"""The attention that a proxy pays to labelled sentences, extracted once and kept on disk for training."""
+"""The attention that a proxy pays to labeled sentences, extracted once and kept on disk for training."""
 
 from __future__ import annotations
 

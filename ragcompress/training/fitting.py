@@ -1,4 +1,4 @@
-"""Fits the head of ``ragcompress.scorers.passage_probe`` to labelled readings."""
+"""Fits the head of ``ragcompress.scorers.passage_probe`` to labeled readings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Settings:
     Attributes:
         n_layers: layers to read, from the first; None: four fifths of the proxy's (the last ones add little).
         passage_tokens: longest passage, in tokens.
-        regularisation: C of the first stage's logistic regression on standardised features.
+        regularization: C of the first stage's logistic regression on standardized features.
         hidden: width of each second-stage network.
         networks: how many of them, from different seeds, are averaged (their logits; one wide layer results).
         outside: how many give the cross-fitted probabilities that the second look starts from.
@@ -47,7 +47,7 @@ class Settings:
 
     n_layers: int | None = None
     passage_tokens: int = 256
-    regularisation: float = 0.003
+    regularization: float = 0.003
     hidden: int = 16
     networks: int = 8
     outside: int = 2
@@ -214,13 +214,13 @@ def _fit_look(
 def _regression(
     features: NDArray[np.float32], labels: BoolArray, settings: Settings
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights (F,) and bias on features as they are; the penalty is on standardised ones."""
+    """Weights (F,) and bias on features as they are; the penalty is on standardized ones."""
     try:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
         raise MissingExtra("training a probe", "train") from error
     mean, scale = features.mean(0), features.std(0) + 1e-6
-    model = LogisticRegression(C=settings.regularisation, max_iter=500, tol=1e-3)
+    model = LogisticRegression(C=settings.regularization, max_iter=500, tol=1e-3)
     model.fit((features - mean) / scale, labels)
     weight = model.coef_[0] / scale
     return weight.astype(np.float32), float(model.intercept_[0] - weight @ mean)

@@ -15,7 +15,7 @@ from ..errors import InputError
 BoolArray = NDArray[np.bool_]
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """Lower-case, without punctuation (Unicode's, and all of ASCII's), white space runs made one space."""
     lowered = text.lower()
     gone = {
@@ -25,7 +25,7 @@ def normalise(text: str) -> str:
 
 
 def holds_answer(text: str, answers: Iterable[str]) -> bool:
-    """Whether an answer occurs in the text, both normalised; anywhere, also within a longer word."""
+    """Whether an answer occurs in the text, both normalized; anywhere, also within a longer word."""
     return any(answer in text for answer in answers if answer)
 
 

@@ -1,4 +1,4 @@
-"""``ragcompress train``: from labelled files to a probe with its card."""
+"""``ragcompress train``: from labeled files to a probe with its card."""
 
 from __future__ import annotations
 

@@ -371,7 +371,7 @@ def test_compression_is_a_run_that_tells_tokens_and_what_was_dropped() -> None:
     ("setting", "hint"),
     [("budget", "'max_tokens'"), ("max_token", "'max_tokens'"), ("splitter", "known are")],
 )
-def test_a_misspelt_setting_is_told_what_may_have_been_meant(setting: str, hint: str) -> None:
+def test_a_misspelled_setting_is_told_what_may_have_been_meant(setting: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
         RagCompressor(**{setting: 300})  # type: ignore[typeddict-item, misc]
     with pytest.raises(ValueError, match=hint):

@@ -22,7 +22,7 @@ from ragcompress_eval.bench.journal import Journal
 from ragcompress_eval.bench.methods import Target, full_text, head, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
-from ragcompress_eval.bench.summary import summarise
+from ragcompress_eval.bench.summary import summarize
 from ragcompress_eval.quality.answers import conditions, study
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
@@ -96,7 +96,7 @@ def test_every_context_is_what_it_says(examples: tuple[Example, ...]) -> None:
 def test_results_pair_with_full_and_truncated(examples: tuple[Example, ...]) -> None:
     made = setup(examples, Finder(examples))
     rows = run(examples, made)
-    full, truncated, compressed = summarise(made, examples, rows, seed=0)
+    full, truncated, compressed = summarize(made, examples, rows, seed=0)
     assert full["versus"] == {}
     assert list(truncated["versus"]) == ["full"]
     assert list(compressed["versus"]) == ["full", "truncated"]
@@ -112,7 +112,7 @@ def test_what_is_longer_than_the_window_is_refused(examples: tuple[Example, ...]
     made = setup(examples, Finder(examples, window))
     with pytest.raises(RagCompressError, match=r"full, question 'fable-\d': too long"):
         run(examples, made)
-    full, _, compressed = summarise(made, examples, run(examples, made, on_bad="skip"), seed=0)
+    full, _, compressed = summarize(made, examples, run(examples, made, on_bad="skip"), seed=0)
     assert 0 < full["n_refused"] < len(examples)
     assert full["n"] + full["n_refused"] == compressed["n"] == len(examples)
     assert compressed["versus"]["full"]["n"] == full["n"]

@@ -22,7 +22,7 @@ from ragcompress_eval.bench.methods import Method, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
 from ragcompress_eval.bench.summary import means_of_sets
-from ragcompress_eval.bench.summary import summarise as summarise_study
+from ragcompress_eval.bench.summary import summarize as summarize_study
 from ragcompress_eval.quality.evidence import study
 
 SAMPLE = Path(__file__).parent.parent / "data" / "questions.jsonl"
@@ -49,8 +49,8 @@ def run(
     return Done(made, examples, measure_all(made, examples, **options))
 
 
-def summarise(done: Done, *, seed: int, by: str = "dataset") -> list[dict[str, Any]]:
-    return summarise_study(done.study, done.examples, done.rows, seed=seed, by=by)
+def summarize(done: Done, *, seed: int, by: str = "dataset") -> list[dict[str, Any]]:
+    return summarize_study(done.study, done.examples, done.rows, seed=seed, by=by)
 
 
 def words(text: str) -> int:
@@ -91,7 +91,7 @@ def examples() -> tuple[Example, ...]:
 def test_an_oracle_keeps_everything_and_its_opposite_nothing(examples: tuple[Example, ...]) -> None:
     oracle, liar = Oracle(examples), Oracle(examples, -1.0)
     runs = run(examples, ours({"oracle": oracle, "liar": liar}, counter=words), [0.3, 0.5])
-    results = {(r["dataset"], r["scorer"], r["ratio"]): r for r in summarise(runs, seed=0)}
+    results = {(r["dataset"], r["scorer"], r["ratio"]): r for r in summarize(runs, seed=0)}
     assert len(results) == 3 * 2 * 2
     for dataset in ("fable", "open"):
         best, worst = results[dataset, "oracle", 0.5], results[dataset, "liar", 0.3]
@@ -116,16 +116,16 @@ def test_each_question_is_scored_once_whatever_the_ratios(examples: tuple[Exampl
 
 
 def test_questions_without_evidence_count_for_the_answer_only(examples: tuple[Example, ...]) -> None:
-    (result,) = summarise(run(examples[4:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
+    (result,) = summarize(run(examples[4:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert (result["n"], result["n_evidence"], result["n_answers"]) == (2, 1, 2)
-    (nothing,) = summarise(run(examples[5:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
+    (nothing,) = summarize(run(examples[5:6], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert [nothing[m] for m in ("evidence_recall", "evidence_all", "auc")] == [None, None, None]
     assert nothing["answer_kept"] == 0.0
     assert set(nothing["ci"]) == {"answer_kept"}
 
 
 def test_the_ratio_is_the_one_really_kept(examples: tuple[Example, ...]) -> None:
-    results = summarise(run(examples, ours({"bm25": make("bm25")}, counter=words), [0.25, 1.0]), seed=0)
+    results = summarize(run(examples, ours({"bm25": make("bm25")}, counter=words), [0.25, 1.0]), seed=0)
     for result in results:
         assert result["ratio_kept"] <= result["ratio"]
         assert result["seconds"] > 0
@@ -135,7 +135,7 @@ def test_the_ratio_is_the_one_really_kept(examples: tuple[Example, ...]) -> None
 
 
 def test_a_question_of_which_nothing_fits_keeps_nothing(examples: tuple[Example, ...]) -> None:
-    (result,) = summarise(run(examples[:1], ours({"bm25": make("bm25")}, counter=words), [0.01]), seed=0)
+    (result,) = summarize(run(examples[:1], ours({"bm25": make("bm25")}, counter=words), [0.01]), seed=0)
     assert (result["n_nothing_fits"], result["evidence_recall"], result["ratio_kept"]) == (1, 0.0, 0.0)
 
 
@@ -146,7 +146,7 @@ def test_auc_is_pooled_over_the_questions_with_evidence(examples: tuple[Example,
     for example in (e for e in fables if e.gold):
         values.append(scorer.score(example.question, example.segmentation).values)
         gold.append(np.isin(np.arange(len(values[-1])), example.gold))
-    (result,) = summarise(run(fables, ours({"bm25": scorer}, counter=words), [0.5]), seed=0)
+    (result,) = summarize(run(fables, ours({"bm25": scorer}, counter=words), [0.5]), seed=0)
     assert result["auc"] == pytest.approx(auc(np.concatenate(values), np.concatenate(gold)))
 
 
@@ -154,7 +154,7 @@ def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, .
     first = examples[0]
     every = tuple(range(len(first.segmentation.sentences)))
     all_gold = Example("x", "x", first.question, first.answers, first.segmentation, every)
-    (result,) = summarise(run([all_gold], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
+    (result,) = summarize(run([all_gold], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert result["auc"] is None
     assert 0 < result["evidence_recall"] < 1
 
@@ -162,7 +162,7 @@ def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, .
 def test_same_seed_same_summary(examples: tuple[Example, ...]) -> None:
     def summary(seed: int) -> list[dict[str, object]]:
         runs = run(examples, ours({"bm25": make("bm25"), "lead": make("lead")}, counter=words), [0.4])
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(runs, seed=seed)]
+        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarize(runs, seed=seed)]
 
     assert summary(1) == summary(1)
     assert summary(1) != summary(2)
@@ -177,7 +177,7 @@ def test_a_failure_says_where(examples: tuple[Example, ...]) -> None:
 
 
 def test_nothing_in_nothing_out() -> None:
-    assert summarise(run([], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0) == []
+    assert summarize(run([], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0) == []
 
 
 def test_rows_are_flat_and_json(examples: tuple[Example, ...]) -> None:
@@ -189,14 +189,14 @@ def test_rows_are_flat_and_json(examples: tuple[Example, ...]) -> None:
 
 def test_groups_and_their_means(examples: tuple[Example, ...]) -> None:
     done = run(examples, ours({"bm25": make("bm25"), "lead": make("lead")}, counter=words), [0.5])
-    results = summarise(done, seed=0)
+    results = summarize(done, seed=0)
     means = means_of_sets(done.study, results)
     assert [(m["dataset"], m["scorer"], m["n"]) for m in means] == [
         ("mean of sets", "bm25", 3), ("mean of sets", "lead", 3),
     ]  # fmt: skip
     own = [r["evidence_recall"] for r in results if r["scorer"] == "bm25"]
     assert means[0]["evidence_recall"] == pytest.approx(np.mean(own))
-    by_language = summarise(done, seed=0, by="lang")
+    by_language = summarize(done, seed=0, by="lang")
     assert [r["dataset"] for r in by_language] == ["en", "en", "zh", "zh"]
     assert means_of_sets(done.study, by_language[:2]) == []
 
@@ -212,7 +212,7 @@ def test_what_the_journal_holds_is_not_done_again(examples: tuple[Example, ...],
     assert rest.calls == [e.question for e in examples[4:]]
 
     def timeless(done: Done) -> list[dict[str, object]]:
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarise(done, seed=0)]
+        return [{k: v for k, v in r.items() if k != "seconds"} for r in summarize(done, seed=0)]
 
     assert timeless(resumed) == timeless(whole)
 
@@ -248,17 +248,17 @@ class Picky(Oracle):
 
 def test_what_one_method_refuses_is_left_out_of_the_pairs(examples: tuple[Example, ...]) -> None:
     methods = ours({"lead": make("lead"), "picky": Picky(examples)}, counter=words)
-    lead, picky = summarise(run(examples[:4], methods, [0.5], on_bad="skip"), seed=0)
+    lead, picky = summarize(run(examples[:4], methods, [0.5], on_bad="skip"), seed=0)
     assert (lead["n"], lead["n_refused"], picky["n"], picky["n_refused"]) == (4, 0, 3, 1)
     without = [examples[0], *examples[2:4]]
-    alone, other = summarise(run(without, methods, [0.5]), seed=0)
+    alone, other = summarize(run(without, methods, [0.5]), seed=0)
     assert picky["versus"] == other["versus"]
     assert alone["evidence_recall"] != lead["evidence_recall"]
 
 
 def test_a_method_that_refuses_everything_has_no_numbers(examples: tuple[Example, ...]) -> None:
     done = run(examples[:2], ours({"failing": Failing()}, counter=words), [0.5], on_bad="skip")
-    (result,) = summarise(done, seed=0)
+    (result,) = summarize(done, seed=0)
     assert (result["n"], result["n_refused"], result["evidence_recall"]) == (0, 2, None)
     assert [r["refused"] for r in rows_of(done.study, done.examples, done.rows)] == ["out of ideas"] * 2
 
@@ -273,7 +273,7 @@ class Certain(Oracle):
 
 def test_a_recall_is_aimed_at_where_there_are_probabilities(examples: tuple[Example, ...]) -> None:
     methods = ours({"certain": Certain(examples), "bm25": make("bm25")}, counter=words)
-    results = summarise(run(examples[:4], methods, [0.5], recalls=[0.9]), seed=0)
+    results = summarize(run(examples[:4], methods, [0.5], recalls=[0.9]), seed=0)
     assert [(r["scorer"], r["ratio"], r["recall"]) for r in results] == [
         ("certain", 0.5, None),
         ("certain", None, 0.9),

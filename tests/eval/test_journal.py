@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragcompress import DataError, InputError
-from ragcompress_eval.bench.journal import Journal, beside
+from ragcompress_eval.bench.journal import Journal, rows_path
 
 
 def test_rows_are_there_at_once_and_after_resuming(tmp_path: Path) -> None:
@@ -67,5 +67,5 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_rows_lie_beside_the_result() -> None:
-    assert beside(Path("a/out.json")) == Path("a/out.rows.jsonl")
-    assert beside(Path("a/out.v2")) == Path("a/out.v2.rows.jsonl")
+    assert rows_path(Path("a/out.json")) == Path("a/out.rows.jsonl")
+    assert rows_path(Path("a/out.v2")) == Path("a/out.v2.rows.jsonl")

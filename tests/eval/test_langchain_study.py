@@ -6,7 +6,7 @@ import pytest
 
 from ragcompress.training.examples import parse_example
 from ragcompress_eval.bench.runner import measure_all
-from ragcompress_eval.bench.summary import summarise
+from ragcompress_eval.bench.summary import summarize
 from ragcompress_eval.quality.langchain import study
 
 RECORD = {
@@ -25,7 +25,7 @@ def test_both_ways_are_measured_alike() -> None:
 
     examples = [parse_example(RECORD), parse_example({**RECORD, "id": "2", "question": "What?"})]
     made = study({"plain": whole, "ours": lambda question: "It is red."}, lambda text: len(text.split()))
-    plain, ours = summarise(made, examples, measure_all(made, examples), seed=0)
+    plain, ours = summarize(made, examples, measure_all(made, examples), seed=0)
     assert asked == ["Who?", "What?"]
     assert (plain["n"], plain["tokens"], plain["evidence_recall"], plain["answer_kept"]) == (2, 6.5, 0.75, 1)
     assert (ours["n"], ours["tokens"], ours["evidence_recall"], ours["answer_kept"]) == (2, 3, 0.5, 0)

@@ -79,17 +79,17 @@ def test_questions_ask_for_what_the_page_says(page: Page) -> None:
     assert any(q.text == "What is the default of --stones (mill)?" for q in asked)
 
 
-def test_a_value_under_its_name_is_right_and_under_another_mislabelled(page: Page) -> None:
+def test_a_value_under_its_name_is_right_and_under_another_mislabeled(page: Page) -> None:
     located = locate(page, MARKDOWN)
     names, stones = "`--speed N`\n`-s N`", "The default is 2."
     right = seen_of(located, names, "The default is 40.")
-    assert (right.right, right.mislabelled, right.orphans.total()) == (True, 0, 0)
+    assert (right.right, right.mislabeled, right.orphans.total()) == (True, 0, 0)
     wrong = seen_of(located, names, stones)
-    assert (wrong.right, wrong.mislabelled) == (False, 1)
+    assert (wrong.right, wrong.mislabeled) == (False, 1)
     alone = seen_of(located, "The default is 40.")
     assert (alone.right, alone.kept, dict(alone.orphans)) == (False, True, {"label": 1})
     inner = seen_of(located, names, "As slow as the wheel can turn.")
-    assert inner.mislabelled == 1
+    assert inner.mislabeled == 1
 
 
 def test_what_announces_opens_and_heads_is_an_orphan_alone(page: Page) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import InputError
-from ragcompress.training.metrics import auc, holds_answer, normalise
+from ragcompress.training.metrics import auc, holds_answer, normalize
 from ragcompress_eval.bench.metrics import pair_wins, recall, survival, words
 
 # Few distinct values, so that ties are common.
@@ -30,14 +30,14 @@ def slow_auc(scores: np.ndarray, gold: np.ndarray) -> float:
         ("?!", ""),
     ],
 )
-def test_normalise(text: str, expected: str) -> None:
-    assert normalise(text) == expected
+def test_normalize(text: str, expected: str) -> None:
+    assert normalize(text) == expected
 
 
 @given(st.text(max_size=40))
-def test_normalising_twice_changes_nothing(text: str) -> None:
-    once = normalise(text)
-    assert normalise(once) == once
+def test_normalizing_twice_changes_nothing(text: str) -> None:
+    once = normalize(text)
+    assert normalize(once) == once
 
 
 def test_an_answer_may_stand_anywhere() -> None:

@@ -15,7 +15,7 @@ from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
 from ragcompress_eval.bench.methods import Target, full_text
 from ragcompress_eval.bench.runner import measure_all
-from ragcompress_eval.bench.summary import summarise
+from ragcompress_eval.bench.summary import summarize
 from ragcompress_eval.quality import evidence
 from ragcompress_eval.rivals import methods as rival_methods
 from ragcompress_eval.rivals.methods import RivalMethod
@@ -84,7 +84,7 @@ def test_a_failure_is_that_questions_alone(rival: Make) -> None:
         rows = measure_all(study, EXAMPLES, on_bad="skip")
         with pytest.raises(CannotRun, match="ZeroDivisionError"):
             method.compress(EXAMPLES[1], [Target(Budget(ratio=0.5))])
-    (result,) = summarise(study, EXAMPLES, rows, seed=0)
+    (result,) = summarize(study, EXAMPLES, rows, seed=0)
     (own,) = rows.values()
     refused = ["ZeroDivisionError" in str(r and r.refused) for r in own]
     assert refused == ["born" not in e.question for e in EXAMPLES]

@@ -360,7 +360,7 @@ def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
         for name, s in (("a", 1.0), ("b", 0.5 * size.passages))
     ]
     turns[2].skipped = "no"
-    results = speed.summarise(turns, ratio=0.2)
+    results = speed.summarize(turns, ratio=0.2)
     assert [(r["seconds"], r["versus_reference"]) for r in results] == [
         (2, 1),
         (2, 1),
@@ -374,7 +374,7 @@ def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:
 
 def test_the_plot_is_a_png(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    results = speed.summarise([measured("a", speed.Size(2, 10), 1.0)], ratio=0.2)
+    results = speed.summarize([measured("a", speed.Size(2, 10), 1.0)], ratio=0.2)
     save(speed_report.costs(results), tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 

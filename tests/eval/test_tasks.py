@@ -11,7 +11,7 @@ import pytest
 
 from ragcompress import InputError, UnknownName
 from ragcompress.training.examples import parse_example, read_files
-from ragcompress.training.metrics import normalise
+from ragcompress.training.metrics import normalize
 from ragcompress_eval import cli, tasks
 from ragcompress_eval.tasks import converting, generating
 
@@ -157,7 +157,7 @@ def test_every_task_says_where_it_is_from(name: str, capsys: pytest.CaptureFixtu
     assert task.generated or task.format in converting._CONVERTERS
     assert cli.main(["tasks", "show", name]) == 0
     said = capsys.readouterr().out
-    assert task.licence in said
+    assert task.license in said
     assert task.source[0] in said
 
 
@@ -201,7 +201,7 @@ def test_stories_keep_their_order_and_evidence_among_the_book(tmp_path: Path) ->
         facts = [s.text for s in short.segmentation.sentences]
         assert [t for t in texts if not t.startswith("It was day")] == facts
         assert [texts[i] for i in long.gold] == [facts[i] for i in short.gold]
-        assert 300 <= sum(len(normalise(t).split()) for t in texts) < 320
+        assert 300 <= sum(len(normalize(t).split()) for t in texts) < 320
         assert 5 <= len(long.segmentation.documents) <= 10
     assert cli.main([*command, "3000"]) == 1
     with pytest.raises(InputError, match="no story has marked evidence"):

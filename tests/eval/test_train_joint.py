@@ -61,7 +61,7 @@ def test_weights_are_those_of_the_regression(proxy: FakeProxy) -> None:
     arrays, _ = train_joint.KINDS["sentinel"].fit(seen, proxy)
     for name in ("plain", "invariant"):
         assert int(np.argmax(arrays[f"{name}.weight"])) == 2
-    # The features differ by the factor 50 alone, and the regression standardises them.
+    # The features differ by the factor 50 alone, and the regression standardizes them.
     assert arrays["plain.weight"] == pytest.approx(50 * arrays["invariant.weight"], rel=1e-3)
     measured = train_joint.KINDS["sentinel"].measure(seen, arrays)
     assert measured["auc_plain"] == measured["auc_invariant"] > 0.95

@@ -439,7 +439,7 @@ def test_one_index_serves_many_threads(docs: Path, tmp_path: Path, embedder: Wor
     assert wrong == []
 
 
-def test_beyond_the_flat_size_neighbours_are_found_all_the_same(tmp_path: Path) -> None:
+def test_beyond_the_flat_size_neighbors_are_found_all_the_same(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     points = rng.standard_normal((3000, 32)).astype(np.float32)
     points /= np.linalg.norm(points, axis=1, keepdims=True)

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
-from ragcompress.selection.companions import Companions, bring, closure, companions, complete, followed, led
+from ragcompress.selection.companions import (
+    Companions,
+    add_companions,
+    closure,
+    companions,
+    complete,
+    followed,
+    led,
+)
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.segmentation import segment
@@ -45,17 +53,17 @@ def test_a_header_has_a_heading_too() -> None:
     found = companions(parts, headings=True)
     whole, leaders = followed((7, 5), found)
     assert (whole, leaders) == ({0, 1, 5, 7}, (5, 7))
-    assert bring((7, 5), found, whole) == (0, 1, 7, 5)
+    assert add_companions((7, 5), found, whole) == (0, 1, 7, 5)
 
 
 def test_companions_stand_before_what_they_go_along_with() -> None:
     found = Companions({4: (3,), 5: (3,), 2: (1,)}, {})
-    assert bring((4, 2, 5), found, {1, 2, 3, 4, 5}) == (3, 4, 1, 2, 5)
+    assert add_companions((4, 2, 5), found, {1, 2, 3, 4, 5}) == (3, 4, 1, 2, 5)
     opened = Companions({}, {0: (1, 3)})
     assert followed((0,), opened) == ({0, 1}, (1,))
     assert followed((0, 2), opened) == ({0, 2}, (2,))
-    assert bring((5, 2), opened, {0, 2, 5}) == (5, 0, 2)
-    assert bring((3, 1), Companions({}, {}), {1, 3}) == (3, 1)
+    assert add_companions((5, 2), opened, {0, 2, 5}) == (5, 0, 2)
+    assert add_companions((3, 1), Companions({}, {}), {1, 3}) == (3, 1)
 
 
 def test_a_selection_is_completed_and_forgets_that_they_were_dropped() -> None:

@@ -45,7 +45,7 @@ def test_weights_come_back_bit_by_bit(architecture: str, tied: bool, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", [Kind.Q4_0, Kind.Q4_1, Kind.Q8_0, Kind.BF16, Kind.F16])
-def test_quantised_rows(kind: Kind, tmp_path: Path, out: Path) -> None:
+def test_quantized_rows(kind: Kind, tmp_path: Path, out: Path) -> None:
     expected = tiny_gguf.write_gguf(tmp_path / "m.gguf", kind=kind)
     convert(tmp_path / "m.gguf", out)
     found = load_file(out / "model.safetensors")
@@ -71,7 +71,7 @@ def test_smollm_splits_every_digit_off(tmp_path: Path, out: Path) -> None:
     assert split(tokenizer, "the  ½") == ["t", "he", "ĠĠ", "Â", "½"]
 
 
-def test_qwen2_normalises_and_splits_by_its_own_rule(tmp_path: Path, out: Path) -> None:
+def test_qwen2_normalizes_and_splits_by_its_own_rule(tmp_path: Path, out: Path) -> None:
     tokenizer = convert_with(tmp_path, out, "qwen2")
     assert split(tokenizer, "e\u0301") == ["Ã©"]
     assert split(tokenizer, " the\n\n12") == ["Ġthe", "ĊĊ", "1", "2"]

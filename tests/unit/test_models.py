@@ -77,7 +77,7 @@ def spec(wheel: Path, own_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> ModelS
         wheel_sha256=sha256(wheel.read_bytes()),
         gguf="tiny/model.gguf",
         gguf_sha256=sha256(own_gguf.read_bytes()),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         megabytes=1,
         note="for tests",
     )
@@ -473,6 +473,6 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_registry() -> None:
     spec = models.KNOWN["smollm2-135m"]
-    assert spec.licence == "Apache-2.0"
+    assert spec.license == "Apache-2.0"
     assert len(spec.wheel_sha256) == len(spec.gguf_sha256) == 64
     assert logging.getLogger("ragcompress").handlers == []

@@ -87,7 +87,7 @@ def test_what_makes_no_sense_is_refused_at_birth(
     assert message in str(raised.value)
 
 
-def test_a_misspelt_option_gets_a_hint() -> None:
+def test_a_misspelled_option_gets_a_hint() -> None:
     with pytest.raises(InputError, match="did you mean 'max_tokens'"):
         Plan.from_options({"max_token": 3})
     with pytest.raises(InputError, match="did you mean 'headings'"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, Compressor, Document, scorers
-from ragcompress.text.terms import normalise, terms
+from ragcompress.text.terms import normalize, terms
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -51,9 +51,9 @@ def test_the_form_of_unicode_makes_no_difference(text: str) -> None:
 
 @PROPERTY
 @given(st.text())
-def test_normalising_again_changes_nothing_and_no_letter_is_lost(text: str) -> None:
-    assert normalise(normalise(text)) == normalise(text)
-    assert terms(normalise(text)) == terms(text)
+def test_normalizing_again_changes_nothing_and_no_letter_is_lost(text: str) -> None:
+    assert normalize(normalize(text)) == normalize(text)
+    assert terms(normalize(text)) == terms(text)
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -61,7 +61,7 @@ def test_formulas_and_drawn_tables_stay_whole(kind: str, block: str, end: str) -
     assert (kind, block.replace("\n", end)) in units(f"Before.\n\n{block}\n\nAfter it.".replace("\n", end))
 
 
-def test_names_and_labelled_values_are_units() -> None:
+def test_names_and_labeled_values_are_units() -> None:
     text = "work_mem (integer)\nSets it. More.\n\n--if-exists\n\nUse it.\n\n  -q    Be quiet.\n\n"
     text += "Width: 12 m\nAge: 5\n"
     assert units(text) == [

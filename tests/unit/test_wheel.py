@@ -47,6 +47,6 @@ def test_nothing_else_is_at_its_top(wheel: set[str]) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == set(ROOTS)
 
 
-def test_licence_and_commands_are_in_it(wheel: set[str]) -> None:
+def test_license_and_commands_are_in_it(wheel: set[str]) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel)
     assert any(name.endswith(".dist-info/entry_points.txt") for name in wheel)

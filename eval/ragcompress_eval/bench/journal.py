@@ -105,7 +105,7 @@ class Journal:
             self._file.append(to_bytes(text + "\n"))
 
 
-def beside(json_file: Path) -> Path:
+def rows_path(json_file: Path) -> Path:
     """Where the rows of a result go: ``out.json`` has ``out.rows.jsonl``."""
     return json_file.with_name(
         f"{json_file.stem if json_file.suffix == '.json' else json_file.name}.rows.jsonl"

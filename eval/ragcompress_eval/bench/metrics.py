@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragcompress import InputError
-from ragcompress.training.metrics import holds_answer, normalise
+from ragcompress.training.metrics import holds_answer, normalize
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
@@ -18,18 +18,18 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def normalise_answer(text: str) -> str:
-    """As ``normalise``, without the articles *a*, *an* and *the*: what SQuAD's script compares.
+def normalize_answer(text: str) -> str:
+    """As ``normalize``, without the articles *a*, *an* and *the*: what SQuAD's script compares.
 
     Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text" (arXiv 1606.05250). Its
     script knows ASCII's punctuation alone.
     """
-    return " ".join(w for w in normalise(text).split() if w not in {"a", "an", "the"})
+    return " ".join(w for w in normalize(text).split() if w not in {"a", "an", "the"})
 
 
 def exact_match(prediction: str, answers: Iterable[str]) -> bool:
-    """Whether the prediction is one of the answers, both normalised as SQuAD does."""
-    return normalise_answer(prediction) in {normalise_answer(a) for a in answers}
+    """Whether the prediction is one of the answers, both normalized as SQuAD does."""
+    return normalize_answer(prediction) in {normalize_answer(a) for a in answers}
 
 
 def f1(prediction: str, answers: Iterable[str]) -> float:
@@ -38,12 +38,12 @@ def f1(prediction: str, answers: Iterable[str]) -> float:
 
 
 def answer_in_output(prediction: str, answers: Iterable[str]) -> bool:
-    """Whether one of the answers occurs in the prediction, both normalised as SQuAD does."""
-    return holds_answer(normalise_answer(prediction), map(normalise_answer, answers))
+    """Whether one of the answers occurs in the prediction, both normalized as SQuAD does."""
+    return holds_answer(normalize_answer(prediction), map(normalize_answer, answers))
 
 
 def _answer_words(text: str) -> Counter[str]:
-    return Counter(_CJK.sub(r" \g<0> ", normalise_answer(text)).split())
+    return Counter(_CJK.sub(r" \g<0> ", normalize_answer(text)).split())
 
 
 def _overlap(found: Counter[str], wanted: Counter[str]) -> float:
@@ -54,8 +54,8 @@ def _overlap(found: Counter[str], wanted: Counter[str]) -> float:
 
 
 def words(text: str) -> list[str]:
-    """The text's words, normalised; every Chinese or Japanese character is one."""
-    return _CJK.sub(r" \g<0> ", normalise(text)).split()
+    """The text's words, normalized; every Chinese or Japanese character is one."""
+    return _CJK.sub(r" \g<0> ", normalize(text)).split()
 
 
 def survival(sentence: Sequence[str], text: Sequence[str]) -> float:

@@ -14,11 +14,11 @@ from ragcompress.data import Progress
 from ragcompress.training.examples import DataFile, Example, OnBad
 
 from . import options
-from .journal import Journal, beside, fingerprint
+from .journal import Journal, fingerprint, rows_path
 from .provenance import provenance, session
 from .results import write_json
 from .study import Condition, Refused, Row, Study
-from .summary import Result, Rows, about, means_of_sets, summarise, table
+from .summary import Result, Rows, about, means_of_sets, summarize, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,14 @@ class Run:
         """
         settings = {"on_bad": self.on_bad.value, **settings}
         rests_on = {"command": study.name, "version": __version__, "seed": self.seed, **settings}
-        path = beside(self.json_file) if self.json_file else None
+        path = rows_path(self.json_file) if self.json_file else None
         examples = questions.examples
         with Journal(path, settings=rests_on, session=session(), resume=self.resume) as journal:
             with count_bar(study.question) as progress:
                 rows = measure_all(
                     study, examples, journal=journal, on_bad=self.on_bad.value, progress=progress
                 )
-            results = summarise(study, examples, rows, seed=self.seed, by=self.by.value)
+            results = summarize(study, examples, rows, seed=self.seed, by=self.by.value)
             means = means_of_sets(study, results)
             if self.json_file:
                 rests_on_files = provenance(

@@ -26,7 +26,7 @@ GROUPS: Mapping[str, Callable[[Example], str]] = {
 """What ``--by`` takes: what questions are summed up together by."""
 
 
-def summarise(
+def summarize(
     study: Study, examples: Sequence[Example], rows: Rows, *, seed: int, by: str = "dataset"
 ) -> list[Result]:
     """One result per group of questions and condition, ready for JSON.

@@ -12,7 +12,7 @@ from ragcompress import Budget, scorers
 from ragcompress.cli.options import DEFAULT_RATIO
 from ragcompress.training.augment import joined, untitled
 from ragcompress.training.examples import Example
-from ragcompress.training.metrics import holds_answer, normalise
+from ragcompress.training.metrics import holds_answer, normalize
 
 from ..bench import options
 from ..bench.methods import Context, Method, Target, compress_once
@@ -89,7 +89,7 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
         ``answer_kept``: whether an answer occurs in the text; None where no answer has a letter or digit.
         Says nothing for answers such as *yes*.
     """
-    answers = [n for n in map(normalise, example.answers) if n]
+    answers = [n for n in map(normalize, example.answers) if n]
     share = surviving = None
     if example.gold:
         inside = words(context.text)
@@ -101,7 +101,7 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
         "evidence_recall": share,
         "evidence_all": None if share is None else share == 1,
         "evidence_words": surviving,
-        "answer_kept": holds_answer(normalise(context.text), answers) if answers else None,
+        "answer_kept": holds_answer(normalize(context.text), answers) if answers else None,
         "ratio_kept": context.ratio,
         "seconds": context.seconds,
         "nothing_fits": not context.fits and not context.ratio,

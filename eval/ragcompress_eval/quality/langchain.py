@@ -16,7 +16,7 @@ from ragcompress import MissingExtra
 from ragcompress.cli.options import ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import Example
-from ragcompress.training.metrics import holds_answer, normalise
+from ragcompress.training.metrics import holds_answer, normalize
 
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, mean, once_per_question, plain, quotient
@@ -53,12 +53,12 @@ def study(retrievers: Mapping[str, Retriever], count: Callable[[str], int]) -> S
     def measure(example: Example, condition: Condition) -> Row:
         whole = reference(example)
         text, seconds = whole if condition.name == first else ask(condition.name, example)
-        answers = [n for n in map(normalise, example.answers) if n]
+        answers = [n for n in map(normalize, example.answers) if n]
         return Row({
             "tokens": count(text),
             "evidence_recall": _evidence(example, text),
             "found": _evidence(example, whole[0]),
-            "answer_kept": holds_answer(normalise(text), answers),
+            "answer_kept": holds_answer(normalize(text), answers),
             "seconds": seconds,
         })  # fmt: skip
 

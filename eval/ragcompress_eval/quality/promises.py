@@ -165,8 +165,8 @@ def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
         same = [r for r in results if r["basis"] == FIXED and r["dataset"] == result["dataset"]]
         points = sorted((r["tokens"], r["reached"]) for r in same)
         x, y = [0.0, *(x for x, _ in points)], [0.0, *(y for _, y in points)]
-        told = {key: result[key] for key in ("dataset", "basis", "asked", "reached", "tokens")}
-        found.append({**told, "fixed_reached": float(np.interp(result["tokens"], x, y))})
+        shown = {key: result[key] for key in ("dataset", "basis", "asked", "reached", "tokens")}
+        found.append({**shown, "fixed_reached": float(np.interp(result["tokens"], x, y))})
     return found
 
 
@@ -192,10 +192,10 @@ def draw(results: Sequence[Result]) -> Figure:
     figure = figure_class()(figsize=size, layout="constrained")
     panels = figure.subplots(1, max(1, len(asked)), sharey=True, squeeze=False)[0]
     for axes, recall in zip(panels, asked, strict=False):
-        for basis, (colour, marker) in _MARKS.items():
+        for basis, (color, marker) in _MARKS.items():
             own = [r for r in promised if (r["asked"], r["basis"]) == (recall, basis)]
             places = [sets.index(r["dataset"]) for r in own]
-            axes.plot([r["reached"] for r in own], places, marker, color=colour, markersize=5, label=basis)
+            axes.plot([r["reached"] for r in own], places, marker, color=color, markersize=5, label=basis)
         axes.axvline(recall, color="black", linewidth=1)
         axes.set(xlabel="reached", title=f"asked {recall:g}", xlim=(0.4, 1.02))
         axes.set_yticks(range(len(sets)), sets)

@@ -112,7 +112,7 @@ def share(gold: Spans, kept: Spans) -> float:
     by_document: dict[str, list[tuple[int, int]]] = {}
     for name, start, end in sorted(kept):
         spans = by_document.setdefault(name, [])
-        # Sentences are stripped: one blank between neighbours hides nothing.
+        # Sentences are stripped: one blank between neighbors hides nothing.
         if spans and start <= spans[-1][1] + 1:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:

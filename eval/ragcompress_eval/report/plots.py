@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Picture = tuple[str, str, "Figure"]
 """Stem of its file's name, what it shows, and the figure."""
 
-# Okabe and Ito's colours, which colour-blind people tell apart; where they are used up, dashes do.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+# Okabe and Ito's colors, which color-blind people tell apart; where they are used up, dashes do.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _DASHES = ("-", "--", ":", "-.")
 _MARKERS = "osD^vPX*"
 _TYPICAL_RATIO = 0.2
@@ -52,7 +52,7 @@ def answers(results: Sequence[Result]) -> Iterator[Picture]:
     rows = list(range(len(used)))
     for axes, (metric, label) in zip(figure.subplots(1, 3, sharey=True), metrics.items(), strict=True):
         values = [r[metric] for r in used]
-        axes.barh(rows, values, xerr=_bars(used, metric), color=_COLOURS[5], ecolor="#444444", capsize=2)
+        axes.barh(rows, values, xerr=_bars(used, metric), color=_COLORS[5], ecolor="#444444", capsize=2)
         axes.set(xlabel=label, xlim=(0, 1), yticks=rows, yticklabels=[_condition(r) for r in used])
         axes.grid(axis="x", alpha=0.3)
     figure.axes[0].invert_yaxis()
@@ -131,10 +131,10 @@ def _bars(results: Sequence[Result], metric: str) -> tuple[list[float], list[flo
 
 
 def _style(index: int) -> dict[str, Any]:
-    n = len(_COLOURS)
-    colour, dash = _COLOURS[index % n], _DASHES[index // n % len(_DASHES)]
+    n = len(_COLORS)
+    color, dash = _COLORS[index % n], _DASHES[index // n % len(_DASHES)]
     marker = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 5}
-    return {"color": colour, "linestyle": dash, **marker, "capsize": 2, "elinewidth": 0.8, "linewidth": 1.4}
+    return {"color": color, "linestyle": dash, **marker, "capsize": 2, "elinewidth": 0.8, "linewidth": 1.4}
 
 
 def _title(results: Sequence[Result]) -> str:

@@ -93,15 +93,17 @@ def savings_command(asked: Asked) -> None:
     model = load_proxy(asked.proxy, reuse_bytes=0)
     compressor = Compressor(scorers.make(asked.scorer, proxy=lambda: model), counter=model.tokenizer)
     contexts = measure.contexts(plan, compressor, model.tokenizer, source)
-    alone = measure.compression(plan, compressor, contexts)
+    compression = measure.compression(plan, compressor, contexts)
     rows = _read(plan, asked.reader, compressor, contexts)
-    needed, billed = measure.break_even_speed(alone), bills(table, alone)
+    needed, billed = measure.break_even_speed(compression), bills(table, compression)
     if asked.json_file:
         settings = asdict(asked) | {"files": [], "prices": table.date, **model.info.settings()}
-        about = provenance(read, limit=None, seed=seed, settings=_told(settings))
+        about = provenance(read, limit=None, seed=seed, settings=_deciding(settings))
         del about["bootstrap"]  # nothing is resampled here
         content = {"results": rows, "study": report.ABOUT, "provenance": about}
-        write_json(asked.json_file, {**content, "compression": alone, "break_even": needed, "prices": billed})
+        write_json(
+            asked.json_file, {**content, "compression": compression, "break_even": needed, "prices": billed}
+        )
     if asked.plot_file and rows:
         save(report.times_faster(rows), asked.plot_file)
     for shown in (
@@ -112,7 +114,7 @@ def savings_command(asked: Asked) -> None:
         out().print(shown)
 
 
-def _told(settings: dict[str, Any]) -> dict[str, Any]:
+def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings that decide results: no files of this machine."""
     return {k: v for k, v in settings.items() if k not in ("files", "json_file", "plot_file")}
 

@@ -170,7 +170,7 @@ def speed_command(asked: Asked) -> None:
     plan = speed.Plan(asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons)
     with phase_bar() as advance:
         measured = speed.measure(plan, source, sizes, asked.contestant, progress=advance)
-    results = speed.summarise(measured, ratio=asked.ratio)
+    results = speed.summarize(measured, ratio=asked.ratio)
     if asked.json_file:
         about = provenance(read, limit=None, seed=seed, settings=asked.settings(plan, sizes))
         del about["bootstrap"]  # Nothing is resampled here.

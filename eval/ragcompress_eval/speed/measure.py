@@ -163,7 +163,7 @@ def measure(
     return measured
 
 
-def summarise(measured: Sequence[Measured], *, ratio: float) -> list[dict[str, Any]]:
+def summarize(measured: Sequence[Measured], *, ratio: float) -> list[dict[str, Any]]:
     """Turn what was measured into results, ready for JSON; ratios are to the first contestant.
 
     Args:

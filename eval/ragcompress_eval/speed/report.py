@@ -31,7 +31,7 @@ ABOUT = {
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Lay out results of ``speed.summarise``. To be printed on a console that reads no markup."""
+    """Lay out results of ``speed.summarize``. To be printed on a console that reads no markup."""
     caption = (
         f"seconds: median of the runs, wall time [low, high]; × first: {results[0]['contestant']} is 1\n"
         "cold: loading and the first run, seconds; peak: memory resident, of a process of its own"

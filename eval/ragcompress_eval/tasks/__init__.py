@@ -1,4 +1,4 @@
-"""Tasks as data files, one TOML file each: where a public set is, its format, licence, what is evidence."""
+"""Tasks as data files, one TOML file each: where a public set is, its format, license, what is evidence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Task:
     format: str
     generated: bool
     source: tuple[str, ...]
-    licence: str
+    license: str
     paper: str
     evidence: str
     constructed: str

@@ -49,9 +49,9 @@ def list_command() -> None:
 
 @tasks_app.command("show")
 def show_command(name: Name) -> None:
-    """Show where a task's raw files are, its licence, and what is evidence."""
+    """Show where a task's raw files are, its license, and what is evidence."""
     task = tasks.load(name)
-    for key in ("title", "version", "lang", "licence", "paper", "evidence", "constructed"):
+    for key in ("title", "version", "lang", "license", "paper", "evidence", "constructed"):
         out().print(f"{key:<12} {getattr(task, key) or '–'}")
     for place in task.source:
         out().print(f"{'source':<12} {place}")

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from ragcompress import DataError, Document, InputError, segment
-from ragcompress.training.metrics import holds_answer, normalise
+from ragcompress.training.metrics import holds_answer, normalize
 
 from . import Task
 
@@ -78,10 +78,10 @@ def _hotpotqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Re
     for r in json.loads(raw):
         places = {title: d for d, (title, _) in reversed(list(enumerate(r["context"])))}
         marked = [(places[t], s) for t, s in r["supporting_facts"] if t in places]
-        sound = [(d, s) for d, s in marked if s < len(r["context"][d][1])]
-        about = {"type": r.get("type"), "dropped_supporting": len(r["supporting_facts"]) - len(sound)}
+        usable = [(d, s) for d, s in marked if s < len(r["context"][d][1])]
+        about = {"type": r.get("type"), "dropped_supporting": len(r["supporting_facts"]) - len(usable)}
         documents = [(title, [s.strip() for s in sentences]) for title, sentences in r["context"]]
-        yield record(r["question"], [r["answer"]], documents, sound, id=r["_id"], meta=about)
+        yield record(r["question"], [r["answer"]], documents, usable, id=r["_id"], meta=about)
 
 
 def _musique(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
@@ -114,10 +114,10 @@ def _squad(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Recor
     for own, title, paragraph in everything:
         for qa in paragraph["qas"]:
             answers = list(dict.fromkeys(a["text"] for a in qa["answers"]))
-            wanted = [n for n in map(normalise, answers) if n]
+            wanted = [n for n in map(normalize, answers) if n]
             others = [(a, t, p["context"]) for a, t, p in everything if p is not paragraph]
             same = [(t, c) for a, t, c in others if a == own]
-            rest = [(t, c) for a, t, c in others if a != own and not holds_answer(normalise(c), wanted)]
+            rest = [(t, c) for a, t, c in others if a != own and not holds_answer(normalize(c), wanted)]
             picked = [*same, *random.sample(rest, len(rest))][: _N_DOCUMENTS - 1]
             place = random.randrange(len(picked) + 1)
             picked.insert(place, (title, paragraph["context"]))

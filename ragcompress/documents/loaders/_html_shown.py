@@ -222,8 +222,8 @@ def _written(drawing: Any) -> str:
 def _picture(element: Any) -> Any:
     """The picture that stands in for one that a script loads; None: there is something else."""
     pictures = list(element.iter("img"))
-    alone = len(pictures) == 1 and not "".join(element.itertext()).strip()
-    if not (alone and pictures[0].get("alt")):
+    is_single = len(pictures) == 1 and not "".join(element.itertext()).strip()
+    if not (is_single and pictures[0].get("alt")):
         return None
     pictures[0].tail = element.tail
     return pictures[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _HIDING = {"display": r"none", "visibility": r"hidden|collapse", "content-visibility": r"hidden"}
-# Shown so that nobody sees it: of no size, beside the page, without colour. What is faded in is shown later.
+# Shown so that nobody sees it: of no size, beside the page, without color. What is faded in is shown later.
 _UNSEEN = {
     "opacity": r"\.?0+(?:\.0*)?%?",
     "font-size": r"0(?:\.0*)?(?:px|r?em|pt|%)?",

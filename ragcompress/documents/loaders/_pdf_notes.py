@@ -55,7 +55,7 @@ def _field(note: Any, text_page: Any, form: Any) -> str:
         label = _string(lambda b, n: pdfium.FPDFAnnot_GetFormFieldAlternateName(form, note, b, n))
         label = (
             label
-            or _beside(note, text_page)
+            or _text_right_of(note, text_page)
             or _string(lambda b, n: pdfium.FPDFAnnot_GetFormFieldName(form, note, b, n))
         )
         return f"{value} {label}"
@@ -97,7 +97,7 @@ def _before(note: Any, text_page: Any) -> str:
     return " ".join(words.split())
 
 
-def _beside(note: Any, text_page: Any) -> str:
+def _text_right_of(note: Any, text_page: Any) -> str:
     """The words right of a box to be ticked."""
     _, bottom, right, top = _box(note)
     words: str = text_page.get_text_bounded(left=right, bottom=bottom, right=right + 400, top=top)

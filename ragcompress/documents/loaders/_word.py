@@ -1,7 +1,7 @@
 """A Word file made ready for mammoth: what it passes over becomes words, what nobody sees is taken out.
 
 Fields, formulas, readings of characters and text boxes become runs; deleted, moved and hidden text goes.
-Neighbouring runs that look alike to us become one, for mammoth takes 80 µs for each.
+Neighboring runs that look alike to us become one, for mammoth takes 80 µs for each.
 """
 
 from __future__ import annotations

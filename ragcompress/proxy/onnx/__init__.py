@@ -1,1 +1,1 @@
-"""The proxy on ONNX Runtime: its graph, its weights and their quantisation."""
+"""The proxy on ONNX Runtime: its graph, its weights and their quantization."""

@@ -151,7 +151,7 @@ class GraphBuilder(Nodes):
         super().__init__()
         self.shape, self.n_layers, self.biased, self.whole = shape, n_layers, biased, whole
         self.precision = precision
-        self.quantised: dict[str, str] = {}
+        self.quantized: dict[str, str] = {}
         self.weights: list[str] = []
 
     def weight(self, name: str) -> str:
@@ -183,12 +183,12 @@ class GraphBuilder(Nodes):
 
     def whole_product(self, x: str, step: str, matrix: str, scales: str) -> str:
         """X, rounded to steps around the middle of uint8, times a matrix of whole numbers."""
-        if x not in self.quantised:
+        if x not in self.quantized:
             held = x
             if self.precision == "int7" and step == "normed_step":  # what lies beyond would leave the 7 bits
                 held = self.op("Clip", x, "lowest_normed", "largest_normed")
-            self.quantised[x] = self.op("QuantizeLinear", held, step, "middle")
-        inputs = (self.quantised[x], matrix, step, scales, "middle")
+            self.quantized[x] = self.op("QuantizeLinear", held, step, "middle")
+        inputs = (self.quantized[x], matrix, step, scales, "middle")
         return self.op("MatMulIntegerToFloat", *inputs, domain=MS)
 
     def project(self, x: str, layer: int, part: str, n: int, output: str = "") -> str:

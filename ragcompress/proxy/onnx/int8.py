@@ -5,8 +5,8 @@ channels that are many times larger than the rest. An orthogonal matrix spreads 
 nothing else changes, because RMSNorm does not see it (QuaRot, arXiv 2404.00456, section 4). The residual
 stream is rotated by what writes to it (embedding, ``o``, ``down``), and rotated back by what reads it
 (``q``, ``k``, ``v``, ``gate``, ``up``). A head's values are rotated by ``v`` and back by ``o``. All is within
-the stored weights, at no cost. What ``down`` reads, the product of two outputs, can't be rotated in advance; the
-graph does it, in groups of channels.
+the stored weights, at no cost. What ``down`` reads, the product of two outputs, can't be rotated in advance:
+the graph does it, in groups of channels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.rounding import quantise
+from ...models.rounding import quantize
 
 _FLOAT = NDArray[np.float32]
 Named = tuple[str, NDArray[Any]]
@@ -79,7 +79,7 @@ def stored(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
         if part not in (*_NORM_OF, *_WRITES):
             yield name, array
             continue
-        whole, scales = quantise(array)
+        whole, scales = quantize(array)
         yield name, whole
         yield f"{name}_scale", scales
         if part == "down" and turned is None:

@@ -90,7 +90,7 @@ class OnnxProxy:
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache
         self._form = "int8" if precision in WHOLE else precision
-        self._index, self._sound = self._weights(), False
+        self._index, self._is_intact = self._weights(), False
         if precision == "int8" and not sums_exactly():
             precision = "int7"
         self._threads, self.batch_tokens = threads, batch_tokens
@@ -190,13 +190,13 @@ class OnnxProxy:
         builder.build()
         # The graph is made anew each time, in 30 ms: no stale or damaged file can be picked up.
         graph = builder.model(weights.external(self._index))
-        with ThreadPoolExecutor(1) as beside:
-            sound = beside.submit(lambda: self._sound or weights.sound(self._index, self._cache))
+        with ThreadPoolExecutor(1) as pool:
+            intact = pool.submit(lambda: self._is_intact or weights.is_intact(self._index, self._cache))
             session = self._session_of(graph)
-            if not sound.result():
+            if not intact.result():
                 self._index = self._weights(anew=True)
                 session = self._session_of(graph)
-        self._sound = True
+        self._is_intact = True
         return session
 
     def _weights(self, *, anew: bool = False) -> Mapping[str, Any]:

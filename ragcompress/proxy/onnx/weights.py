@@ -148,7 +148,7 @@ def _write(out: IO[bytes], named: Iterable[tuple[str, NDArray[Any]]]) -> dict[st
     return {"size": end, "crc32": total, "tensors": entries}
 
 
-def sound(index: Mapping[str, Any], target: Path) -> bool:
+def is_intact(index: Mapping[str, Any], target: Path) -> bool:
     """Whether the weight file has the sum it was written with; reads all of it, and says so if it has not.
 
     Raises:

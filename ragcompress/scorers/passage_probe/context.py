@@ -1,6 +1,6 @@
 """What surrounds a sentence: features of the second stage, made from the first stage's logits and the text.
 
-A sentence is seldom evidence by itself. Its neighbours, its passage and the best sentences elsewhere say
+A sentence is seldom evidence by itself. Its neighbors, its passage and the best sentences elsewhere say
 something. So do titles that link passages: a sentence that names another document's title points to it. And
 so do the rare words that it shares with good sentences of other documents.
 None of this runs the proxy again.
@@ -46,7 +46,7 @@ NAMES = (
 )
 # So many of the best sentences are looked at for shared words.
 _BEST = 5
-# Where a sentence has no neighbour, no link and so on: a logit that says "no evidence".
+# Where a sentence has no neighbor, no link and so on: a logit that says "no evidence".
 _NONE = -6.0
 _WORD = re.compile(r"\w+")
 _BRACKET = re.compile(r"\s*\([^()]*\)\s*$")
@@ -121,8 +121,8 @@ def best_of_others(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDA
     best = _group_max(values, group)
     is_best = values == best[group]
     second = _group_max(np.where(is_best, _NONE, values), group)
-    alone = np.bincount(group, is_best)[group] < 2  # of two equal bests each has the other
-    return np.maximum(np.where(is_best & alone, second[group], best[group]), _NONE)
+    is_single = np.bincount(group, is_best)[group] < 2  # of two equal bests each has the other
+    return np.maximum(np.where(is_best & is_single, second[group], best[group]), _NONE)
 
 
 def _rank(values: NDArray[np.float64]) -> NDArray[np.float64]:

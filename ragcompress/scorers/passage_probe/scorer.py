@@ -6,7 +6,7 @@ five changes that were measured to help:
 - one passage per prompt instead of all in one: linear cost, no position bias between passages, reusable keys
   and values;
 - the rows of the question's tokens besides the last token's;
-- logarithms of attention per layer and head instead of renormalised means;
+- logarithms of attention per layer and head instead of renormalized means;
 - how much the question looks at the passage as a whole (``features``);
 - a second look at the passages in doubt with the best sentences given (``second_look``).
 """
