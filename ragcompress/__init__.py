@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Segmentation,
         Selection,
         Sentence,
+        Syntax,
         score_by_rank,
     )
     from .documents.reading import read_documents
@@ -86,6 +87,7 @@ __all__ = [
     "Selection",
     "Sentence",
     "Support",
+    "Syntax",
     "Tokenizer",
     "ToolResult",
     "UnknownName",
@@ -117,6 +119,7 @@ _NAMES = {
         "Segmentation",
         "Selection",
         "Sentence",
+        "Syntax",
         "score_by_rank",
     ),
     "documents.reading": ("read_documents",),

@@ -11,7 +11,7 @@ from numbers import Real
 from operator import index as as_index
 from typing import Any
 
-from ragcompress import CompressedContext, Document, InputError, Piece, score_by_rank
+from ragcompress import CompressedContext, Document, InputError, Piece, Syntax, score_by_rank
 
 KEY = "ragcompress"
 """The one key of a document's metadata under which everything of ours is."""
@@ -56,13 +56,16 @@ class Kept:
     details: dict[str, Any]
 
 
-def to_documents(sources: Sequence[Source], title_key: str | None, *, ranked: bool) -> Sequence[Document]:
+def to_documents(
+    sources: Sequence[Source], title_key: str | None, *, ranked: bool, syntax: Syntax = "markdown"
+) -> Sequence[Document]:
     """Documents of the core.
 
     Args:
         title_key: of the metadata, for a document's title.
         ranked: whether the list has the retriever's order, the best first. It counts where not every document
             has a score.
+        syntax: of the texts, as of ``ragcompress.Document``.
 
     Raises:
         InputError: if one holds no text, or text that is none.
@@ -73,7 +76,7 @@ def to_documents(sources: Sequence[Source], title_key: str | None, *, ranked: bo
             raise InputError(f"document {position} ({source.id}) holds no text; only text can be compressed")
         title = _title(source.metadata, title_key)
         score = _finite(source.score)
-        documents.append(Document(source.text, title, source.id, source.metadata, score=score))
+        documents.append(Document(source.text, title, source.id, source.metadata, score=score, syntax=syntax))
     if ranked and any(d.score is None for d in documents):
         return score_by_rank(documents)
     return documents

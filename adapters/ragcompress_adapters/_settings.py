@@ -16,12 +16,14 @@ from ragcompress import (
     OPTIONS,
     CompressedContext,
     Compressor,
+    Document,
     InputError,
     Plan,
     PlanOptions,
     Proxy,
     RagCompressError,
     Scorer,
+    Syntax,
     load_proxy,
 )
 
@@ -38,6 +40,9 @@ _OTHER_NAMES = {
     "target_ratio": "ratio",
 }
 """What the command line, the core and other compressors call a setting."""
+_NO_LEAST = "a score compares sentences of one question only: use recall, ratio or max_tokens instead"
+_MISSING = dict.fromkeys(("min_score", "score_threshold", "similarity_threshold", "threshold"), _NO_LEAST)
+"""Why there is no such setting."""
 _FIXED = ("format",)
 """Options that an adapter sets itself: what it returns are documents, not a text."""
 
@@ -48,6 +53,7 @@ class SettingsOptions(PlanOptions, total=False):
     top_n: int | None
     title_key: str | None
     ranked: bool
+    syntax: Syntax
     threads: int | None
     download: bool
     counter: Any
@@ -113,6 +119,10 @@ class Settings(_PlanFields):
     ranked: bool = True
     """Whether documents come in the retriever's order, the best first; asked where scores are missing."""
 
+    syntax: Syntax = "markdown"
+    """What blocks of the texts are found by: ``markdown`` (most plain text, too), ``text``, ``code`` or
+    ``csv``."""
+
     threads: int | None = Field(default=None, ge=1)
     """Threads of one run of the onnx backend; None: one per core."""
 
@@ -168,10 +178,13 @@ class Settings(_PlanFields):
         """Tokens of a text, counted as for the budget."""
         return self._compressor().count(text)
 
+    def _documents(self, sources: Sequence[Source]) -> Sequence[Document]:
+        return to_documents(sources, self.title_key, ranked=self.ranked, syntax=self.syntax)
+
     def _compress(self, question: str, sources: Sequence[Source]) -> Compressed:
         compressor = self._compressor()
         try:
-            documents = to_documents(sources, self.title_key, ranked=self.ranked)
+            documents = self._documents(sources)
         except InputError as error:
             return self._refused(compressor.plan, error)
         return self._result(compressor(question, documents), sources)
@@ -179,7 +192,7 @@ class Settings(_PlanFields):
     async def _acompress(self, question: str, sources: Sequence[Source]) -> Compressed:
         compressor = await asyncio.to_thread(self._compressor)
         try:
-            documents = to_documents(sources, self.title_key, ranked=self.ranked)
+            documents = self._documents(sources)
         except InputError as error:
             return self._refused(compressor.plan, error)
         context = await compressor.acompress(question, documents)
@@ -239,6 +252,8 @@ class Settings(_PlanFields):
 
 def _hint(name: str, known: Iterable[str]) -> str:
     """What somebody may have meant who gave a name that is none."""
+    if name in _MISSING:
+        return _MISSING[name]
     if name in _OTHER_NAMES:
         return f"it is called {_OTHER_NAMES[name]!r} here"
     close = get_close_matches(name, known, 1)

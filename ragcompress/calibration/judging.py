@@ -94,8 +94,8 @@ class Judge:
         )
         best = max(float(outlook.request.values[i]) for i in (*by_ceiling, *by_rule))
         least = self.calibration.least(promise, float(np.nextafter(best, np.inf)))
-        reason = f"{what} left out {n} of the {len(judgment.wanted)} sentences that it needs"
-        return replace(promise, holds=False, withdrawn=reason, least=least)
+        withdrawn = f"{what} left out {n} of the {len(judgment.wanted)} sentences that it needs"
+        return replace(promise, holds=False, withdrawn=withdrawn, least=least)
 
 
 @dataclass(frozen=True, slots=True)

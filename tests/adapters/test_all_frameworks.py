@@ -17,7 +17,7 @@ from llama_index.core import QueryBundle
 from llama_index.core.schema import NodeWithScore, TextNode
 from shared import QUESTION
 
-from ragcompress import Budget, Compressor, Document, Segmentation, load_proxy
+from ragcompress import Budget, BudgetTooSmall, Compressor, Document, Segmentation, load_proxy
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.haystack import RagCompressor as HaystackCompressor
 from ragcompress_adapters.langchain import AttentionReorder, RagCompressor, RagCompressRetriever
@@ -94,6 +94,23 @@ def test_attention_sort_reads_the_proxy_whatever_scores(framework: Framework, ti
 def test_a_transformer_is_not_told_the_question() -> None:
     with pytest.raises(ValueError, match=r"RagCompressor\(ratio=1, scorer='lead', order='attention-sort'\)"):
         AttentionReorder(order="attention-sort")  # type: ignore[arg-type]
+
+
+@each
+def test_texts_are_cut_by_the_syntax_of_the_settings(framework: Framework) -> None:
+    """A line with a number sign is one heading in Markdown, and prose of two sentences in plain text."""
+    documents = [framework.document("# Berit Holm built the bridge of larch. It is red.")]
+    plain = framework.make(scorer="bm25", counter=len, max_tokens=40, syntax="text")
+    (kept,) = framework.call(plain, documents)
+    assert framework.text(kept) == "# Berit Holm built the bridge of larch."
+    with pytest.raises(BudgetTooSmall):
+        framework.call(framework.make(scorer="bm25", counter=len, max_tokens=40), documents)
+
+
+@pytest.mark.parametrize("name", ["min_score", "score_threshold"])
+def test_whoever_filters_by_score_is_told_what_to_take(name: str) -> None:
+    with pytest.raises(ValueError, match="use recall, ratio or max_tokens"):
+        RagCompressor(**{name: 0.5})  # type: ignore[arg-type]
 
 
 @each
