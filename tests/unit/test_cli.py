@@ -125,7 +125,7 @@ def test_markup_in_user_text_stays_text(invoke: Callable[..., Result], tmp_path:
     [
         (("  ", "TEXT"), "the question is empty"),
         ((QUESTION,), "give PATH or --index"),
-        ((QUESTION, "TEXT", "--budget", "0"), "greater than or equal to 1"),
+        ((QUESTION, "TEXT", "--budget", "0"), "Invalid value for '--budget'"),
         ((QUESTION, "TEXT", "--budget", "many"), "Invalid value for '--budget'"),
         ((QUESTION, "TEXT", "--ratio", "0"), "ratio must lie in (0, 1], got 0.0"),
         ((QUESTION, "TEXT", "--ratio", "nan"), "ratio must lie in (0, 1], got nan"),

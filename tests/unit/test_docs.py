@@ -25,7 +25,7 @@ def pages(with_model: bool) -> list[Path]:
 
 
 def needs_model(code: str) -> bool:
-    return "from_pretrained" in code or "RagCompressRetriever" in code
+    return any(name in code for name in ("from_pretrained", "load_proxy()", "RagCompressRetriever"))
 
 
 def run(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
