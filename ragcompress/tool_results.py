@@ -24,7 +24,8 @@ from .text.tool_results import Shape, segment_tool_result, shape_of
 
 _LONG = 200  # characters from which on a text within JSON is pruned
 _PAGE_BYTES = 20 << 20
-_LOGS: tuple[Shape, ...] = ("log", "json lines")
+LOGS: tuple[Shape, ...] = ("log", "json lines")
+"""Shapes whose lines are read by ``for_logs``."""
 # In valid JSON a quotation mark begins a string or ends it; group 1 is there behind a key.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*:)?')
 
@@ -84,7 +85,7 @@ def compress_tool_result(
             if not parts.sentences:
                 return ToolResult(text, before, before, "blank")
             # A recall is promised of probabilities alone, which a log's numbers are not.
-            reader = _for_logs(compressor) if shape in _LOGS and budget.recall is None else compressor
+            reader = for_logs(compressor) if shape in LOGS and budget.recall is None else compressor
             shorter = reader(
                 question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise"
             ).text
@@ -105,7 +106,8 @@ def _page(text: str) -> Segmentation:
     return segment([Document(shown, syntax="markdown")])
 
 
-def _for_logs(compressor: Compressor) -> Compressor:
+def for_logs(compressor: Compressor) -> Compressor:
+    """The same for the lines of a log: what failed counts too, and few lines are read by the model."""
     return _again(compressor, LogScorer(compressor.scorer), near_repeats=0.0)  # lines have no vectors
 
 

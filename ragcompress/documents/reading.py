@@ -90,10 +90,12 @@ def read_file(
     max_file_size: int = MAX_FILE_SIZE,
     max_seconds: float | None = None,
     parts: Counter[str] | None = None,
+    json_as_text: bool = False,
 ) -> list[Document]:
     """Read the documents of one file: one, but for ``.json`` and ``.jsonl``.
 
     Args:
+        json_as_text: these, too, are one document, as they stand, and not the documents that they list.
         parts: takes the counts of what in the file is not in the text (``hidden row`` …); None: noted.
 
     Raises:
@@ -106,8 +108,10 @@ def read_file(
     if str(path).lower().endswith(".gz"):
         data = gunzip(data, max_file_size, name)
     if suffix in _JSON:
-        text = decode(data, name)
-        return _json(text, name, name, suffix, note) if text.strip() else _refuse_empty(name)
+        if not json_as_text:
+            text = decode(data, name)
+            return _json(text, name, name, suffix, note) if text.strip() else _refuse_empty(name)
+        suffix = ".txt"
     loaded = loaders.load(data, suffix, name, max_file_size, max_seconds)
     for line in loaded.notes:
         note(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ from pydantic import BaseModel, Field
 
 from ..compressor import Compressor
 from ..context import CompressedContext
-from ..data import Budget, Document, Progress, Segmentation
+from ..data import Budget, Document, Progress, Segmentation, Sentence
 from ..documents.reading import SUFFIXES, read_file, suffix_of
 from ..errors import DataError, InputError, RagCompressError, UnknownName
 from ..text.segmentation import segment
+from ..text.tool_results import cut_lines, shape_of
+from ..tool_results import LOGS, for_logs
 from .roots import Roots
 
 if TYPE_CHECKING:
@@ -46,6 +49,10 @@ class Found(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
 
+Place = Callable[[Sentence], tuple[int, int]]
+"""Where a sentence stands in the text of its file."""
+
+
 class Agent:
     """The tools, without the protocol.
 
@@ -60,6 +67,7 @@ class Agent:
     ) -> None:
         self._load, self._roots, self._indexes = load, roots, indexes
         self._compressor: Compressor | None = None
+        self._loading = threading.Lock()
 
     def read_relevant(
         self, question: str, paths: Sequence[str], max_tokens: int, progress: Progress | None = None
@@ -73,7 +81,9 @@ class Agent:
         documents = self._documents(paths, notes)
         if not documents:
             return Found(text="", excerpts=[], tokens_before=0, tokens_after=0, notes=[*notes, "no text"])
-        return self._found(self._compress(question, documents, max_tokens, progress), notes)
+        reader, parts = self._reader(documents)
+        context = self._compress(reader, question, parts, max_tokens, progress)
+        return self._found(context, notes, max_tokens)
 
     def search_relevant(
         self, question: str, index: str, max_tokens: int, progress: Progress | None = None
@@ -89,13 +99,14 @@ class Agent:
         hits = opened.search(question, 50)
         if not hits:
             return Found(text="", excerpts=[], tokens_before=0, tokens_after=0, notes=["nothing found"])
-        context = self._compress(question, opened.segmentation(hits), max_tokens, progress)
-        found = self._found(context, [])
-        for excerpt, piece in zip(found.excerpts, context.pieces, strict=True):
-            sentence = context.segmentation.sentences[piece.sentence]
+        parts = opened.segmentation(hits)
+        context = self._compress(self._ready(), question, parts, max_tokens, progress)
+
+        def place(sentence: Sentence) -> tuple[int, int]:
             passage = hits[sentence.document].passage
-            excerpt.start, excerpt.end = passage.in_document(sentence.start_char, sentence.end_char)
-        return found
+            return passage.in_document(sentence.start_char, sentence.end_char)
+
+        return self._found(context, [], max_tokens, place)
 
     def expand(self, path: str, start: int, end: int, around: int = 2) -> Found:
         """The text at a place, with so many sentences before and after it.
@@ -103,8 +114,8 @@ class Agent:
         Raises:
             InputError: for a path outside the roots, or a place that is not in the file.
         """
-        real = self._roots.inside(path)
-        (document,) = read_file(real, max_file_size=_FILE_BYTES)[:1]
+        real = self._roots.file(path)
+        (document,) = read_file(real, max_file_size=_FILE_BYTES, json_as_text=True)
         if not 0 <= start < end <= len(document.text):
             raise InputError(
                 f"[{start}:{end}] is no place in {path}, which has {len(document.text)} characters"
@@ -127,12 +138,21 @@ class Agent:
         )  # fmt: skip
 
     def _ready(self) -> Compressor:
-        if self._compressor is None:
-            self._compressor = self._load()
-        return self._compressor
+        with self._loading:
+            if self._compressor is None:
+                self._compressor = self._load()
+            return self._compressor
+
+    def _reader(self, documents: Sequence[Document]) -> tuple[Compressor, Sequence[Document] | Segmentation]:
+        """Who reads them: a log is cut by its entries, and what failed counts."""
+        if len(documents) == 1 and (shape := shape_of(documents[0].text)) in LOGS:
+            units = cut_lines(documents[0].text, shape)
+            return for_logs(self._ready()), Segmentation((documents[0],), units)
+        return self._ready(), documents
 
     def _compress(
         self,
+        reader: Compressor,
         question: str,
         documents: Sequence[Document] | Segmentation,
         max_tokens: int,
@@ -140,7 +160,7 @@ class Agent:
     ) -> CompressedContext:
         # A quarter is for the places that stand before the excerpts.
         budget = Budget(max_tokens=max(1, min(max_tokens, MOST_TOKENS) * 3 // 4))
-        return self._ready()(question, documents, budget=budget, progress=progress)
+        return reader(question, documents, budget=budget, progress=progress)
 
     def _documents(self, paths: Sequence[str], notes: list[str]) -> list[Document]:
         files = [file for path in paths for file in self._roots.files(path)]
@@ -153,7 +173,7 @@ class Agent:
             if len(files) > 1 and (suffix := suffix_of(file)) and suffix not in SUFFIXES:
                 continue
             try:
-                documents += read_file(file, note=notes.append, max_file_size=_FILE_BYTES)
+                documents += read_file(file, note=notes.append, max_file_size=_FILE_BYTES, json_as_text=True)
             except RagCompressError as error:
                 if len(files) == 1:
                     raise
@@ -162,38 +182,57 @@ class Agent:
             raise DataError(f"{total:,} characters of text; at most {_CHARACTERS:,} are read at a time")
         return documents
 
-    def _found(self, context: CompressedContext, notes: list[str]) -> Found:
-        excerpts, lines, last = [], [], ""
-        for piece in context.pieces:
-            sentence = context.segmentation.sentences[piece.sentence]
+    def _found(
+        self, context: CompressedContext, notes: list[str], limit: int, place: Place | None = None
+    ) -> Found:
+        """As many of the best excerpts as fit with their places into what an agent wants to read."""
+        place = place or (lambda s: (s.start_char, s.end_char))
+        values, sentences = context.scores.values, [piece.sentence for piece in context.pieces]
+        best = sorted(range(len(sentences)), key=lambda i: (-values[sentences[i]], i))
+        n = len(best)
+        while True:
+            shown = self._shown(context, [sentences[i] for i in sorted(best[:n])], place)
+            shown.notes = notes[:20]
+            if n < len(best):
+                shown.notes.append(f"{len(best) - n} more did not fit with their places into max_tokens")
+            size = self._ready().count(shown.model_dump_json())
+            if size <= min(limit, MOST_TOKENS) or n <= 1:
+                return shown
+            n = max(1, min(n - 1, n * limit // size))
+
+    def _shown(self, context: CompressedContext, chosen: Sequence[int], place: Place) -> Found:
+        """Text and places of sentences; neighbours in one line are one excerpt."""
+        excerpts: list[Excerpt] = []
+        lines: list[str] = []
+        last, last_document = -2, -1
+        for index in chosen:
+            sentence = context.segmentation.sentences[index]
             document = context.segmentation.documents[sentence.document]
             path = self._roots.shown(document.source or "")
+            start, end = place(sentence)
             location = _location(document, path, sentence.start_char, sentence.end_char)
-            score = float(context.scores.values[piece.sentence])
-            excerpts.append(
-                Excerpt(
-                    path=path,
-                    start=sentence.start_char,
-                    end=sentence.end_char,
-                    location=location,
-                    score=score,
-                )
-            )
-            lines.append(sentence.text if location == last else f"{location}\n{sentence.text}")
-            last = location
+            score = float(context.scores.values[index])
+            before = excerpts[-1] if (last + 1, last_document) == (index, sentence.document) else None
+            if before is not None and before.location == location and before.end <= start:
+                excerpts[-1] = before.model_copy(update={"end": end, "score": max(before.score, score)})
+                lines.append(sentence.text)
+            else:
+                excerpts.append(Excerpt(path=path, start=start, end=end, location=location, score=score))
+                lines.append(f"{location}\n{sentence.text}")
+            last, last_document = index, sentence.document
         text = "\n".join(lines)
         return Found(
             text=text, excerpts=excerpts, tokens_before=context.tokens_before,
-            tokens_after=self._ready().count(text), notes=notes[:20],
+            tokens_after=self._ready().count(text),
         )  # fmt: skip
 
 
 def _location(document: Document, path: str, start: int, end: int) -> str:
     """``path:line``, as agents and editors write it, or with a page."""
     place = document.place(start, end)
-    if place is not None and place.unit not in ("line", "lines"):
-        return f"{path} {place.mark()}"
-    return f"{path}:{document.text.count(chr(10), 0, start) + 1}"
+    if place is None:
+        return f"{path}:{document.text.count(chr(10), 0, start) + 1}"
+    return f"{path}:{place.first}" if place.unit == "line" else f"{path} {place.mark()}"
 
 
 def indexes_by_name(named: dict[str, Path]) -> dict[str, Callable[[], Index]]:

@@ -37,6 +37,7 @@ and `X-Deadline-Ms`: when the time is nearly up, the words alone decide, and the
 _FAULTS = (
     (400, "The body is not valid JSON."),
     (401, "No key, or a wrong one."),
+    (404, "What is named is not served."),
     (408, "The body did not come in time."),
     (413, "Too large: the body, the number of documents, or their text."),
     (415, "The body is not sent as JSON."),

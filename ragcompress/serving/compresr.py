@@ -11,8 +11,14 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from ..data import Budget
-from .schemas import Body, Query
+from .schemas import Body, Query, example
 from .tools import AtToolDesk, ToolDesk
+
+_INPUT = {
+    "context": "11:00 INFO compiling\n11:01 ERROR no space left on device\n11:02 INFO stopping\n",
+    "query": "read_log: why did the build fail?",
+}
+_RATIO = {"target_compression_ratio": 0.6}
 
 
 class InputIn(Body):
@@ -58,12 +64,12 @@ def router(default: Budget) -> APIRouter:
     """
     made = APIRouter(prefix="/api/compress/question-specific", tags=["compresr"])
 
-    @made.post("/")
+    @made.post("/", openapi_extra=example(_INPUT | _RATIO))
     async def one(body: OneIn, at: AtToolDesk) -> dict[str, Any]:
         """Shorten one text; it comes back as it was where it can't be shortened."""
         return {"data": await _shortened(at, body, body.budget(default), body.deadline_ms)}
 
-    @made.post("/batch")
+    @made.post("/batch", openapi_extra=example({"inputs": [_INPUT], **_RATIO}))
     async def batch(body: BatchIn, at: AtToolDesk) -> dict[str, Any]:
         """Shorten several texts, in order."""
         at.limits.check([item.context for item in body.inputs])

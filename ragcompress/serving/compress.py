@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from pydantic import Discriminator, Tag
 
+from ..context import CompressedContext
 from ..data import Budget
 from .compressing import AtDesk, Job
+from .engine import Answer
 from .messages import MessagesIn, shorten_messages
-from .schemas import CompressIn, read_documents
+from .schemas import CompressIn, example, read_documents
 from .tools import AtToolDesk
 
 _EXAMPLE = {
@@ -22,6 +27,14 @@ _EXAMPLE = {
 }
 
 
+class Escaped(JSONResponse):
+    """JSON in ASCII: what is handed on as it came may hold half a surrogate pair, which UTF-8 has not."""
+
+    def render(self, content: Any) -> bytes:
+        """See ``JSONResponse.render``."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 def router(default: Budget) -> APIRouter:
     """The endpoint.
 
@@ -30,7 +43,7 @@ def router(default: Budget) -> APIRouter:
     """
     made = APIRouter(tags=["compress"])
 
-    @made.post("/v1/compress", openapi_extra=_examples(_EXAMPLE))
+    @made.post("/v1/compress", response_model=dict[str, Any], openapi_extra=example(_EXAMPLE))
     async def compress(
         body: Annotated[
             Annotated[MessagesIn, Tag("messages")] | Annotated[CompressIn, Tag("documents")],
@@ -38,33 +51,34 @@ def router(default: Budget) -> APIRouter:
         ],
         at: AtDesk,
         tools: AtToolDesk,
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Keep of the documents what the question needs; or of a conversation's tool results.
 
         The answer for documents is what ``ragcompress compress --format json`` writes. ``degraded`` is there
         if the scorer had no part in it, and says why; ``passthrough`` if nothing was compressed.
         """
         if isinstance(body, MessagesIn):
-            return await shorten_messages(tools, body, default)
+            return Escaped(await shorten_messages(tools, body, default))
         documents = read_documents(body.documents, at.limits)
         budget = body.budget.budget() if body.budget else default
         job = Job(body.query, documents, budget, body.layout(), body.on_error)
         answer = await at.compress(job, body.deadline_ms)
-        result: dict[str, Any] = answer.value.to_dict()
-        if not body.explain:
-            del result["dropped"]
-        if answer.degraded is not None:
-            result["degraded"] = answer.degraded
-        return result
+        # Long documents have many sentences: the event loop has others to serve meanwhile.
+        return await asyncio.to_thread(_written, answer, body.explain)
 
     return made
+
+
+def _written(answer: Answer[CompressedContext], explain: bool) -> Response:
+    result: dict[str, Any] = answer.value.to_dict()
+    if not explain:
+        del result["dropped"]
+    if answer.degraded is not None:
+        result["degraded"] = answer.degraded
+    return Escaped(result)
 
 
 def _kind(body: Any) -> str:
     """Which of the two contracts a body follows, so that errors are about its fields alone."""
     has = isinstance(body, MessagesIn) or (isinstance(body, dict) and "messages" in body)
     return "messages" if has else "documents"
-
-
-def _examples(value: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"content": {"application/json": {"example": value}}}}

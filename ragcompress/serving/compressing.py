@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request
+from pydantic.json_schema import SkipJsonSchema
 
 from ..context import CompressedContext
 from ..data import Budget, Document, Scores, Segmentation
@@ -17,12 +19,12 @@ from ..stopping import OnError, Stop
 from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
 from .metrics import Metrics
-from .telemetry import span
+from .telemetry import Tell, span
 
 TOGETHER = LayoutOptions(format="plain", keep_together=True)
 """Layout in which each document's text stands in one place."""
 
-
+OK = "ok"
 _T = TypeVar("_T")
 _SHARE_OF_READING = 0.8  # of the time that a full answer has
 
@@ -55,9 +57,22 @@ class Desk:
         """The server's bounds."""
         return self.engine.limits
 
+    @property
+    def outcome(self) -> str:
+        """How it went, in the words of counters and logs: ``ok``, ``degraded_deadline`` …"""
+        return self._request.state.outcome or OK
+
+    def span(self, name: str) -> AbstractContextManager[Tell]:
+        """Open a span of the request, where traces are kept."""
+        return span(name, self._request.headers)
+
     async def run(self, work: Work[Any]) -> Answer[Any]:
         """Run work of any kind; the outcome shows in counters."""
         return self._shown(await self.engine.run(work, self._gone))
+
+    async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Do in a thread what needs no model; see ``Engine.beside``."""
+        return await self.engine.beside(work, *arguments)
 
     def told(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
         """Mark an answer whose scorer stopped reading because time was short."""
@@ -66,14 +81,24 @@ class Desk:
         return answer
 
     def _shown(self, answer: Answer[_T]) -> Answer[_T]:
-        """Let the outcome show in counters and the log."""
-        outcome = "ok"
+        """Let the outcome show in counters, the log and the answer's header."""
         if answer.degraded is not None:
             outcome = "deadline" if answer.degraded == DEADLINE else "failed"
             self._metrics.passthrough.labels(outcome).inc()
-            outcome = f"degraded_{outcome}"
-        self._request.state.outcome = outcome
+            self._ended(f"degraded_{outcome}")
+        else:
+            self._ended(OK)
         return answer
+
+    def passed_through(self) -> None:
+        """Note that the originals are the answer."""
+        self._request.state.outcome = "passthrough"
+        self._metrics.passthrough.labels("uncompressed").inc()
+
+    def _ended(self, outcome: str) -> None:
+        """Note how a part of the request's work went; what went wrong counts."""
+        if self.outcome == OK:
+            self._request.state.outcome = outcome
 
     def due(self, deadline_ms: float | None = None) -> float:
         """When the answer is due; the body's own wish counts before the header's."""
@@ -103,14 +128,12 @@ class Desk:
         def cheap() -> CompressedContext:
             return spare(question, documents, budget=plain, on_error=job.on_error)
 
-        with span() as tell:
+        with self.span("compress") as tell:
             answer = await self.run(Work(full, cheap, self.due(deadline_ms)))
             context: CompressedContext = answer.value
             answer = self.told(answer, lambda made: bool(made.scores.details.get("stopped_early")))
-            outcome = self._request.state.outcome
             if context.passthrough is not None:
-                outcome = self._request.state.outcome = "passthrough"
-                self._metrics.passthrough.labels("uncompressed").inc()
+                self.passed_through()
             self.count(context.tokens_before, context.tokens_after)
             tell(
                 {
@@ -119,7 +142,7 @@ class Desk:
                     "tokens_after": context.tokens_after,
                     "budget": context.limit,
                     "scorer": context.scores.scorer,
-                    "outcome": outcome,
+                    "outcome": self.outcome,
                 }
             )
         return answer
@@ -149,7 +172,8 @@ def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop
 def desk(
     request: Request,
     x_deadline_ms: Annotated[
-        float | None, Header(gt=0, description="Milliseconds in which the answer must be there.")
+        float | SkipJsonSchema[None],
+        Header(gt=0, description="Milliseconds in which the answer must be there."),
     ] = None,
 ) -> Desk:
     """The desk of a request."""

@@ -5,11 +5,12 @@ After docs.dify.ai, "External Knowledge API". RAGFlow serves it too, so that we 
 
 from __future__ import annotations
 
-import asyncio
 import json
+import logging
+import math
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,14 +19,21 @@ from pydantic import Field
 
 from ..context import CompressedContext
 from ..data import Budget, Document, Segmentation
-from ..errors import DataError, UnknownName
+from ..errors import BudgetTooSmall, DataError
 from .compressing import TOGETHER, AtDesk, Job
-from .schemas import Body, Query
+from .limits import NotHere
+from .schemas import Body, Query, example
 
+_LOG = logging.getLogger("ragcompress.serving")
 Search = Callable[[str, int], Segmentation]
 """Finds for a question so many passages of an index, each a document, best first."""
 
 _LARGEST_ANSWER = 32 << 20
+_EXAMPLE = {
+    "knowledge_id": "handbook",
+    "query": "Who built the bridge?",
+    "retrieval_setting": {"top_k": 5, "score_threshold": 0.0},
+}
 
 
 class RetrievalSetting(Body):
@@ -67,24 +75,29 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
     """
     made = APIRouter(tags=["retrieval"])
 
-    @made.post("/retrieval")
+    @made.post("/retrieval", openapi_extra=example(_EXAMPLE))
     async def retrieval(body: RetrievalIn, at: AtDesk, request: Request) -> dict[str, Any]:
         """Find records and keep of them what the question needs; ``metadata.ragcompress`` has the places."""
         wanted = body.retrieval_setting
         documents: Sequence[Document] | Segmentation
         if body.knowledge_id in knowledge.indexes:
             search = knowledge.indexes[body.knowledge_id]
-            documents = await asyncio.to_thread(search, body.query, wanted.top_k)
+            documents = await at.beside(search, body.query, wanted.top_k)
             found = [_record(d) for d in documents.documents]
         elif knowledge.upstream is not None:
             key = request.headers.get("authorization")
-            found = await asyncio.to_thread(_ask, knowledge, body.model_dump(exclude_none=True), key)
-            documents = [Document(str(r["content"]), r.get("title") or None) for r in found]
+            found = await at.beside(_ask, knowledge, body.model_dump(exclude_none=True), key)
+            documents = [Document(r["content"], r["title"] or None) for r in found]
         else:
-            raise UnknownName("knowledge_id", body.knowledge_id, sorted(knowledge.indexes))
-        if not any(str(r["content"]).strip() for r in found):
+            known = ", ".join(sorted(knowledge.indexes)) or "none: start the server with --index NAME=IDX"
+            raise NotHere(f"there is no knowledge_id {body.knowledge_id[:80]!r}; served: {known}")
+        if not any(r["content"].strip() for r in found):
             return {"records": []}
-        answer = await at.compress(Job(body.query, documents, budget, TOGETHER))
+        try:
+            answer = await at.compress(Job(body.query, documents, budget, TOGETHER))
+        except BudgetTooSmall:  # the server's own: whoever asks Dify can do nothing about it
+            at.passed_through()
+            return {"records": _whole(found, wanted)}
         return {"records": _records(answer.value, found, wanted)}
 
     return made
@@ -92,27 +105,41 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
 
 def _record(document: Document) -> dict[str, Any]:
     title = document.title or document.source or ""
-    return {"content": document.text, "title": title, "metadata": dict(document.metadata)}
+    return {"content": document.text, "title": title, "score": None, "metadata": dict(document.metadata)}
 
 
 def _records(
     context: CompressedContext, found: Sequence[dict[str, Any]], wanted: RetrievalSetting
 ) -> list[dict[str, Any]]:
-    """What keeps something, in the order of retrieval; scores are the source's own, or falling with rank."""
+    """What keeps something, in the order of retrieval."""
     spans: dict[int, list[dict[str, Any]]] = {}
     for piece in context.to_dict()["pieces"]:
         spans.setdefault(piece["document"], []).append(
             {key: piece[key] for key in ("start_char", "end_char", "score")}
         )
-    records = []
-    for i, text in enumerate(context.texts()):
-        score = found[i].get("score")
-        score = 1 / (1 + i) if score is None else float(score)
-        if text and score >= wanted.score_threshold:
-            metadata = {**(found[i].get("metadata") or {}), "ragcompress": {"spans": spans[i]}}
-            title = found[i].get("title") or ""
-            records.append({"content": text, "score": score, "title": title, "metadata": metadata})
-    return records[: wanted.top_k]
+    kept = (
+        _with(record, i, text, {"spans": spans[i]})
+        for i, (record, text) in enumerate(zip(found, context.texts(), strict=True))
+        if text
+    )
+    return _best(kept, wanted)
+
+
+def _whole(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
+    """The records as they were found, marked."""
+    about = {"passthrough": "the server's budget holds no sentence of them"}
+    return _best((_with(record, i, record["content"], about) for i, record in enumerate(found)), wanted)
+
+
+def _with(record: dict[str, Any], rank: int, text: str, about: dict[str, Any]) -> dict[str, Any]:
+    """A record with another text; its score is the source's own, or falls with its rank."""
+    score = 1 / (1 + rank) if record["score"] is None else record["score"]
+    metadata = {**record["metadata"], "ragcompress": about}
+    return {"content": text, "score": score, "title": record["title"], "metadata": metadata}
+
+
+def _best(records: Iterable[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
+    return [r for r in records if r["score"] >= wanted.score_threshold][: wanted.top_k]
 
 
 def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[dict[str, Any]]:
@@ -127,8 +154,32 @@ def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[di
     try:
         with urllib.request.urlopen(request, timeout=knowledge.seconds) as answer:
             found = json.loads(answer.read(_LARGEST_ANSWER))["records"]
-    except (OSError, ValueError, KeyError, TypeError, urllib.error.HTTPError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, urllib.error.HTTPError) as error:
         raise DataError(f"the source {url} gave no records: {error}") from error
-    if not isinstance(found, list) or not all(isinstance(r, dict) and "content" in r for r in found):
+    if not isinstance(found, list):
         raise DataError(f"the source {url} gave records of another kind")
-    return found
+    return [record for record in map(_plain_record, found) if record is not None]
+
+
+def _plain_record(record: Any) -> dict[str, Any] | None:
+    """What upstream sent, as Dify has it; None: it is no record. One bad record never costs the others."""
+    if not isinstance(record, dict) or not isinstance(content := record.get("content"), str):
+        _LOG.warning("a record without content was left out")
+        return None
+    score, metadata = record.get("score"), record.get("metadata")
+    is_number = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+    try:
+        json.dumps(metadata, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        metadata = None
+    return {
+        "content": _text(content),
+        "score": float(score) if is_number else None,  # type: ignore[arg-type]
+        "title": _text(title) if isinstance(title := record.get("title"), str) else "",
+        "metadata": metadata if isinstance(metadata, dict) else {},
+    }
+
+
+def _text(text: str) -> str:
+    """Text that can be sent on: what is no character, such as half a surrogate pair, is a question mark."""
+    return text.encode("utf-8", "replace").decode()

@@ -80,6 +80,7 @@ class Engine:
         self._failure: str | None = None
         self._pool = ThreadPoolExecutor(limits.threads, "ragcompress")
         self._cheap_pool = ThreadPoolExecutor(limits.threads, "ragcompress-cheap")
+        self._beside_pool = ThreadPoolExecutor(limits.threads + limits.queue, "ragcompress-beside")
         self._in_flight = 0
         self._lasted = 0.1  # seconds that a request took lately
 
@@ -97,8 +98,8 @@ class Engine:
 
     def close(self) -> None:
         """Wait for what runs; what waits is dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._cheap_pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._cheap_pool, self._beside_pool):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     @property
     def compressor(self) -> Compressor:
@@ -161,20 +162,18 @@ class Engine:
             Gone: when nobody waits any more; the work stops.
             InputError: from the work.
         """
-        waiting = self._in_flight - self.limits.threads
-        if waiting >= self.limits.queue:
-            raise Full(max(0, waiting), max(1, math.ceil(self._lasted * (waiting + 1) / self.limits.threads)))
+        self._admit()
         left = work.until - time.monotonic()
         reserved = min(_RESERVED_SHARE * left, _RESERVED_SECONDS)
         stop = Stop(max(left - reserved, 1e-3))
-        future = self._submit(work, stop)
+        future = self._submit(self._pool, self._timed, work, stop)
         leaving = asyncio.ensure_future(gone())
         try:
             done = asyncio.wrap_future(future)
             await _first(done, leaving, timeout=max(left - reserved, 0))
             if not done.done() and not leaving.done():
                 if future.cancel():  # it never got a thread
-                    done = asyncio.wrap_future(self._cheap_pool.submit(_cheap, work, DEADLINE))
+                    done = asyncio.wrap_future(self._submit(self._cheap_pool, _cheap, work, DEADLINE))
                 await _first(done, leaving)
             if not done.done():
                 raise Gone("the client is gone")
@@ -184,12 +183,27 @@ class Engine:
             future.cancel()
             leaving.cancel()
 
-    def _submit(self, work: Work[_T], stop: Stop) -> Future[Answer[_T]]:
+    async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+        """Do in a thread what needs no model, such as a search; it counts as a request that waits.
+
+        Raises:
+            Full: when the queue is full.
+        """
+        self._admit()
+        return await asyncio.wrap_future(self._submit(self._beside_pool, work, *arguments))
+
+    def _admit(self) -> None:
+        waiting = self._in_flight - self.limits.threads
+        if waiting >= self.limits.queue:
+            raise Full(max(0, waiting), max(1, math.ceil(self._lasted * (waiting + 1) / self.limits.threads)))
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[..., _T], *arguments: Any) -> Future[_T]:
+        """Work in a thread; counted until it has ended, or was cancelled."""
         loop = asyncio.get_running_loop()
         self._count(1)
-        future = self._pool.submit(self._timed, work, stop)
+        future = pool.submit(work, *arguments)
 
-        def ended(_: Future[Answer[_T]]) -> None:
+        def ended(_: Future[_T]) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._count, -1)
 

@@ -18,7 +18,7 @@ from ..errors import (
     UnknownName,
     explain,
 )
-from .limits import Full, Gone, NotReady, TooLarge
+from .limits import Full, Gone, NotHere, NotReady, TooLarge
 
 GONE = 499
 """Status of requests that nobody waits for any more: for the log and the counters."""
@@ -26,6 +26,7 @@ GONE = 499
 _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (Gone, GONE, "gone"),
     (TooLarge, 413, "too_large"),
+    (NotHere, 404, "not_found"),
     (Full, 429, "queue_full"),
     (NotReady, 503, "not_ready"),
     (BudgetTooSmall, 422, "budget_too_small"),

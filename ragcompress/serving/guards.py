@@ -24,6 +24,8 @@ OPEN_PATHS = ("/healthz", "/readyz", "/docs", "/openapi.json")
 """Paths that need no key: they tell nothing about anybody's texts."""
 DOCS_FILES = "/docs-files"
 """Below this path are the scripts of the page ``/docs``; they need no key, either."""
+OUTCOME = b"x-ragcompress-outcome"
+"""Header of answers in any contract: ``ok``, ``degraded_deadline``, ``degraded_failed``, ``passthrough``."""
 
 _HEALTH = ("/healthz", "/readyz")
 _LOG = logging.getLogger("ragcompress.serving")
@@ -56,7 +58,10 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
+                told = [(b"x-request-id", name.encode())]
+                if outcome := scope["state"]["outcome"]:
+                    told.append((OUTCOME, outcome.encode()))
+                message["headers"] = [*message["headers"], *told]
             await send(message)
 
         try:

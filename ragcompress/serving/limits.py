@@ -21,6 +21,10 @@ class TooLarge(RagCompressError):
     """A request that holds more than the server takes."""
 
 
+class NotHere(RagCompressError):
+    """What a request names is not served."""
+
+
 class Full(RagCompressError):
     """The queue is full.
 

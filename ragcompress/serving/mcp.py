@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
 from .. import __version__
 from ..data import Progress
 from ..errors import RagCompressError
+from ..stopping import Stop
 from .agent import MOST_TOKENS, Agent, Found
 
 _INSTRUCTIONS = (
@@ -24,6 +25,9 @@ _INSTRUCTIONS = (
 _READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 Question = Annotated[str, Field(min_length=1, max_length=8_000, description="What you look for, in full.")]
 MaxTokens = Annotated[int, Field(ge=50, le=MOST_TOKENS, description="Longest answer.")]
+
+Told = Annotated[CallToolResult, Found]
+"""Text for the model, and the same with its places as structured content."""
 
 
 def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
@@ -40,10 +44,9 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         paths: Annotated[list[str], Field(min_length=1, description="Files or folders.")],
         ctx: Context[Any, Any],
         max_tokens: MaxTokens = 4_000,
-    ) -> Found:
+    ) -> Told:
         """Read files (text, Markdown, PDF, Office, code, logs) and return only what the question needs."""
-        progress = _progress(ctx)
-        return await _told(agent.read_relevant, question, paths, max_tokens, progress)
+        return await _reading(ctx, agent.read_relevant, question, paths, max_tokens)
 
     @server.tool(title="Show more around a place", annotations=_READS)
     async def expand(
@@ -51,7 +54,7 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         start: Annotated[int, Field(ge=0, description="As an excerpt says.")],
         end: Annotated[int, Field(ge=1)],
         around: Annotated[int, Field(ge=0, le=50, description="Sentences before and after.")] = 2,
-    ) -> Found:
+    ) -> Told:
         """Show a place in a file with the sentences around it."""
         return await _told(agent.expand, path, start, end, around)
 
@@ -60,24 +63,37 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         @server.tool(title="Search what matters", annotations=_READS)
         async def search_relevant(
             question: Question, index: str, ctx: Context[Any, Any], max_tokens: MaxTokens = 4_000
-        ) -> Found:
+        ) -> Told:
             """Search an index of documents and return only what the question needs."""
-            progress = _progress(ctx)
-            return await _told(agent.search_relevant, question, index, max_tokens, progress)
+            return await _reading(ctx, agent.search_relevant, question, index, max_tokens)
 
     return server
 
 
-async def _told(tool: Callable[..., Found], *arguments: Any) -> Found:
+async def _reading(ctx: Context[Any, Any], tool: Callable[..., Found], *arguments: Any) -> Told:
+    """Call a tool that reads; when nobody waits for it any more, it stops."""
+    stop = Stop()
+    try:
+        return await _told(tool, *arguments, stop.after(_progress(ctx)))
+    finally:
+        stop.cancel()
+
+
+async def _told(tool: Callable[..., Found], *arguments: Any) -> Told:
     """Call a tool in a thread; an agent is told what it did wrong.
 
     Raises:
         ToolError: with the message of our own errors.
     """
     try:
-        return await asyncio.to_thread(tool, *arguments)
+        found = await asyncio.to_thread(tool, *arguments)
     except RagCompressError as error:
         raise ToolError(str(error)) from error
+    # The text alone, so that an agent does not pay for the places' JSON; most show it one of the two.
+    text = "\n".join([found.text, *(f"({note})" for note in found.notes)]).strip()
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=found.model_dump(mode="json")
+    )
 
 
 def run(server: MCPServer[Any], transport: Literal["stdio", "http"], host: str, port: int) -> None:

@@ -6,10 +6,11 @@ question: what came out once comes out again, whatever was said since.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..data import Budget
 from .schemas import Body
@@ -26,6 +27,15 @@ class MessagesIn(Body):
     model: str | None = None
     deadline_ms: Annotated[float, Field(gt=0)] | None = None
 
+    @field_validator("messages")
+    @classmethod
+    def _can_be_sent_on(cls, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            json.dumps(rows, allow_nan=False)
+        except (ValueError, RecursionError):
+            raise ValueError("it holds a number that is not finite, or is nested too deeply") from None
+        return rows
+
 
 async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> dict[str, Any]:
     """The same rows, roles and parts; texts of tool rows shorter."""
@@ -34,7 +44,7 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
     rows: list[dict[str, Any]] = []
     for i, row in enumerate(body.messages):
         question = _question(body.messages[:i], row) if row.get("role") == "tool" else ""
-        if not question or not _all_text(row):
+        if not question or not _all_text(row) or not all(map(_is_sound, _texts(row))):
             rows.append(row)
             continue
         parts: list[str] = []
@@ -76,6 +86,15 @@ def _all_text(row: Mapping[str, Any]) -> bool:
     )
 
 
+def _is_sound(text: str) -> bool:
+    """Whether it can be read; JSON may hold half a surrogate pair, which is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _with(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     if isinstance(row["content"], str):
         return {**row, "content": texts[0]}
@@ -88,4 +107,5 @@ def _question(earlier: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> s
     calls = [c for r in earlier for c in (r.get("tool_calls") or []) if isinstance(c, dict)]
     call = next((c.get("function") for c in calls if c.get("id") == row.get("tool_call_id")), None)
     named = f"{call.get('name')}: {call.get('arguments')}" if isinstance(call, dict) else ""
-    return f"{asked}\n{named}".strip()[:_QUESTION_CHARACTERS]
+    question = f"{asked}\n{named}".strip()[:_QUESTION_CHARACTERS]
+    return question.encode("utf-8", "replace").decode()

@@ -14,18 +14,31 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from ..compressor import Compressor
 from ..data import Budget, Document, FloatArray, Scores, Segmentation
+from ..errors import BudgetTooSmall
 from ..scorers import Scorer, score
 from ..stopping import Stop
 from ..text.segmentation import segment
 from .compressing import TOGETHER, AtDesk, Desk, Job, score_in_time
 from .engine import Answer, Work
-from .schemas import Body, Query, Share, named
+from .schemas import Body, Query, Share, example, named
 
 _THRESHOLD = 0.1  # Cohere's
+_EXAMPLE = {
+    "model": "any",
+    "query": "Who built the bridge?",
+    "documents": ["Ferries leave at noon.", "The bridge is red. Anna Lund built it in 1902."],
+    "top_n": 2,
+    "relevant_spans": {"mode": "enabled", "threshold": 0.1},
+}
+
+
+def _has(name: str) -> dict[str, JsonValue]:
+    """The schema of objects with a list of that name."""
+    return {"required": [name], "properties": {name: {"type": "array"}}}
 
 
 class SpansIn(Body):
@@ -61,6 +74,8 @@ class OwnIn(Body):
 
 class RerankIn(Body):
     """A rerank request in any of the contracts: give ``documents``, or ``texts`` for TEI's answer."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_has("documents"), _has("texts")]})
 
     query: Query
     model: str | None = None
@@ -184,7 +199,8 @@ def router(compresses_text: Budget | None) -> APIRouter:
         return result if answer.degraded is None else result | {"degraded": answer.degraded}
 
     for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
-        made.post(path, operation_id=f"rerank{path.replace('/', '_')}")(rerank)
+        name = f"rerank{path.replace('/', '_')}"
+        made.post(path, operation_id=name, openapi_extra=example(_EXAMPLE))(rerank)
     return made
 
 
@@ -210,7 +226,18 @@ async def rank(
         values = _words(spare.scorer, question, parts)
         return _ranked(parts, values, compressor, question, behind=values)
 
-    return at.told(await at.run(Work(full, cheap, at.due(deadline_ms))), lambda ranked: ranked.stopped_early)
+    with at.span("rerank") as tell:
+        work = Work(full, cheap, at.due(deadline_ms))
+        answer: Answer[Ranked] = at.told(await at.run(work), lambda ranked: ranked.stopped_early)
+        tell(
+            {
+                "documents": len(documents),
+                "tokens_before": answer.value.tokens,
+                "scorer": compressor.scorer.name,
+                "outcome": at.outcome,
+            }
+        )
+    return answer
 
 
 def in_unit_interval(scores: Scores) -> FloatArray:
@@ -273,6 +300,12 @@ async def _shortened(at: Desk, body: RerankIn, documents: Sequence[Document], bu
     """What each document keeps of one budget for all; empty for one that keeps nothing."""
     if not any(d.text.strip() for d in documents):
         return [d.text for d in documents]
-    answer = await at.compress(Job(body.query, documents, budget, TOGETHER), body.deadline_ms)
+    try:
+        answer = await at.compress(Job(body.query, documents, budget, TOGETHER), body.deadline_ms)
+    except BudgetTooSmall:
+        if body.ragcompress is not None:
+            raise
+        at.passed_through()  # the server's own budget: whoever asks can do nothing about it
+        return [d.text for d in documents]
     texts: list[str] = answer.value.texts()
     return texts

@@ -61,9 +61,20 @@ class Roots:
             InputError: as ``inside``.
         """
         named = self.inside(path)
-        if named.is_file():
-            return [str(named)]
+        if not named.is_dir():
+            return [str(self.file(path))]
         return [str(p) for p in _below(named) if self._holds(p)]
+
+    def file(self, path: str) -> Path:
+        """The real path of a regular file.
+
+        Raises:
+            InputError: as ``inside``, and for what is no file, such as a folder or a pipe.
+        """
+        named = self.inside(path)
+        if not named.is_file():
+            raise InputError(f"{path[:200]!r} is no file")
+        return named
 
     def _holds(self, path: Path) -> bool:
         real = Path(os.path.realpath(path))

@@ -115,6 +115,11 @@ def read_documents(items: list[str | DocumentIn], limits: Limits) -> list[Docume
     return [named(f"documents.{i}", item.document) for i, item in enumerate(made)]
 
 
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """For the OpenAPI page: a request that can be tried as it stands."""
+    return {"requestBody": {"content": {"application/json": {"example": body}}}}
+
+
 def named(field: str, make: Callable[[], _T]) -> _T:
     """What is made of a field of the body; its errors say which field it is.
 

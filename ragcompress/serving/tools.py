@@ -94,9 +94,20 @@ class ToolDesk:
                 tokens = main.count(text)
                 return ToolResult(text, tokens, tokens, str(error))
 
-        answer = await self._at.run(Work(full, cheap, self._at.due(deadline_ms)))
-        found: ToolResult = answer.value
-        self._at.count(found.tokens_before, found.tokens_after)
+        with self._at.span("compress") as tell:
+            answer = await self._at.run(Work(full, cheap, self._at.due(deadline_ms)))
+            found: ToolResult = answer.value
+            self._at.count(found.tokens_before, found.tokens_after)
+            tell(
+                {
+                    "documents": 1,
+                    "tokens_before": found.tokens_before,
+                    "tokens_after": found.tokens_after,
+                    "budget": plain.limit(found.tokens_before),
+                    "scorer": main.scorer.name,
+                    "outcome": self._at.outcome,
+                }
+            )
         return self._replay.put(key, found)
 
 

@@ -70,14 +70,17 @@ def segment_tool_result(text: str, *, title: str | None = None) -> Segmentation:
         InputError: if the text holds lone surrogates.
     """
     shape = shape_of(text)
-    document = Document(text, title, syntax="text" if shape in ("log", "diff", "json lines") else "markdown")
-    cutters = {"log": _log, "diff": _diff, "json lines": _single}
-    if shape not in cutters:
-        return segment([document])
+    if shape not in _CUTTERS:
+        return segment([Document(text, title, syntax="markdown")])
+    return Segmentation((Document(text, title, syntax="text"),), cut_lines(text, shape))
+
+
+def cut_lines(text: str, shape: Shape) -> tuple[Sentence, ...]:
+    """Units of a text that is made of lines: of a shape ``log``, ``json lines`` or ``diff``."""
     starts = [0, *(m.end() for m in LINE_END.finditer(text)), len(text)]
     lines = [(a, b) for a, b in pairwise(starts) if text[a:b].strip()]
-    units = cutters[shape]([text[a:b] for a, b in lines])
-    return Segmentation((document,), tuple(_unit(text, lines[a][0], lines[b - 1][1]) for a, b in units))
+    units = _CUTTERS[shape]([text[a:b] for a, b in lines])
+    return tuple(_unit(text, lines[a][0], lines[b - 1][1]) for a, b in units)
 
 
 def _unit(text: str, start: int, end: int) -> Sentence:
@@ -131,6 +134,9 @@ def _diff(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
                 cuts.append(i)
             in_header = False
     yield from ((a, b) for a, b in pairwise([*dict.fromkeys(cuts), len(lines)]) if a < b)
+
+
+_CUTTERS = {"log": _log, "diff": _diff, "json lines": _single}
 
 
 def _is_json(text: str) -> bool:

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from word_vectors import WordVectors
 
 from ragcompress import Budget, Compressor, DataError, Document, InputError, Tokenizer, segment
 from ragcompress.files import lock
@@ -28,24 +29,6 @@ from ragcompress.scorers import make
 from ragcompress.text.terms import terms
 
 ROOT = Path(__file__).parents[2]
-
-
-class WordVectors:
-    """An embedder without a model: a fixed random direction per word, summed."""
-
-    name = "words"
-
-    def __init__(self, folder: Path) -> None:
-        self.tokenizer = Tokenizer.from_folder(folder)
-
-    def embed(self, texts: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-        rows = [sum((self._word(w) for w in terms(t)), np.full(64, 1e-6)) for t in texts]
-        found = np.array(rows, dtype=np.float32).reshape(len(rows), 64)
-        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
-
-    @staticmethod
-    def _word(word: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.random.default_rng(list(word.encode())).standard_normal(64)
 
 
 @pytest.fixture(scope="module")
