@@ -157,7 +157,7 @@ def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 
         seconds: in which it must be ready.
 
     Raises:
-        TimeoutError: if it is not ready by then; its log is in ``litellm.log``.
+        TimeoutError: if it is not ready by then; says what its log ends with.
     """
     (folder / "spend_recorder.py").write_text(_RECORDER, encoding="utf-8")
     (folder / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
@@ -171,14 +171,14 @@ def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 
         process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, env=environment)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_for(f"{url}/health/readiness", process, seconds)
+            _wait_for(f"{url}/health/readiness", process, seconds, folder / "litellm.log")
             yield url
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float, log: Path) -> None:
     until = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < until:
         try:
@@ -186,7 +186,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float) -> Non
                 return
         except OSError:
             time.sleep(0.5)
-    raise TimeoutError(f"{url} does not answer; see litellm.log")
+    said = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+    raise TimeoutError(f"{url} does not answer; the proxy said: {said}")
 
 
 def spend(folder: Path, n: int, seconds: float = 60) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from ..context import CompressedContext
@@ -169,11 +170,14 @@ def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop
     return score(scorer, question, parts, until=until, progress=told)
 
 
+_Milliseconds = Annotated[float, Field(gt=0)]
+
+
 def desk(
     request: Request,
     x_deadline_ms: Annotated[
-        float | SkipJsonSchema[None],
-        Header(gt=0, description="Milliseconds in which the answer must be there."),
+        _Milliseconds | SkipJsonSchema[None],
+        Header(description="Milliseconds in which the answer must be there."),
     ] = None,
 ) -> Desk:
     """The desk of a request."""
