@@ -30,6 +30,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format

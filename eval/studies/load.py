@@ -38,7 +38,9 @@ class Row:
     """One run of requests.
 
     Attributes:
-        passages: ``cold``, each request has its own; ``cached``, those of an earlier one, another question.
+        passages: ``cold``, each request has its own; ``cached``, those of an earlier one, another question;
+            ``overload``, at twice the rate of the best cold run.
+        clients: that send one request after another; 0: requests come at a steady rate.
         per_second: answered requests.
         p50, p95, p99, slowest: seconds to the answer of requests with status 200.
         refused: 429; ``failed``: any other status, a time-out, or a broken connection.
@@ -122,16 +124,34 @@ async def send(url: str, bodies: Sequence[dict[str, Any]], clients: int) -> tupl
 
         async def client() -> None:
             for i, body in work:
-                began = time.perf_counter()
-                try:
-                    answer = await http.post("/v1/compress", json=body)
-                    found[i] = answer.status_code, time.perf_counter() - began, answer.json()
-                except httpx.HTTPError as error:
-                    found[i] = type(error).__name__, time.perf_counter() - began, {}
+                found[i] = await _ask(http, body)
 
         began = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))
         return found, time.perf_counter() - began
+
+
+async def arrive(url: str, bodies: Sequence[dict[str, Any]], per_second: float) -> tuple[list[Any], float]:
+    """Send requests at a steady rate, whatever became of those before; returns what ``send`` does."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+    async with httpx.AsyncClient(base_url=url, timeout=_WAIT, limits=limits) as http:
+
+        async def one(i: int, body: dict[str, Any]) -> Any:
+            await asyncio.sleep(i / per_second)
+            return await _ask(http, body)
+
+        began = time.perf_counter()
+        found = await asyncio.gather(*(one(i, body) for i, body in enumerate(bodies)))
+        return found, time.perf_counter() - began
+
+
+async def _ask(http: httpx.AsyncClient, body: dict[str, Any]) -> tuple[int | str, float, dict[str, Any]]:
+    began = time.perf_counter()
+    try:
+        answer = await http.post("/v1/compress", json=body)
+        return answer.status_code, time.perf_counter() - began, answer.json()
+    except httpx.HTTPError as error:
+        return type(error).__name__, time.perf_counter() - began, {}
 
 
 def summary(scorer: str, passages: str, clients: int, found: Sequence[Any], seconds: float) -> Row:
@@ -179,12 +199,12 @@ def equal_to_library(served_at: Served, examples: Sequence[Example], n: int) -> 
     return {"n": n, "differ": differ, "megabytes_after_a_tenth": memory[0], "megabytes_after_all": memory[1]}
 
 
-def overload(scorer: str, examples: Sequence[Example], n: int) -> Row:
-    """Twice as many clients as the server takes at a time: the surplus must be refused, none be late."""
-    with served(scorer, "--threads", 2, "--queue", 14) as found:
+def overload(scorer: str, examples: Sequence[Example], n: int, capacity: float) -> Row:
+    """Twice as many requests a second as the server can answer: the surplus is refused, none is late."""
+    with served(scorer) as found:
         chosen = list(itertools.islice(itertools.cycle(examples), n))
         bodies = [body_of(e.question, e) for e in chosen]
-        return summary(scorer, "overload", 32, *asyncio.run(send(found.url, bodies, 32)))
+        return summary(scorer, "overload", 0, *asyncio.run(arrive(found.url, bodies, 2 * capacity)))
 
 
 def load_command(
@@ -199,6 +219,9 @@ def load_command(
     check: Annotated[
         int, typer.Option("--check", metavar="N", min=0, help="BM25 requests compared with the library.")
     ] = 0,
+    overload_requests: Annotated[
+        int | None, typer.Option("--overload", metavar="N", min=2, help="Of the run at twice the capacity.")
+    ] = None,
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Ask this server instead of starting one.")
     ] = None,
@@ -209,8 +232,9 @@ def load_command(
     """How much does the server bear?
 
     Starts `ragcompress serve` for each scorer. For each number of clients: requests whose passages are new,
-    then another question about the same passages. Then twice as many clients as the server takes at a time,
-    and --check requests whose answers must be the library's. Time it on a machine that does nothing else.
+    then another question about the same passages. Then twice as many requests a second as it answered, with
+    its own queue and deadline; and --check requests whose answers must be the library's. Time it on a machine
+    that does nothing else.
     """
     examples = [e for f in read_files(files) for e in f.examples]
     numbers = clients or [1, 8, 64]
@@ -236,7 +260,8 @@ def load_command(
             if check and name == "bm25":
                 equal = equal_to_library(found, examples[:100], check)
                 note(f"{equal}")
-        rows.append(overload(name, examples, requests))
+        capacity = max(row.per_second for row in rows if (row.scorer, row.passages) == (name, "cold"))
+        rows.append(overload(name, examples, overload_requests or requests, capacity))
     out().print(table(rows))
     if json_file is not None:
         content = {"results": [asdict(row) for row in rows], "equal": equal}
