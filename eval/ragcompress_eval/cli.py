@@ -20,9 +20,15 @@ from .savings.cli import savings_command
 from .speed.cli import speed_command
 from .tasks.cli import tasks_app
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+
+def new_app() -> typer.Typer:
+    """A command line of this harness, without commands yet."""
+    return typer.Typer(
+        add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+
+
+app = new_app()
 
 
 @app.callback()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import typer
-
-from ragcompress_eval.cli import run
+from ragcompress_eval.cli import new_app, run
 
 from .gateway import gateway_command
 from .load import load_command
@@ -15,9 +13,7 @@ from .manuals import manuals_command
 from .tool_results import tool_results_command
 from .worked_examples import worked_examples_command
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+app = new_app()
 
 
 @app.callback()

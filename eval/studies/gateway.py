@@ -16,6 +16,8 @@ import typer
 from ragcompress import scorers
 from ragcompress.cli.console import note, out
 from ragcompress.errors import InputError
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
 
 from . import gateway_parts as parts
 from .load import served
@@ -65,7 +67,7 @@ def gateway_command(
     longest: Annotated[
         int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all rows.")] = None,
+    json_file: ResultFile = None,
 ) -> None:
     """What does compression behind LiteLLM save, and what does it cost?
 
@@ -94,7 +96,7 @@ def gateway_command(
     out().print(summary(rows))
     if json_file is not None:
         content = {"scorer": scorer, "results": rows, "spend_log": logged}
-        json_file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(json_file, content)
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -27,6 +26,8 @@ from ragcompress.cli.console import note, out
 from ragcompress.plan import Plan
 from ragcompress.scorers import DEFAULT
 from ragcompress.training.examples import Example, read_files
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
 
 _RATIO = 0.2
 _WAIT = 300.0  # seconds; what takes longer is a time-out, and there must be none
@@ -225,9 +226,7 @@ def load_command(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Ask this server instead of starting one.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures.")
-    ] = None,
+    json_file: ResultFile = None,
 ) -> None:
     """How much does the server bear?
 
@@ -265,7 +264,7 @@ def load_command(
     out().print(table(rows))
     if json_file is not None:
         content = {"results": [asdict(row) for row in rows], "equal": equal}
-        json_file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(json_file, content)
 
 
 def table(rows: Sequence[Row]) -> Table:

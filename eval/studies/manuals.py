@@ -19,6 +19,8 @@ from ragcompress.data import Segmentation
 from ragcompress.errors import BudgetTooSmall, DataError
 from ragcompress.plan import Plan
 from ragcompress.text.terms import terms
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
 
 from .manual_judging import Kept, Seen, is_at_hand, judge
 from .manual_pages import Located, Page, Question, Span, locate, questions, read_page
@@ -180,7 +182,7 @@ def manuals_command(
     show: Annotated[
         Path | None, typer.Option("--show", metavar="FILE", help="Write contexts, faults.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write figures.")] = None,
+    json_file: ResultFile = None,
 ) -> None:
     """Is what is kept of a manual under its name, and whole?"""
     compressor = Compressor.from_plan(Plan(scorer=scorer))
@@ -206,4 +208,4 @@ def manuals_command(
         show.write_text("\n".join(lines), encoding="utf-8")
     if json_file is not None:
         content = {"scorer": scorer, "ratio": ratio, "top_k": top_k, "results": results}
-        json_file.write_text(json.dumps(content, indent=1, default=float), encoding="utf-8")
+        write_json(json_file, content)

@@ -16,6 +16,8 @@ from ragcompress import Budget, BudgetTooSmall, Compressor, compress_tool_result
 from ragcompress.cli.console import note, out
 from ragcompress.errors import DataError
 from ragcompress.plan import Plan
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
 
 Method = Callable[["Case", int], str]
 RATIOS = [0.1, 0.2]
@@ -166,7 +168,7 @@ def tool_results_command(
     longest: Annotated[
         int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all rows.")] = None,
+    json_file: ResultFile = None,
 ) -> None:
     """Of what tools said, does what a person would keep survive?"""
     cases = [case for case in read_cases(file) if longest is None or len(case.text) <= longest]
@@ -174,7 +176,7 @@ def tool_results_command(
     out().print(table(rows))
     if json_file is not None:
         content = {"scorer": scorer, "results": [asdict(row) for row in rows]}
-        json_file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(json_file, content)
 
 
 def table(rows: Sequence[Row]) -> Table:

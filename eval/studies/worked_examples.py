@@ -15,6 +15,8 @@ from rich.table import Table
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, Plan
 from ragcompress.cli.console import note, out
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
 
 RATIOS = [0.05, 0.2]
 FIRST, SENTENCES, WHOLE = "first that fit", "sentences", "whole"
@@ -183,14 +185,14 @@ def worked_examples_command(
     near_repeats: Annotated[
         list[float] | None, typer.Option("--near-repeats", metavar="W", help="Repeatable; 0.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all rows.")] = None,
+    json_file: ResultFile = None,
 ) -> None:
     """Which worked examples are kept, and is one with the case's label among them?"""
     rows = measure(read_cases(file, n), Plan(scorer=scorer), ratio or RATIOS, near_repeats or [0.0])
     out().print(table(rows))
     if json_file is not None:
         content = {"scorer": scorer, "results": [asdict(row) for row in rows]}
-        json_file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(json_file, content)
 
 
 def table(rows: Sequence[Row]) -> Table:

@@ -110,6 +110,13 @@ JsonFile = Annotated[
         help="Write results and provenance here; each row goes at once to OUT.rows.jsonl.",
     ),
 ]
+ResultFile = Annotated[
+    Path | None,
+    typer.Option("--json", callback=check_output, metavar="OUT", help="Write results and provenance here."),
+]
+PlotFile = Annotated[
+    Path | None, typer.Option("--plot", callback=check_output, metavar="PNG", help="Draw the results.")
+]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue with the rows of an earlier run of --json OUT.")
 ]

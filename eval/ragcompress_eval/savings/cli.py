@@ -16,7 +16,7 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import read_files
 
 from ..bench.figures import figure_class, save
-from ..bench.options import check_output, find_model
+from ..bench.options import PlotFile, ResultFile, find_model
 from ..bench.provenance import provenance
 from ..bench.results import write_json
 from ..bench.runner import study_command
@@ -52,14 +52,6 @@ PricesFile = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Your own prices (JSON); without: three examples."),
 ]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option("--json", callback=check_output, metavar="OUT", help="Write results and provenance here."),
-]
-PlotFile = Annotated[
-    Path | None,
-    typer.Option("--plot", callback=check_output, metavar="PNG", help="Draw times faster against tokens."),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +67,7 @@ class Asked:
     scorer: ScorerName = scorers.DEFAULT
     proxy: ProxyName = DEFAULT_PROXY
     prices: PricesFile = None
-    json_file: JsonFile = None
+    json_file: ResultFile = None
     plot_file: PlotFile = None
     seed: Seed = 0
 

@@ -17,7 +17,7 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import read_files
 
 from ..bench.figures import figure_class, save
-from ..bench.options import check_output, check_ratios, find_model
+from ..bench.options import PlotFile, ResultFile, check_ratios, find_model
 from ..bench.provenance import provenance
 from ..bench.results import write_json
 from ..bench.runner import study_command
@@ -86,14 +86,6 @@ Ratio = Annotated[
         help="Share of the tokens to keep, in (0, 1].",
     ),
 ]
-JsonFile = Annotated[
-    Path | None,
-    typer.Option("--json", callback=check_output, metavar="OUT", help="Write results and provenance here."),
-]
-PlotFile = Annotated[
-    Path | None,
-    typer.Option("--plot", callback=check_output, metavar="PNG", help="Draw cost against tokens."),
-]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
@@ -111,7 +103,7 @@ class Asked:
     scorer: ScorerName = scorers.DEFAULT
     ratio: Ratio = 0.2
     proxy: ProxyName = DEFAULT_PROXY
-    json_file: JsonFile = None
+    json_file: ResultFile = None
     plot_file: PlotFile = None
     seed: Seed = 0
 
