@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-import cog
 import typer
 from typer.testing import CliRunner
 
@@ -14,6 +13,8 @@ from ragcompress.cli.app import app
 
 def show(command: str = "") -> None:
     """Write the help text of a command, such as ``index build``, as a block of the page."""
+    import cog  # which is there while Cog runs
+
     os.environ["COLUMNS"] = "80"
     result = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="ragcompress")
     if result.exit_code:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         Segmentation,
         Selection,
         Sentence,
-        Syntax,
         score_by_rank,
     )
     from .documents.reading import read_documents
@@ -87,7 +86,6 @@ __all__ = [
     "Selection",
     "Sentence",
     "Support",
-    "Syntax",
     "Tokenizer",
     "ToolResult",
     "UnknownName",
@@ -119,7 +117,6 @@ _NAMES = {
         "Segmentation",
         "Selection",
         "Sentence",
-        "Syntax",
         "score_by_rank",
     ),
     "documents.reading": ("read_documents",),

@@ -9,9 +9,12 @@ from decimal import Decimal
 from math import isfinite, isnan
 from numbers import Real
 from operator import index as as_index
-from typing import Any
+from typing import Any, Literal
 
-from ragcompress import CompressedContext, Document, InputError, Piece, Syntax, score_by_rank
+from ragcompress import CompressedContext, Document, InputError, Piece, score_by_rank
+
+Syntax = Literal["markdown", "text", "code", "csv"]
+"""As of ``ragcompress.Document``."""
 
 KEY = "ragcompress"
 """The one key of a document's metadata under which everything of ours is."""

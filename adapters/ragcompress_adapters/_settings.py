@@ -23,11 +23,10 @@ from ragcompress import (
     Proxy,
     RagCompressError,
     Scorer,
-    Syntax,
     load_proxy,
 )
 
-from ._documents import Kept, Source, kept_of, to_documents
+from ._documents import Kept, Source, Syntax, kept_of, to_documents
 
 _LOG = logging.getLogger("ragcompress")
 _NAMES = {"max_documents": "top_n"}

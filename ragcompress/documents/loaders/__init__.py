@@ -40,9 +40,6 @@ _MODULES |= dict.fromkeys(_CODE, "code")
 SUFFIXES = tuple(_MODULES)
 """Endings of the files that have a loader (JSON is not among them: it holds documents)."""
 
-NEED_EXTRA = (".html", ".htm", ".xhtml", ".pdf", ".docx", ".pptx", ".xlsx")
-"""Those whose loaders need the extra ``docs``."""
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
