@@ -20,6 +20,7 @@ from ..report.payload import STATES
 from ..scorers import Attributable
 from ..scorers.passage_probe.attribution import Attribution
 from .console import count_bar, emit, note, one_line, out
+from .feature_words import describe
 from .options import Output, ReportFormat, check_question, load_compressor, plan_options
 from .streams import stdin_for
 
@@ -230,7 +231,7 @@ def _heads(console: Console, context: CompressedContext, why: Attribution) -> No
         sep="\n",
     )
     for name, (value, change) in sorted(why.context.items(), key=lambda item: -abs(item[1][1]))[:6]:
-        console.print(f"  {change:+7.2f}  {CONTEXT[name]}: {value:.2f}")
+        console.print(f"  {change:+7.2f}  {describe(name)}: {value:.2f}")
 
 
 _SECOND_LOOK = (
@@ -242,38 +243,6 @@ _KINDS = {
     "log_mass": "from the attention on the whole passage",
     "centred_log_mass": "from the attention on the passage, compared with the other passages",
 }
-CONTEXT = {
-    "logit": "first stage",
-    "previous": "first stage of the sentence before",
-    "next": "first stage of the sentence behind",
-    "best_of_passage_others": "first stage of the best other sentence of the passage",
-    "mean_of_passage": "mean first stage of the passage",
-    "below_best": "first stage, below the best of all",
-    "below_best_of_document": "first stage, below the best of the document",
-    "share_of_better": "share of the sentences that are better",
-    "log_tokens": "length (log tokens)",
-    "log_position": "place from the start of the document (log)",
-    "from_end": "place from the end of the document (log)",
-    "linked_from": "first stage of the best sentence that names its title",
-    "links_to": "best first stage in a document whose title it names",
-    "is_linked": "its title is named elsewhere",
-    "has_link": "it names another document's title",
-    "words_in_question": "share of the question's rarer words that it holds",
-    "title_in_question": "share of the question's rarer words that its title holds",
-    "shared_with_a_best": "rare words shared with one of the best sentences",
-    "rarest_shared_with_a_best": "the rarest word shared with one of the best",
-    "shared_with_the_best": "rare words shared with all of the best",
-    "one_document_logit": "first stage, for evidence in one document",
-    "one_document_best_of_passage": "first stage, for one document: best of the passage",
-    "one_document_below_best": "first stage, for one document: below the best of all",
-    "several_documents_logit": "first stage, for evidence in several documents",
-    "several_documents_best_of_passage": "first stage, for several documents: best of the passage",
-    "several_documents_below_best": "first stage, for several documents: below the best of all",
-    "first_look": "logit after the first look",
-    "is_fact": "it is one of the sentences placed before the question",
-    "was_read": "its passage was read twice",
-}
-"""Features of the second stage in words."""
 
 
 def _spark(values: Any, top: float) -> str:
