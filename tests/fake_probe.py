@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
-from ragcompress.scorers.evidence import signals, surroundings
+from ragcompress.scorers.evidence import second_look, signals, surroundings
 from ragcompress.scorers.evidence.head import CHEAP, MAIN
 from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
@@ -78,15 +78,20 @@ def _joint_card(scorer: str, template: str) -> dict[str, object]:
     return {"format": FORMAT, "scorer": scorer, "proxy": proxy, "template": template}
 
 
-def fake_evidence() -> ProbeWeights:
+def fake_evidence(*, second: bool = True) -> ProbeWeights:
     """Weights for the scorer ``evidence``."""
     info, generator = FakeProxy().info, np.random.default_rng(2)
-    n_features = len(PER_HEAD) * len(ROWS) * info.n_layers * info.n_heads
-    arrays = {
-        "look.weight": generator.normal(size=(len(EXPERTS), n_features)).astype(np.float32) / n_features,
-        "look.bias": np.zeros(len(EXPERTS), dtype=np.float32),
-    }
-    for network, n in ((CHEAP, len(signals.NAMES)), (MAIN, len(surroundings.NAMES))):
+    per_row = len(PER_HEAD) * info.n_layers * info.n_heads
+    arrays = _regressions(generator, len(ROWS) * per_row)
+    networks = {CHEAP: len(signals.NAMES), MAIN: len(surroundings.NAMES)}
+    about: dict[str, object] = {}
+    if second:
+        again = _regressions(generator, (len(ROWS) + 1) * per_row)
+        arrays |= {f"{SECOND}{name}": array for name, array in again.items()}
+        networks[second_look.NETWORK] = len(second_look.NAMES)
+        recipe = {"facts": 2, "fact_tokens": 64, "passages": 3, "at_least": 0.001}
+        about = {"second_look": recipe, "second_features": list(second_look.NAMES)}
+    for network, n in networks.items():
         sizes = {"mean": (n,), "linear": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,)}
         for name, shape in (sizes | {"weight": (3,), "bias": (1,)}).items():
             arrays[f"{network}.{name}"] = generator.normal(size=shape).astype(np.float32)
@@ -103,8 +108,14 @@ def fake_evidence() -> ProbeWeights:
         "features": list(surroundings.NAMES),
         "passage_tokens": 512,
         "gate": {"missed": 0.02, "tokens": 20},
+        **about,
     }
     return ProbeWeights(arrays, card)
+
+
+def _regressions(generator: np.random.Generator, n_features: int) -> dict[str, NDArray[np.float32]]:
+    weight = generator.normal(size=(len(EXPERTS), n_features)).astype(np.float32) / n_features
+    return {"look.weight": weight, "look.bias": np.zeros(len(EXPERTS), dtype=np.float32)}
 
 
 FAKE_PROBES = {

@@ -16,16 +16,19 @@ from ragcompress.models.embedding import MiniLM
 from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.loading import Backend
-from ragcompress.scorers.evidence import signals, surroundings
+from ragcompress.scorers.evidence import second_look, signals, surroundings
 from ragcompress.scorers.evidence.gate import Gate
 from ragcompress.scorers.passage_probe.context import EXPERTS
 from ragcompress.scorers.passage_probe.features import PER_HEAD
 
-from . import evidence_fitting as fitting
-from .evidence_measures import left_out
+from .evidence_cases import Settings as FitSettings
+from .evidence_cases import case_of
+from .evidence_fitting import Fit
+from .evidence_measures import left_out, second_look_gain
 from .evidence_reading import Reader, read_all
 from .evidence_recipe import Recipe, kind_of, tasks_of
 from .evidence_retrieved import Retrieved, retrieved_tasks
+from .evidence_second import FitSecond, Second, read_again
 from .examples import DataFile
 from .versions import versions
 
@@ -51,8 +54,9 @@ class Settings:
     passage_tokens: int = 384
     recipe: Recipe = field(default_factory=Recipe)
     retrieved: Retrieved | None = field(default_factory=Retrieved)
-    fitting: fitting.Settings = field(default_factory=fitting.Settings)
+    fitting: FitSettings = field(default_factory=FitSettings)
     gate: Gate = field(default_factory=Gate)
+    second: Second = field(default_factory=Second)
     folds: tuple[tuple[str, ...], ...] = FOLDS
 
 
@@ -92,40 +96,54 @@ def run(
             progress("building the index of training documents", 0, 1)
             tasks += retrieved_tasks(files, settings.retrieved, embedder, work)
             progress("building the index of training documents", 1, 1)
-    readings = read_all(tasks, reader, partial(progress, "reading training questions"))
-    cases = [fitting.case_of(r) for r in readings]
+    cases = [case_of(r) for r in read_all(tasks, reader, partial(progress, "reading training questions"))]
     place = {kind: n for n, kinds in enumerate(settings.folds) for kind in kinds}
-    progress("fitting", 0, 2)
-    fit = fitting.Fit(cases, lambda kind: place.get(kind, len(settings.folds)), settings.fitting)
-    progress("fitting", 1, 2)
+    progress("fitting", 0, 3)
+    fit = Fit(cases, lambda kind: place.get(kind, len(settings.folds)), settings.fitting)
+    progress("fitting", 1, 3)
+    again = read_again(
+        fit, reader, settings.gate, settings.second, partial(progress, "reading what is in doubt again")
+    )
     arrays = fit.arrays()
-    progress("fitting", 2, 2)
-    info = model.info
-    card = {
+    progress("fitting", 2, 3)
+    second = FitSecond(fit, again)
+    arrays |= second.arrays()
+    progress("fitting", 3, 3)
+    card = card_of(files, reader, second, settings)
+    ProbeWeights({name: np.ascontiguousarray(a) for name, a in arrays.items()}, card).save(output)
+    return card
+
+
+def card_of(
+    files: Sequence[DataFile], reader: Reader, second: FitSecond, settings: Settings
+) -> dict[str, Any]:
+    """What stands beside the weights: what they are for, how they were made, what they are worth."""
+    info, fit = reader.proxy.info, second.fit
+    used = {f.name: sum(c.kind == kind_of(f) for c in fit.cases) for f in files}
+    return {
         "format": FORMAT,
         "scorer": SCORER,
         "proxy": {"name": info.name, "fingerprint": info.fingerprint},
         "template": Template().fingerprint(),
-        "n_layers": n_layers,
+        "n_layers": reader.n_layers,
         "n_heads": info.n_heads,
         "rows": list(ROWS),
         "look_features": list(PER_HEAD),
         "experts": list(EXPERTS),
         "signals": list(signals.NAMES),
         "features": list(surroundings.NAMES),
-        "embedder": embedder.name,
+        "second_features": list(second_look.NAMES),
+        "second_look": asdict(settings.second.recipe),
+        "embedder": reader.embedder.name,
         "passage_tokens": settings.passage_tokens,
         "backend": info.backend,
         "precision": info.precision,
         "gate": asdict(settings.gate),
         "settings": asdict(settings),
         "trained_on": [
-            {"file": f.name, "sha256": f.sha256, "questions": sum(c.kind == kind_of(f) for c in cases)}
-            for f in files
-            if any(c.kind == kind_of(f) for c in cases)
+            {"file": f.name, "sha256": f.sha256, "questions": used[f.name]} for f in files if used[f.name]
         ],
         "left_out": left_out(fit, settings.gate),
+        "second_look_gain": second_look_gain(second),
         "made_with": versions(),
     }
-    ProbeWeights({name: np.ascontiguousarray(a) for name, a in arrays.items()}, card).save(output)
-    return card

@@ -13,7 +13,9 @@ from ragcompress.scorers.evidence.gate import Gate, choose
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, probabilities
 from ragcompress.scorers.evidence.signals import NAMES
 
-from . import evidence_fitting as fitting
+from .evidence_cases import Case, full_view, signals_of, surroundings_of
+from .evidence_fitting import Fit, indices
+from .evidence_second import FitSecond
 from .metrics import auc
 
 BoolArray = NDArray[np.bool_]
@@ -21,7 +23,7 @@ _LEAST = 15  # characters: less room than that ends a selection
 _BINS = 10
 
 
-def left_out(fit: fitting.Fit, gate: Gate) -> dict[str, Any]:
+def left_out(fit: Fit, gate: Gate) -> dict[str, Any]:
     """Per kind, and their mean: figures of a head fitted without the kind's fold, and of single signals.
 
     ``evidence`` read everything, ``gated`` what the gate chose by cheap signals fitted without the kind,
@@ -48,7 +50,7 @@ def left_out(fit: fitting.Fit, gate: Gate) -> dict[str, Any]:
     return {"mean": mean, "kinds": table}
 
 
-def left_out_probabilities(fit: fitting.Fit, gate: Gate) -> dict[str, list[FloatArray]]:
+def left_out_probabilities(fit: Fit, gate: Gate) -> dict[str, list[FloatArray]]:
     """Values of every case's sentences by heads that were fitted without its fold, and by single signals."""
     n = len(fit.cases)
     result: dict[str, list[FloatArray]] = {
@@ -56,14 +58,14 @@ def left_out_probabilities(fit: fitting.Fit, gate: Gate) -> dict[str, list[Float
     }
     for fold in np.unique(fit.fold):
         network = fit.fit_main(fit.fold != fold)
-        for i in fitting.indices(fit.fold == fold):
+        for i in indices(fit.fold == fold):
             case = fit.cases[i]
-            view = fitting.full_view(case)
-            own = fitting.signals_of(case, view)
+            view = full_view(case)
+            own = signals_of(case, view)
             cheap = network_logits(fit.cheap_networks[int(fold)], CHEAP, own)
             chosen = choose(probabilities(cheap), case.reading.passages, gate)
-            for name, seen in (("evidence", view), ("gated", fitting.full_view(case, chosen))):
-                rows = fitting.surroundings_of(case, seen, fit.attention_by_kind[i], cheap)
+            for name, seen in (("evidence", view), ("gated", full_view(case, chosen))):
+                rows = surroundings_of(case, seen, fit.attention_by_kind[i], cheap)
                 result[name][i] = probabilities(network_logits(network, MAIN, rows))
             result["cheap"][i] = probabilities(cheap)
             result["cosine"][i] = own[:, NAMES.index("cosine")]
@@ -71,7 +73,31 @@ def left_out_probabilities(fit: fitting.Fit, gate: Gate) -> dict[str, list[Float
     return result
 
 
-def figures(cases: Sequence[fitting.Case], values: Sequence[FloatArray]) -> dict[str, float]:
+def second_look_gain(second: FitSecond) -> dict[str, Any]:
+    """Per kind: figures before and after the second look, both by heads that have not seen the question.
+
+    They have seen other questions of its kind. Those that nobody asked of a retriever, in their natural
+    shape, count.
+    """
+    cases, after = second.fit.cases, second.unseen()
+    members: dict[str, list[int]] = {}
+    for k, again in enumerate(second.again):
+        task = cases[again.index].reading.task
+        if task.shape == "natural":
+            members.setdefault(task.kind, []).append(k)
+    table: dict[str, Any] = {}
+    for kind, own in sorted(members.items()):
+        of_kind = [cases[second.again[k].index] for k in own]
+        before = [probabilities(second.again[k].first.logits) for k in own]
+        table[kind] = {
+            "questions": len(own),
+            "first": figures(of_kind, before),
+            "second": figures(of_kind, [probabilities(after[k]) for k in own]),
+        }
+    return table
+
+
+def figures(cases: Sequence[Case], values: Sequence[FloatArray]) -> dict[str, float]:
     """Mean recall of evidence at 20 % and 10 % of the characters, pooled AUC, expected calibration error."""
     gold = np.concatenate([c.gold for c in cases])
     pooled = np.concatenate(values)
@@ -86,7 +112,7 @@ def figures(cases: Sequence[fitting.Case], values: Sequence[FloatArray]) -> dict
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def recall(values: FloatArray, case: fitting.Case, share: float) -> float:
+def recall(values: FloatArray, case: Case, share: float) -> float:
     """Share of the evidence among the best sentences that fit into a share of the characters."""
     sentences = case.reading.task.example.segmentation.sentences
     sizes = np.array([len(s.text) for s in sentences], dtype=np.float64)

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from ragcompress import DataError
 from ragcompress.data import Attention, FloatArray
 from ragcompress.models.embedding import TokenEmbedder
-from ragcompress.prompts.passages import Passage, Template, cut_passages, join, make_tail
+from ragcompress.prompts.passages import Passage, Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers.evidence.late_interaction import Vectors, compare
 from ragcompress.scorers.evidence.signals import shared_words, stems
+from ragcompress.scorers.passage_probe.second_look import Chosen, fact_texts
 
 from .examples import Example
 
@@ -78,7 +79,7 @@ class Reader:
         proxy, embedder: the models.
         n_layers: layers to read, from the first.
         passage_tokens: longest passage.
-        store: folder of two files per task; what is there is not read again.
+        store: folder of two or three files per task; what is there is not read again.
     """
 
     def __init__(
@@ -101,6 +102,22 @@ class Reader:
         )
         chosen = tuple(blind_choice(task, passages, vectors))
         return Reading(task, passages, chosen, self._attentions(passages, arrays), vectors)
+
+    def again(self, reading: Reading, chosen: Chosen) -> tuple[Attention, ...]:
+        """Attention in the chosen passages with the facts before the question; () where that is too long.
+
+        Raises:
+            DataError: as for ``__call__``.
+        """
+        example = reading.task.example
+        facts = fact_texts(example.segmentation, chosen)
+        tail = make_tail(self.proxy.tokenizer, Template(), example.question, facts)
+        passages = [reading.passages[p] for p in chosen.passages]
+        prompts = [join(p, tail) for p in passages]
+        if max(map(len, prompts)) > self.proxy.info.max_tokens:
+            return ()
+        key = _hash([self._attention_key(reading.task), facts, list(chosen.passages)])
+        return self._attentions(passages, self._kept("again", key, lambda: self._probe(prompts)))
 
     def vectors(self, task: Task) -> Vectors:
         """How a task's question and sentences compare."""
@@ -134,7 +151,10 @@ class Reader:
 
     def _read(self, question: str, passages: Sequence[Passage]) -> Arrays:
         tail = make_tail(self.proxy.tokenizer, Template(), question)
-        attentions = self.proxy.probe([join(p, tail) for p in passages], n_layers=self.n_layers)
+        return self._probe([join(p, tail) for p in passages])
+
+    def _probe(self, prompts: Sequence[Prompt]) -> Arrays:
+        attentions = self.proxy.probe(prompts, n_layers=self.n_layers)
         return {
             "mass": np.concatenate([a.mass for a in attentions], axis=-1),
             "rows": np.array(attentions[0].rows),

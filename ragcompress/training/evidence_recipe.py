@@ -27,18 +27,20 @@ class Recipe:
         more: numbers of questions of some data sets, by name; 0 leaves one out.
         shaped_every: of every so many questions one is read a second time in another shape.
         shaped_more_every: the same for the data sets in ``more``.
+        shaped_first: that is done with the first so many of those that are not in ``more``.
         tokens: a question's other documents are left out until it has at most about so many tokens.
         read: from which share of them to which counts as read where the head learns from a question read in
             part; drawn for each question.
     """
 
-    questions: int = 36
+    questions: int = 52
     more: tuple[tuple[str, int], ...] = (
         ("hotpotqa", 225), ("2wikimultihopqa", 225), ("nq", 147), ("musique", 129),
         ("hotpotqa_fullwiki", 95), ("xquad_en", 40), ("babi", 16), ("pubmedqa", 0), ("mtrag", 0),
     )  # fmt: skip
     shaped_every: int = 2
     shaped_more_every: int = 3
+    shaped_first: int = 36
     tokens: int = 2600
     read: tuple[float, float] = (0.15, 0.75)
 
@@ -69,12 +71,14 @@ def tasks_of(files: Sequence[DataFile], recipe: Recipe, tokenizer: Tokenizer) ->
     lists = []
     for file in files:
         kind, tasks = kind_of(file), []
-        every = recipe.shaped_more_every if kind in dict(recipe.more) else recipe.shaped_every
+        is_more = kind in dict(recipe.more)
+        every = recipe.shaped_more_every if is_more else recipe.shaped_every
         shapes = list(SHAPES)
         for k, example in enumerate(picked(file, recipe.number_of(kind))):
             tasks.append(_task(example, kind, "natural", recipe, tokenizer))
             shape = shapes[(k // 2 + seed_of(kind)) % len(shapes)]
-            if k % every == 0 and (changed := shaped(example, shape)).gold:
+            again = k % every == 0 and (is_more or k < recipe.shaped_first)
+            if again and (changed := shaped(example, shape)).gold:
                 tasks.append(_task(changed, kind, shape, recipe, tokenizer))
         lists.append(tasks)
     keyed = [((i + 0.5) / len(own), k, task) for k, own in enumerate(lists) for i, task in enumerate(own)]

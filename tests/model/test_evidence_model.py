@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ragcompress import Document, Segmentation, load_proxy, segment
+from ragcompress.cli.app import app
 from ragcompress.models.embedding import MiniLM
 from ragcompress.scorers.evidence import Scorer
 
@@ -48,3 +51,12 @@ def test_a_better_rank_makes_evidence_more_probable(scorer: Scorer) -> None:
 
     first, last = (scorer.score(QUESTION, ranked(o)).values[1] for o in ((3.0, 2.0, 1.0), (1.0, 2.0, 3.0)))
     assert first > last
+
+
+def test_what_decided_is_told_in_words(tmp_path: Path) -> None:
+    text = tmp_path / "bridge.txt"
+    text.write_text(DOCUMENTS[0].text, encoding="utf-8")
+    result = CliRunner().invoke(app, ["explain", QUESTION, str(text), "--heads", "1"])
+    assert result.exit_code == 0
+    told = result.stdout[result.stdout.index("What decided about rank 1") :]
+    assert "Second stage" in told and "Anna Lund built it" in told

@@ -15,7 +15,7 @@ from ragcompress.data import Attention, Progress
 from ragcompress.models.embedding import Vectors as Rows
 from ragcompress.prompts.passages import Prompt
 from ragcompress.testing import FakeProxy
-from ragcompress.training.evidence_fitting import case_of, full_view
+from ragcompress.training.evidence_cases import case_of, full_view
 from ragcompress.training.evidence_reading import Reader, Task
 from ragcompress.training.examples import Example
 

@@ -34,7 +34,9 @@ def cut(scores: Sequence[float | None] = (None, None, None)) -> Segmentation:
 
 
 def scorer(**settings: object) -> Scorer:
-    given_settings = {"proxy": FakeProxy(), "probe": fake_evidence(), "embedder": "none", **settings}
+    """With one look, unless told otherwise."""
+    probe = fake_evidence(second=False)
+    given_settings = {"proxy": FakeProxy(), "probe": probe, "embedder": "none", **settings}
     return Scorer(**given_settings)  # type: ignore[arg-type]
 
 
@@ -96,7 +98,7 @@ def test_everything_is_read_when_asked_for() -> None:
 
 
 def test_the_gate_leaves_passages_unread_and_says_so() -> None:
-    probe = with_gate(fake_evidence(), missed=0.9, tokens=0)
+    probe = with_gate(fake_evidence(second=False), missed=0.9, tokens=0)
     made = scorer(probe=probe)
     found, scores = made.look(QUESTION, cut()), made.score(QUESTION, cut())
     assert len(found.read) < len(found.passages) == 3
@@ -137,7 +139,7 @@ def test_each_signal_is_explained() -> None:
 
 
 def test_what_is_not_read_still_gets_a_probability_from_the_cheap_signals() -> None:
-    made = scorer(probe=with_gate(fake_evidence(), missed=0.9, tokens=0))
+    made = scorer(probe=with_gate(fake_evidence(second=False), missed=0.9, tokens=0))
     found = made.look(QUESTION, cut())
     own = signals.signals(QUESTION, cut())
     assert np.array_equal(found.signals, own, equal_nan=True)
@@ -154,7 +156,7 @@ def test_the_features_are_as_many_as_their_names() -> None:
     assert len(set(surroundings.NAMES)) == len(surroundings.NAMES)
 
 
-@pytest.mark.parametrize("key", ["signals", "features", "rows"])
+@pytest.mark.parametrize("key", ["signals", "features", "rows", "second_features"])
 def test_a_head_for_other_features_is_refused(key: str) -> None:
     probe = fake_evidence()
     changed = ProbeWeights(probe.arrays, {**probe.card, key: ["another"]})
@@ -162,7 +164,10 @@ def test_a_head_for_other_features_is_refused(key: str) -> None:
         scorer(probe=changed)
 
 
-@pytest.mark.parametrize("name", ["look.weight", "cheap.mean", "main.hidden_weight", "main.bias"])
+@pytest.mark.parametrize(
+    "name",
+    ["look.weight", "cheap.mean", "main.hidden_weight", "main.bias", "second.mean", "second.look.weight"],
+)
 def test_numbers_of_another_shape_are_refused(name: str) -> None:
     probe = fake_evidence()
     short = {**probe.arrays, name: probe.arrays[name][:-1]}

@@ -14,9 +14,10 @@ from fake_probe import fake_probe
 from typer.testing import Result
 
 from ragcompress import Document, InputError, segment
-from ragcompress.cli.explain import CONTEXT
+from ragcompress.cli.feature_words import describe
 from ragcompress.prompts.parts import Parts
 from ragcompress.prompts.passages import ROWS, Template
+from ragcompress.scorers.evidence import second_look as evidence_look
 from ragcompress.scorers.passage_probe.context import context_features
 from ragcompress.scorers.passage_probe.features import attention_features
 from ragcompress.scorers.passage_probe.head import Head
@@ -140,7 +141,8 @@ def test_the_best_that_was_dropped_is_shown_whatever_its_rank(
 
 
 def test_every_feature_has_words() -> None:
-    assert tuple(CONTEXT) == SECOND_NAMES
+    for names in (SECOND_NAMES, evidence_look.NAMES):
+        assert len({describe(name) for name in names}) == len(names)
 
 
 def test_the_record_has_a_reason_for_every_drop(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +10,12 @@ from ...data import FloatArray
 from ...errors import InputError
 from ..passage_probe.attribution import Attribution
 from ..passage_probe.features import PER_HEAD, attention_features
+from ..passage_probe.head import SECOND
 from ..passage_probe.looks import Arrays, look_logits
-from .head import MAIN, network_logits, probabilities
+from . import second_look
+from .head import network_logits, probabilities
+from .reading import Look, Reading
 from .surroundings import NAMES
-
-if TYPE_CHECKING:
-    from .scorer import Reading
 
 
 def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, int]) -> Attribution:
@@ -31,20 +30,24 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
     Raises:
         InputError: if the proxy did not read the sentence.
     """
-    places = [i for p in found.read for i in found.passages[p].sentences]
-    parts = [k for k, i in enumerate(places) if i == sentence]
-    if not parts:
+    look = found.look_at(sentence)
+    if look is None:
         raise InputError(
             f"sentence {sentence} was not read, so no head decided about it; set the scorer's read='all'"
         )
-    features = attention_features(found.attentions)
-    logits = look_logits(arrays, features)[:, 0]
+    places = [i for p in look.read for i in found.passages[p].sentences]
+    parts = [k for k, i in enumerate(places) if i == sentence]
+    prefix = SECOND if look.network == second_look.NETWORK else ""
+    features = attention_features(look.attentions)
+    logits = look_logits(arrays, features, prefix)[:, 0]
     own = max(parts, key=lambda k: logits[k])
     exact = features.astype(np.float64)
-    above = (exact[own] - exact.mean(0)) * arrays["look.weight"][0]
-    rows = found.attentions[0].rows
+    above = (exact[own] - exact.mean(0)) * arrays[f"{prefix}look.weight"][0]
+    rows = look.attentions[0].rows
     split = above.reshape(len(PER_HEAD), len(rows), *heads)
-    final = _without_each(arrays, found.features, sentence)
+    last = found.looks[-1]
+    final = _without_each(arrays, last, sentence)
+    names = second_look.NAMES if last.network == second_look.NETWORK else NAMES
     return Attribution(
         sentence=sentence,
         probability=float(probabilities(final[-1:])[0]),
@@ -54,18 +57,19 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
         rows=rows,
         heads=split.sum(0),
         kinds={kind: float(split[k].sum()) for k, kind in enumerate(PER_HEAD)},
-        context=_changes(found.features[sentence], final, NAMES),
+        context=_changes(last.features[sentence], final, names),
     )
 
 
-def _without_each(arrays: Arrays, features: FloatArray, sentence: int) -> FloatArray:
+def _without_each(arrays: Arrays, look: Look, sentence: int) -> FloatArray:
     """Final logits with each feature at its mean over the sentences in turn, and, last, with none."""
+    features = look.features
     rows = np.repeat(features[sentence : sentence + 1], features.shape[1] + 1, axis=0)
     known = np.isfinite(features)
     n = known.sum(0)
     mean = np.where(n > 0, np.where(known, features, 0).sum(0) / np.maximum(n, 1), np.nan)
     np.fill_diagonal(rows, mean)
-    return network_logits(arrays, MAIN, rows)
+    return network_logits(arrays, look.network, rows)
 
 
 def _changes(

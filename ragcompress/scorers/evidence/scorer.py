@@ -2,8 +2,9 @@
 
 The cheap signals (shared words, vectors, the retriever's rank, place, the form of the question) give every
 sentence a first probability. It decides which passages the proxy reads (``gate``). What it reads there, as
-``passage-probe`` does in its first look, and the cheap signals go into one head (``head``). It was fitted
-across many kinds of documents, and any of the signals may be missing.
+``passage-probe`` does in its first look, and the cheap signals go into one head (``head``). Passages in doubt
+are then read again with the best sentences given (``second_look``). The head was fitted across many kinds of
+documents, and any of the signals may be missing.
 """
 
 from __future__ import annotations
@@ -16,64 +17,28 @@ from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import probes
 from ...data import Attention, FloatArray, Progress, Scores, Segmentation
 from ...errors import InputError, ModelNotFound, ProbeMismatch
 from ...models.embedding import MiniLM, TokenEmbedder
 from ...probes import ProbeWeights
-from ...prompts.passages import ROWS, Passage, Prompt, Template, cut_passages, join, make_tail
+from ...prompts.parts import Parts
+from ...prompts.passages import ROWS, Passage, Prompt, Tail, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from ..passage_probe.attribution import Attribution
 from ..passage_probe.context import EXPERTS
 from ..passage_probe.features import PER_HEAD
+from ..passage_probe.head import SECOND
 from ..passage_probe.looks import attention_logits
-from . import gate, signals, surroundings
+from ..passage_probe.second_look import Chosen, Recipe, choose, fact_texts
+from . import gate, second_look, signals, surroundings
 from .attribution import attribute
 from .head import CHEAP, MAIN, network_logits, probabilities, shapes_of
 from .late_interaction import Vectors, WindowCache, compare
+from .reading import Look, Reading
 
 Read = Literal["gated", "all"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What was found out about S sentences on the way to their scores.
-
-    Attributes:
-        passages: all P of them.
-        read: positions of those that the proxy read, ascending.
-        signals: (S, ·) cheap signals, columns as in ``signals.NAMES``; NaN where one is missing.
-        cheap: (S,) probabilities by the cheap signals alone.
-        attention: (S,) probabilities by the attention alone; NaN where nothing was read.
-        values: (S,) probabilities by all of it.
-        vectors: (S, V) of length 1, zeros where a sentence has none; None: no embedder was there.
-        attentions: of the passages that were read, in their order.
-        features: (S, K) what the head saw, columns as in ``surroundings.NAMES``.
-        stopped_early: whether time ran out before all passages were read that should have been.
-    """
-
-    passages: tuple[Passage, ...]
-    read: tuple[int, ...]
-    signals: FloatArray
-    cheap: FloatArray
-    attention: FloatArray
-    values: FloatArray
-    vectors: NDArray[np.float32] | None
-    attentions: tuple[Attention, ...]
-    features: FloatArray
-    stopped_early: bool
-
-    def explain(self, sentence: int) -> dict[str, float | None]:
-        """What each signal said of a sentence: probabilities, and the signals by name; None: missing."""
-        own: dict[str, float] = {
-            "probability": self.values[sentence],
-            "attention": self.attention[sentence],
-            "cheap": self.cheap[sentence],
-            **dict(zip(signals.NAMES, self.signals[sentence], strict=True)),
-        }
-        return {name: float(v) if np.isfinite(v) else None for name, v in own.items()}
 
 
 class Scorer:
@@ -86,6 +51,7 @@ class Scorer:
             ``all``: every passage.
         embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already,
             ``minilm`` fetches them if need be (a log message says so first), ``none`` does without.
+        second_look: whether passages in doubt are read again, where the head was trained for it.
 
     Raises:
         InputError: for a setting that is not among these.
@@ -103,6 +69,7 @@ class Scorer:
         probe: ProbeWeights | Path | str | None = None,
         read: Read = "gated",
         embedder: str | TokenEmbedder = "auto",
+        second_look: bool = True,
     ) -> None:
         if read not in get_args(Read):
             raise InputError(f"read must be one of {', '.join(get_args(Read))}, got {read!r}")
@@ -115,17 +82,32 @@ class Scorer:
         self.proxy, self.probe, self.read, self.embedder = proxy, probe, read, embedder
         self._template = Template()
         probe.check(proxy.info, self._template, self.name)
-        for key, names in (("rows", ROWS), ("signals", signals.NAMES), ("features", surroundings.NAMES)):
-            _check_names(probe.card, key, names)
-        n_features = len(PER_HEAD) * len(ROWS) * probe.n_layers * proxy.info.n_heads
-        probe.check_shapes(
-            {"look.weight": (len(EXPERTS), n_features), "look.bias": (len(EXPERTS),)}
-            | shapes_of(probe.arrays, CHEAP, len(signals.NAMES))
-            | shapes_of(probe.arrays, MAIN, len(surroundings.NAMES))
-        )
+        self.second_look = second_look
+        self._recipe = Recipe.of(probe.card["second_look"]) if probe.card.get("second_look") else None
+        self._check_weights()
+        if not second_look:
+            self._recipe = None
         self._gate = gate.Gate(**probe.card["gate"])
         self._lock, self._windows = threading.Lock(), WindowCache(_CACHED_BYTES)
         self._loaded: TokenEmbedder | None = None if isinstance(embedder, str) else embedder
+
+    def _check_weights(self) -> None:
+        """Whether the weights read what this version makes, and are as many as it needs."""
+        probe, names = self.probe, {"rows": ROWS, "signals": signals.NAMES, "features": surroundings.NAMES}
+        per_row = len(PER_HEAD) * probe.n_layers * self.proxy.info.n_heads
+        n_signals, n_features = len(signals.NAMES), len(surroundings.NAMES)
+        shapes = shapes_of(probe.arrays, CHEAP, n_signals) | shapes_of(probe.arrays, MAIN, n_features)
+        looks = {"": len(ROWS)}
+        if self._recipe:
+            names["second_features"] = second_look.NAMES
+            shapes |= shapes_of(probe.arrays, second_look.NETWORK, len(second_look.NAMES))
+            looks[SECOND] = len(ROWS) + 1
+        for look, n_rows in looks.items():
+            shapes[f"{look}look.weight"] = (len(EXPERTS), n_rows * per_row)
+            shapes[f"{look}look.bias"] = (len(EXPERTS),)
+        for key, own in names.items():
+            _check_names(probe.card, key, own)
+        probe.check_shapes(shapes)
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences."""
@@ -141,6 +123,7 @@ class Scorer:
         details = {
             "passages": len(found.passages),
             "passages_read": len(found.read),
+            "passages_read_again": len(found.looks[1].read) if len(found.looks) > 1 else 0,
             "stopped_early": found.stopped_early,
             "vectors": found.vectors is not None,
         }
@@ -172,32 +155,35 @@ class Scorer:
         Raises:
             InputError: if question and longest passage do not fit into the proxy together.
         """
-        arrays, ranks = self.probe.arrays, signals.ranks_of(segmentation)
         passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
         vectors = self._vectors(question, segmentation, until)
-        own = signals.signals(question, segmentation, vectors, ranks)
-        cheap = network_logits(arrays, CHEAP, own)
+        own = signals.signals(question, segmentation, vectors, signals.ranks_of(segmentation))
+        asked = _Asked(question, segmentation, passages, vectors, own, until)
+        cheap = network_logits(self.probe.arrays, CHEAP, own)
         wanted: Sequence[int] = range(len(passages))
         if self.read == "gated":
             wanted = gate.choose(probabilities(cheap), passages, self._gate)
         if until is not None:
             wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in set(wanted)]
-        attentions = self._attentions(question, [passages[p] for p in wanted], progress, until)
-        chosen = wanted[: len(attentions)]
-        attention = self._logits(len(segmentation.sentences), [passages[p] for p in chosen], attentions)
-        around = surroundings.surroundings(question, segmentation, attention, cheap, own, vectors)
-        order = sorted(range(len(chosen)), key=lambda k: chosen[k])
+        first = self._first_look(asked, cheap, wanted, progress)
+        looks: tuple[Look, ...] = (first,)
+        facts: tuple[int, ...] = ()
+        in_time = len(first.read) == len(wanted)
+        if self._recipe and in_time and len(own):
+            parts = Parts.of(passages)
+            chosen = choose(probabilities(first.logits)[parts.sentence], parts, self._recipe)
+            second = chosen and self._second_look(asked, first, chosen, progress)
+            if chosen and second:
+                looks, facts = (first, second), chosen.facts
+                in_time = len(second.read) == len(chosen.passages)
         return Reading(
             passages=passages,
-            read=tuple(chosen[k] for k in order),
             signals=own,
             cheap=probabilities(cheap),
-            attention=probabilities(attention[:, 0]),
-            values=probabilities(network_logits(arrays, MAIN, around)) if len(own) else np.zeros(0),
+            looks=looks,
+            facts=facts,
             vectors=None if vectors is None else vectors.sentences * vectors.there[:, None],
-            attentions=tuple(attentions[k] for k in order),
-            features=around,
-            stopped_early=len(chosen) < len(wanted),
+            stopped_early=not in_time,
         )
 
     def forget(self) -> None:
@@ -217,13 +203,44 @@ class Scorer:
         found = self.look(question, segmentation, progress=progress)
         return attribute(self.probe.arrays, found, sentence, (self.probe.n_layers, self.proxy.info.n_heads))
 
-    def _attentions(
-        self, question: str, passages: Sequence[Passage], progress: Progress | None, until: float | None
-    ) -> list[Attention]:
-        """Read passages, in order; only the first of them where there is a time to stop at."""
-        if not passages:
-            return []
-        tail = make_tail(self.proxy.tokenizer, self._template, question)
+    def _first_look(
+        self, asked: _Asked, cheap: FloatArray, wanted: Sequence[int], progress: Progress | None
+    ) -> Look:
+        """Read some passages, in order, while there is time; weigh what they and the cheap signals say."""
+        tail = make_tail(self.proxy.tokenizer, self._template, asked.question)
+        if wanted:
+            self._check_length(asked.passages, tail)
+        prompts = [join(asked.passages[p], tail) for p in wanted]
+        read, attentions = _in_order(wanted, self._probe(prompts, progress, asked.until))
+        attention = self._logits(asked, read, attentions)
+        around = surroundings.surroundings(
+            asked.question, asked.segmentation, attention, cheap, asked.signals, asked.vectors
+        )
+        logits = network_logits(self.probe.arrays, MAIN, around)
+        return Look(MAIN, read, attentions, attention[:, 0], around, logits)
+
+    def _second_look(
+        self, asked: _Asked, first: Look, chosen: Chosen, progress: Progress | None
+    ) -> Look | None:
+        """Read the chosen passages with the facts given; None where that is too long, or too late."""
+        facts = fact_texts(asked.segmentation, chosen)
+        tail = make_tail(self.proxy.tokenizer, self._template, asked.question, facts)
+        prompts = [join(asked.passages[p], tail) for p in chosen.passages]
+        if max(map(len, prompts)) > self.proxy.info.max_tokens:
+            return None
+        done = len(first.read)
+        further = progress and (lambda n, total: progress(done + n, done + total))
+        read, attentions = _in_order(chosen.passages, self._probe(prompts, further, asked.until))
+        if not read:
+            return None
+        attention = self._logits(asked, read, attentions, SECOND)
+        around = second_look.features(
+            asked.question, asked.segmentation, attention, first.logits, asked.signals, chosen, asked.vectors
+        )
+        logits = network_logits(self.probe.arrays, second_look.NETWORK, around)
+        return Look(second_look.NETWORK, read, attentions, attention[:, 0], around, logits)
+
+    def _check_length(self, passages: Sequence[Passage], tail: Tail) -> None:
         longest = max(p.spans[0][0] for p in passages) + self.probe.passage_tokens + len(tail)
         if longest > self.proxy.info.max_tokens:
             raise InputError(
@@ -231,21 +248,22 @@ class Scorer:
                 f"room for passages of {self.probe.passage_tokens} tokens; {self.proxy.info.name} reads "
                 f"{self.proxy.info.max_tokens}: shorten them"
             )
-        return self._probe([join(p, tail) for p in passages], progress, until)
 
-    def _logits(self, n: int, passages: Sequence[Passage], attentions: Sequence[Attention]) -> FloatArray:
-        """Logits (n, E) of the regressions on attention; NaN in sentences that were not read."""
-        result = np.full((n, len(EXPERTS)), -np.inf)
+    def _logits(
+        self, asked: _Asked, read: Sequence[int], attentions: Sequence[Attention], prefix: str = ""
+    ) -> FloatArray:
+        """Logits (S, E) of the regressions on attention; NaN in sentences that were not read."""
+        result = np.full((len(asked.segmentation.sentences), len(EXPERTS)), -np.inf)
         # A sentence that was too long for one prompt counts as its best part.
-        parts = [i for p in passages for i in p.sentences]
-        np.maximum.at(result, parts, attention_logits(self.probe.arrays, attentions))
+        parts = [i for p in read for i in asked.passages[p].sentences]
+        np.maximum.at(result, parts, attention_logits(self.probe.arrays, attentions, prefix))
         return np.where(np.isfinite(result), result, np.nan)
 
     def _probe(
         self, prompts: Sequence[Prompt], progress: Progress | None, until: float | None
     ) -> list[Attention]:
         """Attention in the prompts, in order; only the first of them where there is a time to stop at."""
-        if until is None:
+        if until is None or not prompts:
             return self.proxy.probe(prompts, n_layers=self.probe.n_layers, progress=progress)
         found: list[Attention] = []
         now, took = time.monotonic(), 0.0
@@ -283,12 +301,33 @@ class Scorer:
             "passage_tokens": self.probe.passage_tokens,
             "probe": self.probe.fingerprint(),
             "read": self.read,
+            "second_look": self._recipe is not None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What both looks are about: question, documents, passages, their cheap signals, when to stop."""
+
+    question: str
+    segmentation: Segmentation
+    passages: tuple[Passage, ...]
+    vectors: Vectors | None
+    signals: FloatArray
+    until: float | None
 
 
 _EMBEDDERS = ("auto", "minilm", "none")
 _CACHED_BYTES = 64 << 20  # of the embedder's states: some 80,000 tokens
 _TOGETHER = 4  # passages read between two looks at the clock
+
+
+def _in_order(
+    wanted: Sequence[int], attentions: Sequence[Attention]
+) -> tuple[tuple[int, ...], tuple[Attention, ...]]:
+    """The first of the wanted passages, for which there is attention, ascending."""
+    order = sorted(range(len(attentions)), key=lambda k: wanted[k])
+    return tuple(wanted[k] for k in order), tuple(attentions[k] for k in order)
 
 
 def _check_names(card: Mapping[str, object], key: str, names: Sequence[str]) -> None:

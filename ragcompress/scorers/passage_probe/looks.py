@@ -54,14 +54,14 @@ def read_logits(regressions: Regressions, attentions: Sequence[Attention]) -> Fl
     return np.concatenate(blocks) if blocks else np.zeros((0, len(EXPERTS)))
 
 
-def attention_logits(arrays: Arrays, attentions: Sequence[Attention]) -> FloatArray:
-    """As ``read_logits``, by the regressions among a probe's arrays."""
-    return read_logits(Regressions.load(arrays), attentions)
+def attention_logits(arrays: Arrays, attentions: Sequence[Attention], prefix: str = "") -> FloatArray:
+    """As ``read_logits``, by the regressions among a probe's arrays; ``prefix`` as for ``Head.load``."""
+    return read_logits(Regressions.load(arrays, prefix), attentions)
 
 
-def look_logits(arrays: Arrays, features: NDArray[np.float32]) -> FloatArray:
+def look_logits(arrays: Arrays, features: NDArray[np.float32], prefix: str = "") -> FloatArray:
     """Logits (N, E) from attention features (N, F), by the regressions among a probe's arrays."""
-    return Regressions.load(arrays).logits(features)
+    return Regressions.load(arrays, prefix).logits(features)
 
 
 def first_look(

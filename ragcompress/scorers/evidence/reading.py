@@ -1,0 +1,92 @@
+"""What the evidence model finds out about sentences on the way to their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...data import Attention, FloatArray
+from ...prompts.passages import Passage
+from . import signals
+from .head import probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a question's S sentences came to.
+
+    Attributes:
+        network: the head's network that weighed it.
+        read: positions of the passages that the proxy read, ascending.
+        attentions: in them, in their order.
+        attention: (S,) logits by the attention alone; NaN where nothing was read.
+        features: (S, K) what the network saw.
+        logits: (S,) what it said.
+    """
+
+    network: str
+    read: tuple[int, ...]
+    attentions: tuple[Attention, ...]
+    attention: FloatArray
+    features: FloatArray
+    logits: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found out about S sentences.
+
+    Attributes:
+        passages: all P of them.
+        signals: (S, ·) cheap signals, columns as in ``signals.NAMES``; NaN where one is missing.
+        cheap: (S,) probabilities by the cheap signals alone.
+        looks: one, or two.
+        facts: sentences that stood before the question in the second look, best first.
+        vectors: (S, V) of length 1, zeros where a sentence has none; None: no embedder was there.
+        stopped_early: whether time ran out before all passages were read that should have been.
+    """
+
+    passages: tuple[Passage, ...]
+    signals: FloatArray
+    cheap: FloatArray
+    looks: tuple[Look, ...]
+    facts: tuple[int, ...]
+    vectors: NDArray[np.float32] | None
+    stopped_early: bool
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Positions of the passages that the proxy read at least once, ascending."""
+        return tuple(sorted({p for look in self.looks for p in look.read}))
+
+    @property
+    def values(self) -> FloatArray:
+        """(S,) probabilities by all of it."""
+        return probabilities(self.looks[-1].logits)
+
+    @property
+    def attention(self) -> FloatArray:
+        """(S,) probabilities by the first look's attention alone; NaN where nothing was read."""
+        return probabilities(self.looks[0].attention)
+
+    def look_at(self, sentence: int) -> Look | None:
+        """The last look that read a sentence; None: there is none."""
+        for look in reversed(self.looks):
+            if np.isfinite(look.attention[sentence]):
+                return look
+        return None
+
+    def explain(self, sentence: int) -> dict[str, float | None]:
+        """What each signal said of a sentence: probabilities, and the signals by name; None: missing."""
+        again = self.looks[1].attention[sentence] if len(self.looks) > 1 else np.nan
+        own: dict[str, float] = {
+            "probability": self.values[sentence],
+            "attention": self.attention[sentence],
+            "attention_again": float(probabilities(np.asarray(again))),
+            "first_look": float(probabilities(self.looks[0].logits[sentence])),
+            "cheap": self.cheap[sentence],
+            **dict(zip(signals.NAMES, self.signals[sentence], strict=True)),
+        }
+        return {name: float(v) if np.isfinite(v) else None for name, v in own.items()}
