@@ -55,7 +55,7 @@ def calibrate(
     ] = False,
     store: Annotated[
         Path | None,
-        typer.Option("--store", metavar="DIR", help="Where what was read is kept, to go on later."),
+        typer.Option("--store", metavar="DIR", help="Where what was read is kept, to resume later."),
     ] = None,
 ) -> None:
     """Calibrate: find out what a recall takes, on your own questions.

@@ -54,7 +54,7 @@ def train(
     ] = None,
     store: Annotated[
         Path | None,
-        typer.Option("--store", metavar="DIR", help="Where attention is kept, to go on later."),
+        typer.Option("--store", metavar="DIR", help="Where attention is kept, to resume later."),
     ] = None,
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")

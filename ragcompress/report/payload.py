@@ -21,13 +21,13 @@ STATES: dict[str, tuple[str, str]] = {
         "d",
         "Dropped: better ones left too little room for it; a shorter one further down fitted.",
     ),
-    "too_long": ("t", "Dropped: it alone is longer than the budget."),
+    "too_long": ("t", "Dropped: it is longer than the budget by itself."),
     "enough": ("e", "Dropped: the recall asked for is expected to be reached without it."),
     "document_cap": ("c", "Dropped: its document keeps as many sentences as it may."),
     "boilerplate": ("b", "Dropped: it leads about the pages, or stands on all of them."),
     "duplicate": ("r", "Dropped: another document says the same, word for word."),
     "near_repeat": ("n", "Dropped: one that is kept says nearly the same, which makes it worth less."),
-    "other_documents": ("x", "Dropped: its document is not among the best, which alone may keep something."),
+    "other_documents": ("x", "Dropped: its document is not among the best, and only they keep anything."),
 }
 
 

@@ -69,15 +69,15 @@ class Attributable(Protocol):
 
 def available() -> list[str]:
     """Return the names of all scorers, sorted. Nothing is imported."""
-    return sorted(_own() | {e.name for e in entry_points(group=_GROUP)})
+    return sorted(_built_in() | {e.name for e in entry_points(group=_GROUP)})
 
 
 def is_available(name: str) -> bool:
     """Whether there is a scorer of that name; entry points are read only if it is none of this package."""
-    return name in _own() or bool(entry_points(group=_GROUP, name=name))
+    return name in _built_in() or bool(entry_points(group=_GROUP, name=name))
 
 
-def _own() -> set[str]:
+def _built_in() -> set[str]:
     return {m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
 
 
@@ -88,7 +88,7 @@ def load(name: str) -> type[Scorer]:
         UnknownName: if there is none of that name.
         MissingExtra: if it needs a package that is not installed.
     """
-    if name in _own():
+    if name in _built_in():
         return import_module(f"{__name__}.{name.replace('-', '_')}").Scorer  # type: ignore[no-any-return]
     for entry in entry_points(group=_GROUP, name=name):
         return entry.load()  # type: ignore[no-any-return]

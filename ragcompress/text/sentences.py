@@ -46,7 +46,7 @@ def sentence_starts(paragraph: str, language: str) -> list[int]:
     """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     starts = [0]
-    for cut in _found(paragraph, language):
+    for cut in _sentence_ends(paragraph, language):
         if _stands(paragraph, cut, starts[-1], whole):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
@@ -102,7 +102,7 @@ def _is_capitals(text: str) -> bool:
     return (len(word) > 1 and word.isupper() and word.isalpha()) or text[:1] in "-|)]},;=<>"
 
 
-def _found(paragraph: str, language: str) -> list[int]:
+def _sentence_ends(paragraph: str, language: str) -> list[int]:
     """The ends that sentencex finds, ascending, none at the paragraph's own."""
     found: list[int] = []
     start, size = 0, _WINDOW

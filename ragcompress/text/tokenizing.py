@@ -28,9 +28,9 @@ class Tokenizer:
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
-        self._own(tokenizers.Tokenizer.from_str(backend.to_str()))
+        self._set_up(tokenizers.Tokenizer.from_str(backend.to_str()))
 
-    def _own(self, backend: tokenizers.Tokenizer) -> None:
+    def _set_up(self, backend: tokenizers.Tokenizer) -> None:
         """Set up a backend that nobody else holds."""
         self._backend = backend
         # What the model's own post-processor puts before a text: [bos] for Llama, nothing for SmolLM2.
@@ -50,7 +50,7 @@ class Tokenizer:
         try:
             result = cls.__new__(cls)
             # Not by the constructor: to copy a vocabulary takes as long as reading it.
-            result._own(tokenizers.Tokenizer.from_file(str(path)))
+            result._set_up(tokenizers.Tokenizer.from_file(str(path)))
             return result
         except Exception as error:  # tokenizers raises bare Exception
             raise ModelError(f"{path} can't be read as a tokenizer: {error}") from error
