@@ -32,12 +32,15 @@ _REAL_CACHE = models.cache_folder()
 def _own_home(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A home that is empty; marked tests keep the real model cache, so that the model is fetched once."""
+    """A home that is empty, and no model is fetched; marked tests keep the real model cache."""
     home = tmp_path_factory.getbasetemp() / f"home-{next(_COUNT)}"  # mktemp lists all its folders each time
     home.mkdir()
     marked = request.node.get_closest_marker("model") is not None
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RAGCOMPRESS_CACHE", str(_REAL_CACHE if marked else home / "cache"))
+    if not marked:  # the model comes through pip
+        monkeypatch.setenv("PIP_NO_INDEX", "1")
+        monkeypatch.setenv("PIP_FIND_LINKS", str(home))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

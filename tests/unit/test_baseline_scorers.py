@@ -210,6 +210,7 @@ def test_minilm_refuses_a_folder_without_a_model(tmp_path: Path) -> None:
             minilm.Scorer(model=str(missing))
 
 
+@pytest.mark.slow
 def test_baselines_import_no_model_library() -> None:
     code = (
         "import sys, ragcompress.scorers as s\n"

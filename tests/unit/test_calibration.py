@@ -154,6 +154,7 @@ def test_exchangeable_questions_get_what_was_promised_and_not_much_more(
 # Contexts.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", ALL)
 def test_new_questions_keep_the_share_that_was_promised(
     made: Calibration, tmp_path: Path, of: RecallOf

@@ -267,6 +267,7 @@ def test_the_demo_shows_that_the_answer_survived(counting_folder: Path) -> None:
     assert "Answer    Ostrey survived" in result.stdout
 
 
+@pytest.mark.slow
 def test_output_is_utf8_whatever_the_locale(tmp_path: Path, counting_folder: Path) -> None:
     (tmp_path / "a.txt").write_text("Die Brücke 𝔘 steht.", encoding="utf-8")
     arguments = ("compress", "where?", tmp_path / "a.txt", "--ratio", 1, "--scorer", "lead")
@@ -275,6 +276,7 @@ def test_output_is_utf8_whatever_the_locale(tmp_path: Path, counting_folder: Pat
     assert (done.returncode, done.stdout.decode()) == (0, "Die Brücke 𝔘 steht.\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_failure_to_talk_about(
     tmp_path: Path, counting_folder: Path
 ) -> None:
@@ -298,6 +300,7 @@ def test_a_reader_that_leaves_early_is_no_failure_to_talk_about(
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 def test_the_module_can_be_run() -> None:
     done = in_process("--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, b"ragcompress")

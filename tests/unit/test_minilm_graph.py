@@ -82,6 +82,7 @@ def cosines(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floa
     return (a * b).sum(-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
+@pytest.mark.slow
 def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
     states = Graph(float_graph(weights)).states(IDS)[0]
     wanted = forward(weights, IDS[0])
@@ -90,6 +91,7 @@ def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
     assert cosines(states, wanted).min() > 0.9995
 
 
+@pytest.mark.slow
 def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
     states = Graph(whole_graph(weights, measured(weights))).states(IDS)[0]
     wanted = forward(weights, IDS[0])
@@ -97,6 +99,7 @@ def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
     assert cosines(states.mean(0), wanted.mean(0)) > 0.995
 
 
+@pytest.mark.slow
 def test_a_text_does_not_depend_on_what_ran_before(weights: dict[str, FLOAT]) -> None:
     graph = Graph(whole_graph(weights, measured(weights)))
     first = graph.states(IDS)

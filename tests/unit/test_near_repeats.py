@@ -13,10 +13,9 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 from shared import words
-from typer.testing import CliRunner
+from typer.testing import Result
 
 from ragcompress import Budget, Compressor, Document, InputError, Plan, Scores, Segmentation, given, scorers
-from ragcompress.cli.app import app
 from ragcompress.data import Progress
 from ragcompress.selection.near_repeats import NearRepeats
 from ragcompress.selection.rendering import render
@@ -225,9 +224,7 @@ def test_vectors_of_another_number_are_refused() -> None:
         Scores(np.zeros(2), "drawn", vectors=np.zeros((1, 2), dtype=np.float32))
 
 
-def test_the_command_line_has_the_option() -> None:
-    result = CliRunner().invoke(
-        app, ["compress", "Which?", "-", "--scorer", "bm25", "--near-repeats", "0.5"], input="One. Two."
-    )
+def test_the_command_line_has_the_option(invoke: Callable[..., Result]) -> None:
+    result = invoke("compress", "Which?", "-", "--near-repeats", "0.5", stdin=b"One. Two.")
     assert result.exit_code == 1
     assert "near_repeats=0.5" in result.output

@@ -186,6 +186,7 @@ def test_options_of_the_command_line_reach_the_result(invoke: Callable[..., Resu
     assert settings["scorer_settings"]["k1"] == 0.5
 
 
+@pytest.mark.slow
 def test_every_adapter_has_every_option() -> None:
     langchain = pytest.importorskip("ragcompress_adapters.langchain")
     llama_index = pytest.importorskip("ragcompress_adapters.llama_index")

@@ -40,6 +40,7 @@ def test_public_values_have_docstrings() -> None:
     ] == []
 
 
+@pytest.mark.slow
 def test_importing_loads_no_backend_and_nothing_else_heavy() -> None:
     code = f"import ragcompress, sys; print(*sorted({HEAVY!r} & sys.modules.keys()))"
     code = code.replace(repr(HEAVY), repr(set(HEAVY)))
@@ -47,6 +48,7 @@ def test_importing_loads_no_backend_and_nothing_else_heavy() -> None:
     assert (done.returncode, done.stderr, done.stdout.strip()) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_help_loads_no_backend() -> None:
     code = (
         "import sys; sys.argv = ['ragcompress', '--help']\n"

@@ -96,6 +96,7 @@ for number in range(30):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_store(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FILL, str(tmp_path)]
     running = [subprocess.Popen(command, cwd=Path(__file__).parents[2]) for _ in range(2)]

@@ -47,6 +47,7 @@ def test_a_full_device_is_said() -> None:
         write_whole(Path("/dev/full"), b"x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "status", "said"),
     [

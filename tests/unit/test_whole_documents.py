@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 from shared import words
-from typer.testing import CliRunner
+from typer.testing import Result
 
 from ragcompress import (
     Budget,
@@ -26,7 +27,6 @@ from ragcompress import (
     scorers,
     segment,
 )
-from ragcompress.cli.app import app
 from ragcompress.data import Progress
 from ragcompress.selection.ordering import ATTENTION_SORT, ORDERS
 from ragcompress.tool_results import compress_tool_result
@@ -125,14 +125,10 @@ def test_it_is_greedy_over_documents(texts: list[str], limit: int, order: str, t
     )
 
 
-def test_the_command_line_keeps_whole_files(tmp_path: Path) -> None:
+def test_the_command_line_keeps_whole_files(invoke: Callable[..., Result], tmp_path: Path) -> None:
     for document in EXAMPLES:
         (tmp_path / f"{document.id}.txt").write_text(document.text)
-    result = CliRunner().invoke(
-        app,
-        ["compress", CASE, str(tmp_path), "--scorer", "bm25", "--whole-documents", "--budget", "60",
-         "--format", "json"],
-    )  # fmt: skip
+    result = invoke("compress", CASE, tmp_path, "--whole-documents", "--budget", "150", "--format", "json")
     if result.exit_code:
         raise AssertionError(result.output)
     found = json.loads(result.stdout)
