@@ -166,6 +166,8 @@ def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 
     environment = {
         **os.environ, "SPEND_LOG": str(folder / "spend.jsonl"), "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "PYTHONPATH": "", "NO_PROXY": "127.0.0.1",
+        # It listens on this machine alone, before a stub: nothing is there that a key would guard.
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
     }  # fmt: skip
     with (folder / "litellm.log").open("wb") as log:
         process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, env=environment)
