@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
@@ -18,6 +19,39 @@ from ragcompress.serving.engine import Load, Seen
 from ragcompress.serving.running import Listening, bind, configuration
 
 BRIDGE = "The bridge is red. Anna Lund built the bridge in 1902. Ferries leave at noon."
+
+OUTSIDE = (
+    "../secret.md", "link.md", "up/secret.md", "/etc/passwd", "\\\\host\\share\\x", "//host/share/x", "a\0b",
+    "..\\secret.md", "bridge.md/../../secret.md", "./.././secret.md", "~/secret.md", "C:\\secret.md", "",
+)  # fmt: skip
+"""Paths that lead out of the roots, or nowhere."""
+
+
+def folder_with_ways_out(parent: Path) -> Path:
+    """A folder to be read, and beside it what must not be; links lead there."""
+    inside = parent / "root"
+    inside.mkdir()
+    (inside / "bridge.md").write_text(f"# Bridge\n\n{BRIDGE}\n", encoding="utf-8")
+    (parent / "secret.md").write_text("Anna Lund built the secret bridge.", encoding="utf-8")
+    (inside / "link.md").symlink_to(parent / "secret.md")
+    (inside / "up").symlink_to(parent)
+    return inside
+
+
+async def refusals(client: Any) -> list[str]:
+    """What an agent is told that asks for what is outside, by either tool; ends with what is inside."""
+    said = []
+    for path in OUTSIDE:
+        for tool, asked in (
+            ("read_relevant", {"question": "Who built the bridge?", "paths": [path], "max_tokens": 200}),
+            ("expand", {"path": path, "start": 0, "end": 5}),
+        ):
+            found = await client.call_tool(tool, asked)
+            assert found.is_error, path
+            said.append(found.content[0].text)
+    asked = {"question": "Who built the bridge?", "paths": ["."], "max_tokens": 200}
+    found = await client.call_tool("read_relevant", asked)
+    return [*said, found.content[0].text]
 
 
 def count_words(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ from ._settings import Settings
 
 __all__ = ["RagCompressToolMiddleware"]
 
+_LOG = logging.getLogger("ragcompress")
 _RATIO = 0.2
 _KEPT = 1_000  # results; an agent's history itself holds those that went to its model
 _LIMIT = 8_000  # characters of the question that the scorer reads
@@ -110,9 +112,10 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
                 min_tokens=self._min_tokens,
                 timeout=plan.timeout,
             ).text
-        except Exception:
+        except Exception as error:
             if plan.on_error == "raise":
                 raise
+            _LOG.warning("a tool's result was passed on whole: %s: %s", type(error).__name__, error)
             return text  # and not kept: the next try may do better
         with self._lock:
             first = self._known.setdefault(key, shortened)

@@ -19,8 +19,9 @@ from typing import IO, Any
 
 import httpx
 import pytest
-from mcp import Client
-from serving_parts import BRIDGE, post
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from serving_parts import BRIDGE, folder_with_ways_out, post, refusals
 from shared import QUESTION
 
 BODY = {"query": QUESTION, "documents": [BRIDGE], "budget": {"max_tokens": 45}}
@@ -133,23 +134,35 @@ def test_what_can_not_be_served_is_said(counting_folder: Path, tmp_path: Path) -
         assert f"nothing can listen on 127.0.0.1 port {port}" in refusal(counting_folder, "--port", port)
 
 
+def told(said: list[str]) -> None:
+    """Of what is outside an agent learns nothing, not even whether it is there."""
+    *refused, found = said
+    assert "Anna Lund built the bridge in 1902." in found
+    assert not [text for text in said if "secret bridge" in text or "root:" in text]
+    assert all("below the folders that may be read" in text for text in refused)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_mcp_over_stdio_reads_nothing_outside(counting_folder: Path, tmp_path: Path) -> None:
+    program, *arguments = command("mcp", counting_folder, "--root", folder_with_ways_out(tmp_path))
+    server = StdioServerParameters(command=program, args=arguments)
+
+    async def talk() -> list[str]:
+        async with Client(stdio_client(server)) as client:
+            return await refusals(client)
+
+    told(asyncio.run(talk()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
 def test_mcp_over_http(counting_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "bridge.md").write_text(f"# Bridge\n\n{BRIDGE}\n", encoding="utf-8")
-    (tmp_path.parent / "secret.md").write_text("Anna Lund built the secret bridge.", encoding="utf-8")
-
-    async def talk(url: str) -> tuple[Any, Any]:
+    async def talk(url: str) -> list[str]:
         async with Client(f"{url}/mcp") as client:
-            asked = {"question": QUESTION, "paths": ["bridge.md"], "max_tokens": 100}
-            outside = asked | {"paths": ["../secret.md"]}
-            return (
-                await client.call_tool("read_relevant", asked),
-                await client.call_tool("read_relevant", outside),
-            )
+            return await refusals(client)
 
-    with started("mcp", counting_folder, "--root", tmp_path, "--http", "--port", 0) as (url, _):
-        found, refused = asyncio.run(talk(url))
+    root = folder_with_ways_out(tmp_path)
+    with started("mcp", counting_folder, "--root", root, "--http", "--port", 0) as (url, _):
+        told(asyncio.run(talk(url)))
         # A page of another site that the user has open must not be able to ask.
         foreign = httpx.post(f"{url}/mcp", json={}, headers={"Host": "evil.example"}, timeout=60)
-    assert "Anna Lund built the bridge in 1902." in found.structured_content["text"]
-    assert refused.is_error
     assert foreign.status_code in (403, 421)
