@@ -32,6 +32,7 @@ from ragcompress_eval.bench.results import write_json
 _RATIO = 0.2
 _WAIT = 300.0  # seconds; what takes longer is a time-out, and there must be none
 _SHARE_OF_WARM_UP = 0.1
+_CHECKING = 8  # clients whose answers are compared with the library's
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def cells(served_at: Served, scorer: str, examples: Sequence[Example], clients: 
 
 
 def equal_to_library(served_at: Served, examples: Sequence[Example], n: int) -> dict[str, Any]:
-    """``n`` BM25 requests from eight clients: answers that differ from the library's, and memory."""
+    """``n`` BM25 requests from some clients: answers that differ from the library's, and memory."""
     compressor = Compressor.from_plan(Plan(scorer="bm25"))
     texts = {
         e.id: compressor(
@@ -192,7 +193,7 @@ def equal_to_library(served_at: Served, examples: Sequence[Example], n: int) -> 
     first = int(n * _SHARE_OF_WARM_UP)
     differ, memory = 0, []
     for part in (chosen[:first], chosen[first:]):
-        found, _ = asyncio.run(send(served_at.url, [body_of(e.question, e) for e in part], 8))
+        found, _ = asyncio.run(send(served_at.url, [body_of(e.question, e) for e in part], _CHECKING))
         differ += sum(
             answer.get("text") != texts[e.id] for (_, _, answer), e in zip(found, part, strict=True)
         )
@@ -247,7 +248,7 @@ def load_command(
                 rows += cells(Served(url, 0), "its own", fresh, n_clients, requests)
             break
         # Nothing is refused or cut short here: what is wanted is how long it takes.
-        with served(name, "--queue", max(numbers), "--deadline", _WAIT) as found:
+        with served(name, "--queue", max(*numbers, _CHECKING), "--deadline", _WAIT) as found:
             for n_clients in numbers:
                 fresh = list(itertools.islice(rest, requests)) or examples
                 if len(fresh) < requests and name != "bm25":
