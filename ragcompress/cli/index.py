@@ -76,7 +76,7 @@ def build(
             max_file_size=(max_file_size or DEFAULT_MAX_FILE_SIZE) << 20, note=note, progress=progress,
         )  # fmt: skip
     note(
-        f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} gone, "
+        f"{report.n_new} files new, {report.n_changed} changed, {report.n_deleted} deleted, "
         f"{report.n_failed} left out; {output} has {report.n_passages} passages of {report.n_files} files "
         f"({report.version})"
     )

@@ -31,7 +31,7 @@ def test_build_compress_and_keys(tmp_path: Path, default_folder: models.ModelFol
         text = f"The bridge of {town} is old. It was built by engineer number {i}. Larks sing at dawn."
         (docs / f"{town}.txt").write_text(text)
     said = run("index", "build", docs, "-o", index, "--store-keys", "0.05").stderr
-    assert "3 files new, 0 changed, 0 gone, 0 left out" in said
+    assert "3 files new, 0 changed, 0 deleted, 0 left out" in said
     assert "keys and values of 3 of 3 passages" in said
     stored = {p: p.read_bytes() for p in (index / "keys").rglob("*.safetensors")}
     assert len(stored) == 3
