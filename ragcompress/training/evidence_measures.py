@@ -74,7 +74,7 @@ def left_out_probabilities(fit: Fit, gate: Gate) -> dict[str, list[FloatArray]]:
 
 
 def second_look_gain(second: FitSecond) -> dict[str, Any]:
-    """Per kind: figures before and after the second look, both by heads that have not seen the question.
+    """Per kind: figures of the first look and of the second alone, by heads that have not seen the question.
 
     They have seen other questions of its kind. Those that nobody asked of a retriever, in their natural
     shape, count.

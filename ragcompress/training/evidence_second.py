@@ -153,7 +153,7 @@ class FitSecond:
         )
 
     def unseen(self) -> list[FloatArray]:
-        """Logits (S,) of each question after the second look, by networks that have not seen it."""
+        """Logits (S,) by the second look alone, of each question by networks that have not seen it."""
         result: list[FloatArray] = [np.zeros(0)] * len(self.again)
         for number in np.unique(self.fold):
             arrays = self.network(self.fold != number)

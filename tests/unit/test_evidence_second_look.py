@@ -58,7 +58,8 @@ def test_the_second_look_equals_its_steps() -> None:
     vectors = made._vectors(QUESTION, whole, None)
     rows = second_look.features(QUESTION, whole, of_sentence, first.logits, found.signals, chosen, vectors)
     assert np.array_equal(second.features, rows, equal_nan=True)
-    expected = probabilities(network_logits(made.probe.arrays, second_look.NETWORK, rows))
+    own = network_logits(made.probe.arrays, second_look.NETWORK, rows)
+    expected = probabilities((first.logits + own) / 2)
     assert np.allclose(found.values, expected)
     assert np.allclose(made.score(QUESTION, whole).values, expected)
 
@@ -101,6 +102,16 @@ def test_results_say_how_much_was_read_twice_and_whether_it_could_be() -> None:
 
 def test_without_time_there_is_no_second_look() -> None:
     found = looked(scorer(read="all"), until=0.0)
+    assert len(found.looks) == 1 and found.stopped_early
+
+
+def test_a_second_look_that_came_too_late_is_told() -> None:
+    made = Scorer(proxy=FakeProxy(), probe=fake_evidence(), embedder="none", read="all")
+    times = iter([0.0, 1.0, 1.0, 5.0, 5.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ragcompress.scorers.evidence.scorer.time.monotonic", lambda: next(times))
+        found = looked(made, until=3.0)
+    assert len(found.read) == len(TEXTS)
     assert len(found.looks) == 1 and found.stopped_early
 
 

@@ -47,6 +47,8 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
     split = above.reshape(len(PER_HEAD), len(rows), *heads)
     last = found.looks[-1]
     final = _without_each(arrays, last, sentence)
+    if len(found.looks) > 1:
+        final = second_look.combine(found.looks[0].logits[sentence : sentence + 1], final)
     names = second_look.NAMES if last.network == second_look.NETWORK else NAMES
     return Attribution(
         sentence=sentence,
@@ -62,7 +64,7 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
 
 
 def _without_each(arrays: Arrays, look: Look, sentence: int) -> FloatArray:
-    """Final logits with each feature at its mean over the sentences in turn, and, last, with none."""
+    """A look's logits with each feature at its mean over the sentences in turn, and, last, with none."""
     features = look.features
     rows = np.repeat(features[sentence : sentence + 1], features.shape[1] + 1, axis=0)
     known = np.isfinite(features)

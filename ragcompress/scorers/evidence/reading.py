@@ -23,7 +23,7 @@ class Look:
         attentions: in them, in their order.
         attention: (S,) logits by the attention alone; NaN where nothing was read.
         features: (S, K) what the network saw.
-        logits: (S,) what it said.
+        logits: (S,) what counts after it.
     """
 
     network: str

@@ -176,6 +176,8 @@ class Scorer:
             if chosen and second:
                 looks, facts = (first, second), chosen.facts
                 in_time = len(second.read) == len(chosen.passages)
+            elif chosen:
+                in_time = until is None or time.monotonic() < until
         return Reading(
             passages=passages,
             signals=own,
@@ -237,7 +239,8 @@ class Scorer:
         around = second_look.features(
             asked.question, asked.segmentation, attention, first.logits, asked.signals, chosen, asked.vectors
         )
-        logits = network_logits(self.probe.arrays, second_look.NETWORK, around)
+        own = network_logits(self.probe.arrays, second_look.NETWORK, around)
+        logits = second_look.combine(first.logits, own)
         return Look(second_look.NETWORK, read, attentions, attention[:, 0], around, logits)
 
     def _check_length(self, passages: Sequence[Passage], tail: Tail) -> None:
