@@ -106,6 +106,7 @@ def test_a_network_learns_what_can_be_seen() -> None:
     assert ((logits > 0) == labels).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_the_scorer_takes_what_was_fitted_and_finds_what_it_learned_to_find() -> None:
     made = Scorer(proxy=FakeProxy(), probe=probe(), embedder=Letters())
     unseen = example(9, "maps")
@@ -115,6 +116,7 @@ def test_the_scorer_takes_what_was_fitted_and_finds_what_it_learned_to_find() ->
     assert found.values[list(unseen.gold)].mean() > np.delete(found.values, unseen.gold).mean()
 
 
+@pytest.mark.slow
 def test_a_fit_is_the_same_each_time() -> None:
     fit, second = fitted()
     again = Fit(cases(), KINDS.index, SETTINGS)

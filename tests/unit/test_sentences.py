@@ -10,6 +10,7 @@ from sentences import count_words, of_docstrings, of_markdown, too_long
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_no_sentence_is_too_long() -> None:
     assert list(too_long(ROOT)) == []
 
