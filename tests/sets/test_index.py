@@ -360,7 +360,7 @@ def test_an_index_of_another_version_is_refused_and_a_build_of_one_begins_again(
 BUILD = """
 import sys, time
 from pathlib import Path
-sys.path.insert(0, {here!r})
+sys.path[:0] = {here!r}
 import test_index
 class Slow(test_index.WordVectors):
     def embed(self, texts):
@@ -378,7 +378,10 @@ def test_killed_builds_go_on_and_readers_see_the_old_version_meanwhile(
     for i in range(150):
         (docs / f"n{i}.txt").write_text(f"Village n{i} has a well. Its baker is called b{i}. The moon is up.")
     code = BUILD.format(
-        here=str(Path(__file__).parent), docs=str(docs), path=str(path), folder=str(counting_folder)
+        here=[str(p) for p in Path(__file__).parents[:2]],
+        docs=str(docs),
+        path=str(path),
+        folder=str(counting_folder),
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     lines = [f'{{"text": "Large file, record {i}: lamps of street{i} are lit."}}\n' for i in range(200)]
