@@ -73,7 +73,7 @@ _SIGNALS = {
 _AROUND = {
     "_before": "of the sentence before",
     "_behind": "of the sentence behind",
-    "_of_three": "of it and its two neighbours",
+    "_of_three": "of it and its two neighbors",
     "_of_document": "of its whole document",
     "_of_title": "of its document's title",
     "_best_of_document": "best of its document",

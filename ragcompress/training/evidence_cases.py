@@ -53,7 +53,7 @@ class Case:
     """A reading as arrays.
 
     Attributes:
-        features: (M, F) attention features of the parts; ``components`` once they are known.
+        features: (M, F) attention features of the parts.
         part: (M,) sentences that the parts belong to.
         gold: (S,) evidence; ``label`` also has what answers a step.
     """

@@ -24,8 +24,9 @@ from ragcompress import (
     Scores,
     Segmentation,
     given,
+    probes,
 )
-from ragcompress.calibration import Calibration, load, save
+from ragcompress.calibration import Calibration, load, save, shipped_for
 from ragcompress.calibration.bound import bounded_recall, smallest_n, threshold
 from ragcompress.calibration.request import look_at, values_of
 from ragcompress.data import Progress, RecallOf
@@ -391,3 +392,12 @@ def test_nothing_is_read_twice(tmp_path: Path) -> None:
     next(tmp_path.rglob("*.safetensors")).write_bytes(b"damaged")
     with pytest.raises(DataError, match="damaged"):
         again.score(QUESTION, segmentation)
+
+
+def test_a_calibration_ships_for_the_weights_that_ship() -> None:
+    """Weights that are fitted anew need a calibration anew."""
+    weights = probes.load(Path(probes.__file__).parent / "smollm2-135m.evidence")
+    shipped = shipped_for("evidence", weights)
+    assert shipped is not None and shipped.settings["second_look"] is True
+    unranked = [c for c in shipped.cases if c.evidence and c.group.ranked == "unranked"]
+    assert len(unranked) >= smallest_n(0.98)
