@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ Syntax = Literal["markdown", "text", "code", "csv"]
 
 KEY = "ragcompress"
 """The one key of a document's metadata under which everything of ours is."""
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ def to_documents(
             has a score.
         syntax: of the texts, as of ``ragcompress.Document``.
 
+    Half a surrogate pair in a text, which is no character, becomes U+FFFD; the metadata say so.
+
     Raises:
-        InputError: if one holds no text, or text that is none.
+        InputError: if one holds no text.
     """
     documents = []
     for position, source in enumerate(sources):
@@ -79,7 +83,8 @@ def to_documents(
             raise InputError(f"document {position} ({source.id}) holds no text; only text can be compressed")
         title = _title(source.metadata, title_key)
         score = _finite(source.score)
-        documents.append(Document(source.text, title, source.id, source.metadata, score=score, syntax=syntax))
+        text = _NO_CHARACTER.sub("\ufffd", source.text)
+        documents.append(Document(text, title, source.id, source.metadata, score=score, syntax=syntax))
     if ranked and any(d.score is None for d in documents):
         return score_by_rank(documents)
     return documents
@@ -111,6 +116,7 @@ def kept_of(context: CompressedContext, sources: Sequence[Source]) -> list[Kept]
             "tokens_before": context.layout.count(document.text),
             "tokens_after": context.layout.count(text),
             "scorer": context.scores.scorer,
+            **_replaced(sources[index : index + 1]),
         }
         end = start + len(text)
         score = max(span["score"] for span in spans)
@@ -131,8 +137,15 @@ def merged_details(context: CompressedContext, sources: Sequence[Source]) -> tup
         "tokens_before": context.tokens_before,
         "tokens_after": context.tokens_after,
         "scorer": context.scores.scorer,
+        **_replaced(sources),
     }
     return max(span["score"] for span in spans), details
+
+
+def _replaced(sources: Sequence[Source]) -> dict[str, int]:
+    """How many halves of characters their texts hold, if any."""
+    n = sum(len(_NO_CHARACTER.findall(source.text or "")) for source in sources)
+    return {"replaced_characters": n} if n else {}
 
 
 def passed_on(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]:
@@ -165,7 +178,7 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
     text = source.text or ""
     earlier = source.metadata.get(KEY)
     spans = earlier.get("spans") if isinstance(earlier, Mapping) else None
-    if spans and "index" not in spans[-1] and spans[-1]["end"] == len(text):
+    if _are_stretches(spans) and "index" not in spans[-1] and spans[-1]["end"] == len(text):
         return spans  # type: ignore[no-any-return]
     start, end = to_offset(source.start), to_offset(source.end)
     replaced = start is not None and end is not None and end - start != len(text)
@@ -175,6 +188,20 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
         # The text was replaced, say by a window around it, and its place was not.
         return [{"start": 0, "end": len(text), "start_char": None}]
     return [{"start": 0, "end": len(text), "start_char": start or 0}]
+
+
+def _are_stretches(spans: Any) -> bool:
+    """Whether they are what we left there: stores and users may have changed them."""
+    return (
+        isinstance(spans, list)
+        and bool(spans)
+        and all(
+            isinstance(span, Mapping)
+            and all(to_offset(span.get(key)) is not None for key in ("start", "end"))
+            and (span.get("start_char") is None or to_offset(span["start_char"]) is not None)
+            for span in spans
+        )
+    )
 
 
 def _spans(
@@ -207,7 +234,7 @@ def _spans(
 
 def _title(metadata: Mapping[str, Any], key: str | None) -> str | None:
     title = metadata.get(key) if key else None
-    return title if isinstance(title, str) and title.strip() else None
+    return _NO_CHARACTER.sub("\ufffd", title) if isinstance(title, str) and title.strip() else None
 
 
 def to_offset(value: object) -> int | None:
@@ -216,7 +243,9 @@ def to_offset(value: object) -> int | None:
         number = None if isinstance(value, bool) else as_index(value)  # type: ignore[arg-type]
     except TypeError:
         real = _finite(value)
-        number = int(real) if real is not None and real.is_integer() else None
+        # Above this, a float is not one whole number but several.
+        exact = real is not None and real.is_integer() and real < 2.0**53
+        number = int(real) if real is not None and exact else None
     return number if number is not None and number >= 0 else None
 
 

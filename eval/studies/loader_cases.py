@@ -79,10 +79,11 @@ def cases() -> Iterator[Case]:
     yield from _word()
     yield from _sheets()
     yield from _slides()
-    yield Case("pdf", ".pdf", _pdf(["The bridge is of larch.", "Built in 1902."]), ("The bridge is of larch.", "Built in 1902."))  # fmt: skip
+    yield Case("pdf", ".pdf", pdf(["The bridge is of larch.", "Built in 1902."]), ("The bridge is of larch.", "Built in 1902."))  # fmt: skip
 
 
-def _saved(file: Any) -> bytes:
+def saved(file: Any) -> bytes:
+    """The bytes of a file of python-docx, openpyxl or python-pptx."""
     buffer = io.BytesIO()
     file.save(buffer)
     return buffer.getvalue()
@@ -110,7 +111,7 @@ def _word() -> Iterator[Case]:
     for name, xml, shown, hidden in _PARAGRAPHS:
         file: Any = docx.Document()
         file.element.body.insert(0, etree.fromstring(f"<w:p {_W}>{xml}</w:p>"))
-        yield Case(f"word: {name}", ".docx", _saved(file), shown, hidden)
+        yield Case(f"word: {name}", ".docx", saved(file), shown, hidden)
     file = docx.Document()
     file.add_heading("The bridge", 1)
     file.add_paragraph("Tar every spring", style="List Bullet")
@@ -123,7 +124,7 @@ def _word() -> Iterator[Case]:
     table.cell(0, 1).merge(table.cell(0, 2)).text = "Fee"
     file.sections[0].header.paragraphs[0].text = "Draft of May"
     shown = ("The bridge", "- Tar every spring", "Fee / Old … Fee / New", "Vik … 15 … 20", "Draft of May")
-    yield Case("word: table", ".docx", _saved(file), shown)
+    yield Case("word: table", ".docx", saved(file), shown)
 
 
 def _sheets() -> Iterator[Case]:
@@ -134,7 +135,7 @@ def _sheets() -> Iterator[Case]:
         for row in rows:
             file.active.append(row)
         change(file.active)
-        return _saved(file)
+        return saved(file)
 
     def formats(sheet: Any) -> None:
         for place, code in (("A2", "0%"), ("B2", '#,##0.00 "kr"'), ("C2", "d mmmm yyyy")):
@@ -181,7 +182,7 @@ def _slides() -> Iterator[Case]:
     ghost.shapes.title.text = "secret"
     ghost._element.set("show", "0")
     shown = ("Fees", "Vik … 15", "Vik … 20", "Say the fee", "in a group")
-    yield Case("slides", ".pptx", _saved(deck), shown, ("secret",))
+    yield Case("slides", ".pptx", saved(deck), shown, ("secret",))
     deck = pptx.Presentation()
     frame = deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_textbox(0, 0, 99, 99).text_frame
     for text, key, value in (("10", "", ""), ("6", "baseline", "30000"), (" kg", "", "")):
@@ -189,25 +190,30 @@ def _slides() -> Iterator[Case]:
         run.text = text
         if key:
             run.font._element.set(key, value)
-    yield Case("slides: power", ".pptx", _saved(deck), ("10^6 kg",))
+    yield Case("slides: power", ".pptx", saved(deck), ("10^6 kg",))
 
 
-def _pdf(lines: list[str]) -> bytes:
-    """A PDF of one page in Helvetica."""
-    shown = "".join(f"({line}) Tj T* " for line in lines)
-    stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown}ET".encode("latin-1")
+def pdf(*pages: list[str]) -> bytes:
+    """A PDF of pages of lines in Helvetica."""
+    kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [5 0 R] /Count 1 >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> /Contents 4 0 R >>",
     ]
+    for number, lines in enumerate(pages):
+        shown = "".join(f"({line}) Tj T* " for line in lines)
+        stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown}ET".encode("latin-1")
+        objects.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >>"
+            b" /Contents %d 0 R >>" % (5 + 2 * number)
+        )
+        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
     out = bytearray(b"%PDF-1.4\n")
     offsets = []
     for number, body in enumerate(objects, 1):
         offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start = len(out)
-    out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return bytes(out + b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start)
+    start, n = len(out), len(objects) + 1
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % n + b"".join(b"%010d 00000 n \n" % o for o in offsets)
+    return bytes(out + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (n, start))

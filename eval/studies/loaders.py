@@ -16,6 +16,7 @@ from ragcompress import RagCompressError, read_documents
 from ragcompress.cli.console import out
 
 from .loader_cases import Case, cases
+from .loader_documents import documents
 
 _EMPHASIS = re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}|\\(?=[^\w\s])|&nbsp;")
 # Converts each file that it is given, and prints the texts as JSON; an error gives an empty one.
@@ -88,7 +89,7 @@ def loaders_command(
 ) -> None:
     """Score the loaders on small files of all formats, beside markitdown's if there is one."""
     with tempfile.TemporaryDirectory() as folder:
-        files = written(Path(folder), list(cases()))
+        files = written(Path(folder), [*cases(), *documents()])
         texts = {"ragcompress": ours(files)}
         if rival:
             texts["markitdown"] = markitdown(rival, files)
@@ -98,7 +99,8 @@ def loaders_command(
         }
     out().print(f"{'files':28}{'n':>4}" + "".join(f"{name:>14}" for name in scores))
     groups = {
-        suffix: [p for p in files if p.suffix == suffix] for suffix in sorted({p.suffix for p in files})
+        suffix: [p for p, case in files.items() if case.suffix == suffix]
+        for suffix in sorted({case.suffix for case in files.values()})
     }
     for label, paths in [*groups.items(), ("all", list(files))]:
         _line(label, paths, scores)

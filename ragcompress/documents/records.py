@@ -134,10 +134,11 @@ def json_lines(text: str, source: str, name: str, note: Note) -> list[Document]:
     if _is_data(values):
         note(_taken_whole(name))
         return [_record(line.strip(), source, number, number) for number, line in lines]
-    return _documents(
+    found = (
         (f"{source}:{number}", f"{name}, line {number}", value)
         for (number, _), value in zip(lines, values, strict=True)
     )
+    return _documents(found, note)
 
 
 def json_documents(text: str, source: str, name: str, note: Note) -> list[Document]:
@@ -162,7 +163,7 @@ def json_documents(text: str, source: str, name: str, note: Note) -> list[Docume
         raise DataError(f"{name} must hold a list of documents, not {_kind(value)}")
     if not value:
         note(f"{name}: holds no documents")
-    return _documents((f"{source}:{i}", f"{name}, document {i}", d) for i, d in enumerate(value))
+    return _documents(((f"{source}:{i}", f"{name}, document {i}", d) for i, d in enumerate(value)), note)
 
 
 def _any_text(values: list[Any]) -> bool:
@@ -205,18 +206,33 @@ def _record(text: str, source: str, number: int, line: int) -> Document:
     return Document(text, None, f"{source}:{number}", {"source": source}, places=Places.of_lines(text, line))
 
 
-def _documents(values: Iterable[tuple[str, str, Any]]) -> list[Document]:
-    """Documents of (source, where, JSON value); one without an id of its own gets its place as source."""
-    documents = []
+def _documents(values: Iterable[tuple[str, str, Any]], note: Note) -> list[Document]:
+    """Documents of (source, where, JSON value); one without an id of its own gets its place as source.
+
+    One whose words are no valid text is left out with a note, unless there is no other.
+    """
+    documents, refused = [], None
     for source, where, value in values:
         try:
             found = parse_document(value, where)
         except InputError as error:
-            raise DataError(str(error)) from None
+            refused = DataError(str(error))
+            if not _has_broken_text(value):
+                raise refused from None
+            note(f"left out: {error}")
+            continue
         if found.id is None and "source" not in found.metadata:
             found = replace(found, metadata={**found.metadata, "source": source})
         documents.append(found)
+    if refused and not documents:
+        raise refused
     return documents
+
+
+def _has_broken_text(value: Any) -> bool:
+    """Whether the text of a document holds half a surrogate pair, as emails cut short do."""
+    text = value.get("text") if isinstance(value, dict) else None
+    return isinstance(text, str) and any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def guess_suffix(text: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 # A record that spans more lines comes of a quotation mark that was never closed.
 _LONGEST_RECORD = 100
 _DELIMITERS = ",;\t|"
 _SEP = re.compile(r"\ufeff?\"?sep=(.)\"?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+(]?[^\w\s]?[\d.,' ]*\d[\d.,' ]*[^\w\s]?\)?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_MOST_NAMED = 4
 # So far down a header may begin.
 _HEAD = 20
 
@@ -43,7 +45,7 @@ def records(lines: Sequence[str]) -> tuple[int, int, list[tuple[int, int]]]:
         found = list(pairwise(range(len(lines) + 1)))
         head = [[part.strip() for part in line.split(delimiter)] for line in lines[:_HEAD]]
     first = _header(head, 1 if declared else 0)
-    return first, first + 1 + _is_of_two(head[first : first + 3]), found
+    return first, first + _count_headers(head[first:]), found
 
 
 def _delimiter(lines: Sequence[str]) -> str:
@@ -72,16 +74,28 @@ def _header(head: Sequence[Sequence[str]], start: int) -> int:
     return next((n for n in range(start, len(head)) if any(head[n])), min(start, max(0, len(head) - 1)))
 
 
-def _is_of_two(records: Sequence[Sequence[str]]) -> bool:
-    """Whether a header has two rows: gaps, as joined cells leave them, over names, over values."""
-    if len(records) < 3 or len({len(record) for record in records}) > 1:
+def _count_headers(head: Sequence[Sequence[str]]) -> int:
+    """Records that name the columns: several where joined cells have left gaps over further names."""
+    return next((n for n in range(_MOST_NAMED, 1, -1) if _are_names(head[: n + 1], n)), 1)
+
+
+def _are_names(records: Sequence[Sequence[str]], n: int) -> bool:
+    """Whether the first records are the rows of a header: gaps over names, over values."""
+    if len(records) <= n or len({len(record) for record in records}) > 1:
         return False
-    upper, lower, values = records
-    gaps = [n for n in range(1, len(upper)) if not upper[n]]
+    *upper, lower, values = records
+    gaps = [i for i in range(1, len(lower)) if not upper[0][i]]
+    # Years name columns, but only where nothing names the row.
+    words = [*upper[0][:1], *chain.from_iterable(map(_names, (*upper[1:], lower)))]
     return (
         bool(gaps)
-        and sum(map(bool, upper)) > 1
-        and all(lower[n] for n in gaps)
-        and not any(map(_NUMBER.fullmatch, filter(None, (*upper[:1], *lower))))
+        and sum(map(bool, upper[0])) > 1
+        and all(lower[i] for i in gaps)
+        and all(any(row) and not row[0] and not all(row[1:]) for row in upper[1:])
+        and not any(map(_NUMBER.fullmatch, filter(None, words)))
         and any(map(_NUMBER.fullmatch, filter(None, values)))
     )
+
+
+def _names(record: Sequence[str]) -> Sequence[str]:
+    return record if record[0] else ["" if _YEAR.fullmatch(word) else word for word in record]

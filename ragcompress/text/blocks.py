@@ -38,6 +38,12 @@ _HTML = re.compile(r"<(/?)(table|pre)\b[^<>]*>", re.IGNORECASE)
 _FORMULA = re.compile(r"^[ \t>]*(\$\$|\\\[|\\begin\{[A-Za-z]{1,20}\*?\})", re.MULTILINE)
 _LONGEST_FORMULA = 5_000
 _GRID = re.compile(r"^[ \t]*\+[-=+:]{2,}\+[ \t]*(?:\n[ \t]*[|+][^\n]*)+", re.MULTILINE)
+# Tables of AsciiDoc, and those that directives of reStructuredText hold.
+_MARKED_TABLE = re.compile(
+    r"^\|={3,}[ \t]*\n(?:(?!\|===)[^\n]*\n){1,400}?\|={3,}[ \t]*$"
+    r"|^\.\. (?:list-table|csv-table|table)::[^\n]*\n(?:[ \t]+\S[^\n]*\n?|[ \t]*\n(?=[ \t]+\S|\n)){1,400}",
+    re.MULTILINE,
+)
 _KINDS: dict[str, Kind] = {
     "fence": "code",
     "table_open": "table",
@@ -153,9 +159,11 @@ def _formulas(text: str) -> Iterator[Block]:
 
 
 def _grid_tables(text: str) -> Iterator[Block]:
-    """Tables drawn with ``+---+``, as reStructuredText, Pandoc and data bases draw them."""
+    """Tables drawn with ``+---+``, as reStructuredText, Pandoc and data bases draw them, and marked ones."""
     if "+-" in text or "+=" in text:
         yield from ((m.start(), m.end(), "table") for m in _GRID.finditer(text))
+    if "\n|===" in text or "-table::" in text or ".. table::" in text:
+        yield from ((m.start(), m.end(), "table") for m in _MARKED_TABLE.finditer(text))
 
 
 def _json(text: str) -> list[Block]:

@@ -24,10 +24,11 @@ _WRAPPED = 0.9
 # Tokens of a character, as tokenizers of today's large models have them on average: of ASCII, of the
 # alphabets of Europe and the Near East, and of the scripts from Devanagari on.
 _ASCII, _ALPHABET, _INDIC, _WIDE = 0.22, 0.3, 0.35, 0.6
-# A mark that closes, behind which a reader takes breath; then a lesser one; then a blank. ``\u0f0d`` ends a
-# phrase of Tibetan, ``\u0f0b`` a syllable.
+# The end of a record, a function, a rule; a mark that closes, behind which a reader takes breath; then a
+# lesser one; then a blank. ``\u0f0d`` ends a phrase of Tibetan, ``\u0f0b`` a syllable.
 _RANKS = (
     LINE_END,
+    re.compile(r"\}[,;)]*[ \t]*(?=[{\[.\#@\w\"'])|\],[ \t]*(?=\[)"),
     re.compile(
         r"[;:][\"'”’)\]]*[ \t]+|[。！？；：।॥။።۔؟؛។៕\u0f0d\u0f0e]+|[;{}]+(?=\S)|[—–]\s*|[ \t]-{1,2}[ \t]+"
     ),

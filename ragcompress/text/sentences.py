@@ -17,6 +17,11 @@ from ..errors import InputError
 # sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
 # paragraph is read in windows of this many characters.
 _WINDOW = 2_048
+# Ends that sentencex knows nothing of: Khmer's khan, a shad of Tibetan before a blank.
+_MARKED_ENDS = {
+    "km": re.compile(r"(?:[។៕]+|[.!?](?=\s))[\"'”’»)\]]*\s*"),
+    "bo": re.compile(r"[\u0f0d\u0f0e\u0f11][\u0f0d\u0f0e\u0f11\s]*\s+|[.!?]\s+"),
+}
 # Formulas and inline code, by Pandoc's rules, so that two prices are no formula. Bounded: linear time.
 _WHOLE = re.compile(
     r"""(?<!`)(`{1,2})(?!`)[^`]{1,300}(?<!`)\1(?!`)
@@ -32,13 +37,13 @@ _SHORT = tuple(
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
-# A footnote mark: ``[3]``, ``[^note]``, ``[citation needed]``, ``¹``, ``<sup>1</sup>``, ``†``. Behind a blank
-# only those that nothing else could be.
+# An end tag, or a footnote mark: ``[3]``, ``[^note]``, ``[citation needed]``, ``¹``, ``<sup>1</sup>``, ``†``.
+# Behind a blank only those that nothing else could be.
 _RAISED = (
     r"\[\^[^\[\]\n]{1,30}\]|[¹²³⁰⁴-⁹]+(?:[,⁾⁻][¹²³⁰⁴-⁹]+)*|<sup\b[^<>]{0,80}>.{1,80}?</sup>|\^[\w,]{1,6}\^"
 )
 _MARK_STARTS = frozenset("[¹²³⁰⁴⁵⁶⁷⁸⁹<^†‡§*")
-_TOUCHING = rf"{_RAISED}|\[[^\[\]\n]{{1,30}}\](?![(:])|[†‡§]+|\*{{1,3}}(?=\s)"
+_TOUCHING = rf"{_RAISED}|</[a-zA-Z]\w{{0,12}}>|\[[^\[\]\n]{{1,30}}\](?![(:])|[†‡§]+|\*{{1,3}}(?=\s)"
 _MARKS = re.compile(rf"(?:(?:{_TOUCHING})+|[ \t](?:{_RAISED})+(?!:))(?=\s|\Z)")
 
 
@@ -104,6 +109,8 @@ def _is_capitals(text: str) -> bool:
 
 def _sentence_ends(paragraph: str, language: str) -> list[int]:
     """The ends that sentencex finds, ascending, none at the paragraph's own."""
+    if marks := _MARKED_ENDS.get(language):
+        return [m.end() for m in marks.finditer(paragraph) if m.end() < len(paragraph)]
     found: list[int] = []
     start, size = 0, _WINDOW
     while start < len(paragraph):

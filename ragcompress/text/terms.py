@@ -1,7 +1,7 @@
 """Words as readers see them: what BM25, the index and whoever else compares words match by.
 
 Two spellings that look the same on the page are one term: composed and decomposed letters, ligatures, soft
-hyphens and other characters without width, capitals, pointed and unpointed Hebrew and Arabic.
+hyphens and other characters without width, capitals, pointed and unpointed Hebrew and Arabic, digits.
 """
 
 from __future__ import annotations
@@ -34,6 +34,18 @@ _UNSEEN = re.compile(
 _ZERO_WIDTH_SPACE = re.compile("(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
 # 10⁶ is not 106, and 1½ is not 11/2.
 _RAISED = re.compile(r"(?<=\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u00bc-\u00be\u2150-\u215f])")
+# A stress mark of dictionaries, and a word that a line's end parts at a soft hyphen.
+_STRESS = re.compile("(?<=[\u0400-\u04ff])[\u0300\u0301]")
+_PARTED = re.compile("\u00ad[ \\t]*\\r?\\n[ \\t]*")
+# Letters of Arabic, Persian and Urdu that look the same, or that keyboards confuse; digits of all scripts.
+_ALIKE = str.maketrans(
+    {"\u0643": "\u06a9", "\u064a": "\u06cc", "\u0649": "\u06cc"}
+    | {
+        chr(c): str(unicodedata.decimal(chr(c)))
+        for c in range(0x660, 0x1D800)
+        if unicodedata.category(chr(c)) == "Nd"
+    }
+)
 _TERM = re.compile(
     rf"[{CJK}]|[{_LEADING}]?[{_CLUSTERED}][{_MARKS}]*|(?:(?![{_CLUSTERED}{_LEADING}])[^\W{CJK}][{_MARKS}]*)+"
 )
@@ -58,7 +70,8 @@ def normalize(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", _RAISED.sub(" ", text)).casefold()
+    folded = unicodedata.normalize("NFKC", _RAISED.sub(" ", _PARTED.sub("", text))).casefold()
     # Once more: folding may give decomposed letters. The Turkish capital I with a dot keeps its dot.
     seen = _UNSEEN.sub("", _ZERO_WIDTH_SPACE.sub("", folded))
-    return unicodedata.normalize("NFKC", seen).replace("i\u0307", "i")
+    alike = unicodedata.normalize("NFKC", seen).replace("i\u0307", "i").translate(_ALIKE)
+    return _STRESS.sub("", alike)

@@ -170,12 +170,15 @@ def test_a_passthrough_marks_the_originals_and_warns(caplog: pytest.LogCaptureFi
         compressor(scorer=Broken()).compress_documents(DOCUMENTS, QUESTION)
 
 
-def test_text_that_is_no_text_passes_too() -> None:
-    odd = [*DOCUMENTS, Document("half a pair \ud800")]
-    with pytest.raises(InputError, match="lone surrogate"):
-        compressor().compress_documents(odd, QUESTION)
-    found = compressor(on_error="passthrough").compress_documents(odd, QUESTION)
+def test_half_a_character_does_not_hurt_the_other_documents() -> None:
+    odd = [*DOCUMENTS, Document("half \ud800 a pair, as Holm built it", metadata={"n": 1})]
+    found = compressor(ratio=1.0).compress_documents(odd, QUESTION)
     assert len(found) == len(odd)
+    (changed,) = [d for d in found if d.metadata.get("n") == 1]
+    assert changed.page_content == "half \ufffd a pair, as Holm built it"
+    assert [d.metadata["ragcompress"].get("replaced_characters") for d in found] == [
+        1 if d is changed else None for d in found
+    ]
 
 
 def test_metadata_that_cannot_be_copied_is_shared() -> None:

@@ -7,23 +7,17 @@ from pathlib import Path
 import pytest
 
 from studies.loader_cases import Case, cases
+from studies.loader_documents import documents
 from studies.loaders import ours, score, written
 
-CASES = list(cases())
+CASES = [*cases(), *documents()]
 
 
 def test_there_are_files_of_all_formats() -> None:
-    assert len(CASES) >= 40
-    assert {case.suffix for case in CASES} == {
-        ".html",
-        ".md",
-        ".csv",
-        ".txt",
-        ".docx",
-        ".xlsx",
-        ".pptx",
-        ".pdf",
-    }
+    assert len(CASES) >= 100
+    assert {case.suffix for case in CASES} >= set(
+        ".html .md .csv .tsv .txt .log .rst .tex .org .py .yaml .docx .xlsx .pptx .pdf .md.gz".split()
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

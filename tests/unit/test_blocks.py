@@ -100,6 +100,40 @@ def test_records_of_csv_may_span_lines(end: str, delimiter: str) -> None:
     assert units(text, "csv") == [("table header", expected[0]), *(("table row", e) for e in expected[1:])]
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "City,Fee,\n,Old,New",
+        "City,Fee,\n,2023,2024",
+        "City,Fee,,,\n,2023,,2024,\n,S1,S2,S1,S2",
+    ],
+)
+def test_a_header_of_several_records_is_one(header: str) -> None:
+    width = header.split("\n")[0].count(",")
+    rows = [f"Vik{',1' * width}", f"Lo{',2' * width}"]
+    found = units("\n".join([header, *rows]), "csv")
+    assert found == [("table header", header), *(("table row", row) for row in rows)]
+
+
+def test_a_row_of_years_below_a_gap_is_no_header() -> None:
+    text = "City,Sales,\nVik,2023,2024\nLo,1,2"
+    assert units(text, "csv")[0] == ("table header", "City,Sales,")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "|===\n|A |B\n\n|1 |2\n|===",
+        ".. list-table:: Fees\n   :header-rows: 1\n\n   * - A\n     - B\n   * - 1\n     - 2",
+        '.. csv-table::\n   :header: "A", "B"\n\n   1, 2\n   3, 4',
+    ],
+)
+def test_marked_tables_stay_whole(table: str) -> None:
+    assert units(f"Before it.\n\n{table}\n\nAfter it.") == [
+        ("prose", "Before it."), ("table", table), ("prose", "After it."),
+    ]  # fmt: skip
+
+
 def test_a_quote_that_is_never_closed_does_not_swallow_the_rest() -> None:
     lines = ["a,b", '"open,1', *(f"{i},{i}" for i in range(200))]
     assert [t for _, t in units("\n".join(lines), "csv")] == lines

@@ -191,3 +191,32 @@ def test_lines_of_a_wrapped_paragraph_are_none() -> None:
     text = "the ferry came in about nine and everyone got on and then it went out again " * 20
     lines = textwrap.wrap(text, 70)
     assert all(len(text) > 300 for _, text in units("\n".join(lines))[:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("ភាសាខ្មែរ។ ប្រទេសកម្ពុជា។", ["ភាសាខ្មែរ។", "ប្រទេសកម្ពុជា។"]),
+        ("བོད་སྐད་ཡིན། དེ་ནི་ཡིན། །", ["བོད་སྐད་ཡིན།", "དེ་ནི་ཡིན། །"]),
+        ("<details><summary>How long?</summary> Ten days.</details>", None),
+    ],
+)
+def test_ends_that_scripts_and_tags_have(text: str, units: list[str] | None) -> None:
+    found = [s.text for s in segment([Document(text, syntax="text")]).sentences]
+    assert found == (units or ["<details><summary>How long?</summary>", "Ten days.</details>"])
+
+
+@pytest.mark.parametrize(
+    ("record", "begins"),
+    [
+        ('{{"id": {0}, "name": "Ann", "note": "late"}}, ', '{"id"'),
+        ("function f{0}(a,b){{return a+b}};", "function"),
+        (".c{0}{{color:red;margin:2px}}", ".c"),
+        ("[{0}, 1.5, 2.5], ", "["),
+    ],
+)
+def test_long_lines_of_data_and_code_are_cut_between_their_records(record: str, begins: str) -> None:
+    text = "".join(record.format(n) for n in range(200)).strip(", ")
+    sentences = segment([Document(text, syntax="code")]).sentences
+    assert len(sentences) > 5
+    assert all(s.text.startswith(begins) for s in sentences)

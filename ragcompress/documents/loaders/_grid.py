@@ -14,6 +14,8 @@ from ._markers import lifted, without_markers
 
 # Of the HTML standard.
 _MAX_COLSPAN = 1_000
+# Headers are not looked for further down.
+_MOST_NAMED = 6
 # Spans may not make a table larger than this many times its cells, beyond what any small table needs.
 _GROWTH, _SMALL = 8, 20_000
 
@@ -100,7 +102,7 @@ def _count_headers(rows: Sequence[Sequence[Cell]]) -> int:
     # A corner that is empty belongs to a row of names.
     if beside and named and len(named[0]) > 1 and without_markers(named[0][0].text).strip():
         return 0
-    return min(2 if _is_under_joined(rows) else 1, len(rows))
+    return min(_count_joined(rows), len(rows))
 
 
 def _names_columns(cells: Sequence[Cell], number: int) -> bool:
@@ -111,26 +113,38 @@ def _names_columns(cells: Sequence[Cell], number: int) -> bool:
     return n == len(cells) or n > 1 or number == 0
 
 
-def _is_under_joined(rows: Sequence[Sequence[Cell]]) -> bool:
-    """Whether the second row names nothing but columns that a cell of the first joins."""
-    if len(rows) < 3 or len(rows[0]) < 2:
-        return False
-    joined: set[int] = set()
-    covered: set[int] = set()
-    column = 0
-    for cell in rows[0]:
-        places = range(column, column + min(max(1, cell.colspan), _MAX_COLSPAN))
-        joined.update(places if cell.colspan > 1 else ())
-        covered.update(places if cell.rowspan > 1 else ())
-        column = places.stop
-    column = 0
-    for cell in rows[1]:
-        while column in covered:
-            column += 1
-        if cell.text.strip() and column not in joined:
-            return False
-        column += max(1, cell.colspan)
-    return bool(joined - covered) and bool(rows[1])
+def _count_joined(rows: Sequence[Sequence[Cell]]) -> int:
+    """Rows at the top that name columns, if a row names nothing but what cells of the row above join."""
+    placed = _columns(rows[:_MOST_NAMED])
+    n = 1
+    while n + 1 < len(rows) and n < len(placed) and len(rows[0]) > 1 and rows[n]:
+        open_, named = set[int](), set[int]()
+        for cell, columns in placed[n - 1]:
+            open_.update(columns if cell.colspan > 1 and cell.rowspan <= 1 else ())
+        for cell, columns in placed[n]:
+            named.update(columns if cell.text.strip() else ())
+        if not open_ or not named <= open_:
+            break
+        n += 1
+    return n
+
+
+def _columns(rows: Sequence[Sequence[Cell]]) -> list[list[tuple[Cell, range]]]:
+    """The columns of each cell, row by row."""
+    covered: list[set[int]] = [set() for _ in rows]
+    placed: list[list[tuple[Cell, range]]] = []
+    for number, cells in enumerate(rows):
+        column = 0
+        placed.append([])
+        for cell in cells:
+            while column in covered[number]:
+                column += 1
+            columns = range(column, column + min(max(1, cell.colspan), _MAX_COLSPAN))
+            placed[-1].append((cell, columns))
+            for below in covered[number + 1 : number + max(1, cell.rowspan)]:
+                below.update(columns)
+            column = columns.stop
+    return placed
 
 
 def _joined(header: Sequence[Sequence[str]]) -> list[str]:

@@ -16,8 +16,14 @@ _NOTED = re.compile(
     r"(?:[.,;:!?…”’»\"]|(?<![^\W\d_])(?!(?:sin|cos|tan|cot|log|exp|sec|min|mol)$)[^\W\d_]{3,})$"
 )
 _NUMBER_BEFORE = re.compile(r"\d\s*$")
-_ORDINAL = re.compile(r"st|nd|rd|th|er|re|ers|ère|ème|ième|mes?|nde?|os?|as?|ª|º", re.IGNORECASE)
-_NUMBERED = re.compile(r"(?:\d|\b[NnIVXLC]+)$")
+_ORDINAL = re.compile(r"st|nd|rd|th|er|re|ers|ère|ème|ième|mes?|nde?|os?|as?|es?|ª|º", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?:\d|\b(?:[NnIVXLC]+|[ijkm]))$")
+_OF_CENTURY, _ROMAN = re.compile(r"e|er|ème|o|º", re.IGNORECASE), re.compile(r"\b[IVXLC]+$")
+# One small letter is a variable, which has powers; a word, or a capital before letters, is a short form.
+_VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
+_SHORT_FORM = re.compile(r"\b[DJMPS]$")
+_BRACKETED = re.compile(r"\[[^\[\]]+\]")
+_SLASHES = ("/", "\u2044", "\u2215")
 # Needs no brackets: a number, or one letter.
 _SIMPLE = re.compile(r"[-+−–]?(?:\d+(?:[.,]\d+)?|[^\W\d])")
 _STYLED = re.compile(
@@ -29,6 +35,11 @@ _TRADE = ("TM", "SM", "MC", "®", "™")
 # Behind an element's sign or a bracket, numbers below the line count atoms.
 _ATOMS = re.compile(r"(?:[A-Z][a-z]?|[)\]])$")
 _LOOK_BACK = 16
+# Blocks that may hold others; a style that strikes one out strikes out all that is in it.
+_HOLDERS = (
+    "p", "li", "td", "th", "tr", "tbody", "thead", "tfoot", "table", "ul", "ol", "dl", "dd", "dt", "div",
+    "section", "article", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6",
+)  # fmt: skip
 _WALLS = ("p", "li", "td", "th", "div", "dd", "dt", "body", "h1", "h2", "h3", "h4", "h5", "h6")
 
 
@@ -40,6 +51,8 @@ def write_inline(tree: Any) -> None:
         _replace(element, _picture(element))
     for element in tree.xpath("//*[contains(@style, 'vertical-align') or contains(@style, 'line-through')]"):
         _name_by_style(element)
+    for element in list(tree.iter("sup")):
+        _write_fraction(element)
     for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
         text = " ".join("".join(element.itertext()).split())
         if text and element.getparent() is not None:
@@ -47,11 +60,42 @@ def write_inline(tree: Any) -> None:
 
 
 def _name_by_style(element: Any) -> None:
-    if element.tag in ("span", "font", "b", "i", "em", "strong", "small", "a"):
-        found = _STYLED.search(element.get("style") or "")
-        element.tag = (
-            {"super": "sup", "sub": "sub", "line-through": "del"}[found[1].lower()] if found else element.tag
-        )
+    found = _STYLED.search(element.get("style") or "")
+    if found is None:
+        return
+    tag = {"super": "sup", "sub": "sub", "line-through": "del"}[found[1].lower()]
+    if element.tag in ("span", "font", "b", "i", "em", "strong", "small", "a", "u", "label", "time", "data"):
+        element.tag = tag
+    elif tag == "del":
+        _strike_blocks(element)
+
+
+def _strike_blocks(element: Any) -> None:
+    """Strike out what a block holds: its words, or those of the blocks within."""
+    inner = [part for part in element if part.tag in _HOLDERS]
+    if inner:
+        for part in inner:
+            _strike_blocks(part)
+        return
+    words = element.makeelement("del")
+    words.text, element.text = element.text, None
+    words.extend(list(element))
+    element.append(words)
+
+
+def _write_fraction(above: Any) -> None:
+    """``<sup>1</sup>/<sub>2</sub>`` is 1/2, and behind a whole number a blank belongs."""
+    below = above.getnext()
+    slash = (above.tail or "").strip()
+    if slash not in _SLASHES or below is None or below.tag != "sub":
+        return
+    parts = ["".join(part.itertext()).strip() for part in (above, below)]
+    if not all(part.isdigit() for part in parts):
+        return
+    blank = " " if _before(above)[-1:].isdigit() else ""
+    above.tail = None
+    _replace(above, f"{blank}{parts[0]}/{parts[1]}")
+    _replace(below, "")
 
 
 def _write_one(element: Any, text: str) -> None:
@@ -77,6 +121,10 @@ def raised(text: str, before: str, *, is_note: bool = False) -> str:
     """
     if not re.search(r"\w", text):
         return text  # an asterisk, a degree
+    if _BRACKETED.fullmatch(text):
+        return text  # [3], [citation needed]
+    if not is_note and _OF_CENTURY.fullmatch(text) and _ROMAN.search(before):
+        return text
     if is_note or (_MARK.fullmatch(text) and _NOTED.search(before) and not _NUMBER_BEFORE.search(before)):
         return text if text.startswith(("[", "(")) else f"[{text}]"
     if not before.strip() or before[-1:].isspace():
@@ -85,8 +133,9 @@ def raised(text: str, before: str, *, is_note: bool = False) -> str:
         return f"[{text}]"  # nobody raises a year to a power
     if text in _TRADE or (_ORDINAL.fullmatch(text) and _NUMBERED.search(before)):
         return text
-    if before[-1:].isalpha() and text.isalpha() and len(text) > 1:
-        return text  # Mme, Dr
+    if before[-1:].isalpha() and text.isalpha() and not _VARIABLE.search(before):
+        if len(text) > 1 or (text == "r" and _SHORT_FORM.search(before)):
+            return text  # Mme, Dr
     return f"^{text}" if _SIMPLE.fullmatch(text) else f"^({text})"
 
 

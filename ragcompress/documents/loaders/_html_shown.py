@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._html_styles import declared, hidden_by_styles, hides, is_faded
+from ._html_styles import apply_styles
 
 _SILENT = (
     "script style noscript template svg canvas audio video datalist map area link meta base head rp"
 ).split()
 """What holds no text of the page."""
 _FRAMES = "iframe object embed frameset".split()
-_HIDDEN = "//*[@hidden or @aria-hidden='true' or @popover or self::dialog or contains(@style, ':')]"
+_HIDDEN = "//*[@hidden or @aria-hidden='true' or @popover or self::dialog]"
 # Controls that open what is hidden, by what frameworks write on them.
 _OPENS = ("aria-controls", "data-target", "data-bs-target", "data-toggle", "data-bs-toggle", "aria-expanded")
 _OPENER = re.compile(r"accord|toggle|collaps|expand|faq|question|spoiler|disclosure", re.IGNORECASE)
@@ -66,7 +66,7 @@ def take_out_back_links(tree: Any) -> None:
 
 
 def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> None:
-    hidden = {*hidden_by_styles(tree, check, left_out), *filter(_is_hidden, tree.xpath(_HIDDEN))}
+    hidden = {*apply_styles(tree, check, left_out), *filter(_is_hidden, tree.xpath(_HIDDEN))}
     openers = _openers(tree) if hidden else frozenset()
     for element in [e for e in tree.iter() if e in hidden] if hidden else ():
         if any(up in hidden for up in element.iterancestors()) or element.tag in ("body", "html"):
@@ -115,11 +115,7 @@ def _is_hidden(element: Any) -> bool:
     ):
         # What a style shows in spite of the attribute is rare; what it hides is not.
         return True
-    if element.get("popover") is not None or (element.tag == "dialog" and element.get("open") is None):
-        return True
-    return any(
-        hides(name, value) and not is_faded(element, name) for name, value in declared(element).items()
-    )
+    return element.get("popover") is not None or (element.tag == "dialog" and element.get("open") is None)
 
 
 def _openers(tree: Any) -> frozenset[str]:

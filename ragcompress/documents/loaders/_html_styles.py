@@ -1,31 +1,57 @@
-"""What the style sheets within a page hide, with tinycss2 and cssselect; others are not looked at."""
+"""What the style sheets within a page hide, raise, strike out and add, with tinycss2 and cssselect.
+
+Sheets in other files are not looked at.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_NOTHING = r"0(?:\.0*)?(?:px|r?em|pt|%|vh|vw)?"
+_FAR = r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}(?:\.\d+)?(?:r?em|vw|vh|%)"
 _HIDING = {"display": r"none", "visibility": r"hidden|collapse", "content-visibility": r"hidden"}
 # Shown so that nobody sees it: of no size, beside the page, without color. What is faded in is shown later.
 _UNSEEN = {
-    "opacity": r"\.?0+(?:\.0*)?%?",
-    "font-size": r"0(?:\.0*)?(?:px|r?em|pt|%)?",
+    "opacity": r"0?\.?0+(?:\.0*)?%?|0?\.0[0-4]\d*",
+    "font-size": rf"{_NOTHING}|(?:1|0?\.\d+)(?:px|pt)",
     "text-indent": r"-\d{3,}(?:\.\d+)?(?:px|r?em|pt|%)",
-    "left": r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}r?em",
-    "top": r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}r?em",
+    **dict.fromkeys(("left", "top", "right", "bottom", "margin-left", "margin-top"), _FAR),
     "clip": r"rect\((?:[01](?:px)?[\s,]*){4}\)",
     "clip-path": r"inset\((?:50|100)%\)|circle\(0\w*\)",
+    "transform": rf"scale[xy]?\({_NOTHING}(?:\s*,\s*[\d.]+)?\)|translate[xy]?\((?:{_FAR})\b.*",
+    "filter": r"opacity\(0?\.?0+%?\)",
     "color": r"transparent",
 }
-_PATTERNS = {name: re.compile(f"(?:{p})") for name, p in (_HIDING | _UNSEEN).items()}
+_NO_SIZE = dict.fromkeys(("height", "max-height", "width", "max-width"), rf"{_NOTHING}|1px")
+# What a sheet says that changes how the words are written.
+_MEANING = {
+    "vertical-align": r"super|sub", "text-decoration": r".*\bline-through\b.*",
+    "display": r"table(?:-row|-cell)?",
+}  # fmt: skip
+_MATTERS = {
+    name: re.compile("|".join(f"(?:{kind[name]})" for kind in (_HIDING, _UNSEEN, _MEANING) if name in kind))
+    for name in (*_HIDING, *_UNSEEN, *_MEANING)
+}
+_MATTERS |= {name: re.compile(pattern) for name, pattern in _NO_SIZE.items()}
+_MATTERS |= {
+    "overflow": re.compile(r"hidden|clip"), "color": re.compile("transparent|white"),
+    "background": re.compile("(?!white$).*"), "content": re.compile(r".*(?:\w|[€$£¥%°]).*"),
+}  # fmt: skip
+_HIDES = {name: re.compile(pattern) for name, pattern in (_HIDING | _UNSEEN).items()}
+_SAME = {"text-decoration-line": "text-decoration", "overflow-x": "overflow", "overflow-y": "overflow",
+         "background-color": "background", "background-image": "background"}  # fmt: skip
+_WHITE = re.compile(r"white|#f[b-f]{2}|#(?:f[b-f]){3}|rgba?\((?:\s*25[0-5]\s*,?){3}(?:,\s*1)?\)")
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
 _NESTED = ("media", "supports", "layer", "container")
 # A page is read as on a wide screen.
 _ELSEWHERE = re.compile(r"\bprint\b|\bspeech\b|max-|prefers-|hover|orientation", re.IGNORECASE)
+_CONTENT = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|attr\(\s*([\w-]+)\s*\))""")
+_ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
 _DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
 _MOST = 20_000_000
@@ -33,26 +59,135 @@ _MOST = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One selector that shows or hides; of two, the one with the larger strength counts."""
+    """One declaration of a selector; of two, the one with the larger strength counts."""
 
     strength: tuple[bool, tuple[int, int, int], int]
     selector: Any
     words: str
     name: str
-    hides: bool
+    value: str
 
 
-def hidden_by_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> list[Any]:
-    """Elements that have no place on the page, or are invisible there.
+Said = Mapping[str, str]
+"""What is declared of an element, by property."""
+
+
+def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> list[Any]:
+    """Write what sheets say of the words onto the elements, and find what nobody sees.
+
+    Raised, lowered and struck-out elements get a ``style`` of their own, words of ``::before`` become words.
 
     Args:
         left_out: counts the rules that were not looked at, because they and the page are too many.
+
+    Returns:
+        elements that have no place on the page, or are invisible there, by sheets or by their own style.
     """
+    rules = _relevant(tree, check)
+    won = _cascade(tree, rules, check, left_out) if rules else {}
+    said: dict[Any, dict[str, str]] = {}
+    for (element, name), rule in won.items():
+        said.setdefault(element, {})[name] = rule.value
+    for element in tree.xpath("//*[contains(@style, ':')]"):
+        own = declared(element)
+        strong = {n for n in own if (element, n) in won and won[element, n].strength[0]}
+        said.setdefault(element, {}).update((n, v) for n, v in own.items() if n not in strong)
+    for element in tree.xpath("//font[@color]"):
+        if _WHITE.fullmatch(element.get("color").strip().lower()):
+            said.setdefault(element, {}).setdefault("color", "white")
+    hidden = [element for element, found in said.items() if _is_unseen(element, found)]
+    whites = [element for element, found in said.items() if found.get("color") == "white"]
+    hidden += _unseen_on_white(tree, whites, said) if whites else []
+    for element, found in said.items():
+        _write(element, found, won)
+    return hidden
+
+
+def declared(element: Any) -> dict[str, str]:
+    """What an element's own style says that matters here, by property."""
+    pairs = (part.partition(":") for part in (element.get("style") or "").lower().split(";"))
+    said = ((n.strip(), v.replace("!important", "").strip(), "!" in v) for n, _, v in pairs)
+    return {name: value for name, (value, _) in _normal(said).items()}
+
+
+def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
+    """Of declarations, those that matter: letters that have the color of their ground are transparent."""
+    found = {}
+    for name, value, important in said:
+        name = _SAME.get(name, name)
+        if name in _MATTERS:
+            found[name] = (value, important)
+    color, ground = (found.get(name, ("", False)) for name in ("color", "background"))
+    if color[0] and color[0] == ground[0]:
+        found["color"] = ("transparent", color[1])
+    elif _WHITE.fullmatch(color[0]):
+        found["color"] = ("transparent" if _WHITE.fullmatch(ground[0]) else "white", color[1])
+    if ground[0]:
+        clear = _WHITE.fullmatch(ground[0]) or ground[0] in ("none", "transparent", "inherit", "initial")
+        found["background"] = ("white" if clear else "dark", ground[1])
+    return found
+
+
+def _is_unseen(element: Any, said: Said) -> bool:
+    if any(n in _HIDES and _HIDES[n].fullmatch(v) and not _is_faded(element, n) for n, v in said.items()):
+        return True
+    if not _MATTERS["overflow"].fullmatch(said.get("overflow", "")):
+        return False
+    return any(_MATTERS[name].fullmatch(said.get(name, "x")) for name in _NO_SIZE)
+
+
+def _is_faded(element: Any, name: str) -> bool:
+    """Whether an element without opacity or size is one that a script shows by and by."""
+    about = " ".join((element.get("class") or "", *element.keys()))
+    return name in ("opacity", "transform") and _FADED.search(about) is not None
+
+
+def _unseen_on_white(tree: Any, whites: Iterable[Any], said: Mapping[Any, Said]) -> Iterator[Any]:
+    """White letters of which nothing colors the ground; sheets in other files may do so."""
+    if any("stylesheet" in (link.get("rel") or "").lower() for link in tree.iter("link")):
+        return
+    for element in whites:
+        around = (element, *element.iterancestors())
+        if not any(
+            said.get(e, {}).get("background") == "dark" or e.get("bgcolor") or e.get("background")
+            for e in around
+        ):
+            yield element
+
+
+def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule]) -> None:
+    """Give an element the style that sheets give it, and its text what they add to it."""
+    for name in _MEANING:
+        if (element, name) in won and re.fullmatch(_MEANING[name], said.get(name, "")):
+            element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
+    if before := _content(element, said.get("content before", "")):
+        element.text = before + (element.text or "")
+    if after := _content(element, said.get("content after", "")):
+        if len(element):
+            element[-1].tail = (element[-1].tail or "") + after
+        else:
+            element.text = (element.text or "") + after
+
+
+def _content(element: Any, value: str) -> str:
+    """The words of a ``content``; signs of fonts for icons are none."""
+    words = ""
+    for double, single, name in _CONTENT.findall(value):
+        words += element.get(name) or "" if name else _ESCAPED.sub(_unescaped, double or single)
+    return words if re.search(r"\w|[€$£¥%°]", words) and not re.search("[\ue000-\uf8ff]", words) else ""
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = int(found[1], 16) if found[1] else ord(found[2])
+    return chr(code) if 31 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
+
+
+def _relevant(tree: Any, check: Callable[[], None]) -> list[_Rule]:
+    """The rules of the page's sheets that can matter to its elements."""
     sheets = [e.text for e in tree.iter("style") if e.text]
-    if not any(name in sheet for sheet in sheets for name in _PATTERNS):
+    if not any(name in sheet for sheet in sheets for name in _MATTERS):
         return []
     import tinycss2
-    from cssselect import HTMLTranslator
 
     rules: list[_Rule] = []
     for sheet in sheets:
@@ -61,42 +196,36 @@ def hidden_by_styles(tree: Any, check: Callable[[], None], left_out: Counter[str
         rules += _rules(parsed, len(rules), _DEPTH)
     names = _names(tree)
     rules = [r for r in rules if ":" in r.words or names.issuperset(_NAMED.findall(r.words))]
-    if not any(rule.hides for rule in rules):
-        return []
+    # A property of which no rule says anything that matters here need not be looked up.
+    telling = {r.name for r in rules if _MATTERS[r.name.split()[0]].fullmatch(r.value)}
+    inline = tree.xpath("//@style")
+    if not (telling & {*_NO_SIZE} or any(f"{n}:" in style for style in inline for n in _NO_SIZE)):
+        telling.discard("overflow")
+    if "color" not in telling and not any("color" in style for style in inline):
+        telling.discard("background")
+    return [rule for rule in rules if rule.name in telling]
+
+
+def _cascade(
+    tree: Any, rules: list[_Rule], check: Callable[[], None], left_out: Counter[str]
+) -> dict[tuple[Any, str], _Rule]:
+    """The rule that wins, of each element and property."""
+    from cssselect import HTMLTranslator
+
     most = _MOST // (1 + sum(1 for _ in tree.iter()))
     left_out["style rule"] += max(0, len(rules) - most)
-    last: dict[tuple[Any, str], _Rule] = {}
+    won: dict[tuple[Any, str], _Rule] = {}
     to_xpath = HTMLTranslator().selector_to_xpath
-    for rule in sorted(sorted(rules, key=lambda r: r.strength)[:most], key=lambda r: r.strength):
-        check()
-        try:
-            found = tree.xpath(to_xpath(rule.selector))
-        except Exception:  # a pseudo-class that cssselect does not know, such as :hover
-            continue
-        last.update(((element, rule.name), rule) for element in found)
-    return [
-        e
-        for (e, name), rule in last.items()
-        if rule.hides and (rule.strength[0] or name not in declared(e)) and not (is_faded(e, name))
-    ]
-
-
-def declared(element: Any) -> dict[str, str]:
-    """What an element's own style says of showing it, by property."""
-    pairs = (part.partition(":") for part in (element.get("style") or "").lower().split(";"))
-    said = ((name.strip(), value.replace("!important", "").strip()) for name, _, value in pairs)
-    return {name: value for name, value in said if name in _PATTERNS}
-
-
-def hides(name: str, value: str) -> bool:
-    """Whether a declaration lets nobody see the element."""
-    return _PATTERNS[name].fullmatch(value) is not None
-
-
-def is_faded(element: Any, name: str) -> bool:
-    """Whether an element without opacity is one that a script fades in."""
-    about = " ".join((element.get("class") or "", *element.keys()))
-    return name == "opacity" and _FADED.search(about) is not None
+    found: dict[int, list[Any]] = {}
+    for rule in sorted(rules, key=lambda r: r.strength)[:most]:
+        if id(rule.selector) not in found:
+            check()
+            try:
+                found[id(rule.selector)] = tree.xpath(to_xpath(rule.selector))
+            except Exception:  # a pseudo-class that cssselect does not know, such as :hover
+                found[id(rule.selector)] = []
+        won.update(((element, rule.name), rule) for element in found[id(rule.selector)])
+    return won
 
 
 def _names(tree: Any) -> set[str]:
@@ -117,7 +246,7 @@ def _rules(parsed: list[Any], number: int, depth: int) -> Iterator[_Rule]:
                 inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
                 yield from _rules(inner, number, depth - 1)
         elif rule.type == "qualified-rule":
-            said = dict(_said(tinycss2.parse_blocks_contents(rule.content)))
+            said = _normal(_said(tinycss2.parse_blocks_contents(rule.content)))
             if not said:
                 continue
             words = tinycss2.serialize(rule.prelude)
@@ -126,22 +255,31 @@ def _rules(parsed: list[Any], number: int, depth: int) -> Iterator[_Rule]:
             except SelectorError:
                 continue
             for selector in selectors:
-                if selector.pseudo_element is None:
-                    for name, (hides, important) in said.items():
-                        strength = (important, selector.specificity(), number)
-                        yield _Rule(strength, selector, _words(selector, words, selectors), name, hides)
+                yield from _of_selector(selector, _words(selector, words, selectors), said, number)
         number += 1
+
+
+def _of_selector(
+    selector: Any, words: str, said: Mapping[str, tuple[str, bool]], number: int
+) -> Iterator[_Rule]:
+    """The declarations that a selector makes; of what stands before or behind an element, its content."""
+    beside = selector.pseudo_element
+    for name, (value, important) in said.items():
+        strength = (important, selector.specificity(), number)
+        if beside is None and name != "content":
+            yield _Rule(strength, selector, words, name, value)
+        elif beside in ("before", "after") and name == "content" and said.get("display", ("",))[0] != "none":
+            yield _Rule(strength, selector, words, f"content {beside}", value)
 
 
 def _words(selector: Any, words: str, selectors: list[Any]) -> str:
     return words if len(selectors) == 1 else selector.canonical()
 
 
-def _said(declarations: list[Any]) -> Iterator[tuple[str, tuple[bool, bool]]]:
-    """Of a block, what it says of showing: (property, (hides, important))."""
+def _said(declarations: list[Any]) -> Iterator[tuple[str, str, bool]]:
     import tinycss2
 
     for each in declarations:
-        if each.type == "declaration" and each.lower_name in _PATTERNS:
-            value = tinycss2.serialize(each.value).strip().lower()
-            yield each.lower_name, (hides(each.lower_name, value), each.important)
+        if each.type == "declaration":
+            value = tinycss2.serialize(each.value).strip()
+            yield each.lower_name, value if each.lower_name == "content" else value.lower(), each.important

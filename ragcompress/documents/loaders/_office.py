@@ -37,6 +37,18 @@ def within(element: Any, *names: str) -> Iterator[Any]:
     return (each for each in element.iter() if local(each) in names)
 
 
+def property_of(element: Any, properties: str, name: str) -> Any:
+    """A property of an element, by the names of the list that it stands in and its own; None: not set."""
+    found = find(element, properties)
+    return None if found is None else find(found, name)
+
+
+def sibling(like: Any, name: str, value: str | None) -> Any:
+    """An element in the name space of another."""
+    space = like.tag[: like.tag.index("}") + 1]
+    return like.makeelement(space + name, {} if value is None else {f"{space}val": value})
+
+
 def alternative(own: Any) -> str:
     """What stands for a picture, for those who can't see it; names of files say nothing.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,35 +30,65 @@ class Sheet:
         rows: text by row and column, both from 1; no empty ones.
         numbers: places that hold a number or a date.
         spans: (first row, first column, last row, last column) of joined cells.
+        white: places whose letters are white, on nothing.
     """
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     numbers: set[tuple[int, int]] = field(default_factory=set)
     spans: list[tuple[int, int, int, int]] = field(default_factory=list)
+    white: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Styles:
-    """Formats of numbers, by the number of a cell's style, and whether its text is struck out."""
+    """Formats of numbers, by the number of a cell's style, and whether its text is struck out or white."""
 
     def __init__(self, package: Package) -> None:
         self.codes: list[str] = []
-        self.struck: list[bool] = []
+        self._struck: list[bool] = []
+        self._white: list[bool] = []
         root = package.xml("xl/styles.xml")
         if root is None:
             return
         own = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}
-        fonts = find(root, "fonts")
+        fonts, fills = find(root, "fonts"), find(root, "fills")
         struck = [] if fonts is None else [_is_on(find(font, "strike")) for font in fonts]
+        white = [] if fonts is None else [_is_white(find(font, "color")) for font in fonts]
+        filled = [] if fills is None else [_is_filled(fill) for fill in fills]
         formats = find(root, "cellXfs")
         for each in () if formats is None else formats:
             number = each.get("numFmtId") or "0"
             self.codes.append(own.get(number) or BUILTIN.get(int(number), "General"))
-            font = int(each.get("fontId") or 0)
-            self.struck.append(font < len(struck) and struck[font])
+            font, fill = int(each.get("fontId") or 0), int(each.get("fillId") or 0)
+            self._struck.append(font < len(struck) and struck[font])
+            is_filled = fill < len(filled) and filled[fill]
+            self._white.append(font < len(white) and white[font] and not is_filled)
+
+    def marked(self, text: str, style: int) -> str:
+        """The text with a line through it, if it has one."""
+        return struck(text) if text.strip() and style < len(self._struck) and self._struck[style] else text
+
+    def is_white(self, style: int) -> bool:
+        """Whether letters are white on the sheet's own white."""
+        return style < len(self._white) and self._white[style]
 
 
 def _is_on(element: Any) -> bool:
     return element is not None and (attribute(element, "val") or "1") not in ("0", "false", "off")
+
+
+def _is_white(color: Any) -> bool:
+    if color is None or float(color.get("tint") or 0) < 0:
+        return False
+    return (color.get("rgb") or "").upper().endswith("FFFFFF") or color.get("theme") == "0"
+
+
+def _is_filled(fill: Any) -> bool:
+    pattern = find(fill, "patternFill")
+    if pattern is None:
+        return find(fill, "gradientFill") is not None
+    if (pattern.get("patternType") or "none") == "none":
+        return False
+    return not _is_white(find(pattern, "fgColor"))
 
 
 def shared_strings(package: Package) -> list[str]:
@@ -114,6 +144,7 @@ class Reader:
 
         sheet = Sheet()
         hidden: set[int] = set()
+        is_plain = True
         events = etree.iterparse(
             io.BytesIO(self._package.read(part)), events=("end",), resolve_entities=False, no_network=True,
             huge_tree=True, remove_comments=True,
@@ -133,19 +164,29 @@ class Reader:
                     hidden.update(range(first, min(last, MAX_COLUMNS) + 1))
                 case "mergeCell":
                     sheet.spans.append(_span(element.get("ref") or ""))
+                case "tablePart" | "conditionalFormatting":
+                    is_plain = False  # what colors the ground of cells
+        self._take_out(sheet, hidden, sheet.white if is_plain else [])
+        return sheet
+
+    def _take_out(self, sheet: Sheet, hidden: set[int], unseen: Sequence[tuple[int, int]]) -> None:
+        """Leave out hidden columns, and cells that nobody sees."""
+        for number, column in unseen:
+            del sheet.rows[number][column]
+            self._left_out["hidden cell"] += 1
         columns = {column for cells in sheet.rows.values() for column in cells} & hidden
         self._left_out["hidden column"] += len(columns)
         for cells in sheet.rows.values():
             for column in columns & cells.keys():
                 del cells[column]
         sheet.rows = {number: cells for number, cells in sheet.rows.items() if cells}
-        return sheet
 
     def _row(self, row: Any, sheet: Sheet, hidden: set[int]) -> None:
         number = int(row.get("r") or max(sheet.rows, default=0) + 1)
         if not 0 < number <= MAX_ROWS:
             raise ValueError(f"a sheet has at most {MAX_ROWS:,} rows")
         cells: dict[int, str] = {}
+        white: list[tuple[int, int]] = []
         column = 0
         for cell in row:
             place = _REFERENCE.fullmatch(cell.get("r") or "")
@@ -157,14 +198,18 @@ class Reader:
                 cells[column] = text
                 if is_number:
                     sheet.numbers.add((number, column))
+                if self._styles.is_white(int(cell.get("s") or 0)):
+                    white.append((number, column))
         if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
         elif cells:
             sheet.rows[number] = cells
+            sheet.white += white
 
     def _cell(self, cell: Any) -> tuple[str, bool]:
         """What a cell shows, and whether it is a number."""
         value = formula = None
+        style = int(cell.get("s") or 0)
         for part in cell:
             name = local(part)
             if name == "v":
@@ -172,17 +217,15 @@ class Reader:
             elif name == "f":
                 formula = part
             elif name == "is":
-                return self._value("is", rich_text(part), int(cell.get("s") or 0))
+                text, is_number = self._value("is", rich_text(part), style)
+                return self._styles.marked(text, style), is_number
         if not value:
             if formula is None:
                 return "", False
             self.n_without_value += cell.get("t") != "str"
             return ("" if cell.get("t") == "str" else f"={formula.text or '…'}"), True
-        style = int(cell.get("s") or 0)
         text, is_number = self._value(cell.get("t") or "n", value, style)
-        if style < len(self._styles.struck) and self._styles.struck[style]:
-            text = struck(text) if text.strip() else text
-        return text, is_number
+        return self._styles.marked(text, style), is_number
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
         code = self._styles.codes[style] if style < len(self._styles.codes) else "General"

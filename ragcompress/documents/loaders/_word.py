@@ -12,10 +12,12 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ._formulas import formula
-from ._office import Package, alternative, attribute, find, local, within
+from ._office import Package, alternative, attribute, find, local, property_of, sibling, within
+from ._word_tables import align_cells
 
 _UNSEEN = re.compile(r"^word/(?:media|embeddings|fonts|charts|diagrams|theme|comments)")
 _TEXTS = ("document", "footnotes", "endnotes")
@@ -28,6 +30,9 @@ _NOISE = (
 _DELETED = ("del", "moveFrom")
 # Of a text that is raised or lowered by hand, in half points.
 _OFF_LINE = 4
+# Letters of one point and less are not seen; in half points.
+_TINY = 2
+_WHITE = re.compile("f[c-f]f[c-f]f[c-f]", re.IGNORECASE)
 
 
 def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]) -> bytes:
@@ -87,11 +92,6 @@ def _styles(package: Package) -> Styles:
     return {name: said for name, said in own.items() if said}
 
 
-def _property(element: Any, properties: str, name: str) -> Any:
-    found = find(element, properties)
-    return None if found is None else find(found, name)
-
-
 def _is_on(element: Any) -> bool:
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
@@ -103,6 +103,7 @@ def _rewrite(root: Any, styles: Styles, left_out: Counter[str], check: Callable[
     check()
     _take_out_instructions(root)
     _write_special(root)
+    align_cells(root)
     check()
     for run in list(within(root, "r")):
         _clean(run, styles, left_out)
@@ -119,30 +120,57 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
             left_out["tracked deletion"] += 1
             _remove(element)
     for row in list(within(root, "tr")):
-        deleted = _property(row, "trPr", "del") is not None
-        if deleted or _is_on(_property(row, "trPr", "hidden")):
+        deleted = property_of(row, "trPr", "del") is not None
+        if deleted or _is_on(property_of(row, "trPr", "hidden")):
             left_out["tracked deletion" if deleted else "hidden row"] += 1
             _remove(row)
 
 
+@dataclass(slots=True)
+class _Field:
+    """A field that has begun.
+
+    Attributes:
+        chosen: the entry of a list that is chosen.
+        instruction: what stands before its result.
+    """
+
+    chosen: str | None
+    instruction: str = ""
+    in_result: bool = False
+
+
 def _take_out_instructions(root: Any) -> None:
     """What stands in a field before its result is no text, fields within it included; lists have a choice."""
-    opened: list[tuple[bool, Any]] = []
+    opened: list[_Field] = []
     for run in list(within(root, "r")):
-        chosen = None
+        shown = None
         for part in run:
+            if local(part) == "instrText" and opened:
+                opened[-1].instruction += part.text or ""
             match local(part) == "fldChar" and attribute(part, "fldCharType"):
                 case "begin":
-                    opened.append((False, _choice(part)))
+                    opened.append(_Field(_choice(part)))
                 case "separate" if opened:
-                    opened[-1] = (True, None)
+                    opened[-1].chosen, opened[-1].in_result = None, True
                 case "end" if opened:
-                    chosen = opened.pop()[1]
-        if any(not in_result for in_result, _ in opened):
+                    shown = _shown(opened.pop())
+        if any(not field.in_result for field in opened):
             for part in [p for p in run if local(p) in ("t", "tab", "br", "drawing", "pict")]:
                 run.remove(part)
-        elif chosen:
-            run.addnext(_run(root, chosen))
+        elif shown:
+            run.addnext(_run(root, shown))
+
+
+def _shown(field: _Field) -> str | None:
+    """What a field without a result shows: the entry of a list, a formula, a sign."""
+    name, _, rest = field.instruction.strip().partition(" ")
+    if field.in_result or field.chosen:
+        return field.chosen
+    if name.upper() == "EQ":
+        return f" {rest.strip()} "
+    number = rest.split()[:1] if name.upper() == "SYMBOL" and "\\f" not in rest.lower() else []
+    return chr(int(number[0])) if number and number[0].isdigit() and 31 < int(number[0]) < 256 else None
 
 
 def _choice(begin: Any) -> str | None:
@@ -164,7 +192,7 @@ def _write_special(root: Any) -> None:
             _replace(element, [_run(root, f" {formula(element)} ")])
     for element in list(within(root, "ruby")):
         _write_reading(element)
-    for element in list(within(root, "fldSimple", "smartTag")):
+    for element in list(within(root, "fldSimple", "smartTag", "dir", "bdo")):
         _replace(element, list(element))
     for element in list(within(root, "AlternateContent")):
         _show_text_box(element)
@@ -233,20 +261,21 @@ def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
     properties = find(run, "rPr")
     said = {local(p): p for p in (() if properties is None else properties)}
     inherited = _of_styles(run, said.get("rStyle"), styles) if styles else {}
-    if (
-        _is_on(said.get("vanish", inherited.get("vanish")))
-        and next(within(run, "t", "drawing"), None) is not None
-    ):
+    is_hidden = _is_on(said.get("vanish", inherited.get("vanish"))) or _is_unseen(run, said)
+    if is_hidden and next(within(run, "t", "drawing"), None) is not None:
         left_out["hidden run"] += 1
         _remove(run)
         return
     if "vertAlign" not in said and (raised := _height(said.get("position"))):
-        inherited["vertAlign"] = _sibling(run, "vertAlign", "superscript" if raised > 0 else "subscript")
+        inherited["vertAlign"] = sibling(run, "vertAlign", "superscript" if raised > 0 else "subscript")
+    if _is_on(said.get("dstrike", inherited.get("dstrike"))):
+        inherited["strike"] = sibling(run, "strike", "true")
+        said.pop("strike", None)
     added = [copy.copy(p) for name, p in inherited.items() if name in _KEPT and name not in said]
     if properties is None:
         if not added:
             return
-        properties = _sibling(run, "rPr", None)
+        properties = sibling(run, "rPr", None)
         run.insert(0, properties)
     for part in list(properties):
         if local(part) not in _KEPT:
@@ -256,10 +285,39 @@ def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
         run.remove(properties)
 
 
+def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
+    """Whether letters are too small to be seen, or white where nothing colors the ground.
+
+    Tables and boxes may be colored by their styles: white letters in them count as shown.
+    """
+    size, color = said.get("sz"), said.get("color")
+    if size is not None and 0 < _whole(size) <= _TINY:
+        return True
+    if color is None or not _WHITE.fullmatch(attribute(color, "val") or ""):
+        return False
+    if any(name in said for name in ("shd", "highlight", "rStyle")):
+        return False
+    for up in run.iterancestors():
+        if local(up) in ("tc", "txbxContent"):
+            return False
+        if local(up) == "p" and any(
+            property_of(up, "pPr", name) is not None for name in ("shd", "pStyle", "framePr")
+        ):
+            return False
+        if local(up) == "document":
+            return find(up, "background") is None
+    return True
+
+
+def _whole(element: Any) -> int:
+    value = attribute(element, "val") or ""
+    return int(value) if value.isdigit() else 0
+
+
 def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
     """What the styles of a run and of its paragraph say of it."""
     paragraph = next((up for up in run.iterancestors() if local(up) == "p"), None)
-    named = None if paragraph is None else _property(paragraph, "pPr", "pStyle")
+    named = None if paragraph is None else property_of(paragraph, "pPr", "pStyle")
     found: dict[str, Any] = {}
     for style in (named, styled):
         if style is not None:
@@ -271,12 +329,6 @@ def _height(position: Any) -> int:
     """How far text is moved off its line, in half points; 0 for little."""
     value = "" if position is None else attribute(position, "val") or ""
     return int(value) if value.lstrip("-").isdigit() and abs(int(value)) >= _OFF_LINE else 0
-
-
-def _sibling(like: Any, name: str, value: str | None) -> Any:
-    """An element in the name space of another."""
-    space = like.tag[: like.tag.index("}") + 1]
-    return like.makeelement(space + name, {} if value is None else {f"{space}val": value})
 
 
 def _join_runs(paragraph: Any) -> None:

@@ -17,6 +17,7 @@ _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _GZIP = b"\x1f\x8b"
+_RTF = b"{\\rtf1"
 _OFFICE = {".docx": "word/", ".pptx": "ppt/", ".xlsx": "xl/"}
 # Of Word and PowerPoint files this share of the limit may be markup, and what small files have in any case:
 # the parsers' trees take dozens of times its room, and a minute for every 10 MB. Workbooks are read by rows.
@@ -49,6 +50,8 @@ def check(data: bytes, suffix: str, name: str, limit: int) -> None:
         is_really = f"is {WORDS[found]}, not {suffix or 'text'}"
         rename = f"; rename it to {found}" if found in (".pdf", *_OFFICE) else ""
         raise UnreadableFile(name, "misnamed", is_really + rename)
+    if data.startswith(_RTF):
+        raise UnreadableFile(name, "misnamed", "is Rich Text, not plain text; save it as .docx")
     if wanted in _OFFICE:
         check_zip(
             data, limit, name, markup=limit if wanted == ".xlsx" else max(_LITTLE, int(limit * _MARKUP))

@@ -34,6 +34,8 @@ _ROLES = {
 _DISPLAYED = {"table": "table", "table-row": "tr", "table-cell": "td"}
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*(table(?:-row|-cell)?)\s*(?:;|!|$)", re.IGNORECASE)
 _LONG_CELL = 1_000
+# A table in a cell of another becomes a line of it, if it has no more rows.
+_MOST_NESTED = 10
 # End tags in a row; some generators end the line within: "</b\n>".
 _ENDED = re.compile(r"(?:</[\w:-]++\s*+>\s*+)++")
 _END_TAG = re.compile(r"<[^>]*>")
@@ -58,7 +60,8 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         raise RecursionError  # libxml2 has stopped reading there
     clock.check()
     _fill_body(tree)
-    title = " ".join(visible(tree.findtext(".//title") or "").replace(LINE_END, "").split())
+    title = " ".join(visible(_title(tree)).replace(LINE_END, "").split())
+    _end_definitions(tree)
     left_out = take_out(tree, clock.check)
     write_inline(tree)
     _name_tables(tree)
@@ -111,6 +114,21 @@ def _fill_body(tree: Any) -> None:
         body.insert(place, element)
 
 
+def _title(tree: Any) -> str:
+    """The page's own title: drawings have some, too."""
+    own = (t for t in tree.iter("title") if next(t.iterancestors("svg"), None) is None)
+    return next((t.text or "" for t in own), "")
+
+
+def _end_definitions(tree: Any) -> None:
+    """Put a second meaning beside the first: without end tags, libxml2 puts it within."""
+    for element in list(tree.iter("dd", "dt")):
+        outer = element.getparent()
+        while outer is not None and outer.tag in ("dd", "dt"):
+            outer.addnext(element)
+            outer = element.getparent()
+
+
 def _name_tables(tree: Any) -> None:
     """Tables that are said to be some become such, if all of their parts are."""
     named: dict[Any, str] = {}
@@ -145,9 +163,13 @@ def _plain_layout(tree: Any) -> None:
 def _holds_data(table: Any) -> bool:
     if table.get("role") in ("presentation", "none"):
         return False
+    said = (e for e in table.iter("th", "caption", "thead", "colgroup") if e.tag != "th" or e.text or len(e))
     if any(e is not table for e in table.iter("table")):
-        return False
-    if any(e.tag != "th" or e.text or len(e) for e in table.iter("th", "caption", "thead", "colgroup")):
+        # Headers of its own tell that what is nested in a cell is the cell's.
+        named = (e for e in said if e.tag == "th" and next(e.iterancestors("table")) is table)
+        inner = max(len(list(e.iter("tr"))) for e in table.iter("table") if e is not table)
+        return next(named, None) is not None and inner <= _MOST_NESTED
+    if next(said, None) is not None:
         return True
     if next(table.iter(*_LAYOUT), None) is not None:
         return False

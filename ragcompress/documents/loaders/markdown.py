@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from . import Loaded, text
+from . import Loaded
+from . import text as plain
 from ._clock import Clock
 
 _OPENS = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})|(?P<code>`+)|(?P<comment><!--)", re.MULTILINE)
 # The link definitions that people write as comments.
 _DEFINED = re.compile(r"^ {0,3}\[(?://|comment|_)\]:[ \t]*(?:#|<>).*$", re.MULTILINE | re.IGNORECASE)
+# Elements that pages hide, on one line or over several, with no other of their name within.
+_HIDDEN = re.compile(
+    r"""<(?P<tag>div|span|p|section|font|b|i)\b
+        [^<>]{0,200}?\s(?:hidden(?=[\s>])|style\s*=\s*["'][^"'<>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden))
+        [^<>]{0,200}> (?P<words>(?:(?!</?(?P=tag)\b).){0,20000}?) </(?P=tag)\s*>""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_CODE = re.compile(
+    r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)|(?<!`)(`{1,2})(?!`)[^`]{1,300}(?<!`)\2(?!`)",
+    re.MULTILINE | re.DOTALL,
+)
 _SHOWN = re.compile(r"[^\s]")
 
 
 def load(data: bytes, name: str, clock: Clock) -> Loaded:
     """Read Markdown; places are lines."""
-    loaded = text.load(data, name, clock)
+    loaded = plain.load(data, name, clock)
     left_out = Counter(loaded.left_out)
-    return replace(loaded, text=without_comments(loaded.text, left_out), left_out=left_out)
+    text = without_hidden(without_comments(loaded.text, left_out), left_out)
+    return replace(loaded, text=text, left_out=left_out)
+
+
+def without_hidden(text: str, left_out: Counter[str]) -> str:
+    """The text with blanks in place of elements that are not shown, code excepted; as long as before."""
+    if "hidden" not in text and "none" not in text:
+        return text
+    code = [m.span() for m in _CODE.finditer(text)]
+
+    def blanked(found: re.Match[str]) -> str:
+        k = bisect_right(code, (found.start(), len(text))) - 1
+        if k >= 0 and found.start() < code[k][1]:
+            return found[0]
+        left_out["hidden part"] += 1
+        return _SHOWN.sub(" ", found[0])
+
+    return _HIDDEN.sub(blanked, text)
 
 
 def without_comments(text: str, left_out: Counter[str]) -> str:

@@ -30,13 +30,15 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     package = Package(data)
     left_out: Counter[str] = Counter()
     parts, found, length = [], [], 0
-    for number, slide in enumerate(pptx.Presentation(io.BytesIO(data)).slides, 1):
+    deck = pptx.Presentation(io.BytesIO(data))
+    size = (deck.slide_width or 0, deck.slide_height or 0)
+    for number, slide in enumerate(deck.slides, 1):
         clock.check()
         if slide.element.get("show") in ("0", "false"):
             left_out["hidden slide"] += 1
             continue
         drawn = package.drawn(str(slide.part.partname).lstrip("/"))
-        if text := "\n\n".join([*_slide(slide, left_out), *drawn, *_notes(slide)]):
+        if text := "\n\n".join([*_slide(slide, size, left_out), *drawn, *_notes(slide)]):
             found.append((length, number, None))
             parts.append(text)
             length += len(text) + 2
@@ -46,7 +48,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     return Loaded("\n\n".join(parts), Places.of_stretches("slide", found), left_out=left_out)
 
 
-def _slide(slide: Any, left_out: Counter[str]) -> Iterator[str]:
+def _slide(slide: Any, size: tuple[int, int], left_out: Counter[str]) -> Iterator[str]:
     title = slide.shapes.title
     if title is not None and title.has_text_frame:
         if words := " ".join(" ".join(_text(p) for p in title.text_frame.paragraphs).split()):
@@ -54,13 +56,33 @@ def _slide(slide: Any, left_out: Counter[str]) -> Iterator[str]:
     for shape in _flat(slide.shapes, left_out):
         if title is not None and shape.shape_id == title.shape_id:
             continue
+        if _is_beside(shape, size):
+            left_out["shape beside its slide"] += 1
+            continue
         if getattr(shape, "has_table", False):
-            titles, table = pipe_table([[*_cells(row)] for row in shape.table.rows], 1)
+            titles, table = pipe_table([[*_cells(row)] for row in shape.table.rows])
             yield from filter(None, (*titles, table))
         elif shape.has_text_frame and (text := _frame(shape)):
             yield text
         elif alt := alternative(next(within(shape._element, "cNvPr"), None)):
             yield f"[Image: {alt}]"
+
+
+def _is_beside(shape: Any, size: tuple[int, int]) -> bool:
+    """Whether a shape lies where no presentation shows it; those in groups have other measures."""
+    if (
+        shape.left is None
+        or shape.width is None
+        or local(shape._element.getparent()) == "grpSp"
+        or not all(size)
+    ):
+        return False
+    return bool(
+        shape.left >= size[0]
+        or shape.top >= size[1]
+        or shape.left + shape.width <= 0
+        or shape.top + shape.height <= 0
+    ) and bool(getattr(shape, "has_text_frame", False) and shape.text_frame.text.strip())
 
 
 def _cells(row: Any) -> Iterator[Cell]:

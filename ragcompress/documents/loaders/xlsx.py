@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from ...errors import MissingExtra, UnreadableFile
@@ -111,18 +111,28 @@ def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[Sequence[
     n_titles = next((n for n, cells in enumerate(written) if len(cells) > 1), 0)
     if n_titles >= len(numbers):
         return 1
-    top = numbers[n_titles]
-    last = top
+    top = last = numbers[n_titles]
+    joined = defaultdict(list)
     for first, left, end, right in sheet.spans:
-        if first == top and (right > left or end > first):
-            last = max(last, end, top + 1 if right > left else top)
-    below = bisect_right(numbers, last)
-    names = all(
+        joined[first].append((end, right > left))
+    # What a joined cell covers has names of its own in the row below it.
+    for n in range(n_titles, len(numbers)):
+        if numbers[n] > last:
+            break
+        for end, is_wide in joined[numbers[n]]:
+            last = max(last, end, numbers[min(n + 1, len(numbers) - 1)] if is_wide else top)
+    below = min(bisect_right(numbers, last), len(numbers) - 1)
+    while below > n_titles + 1 and not _are_names(sheet, numbers[n_titles:below]):
+        below -= 1
+    return max(below, n_titles + 1)
+
+
+def _are_names(sheet: Sheet, numbers: Sequence[int]) -> bool:
+    return all(
         (number, column) not in sheet.numbers or _YEAR.fullmatch(text)
-        for number in numbers[n_titles:below]
+        for number in numbers
         for column, text in sheet.rows[number].items()
     )
-    return below if names and below < len(numbers) else n_titles + 1
 
 
 def _apart(sheet: Sheet) -> Iterator[list[int]]:

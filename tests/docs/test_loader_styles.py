@@ -1,0 +1,263 @@
+"""What style sheets, formats of runs and of cells say of the words: raised, struck out, added, hidden."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import docx
+import office_files as office
+import openpyxl
+import pptx
+import pytest
+from docx.document import Document as Word
+from lxml import etree
+from openpyxl.formatting.rule import ColorScaleRule
+from openpyxl.styles import Font, PatternFill
+from pptx.util import Emu
+
+from ragcompress.documents import loaders
+from ragcompress.documents.loaders import Loaded
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+
+def load(data: bytes, suffix: str) -> Loaded:
+    return loaders.load(data, suffix, f"file{suffix}", 1 << 26)
+
+
+def page(html: str) -> Loaded:
+    return load(f"<!doctype html>{html}".encode(), ".html")
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<style>.p{vertical-align:super}</style><p>10<span class=p>6</span> kg", "10^6 kg"),
+        ("<style>i.n{vertical-align: sub}</style><p>x<i class=n>1</i>", "x_1"),
+        ("<style>.old{text-decoration-line:line-through}</style><p>Fee <b class=old>99</b> 12", "Fee ~~99~~ 12"),
+        ("<style>.old{text-decoration:line-through}.on{text-decoration:none}</style><p>a <b class='old on'>b</b>", "a b"),
+        ("<style>.done{text-decoration:red line-through}</style><ul><li class=done>tar<li>oil</ul>", "- ~~tar~~\n- oil"),
+        ("<p style='text-decoration:line-through'>12 <b>kr</b></p><p>13", "~~12 kr~~\n\n13"),
+        ("<style>.p::before{content:'Fee: '}.p:after{content:\" kr\"}</style><p class=p>12", "Fee: 12 kr"),
+        ("<style>td::before{content:attr(data-of) ' '}</style><p><span data-of=x>1", "1"),
+        ("<style>b::after{content:attr(title)}</style><p><b title=' AD'>12</b>", "12 AD"),
+        ("<style>.i::before{content:'\\f007'}</style><p class=i>user", "user"),
+        ("<style>@media print{a::after{content:' (x)'}}</style><p><a>y</a>", "y"),
+        ("<p>e<sup>iπ</sup>, n<sup>th</sup>, XIX<sup>e</sup>, D<sup>r</sup>", "e^(iπ), nth, XIXe, Dr"),
+        ("<p>5<sup>[3]</sup> boats.<sup>[citation needed]</sup> x", "5[3] boats.[citation needed] x"),
+        ("<p>1<sup>1</sup>&frasl;<sub>2</sub> cups, <sup>3</sup>/<sub>4</sub> l", "1 1/2 cups, 3/4 l"),
+        ("<dl><dt>Fee<dd>12<dd>13 in May<dt>Age<dd>4</dl>", "Fee\n:   12\n:   13 in May\n\nAge\n:   4"),
+        ("<p>a<svg><title>Chart</title><text>Fee 12</text></svg>", "a[Image: Fee 12]"),
+    ],
+)  # fmt: skip
+def test_what_styles_say_of_words_becomes_characters(html: str, text: str) -> None:
+    loaded = page(html)
+    assert loaded.text.strip() == text
+    assert loaded.title is None
+
+
+HIDDEN = (
+    "<p style='width:0;height:0;overflow:hidden'>no</p>",
+    "<p style='max-height:0; overflow-y:hidden'>no</p>",
+    "<p style='color:#FFF;background:#fff'>no</p>",
+    "<p style='color:red;background-color:red'>no</p>",
+    "<p style='color:white'>no</p>",
+    "<style>.w{color:rgb(255, 255, 255)}</style><p class=w>no</p>",
+    "<font color='#FFFFFF'>no</font>",
+    "<p style='transform:scale(0)'>no</p>",
+    "<p style='margin-left:-9999px'>no</p>",
+    "<p style='font-size:1px'>no</p>",
+    "<p style='opacity:.01'>no</p>",
+    "<p style='filter:opacity(0)'>no</p>",
+    "<style>.a{overflow:hidden}.b{height:0}</style><p class='a b'>no</p>",
+)
+SHOWN = (
+    "<p style='height:0'>yes</p>",
+    "<p style='height:20px;overflow:hidden'>yes</p>",
+    "<div style='background:#003'><p style='color:white'>yes</p></div>",
+    "<table bgcolor=blue><tr><td style='color:#fff'>yes</table>",
+    "<style>.dark{background:navy}.w{color:white}</style><div class=dark><p class=w>yes</p></div>",
+    "<link rel=stylesheet href=x.css><p style='color:white'>yes</p>",
+    "<style>.w{color:white}</style><p class=w style='color:black'>yes</p>",
+    "<button class=accordion>How long?</button><div style='max-height:0;overflow:hidden'>yes</div>",
+    "<p style='opacity:.5;font-size:11px;margin-left:-10px'>yes</p>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("html", HIDDEN)
+def test_what_nobody_sees_is_out_and_counted(html: str) -> None:
+    loaded = page(f"<p>12 crowns</p>{html}")
+    assert loaded.text.strip() == "12 crowns"
+    assert +loaded.left_out == {"hidden part": 1}
+
+
+@pytest.mark.parametrize("html", SHOWN)
+def test_what_only_looks_hidden_stays(html: str) -> None:
+    assert "yes" in page(f"<p>text</p>{html}").text
+
+
+@pytest.mark.parametrize(
+    ("html", "lines"),
+    [
+        (
+            "<tr><td rowspan=3>City<td colspan=4>Fee<tr><td colspan=2>2023<td colspan=2>2024<tr><td>S1<td>S2<td>S1<td>S2"
+            "<tr><td>Vik<td>1<td>2<td>3<td>4",
+            ["| City | Fee / 2023 / S1 | Fee / 2023 / S2 | Fee / 2024 / S1 | Fee / 2024 / S2 |", "| Vik | 1 | 2 | 3 | 4 |"],
+        ),
+        ("<tr><th>A<th>B<tr><td>x<td><table><tr><td>p<td>q<tr><td>r<td>s</table>", ["| A | B |", "| x | p q; r s |"]),
+        ("<tr><th>A<th>B<th>C<tr><td rowspan=2 colspan=2>x<td>1<tr><td>2", ["| A | B | C |", "| x | x | 1 |", "| x | x | 2 |"]),
+    ],
+)  # fmt: skip
+def test_tables_of_many_levels_keep_row_and_column(html: str, lines: list[str]) -> None:
+    found = [line for line in page(f"<table>{html}</table>").text.split("\n") if "---" not in line]
+    assert found == lines
+
+
+def cell(text: str, properties: str = "") -> str:
+    return f"<w:tc><w:tcPr>{properties}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>"
+
+
+def word(*blocks: str) -> Word:
+    file = docx.Document()
+    for number, xml in enumerate(blocks):
+        file.element.body.insert(number, etree.fromstring(xml))
+    return file
+
+
+def word_table(*rows: str) -> str:
+    table = f"<w:tbl {W}><w:tblPr/>{''.join(rows)}</w:tbl>"
+    return load(office.saved(word(table)), ".docx").text
+
+
+SPAN = "<w:gridSpan w:val='{}'/>".format
+BEGINS, GOES_ON = "<w:vMerge w:val='restart'/>", "<w:vMerge/>"
+
+
+def test_cells_of_word_lie_where_the_page_has_them() -> None:
+    def row(*cells: str, properties: str = "") -> str:
+        return f"<w:tr><w:trPr>{properties}</w:trPr>{''.join(cells)}</w:tr>"
+
+    abc = row(*map(cell, "ABC"))
+    assert word_table(abc, row(cell("b"), cell("c"), properties="<w:gridBefore w:val='1'/>")).endswith(
+        "|  | b | c |"
+    )
+    assert word_table(abc, row(cell("a"), cell("b"), properties="<w:gridAfter w:val='1'/>")).endswith(
+        "| a | b |  |"
+    )
+    joined = row(cell("x", "<w:hMerge w:val='restart'/>"), cell("", "<w:hMerge/>"), cell("c"))
+    assert word_table(abc, joined).endswith("| x | x | c |")
+    header = (
+        row(cell("City", BEGINS), cell("Fee", SPAN(4))),
+        row(cell("", GOES_ON), cell("2023", SPAN(2)), cell("2024", SPAN(2))),
+        row(cell("", GOES_ON), *map(cell, ("S1", "S2", "S1", "S2"))),
+    )
+    text = word_table(*header, row(*map(cell, ("Vik", "1", "2", "3", "4"))))
+    assert (
+        text.split("\n")[0]
+        == "| City | Fee / 2023 / S1 | Fee / 2023 / S2 | Fee / 2024 / S1 | Fee / 2024 / S2 |"
+    )
+
+
+def run(text: str, properties: str = "") -> str:
+    return f"<w:r><w:rPr>{properties}</w:rPr><w:t xml:space='preserve'>{text}</w:t></w:r>"
+
+
+WHITE = "<w:color w:val='FFFFFF'/>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "text"),
+    [
+        (run("99", "<w:dstrike/>") + run(" 12"), "~~99~~ 12"),
+        (f"<w:dir w:val='rtl'>{run('left')}</w:dir><w:bdo w:val='ltr'>{run(' right')}</w:bdo>", "left right"),
+        (run("12") + run(" no", WHITE), "12"),
+        (run("12") + run(" no", "<w:sz w:val='2'/>"), "12"),
+        (run("12") + run(" yes", WHITE + "<w:shd w:val='clear' w:fill='000080'/>"), "12 yes"),
+        (run("12") + run(" yes", "<w:sz w:val='16'/>"), "12 yes"),
+        (
+            run("so ") + "<w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText>EQ \\f(1,2)</w:instrText></w:r>"
+            "<w:r><w:fldChar w:fldCharType='end'/></w:r>",
+            "so \\f(1,2)",
+        ),
+    ],
+)  # fmt: skip
+def test_runs_of_word_are_read_as_they_look(xml: str, text: str) -> None:
+    loaded = load(office.saved(word(f"<w:p {W}>{xml}</w:p>")), ".docx")
+    assert loaded.text.strip() == text
+    assert loaded.left_out["hidden run"] == ("no" in xml)
+
+
+def test_white_letters_in_tables_of_word_are_shown() -> None:
+    file = docx.Document()
+    table = file.add_table(2, 2)
+    for number, place in enumerate(c for r in table.rows for c in r.cells):
+        place.paragraphs[0].add_run(f"c{number}").font.color.rgb = docx.shared.RGBColor(255, 255, 255)
+    assert load(office.saved(file), ".docx").text.split("\n")[0] == "| c0 | c1 |"
+
+
+def test_cells_with_white_letters_are_hidden_unless_something_colors_them() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["City", "Fee"], ["Vik", 1], ["no", 2], ["yes", 3]):
+        sheet.append(row)
+    sheet["A3"].font = sheet["A4"].font = Font(color="FFFFFFFF")
+    sheet["A4"].fill = PatternFill("solid", fgColor="FF000080")
+    loaded = load(office.saved(book), ".xlsx")
+    assert "no" not in loaded.text and "| yes | 3 |" in loaded.text
+    assert loaded.left_out["hidden cell"] == 1
+    sheet.conditional_formatting.add("A1:A9", ColorScaleRule())
+    assert "| no | 2 |" in load(office.saved(book), ".xlsx").text
+
+
+def test_headers_of_three_rows_in_a_sheet_are_joined_and_struck_out_cells_say_so() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["City", "Fee", None, None],
+        [None, 2023, None, 2024],
+        [None, "Old", "New", "New"],
+        ["Vik", 1, 2, 3],
+    ):
+        sheet.append(row)
+    for span in ("A1:A3", "B1:D1", "B2:C2"):
+        sheet.merge_cells(span)
+    sheet["B4"].font = sheet["A4"].font = Font(strike=True)
+    lines = load(office.saved(book), ".xlsx").text.split("\n")
+    assert lines[2] == "| City | Fee / 2023 / Old | Fee / 2023 / New | Fee / 2024 / New |"
+    assert lines[4] == "| ~~Vik~~ | ~~1~~ | 2 | 3 |"
+
+
+def test_slides_have_headers_of_two_rows_and_nothing_beside_them() -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    table = slide.shapes.add_table(3, 3, 0, 0, 9999, 9999).table
+    for place, text in zip(
+        (c for r in table.rows for c in r.cells), "City Fee - - Old New Vik 1 2".split(), strict=True
+    ):
+        place.text = text
+    table.cell(0, 0).merge(table.cell(1, 0))
+    table.cell(0, 1).merge(table.cell(0, 2))
+    table.cell(0, 0).text, table.cell(0, 1).text = "City", "Fee"
+    slide.shapes.add_textbox(Emu(-9_999_999), 0, Emu(999), Emu(999)).text_frame.text = "no"
+    loaded = load(office.saved(deck), ".pptx")
+    assert loaded.text.split("\n") == [
+        "| City | Fee / Old | Fee / New |",
+        "| --- | --- | --- |",
+        "| Vik | 1 | 2 |",
+    ]
+    assert +loaded.left_out == {"shape beside its slide": 1}
+
+
+def test_markdown_hides_what_pages_hide_but_not_in_code() -> None:
+    text = (
+        "a <span style='display: none'>no</span> b\n\n<div hidden>\n\nno\n\n</div>\n\n`<i hidden>yes</i>`\n"
+    )
+    loaded = load(text.encode(), ".md")
+    assert loaded.text.split() == ["a", "b", "`<i", "hidden>yes</i>`"]
+    assert len(loaded.text) == len(text)
+    assert loaded.left_out == {"hidden part": 2}
+
+
+def test_rich_text_is_refused_by_name() -> None:
+    with pytest.raises(loaders.UnreadableFile, match="is Rich Text, not plain text"):
+        load(rb"{\rtf1 The fee is 12.}", ".txt")
