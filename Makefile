@@ -10,10 +10,11 @@ CLIENTS := .venv-clients
 LITELLM := .venv-litellm
 SHIPPED := .venv-shipped
 CASES ?= 5000
+PROMISES ?= 100000
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test quick lint format docs serve-docs bench lowest release fuzz audit clients
+.PHONY: demo test quick lint format docs serve-docs bench lowest release fuzz promises audit clients
 
 demo: $(VENV)/.base
 	@$(BIN)/ragcompress demo
@@ -95,6 +96,9 @@ $(CLIENTS)/.installed $(LITELLM)/.installed: .venv-%/.installed: tests/clients/r
 
 fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis
 	RAGCOMPRESS_EXAMPLES=$(CASES) $(BIN)/python -m pytest -q tests/fuzz tests/unit/test_promises.py -k "not fifty"
+
+promises: $(VENV)/.dev  # R1 to R12 where all options meet, with free scores: PROMISES cases, other ones each time
+	RAGCOMPRESS_EXAMPLES=$(PROMISES) $(BIN)/python -m pytest -q -s tests/fuzz/test_options.py
 
 audit: $(SHIPPED)/.installed $(AUDIT)/.installed  # known holes, licenses, and a bill of materials in out/sbom.json
 	mkdir -p out

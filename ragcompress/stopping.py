@@ -6,6 +6,7 @@ piece that has begun is finished first.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import Literal
@@ -13,6 +14,9 @@ from typing import Literal
 from .data import Progress
 from .errors import CompressionTimeout, InputError, UnknownName
 from .text.tokenizing import Counter
+
+# A whole number above this has no float.
+_LARGEST = 1e300
 
 OnError = Literal["raise", "passthrough"]
 ON_ERROR: tuple[OnError, ...] = ("raise", "passthrough")
@@ -47,7 +51,10 @@ class Stop:
 
     def left(self) -> float | None:
         """Seconds until the time is up, at least a millisecond; None: there is no limit."""
-        return None if self._timeout is None else max(self._until - time.monotonic(), 1e-3)
+        if self._timeout is None:
+            return None
+        # Nothing can wait longer than that.
+        return min(max(self._until - time.monotonic(), 1e-3), threading.TIMEOUT_MAX)
 
     def check(self) -> None:
         """Look.
@@ -87,11 +94,15 @@ def check_seconds(name: str, value: float | None) -> None:
     """Refuse what is no time limit.
 
     Raises:
-        InputError: if it is neither None nor a number of seconds above 0.
+        InputError: if it is neither None nor a number of seconds above 0; infinity is one.
     """
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not (0 < value <= _LARGEST or value == math.inf)
+    ):
         raise InputError(f"{name} must be a number of seconds above 0, or None, got {value!r}")
 
 

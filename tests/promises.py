@@ -52,7 +52,9 @@ documents = st.lists(
 _amounts = st.one_of(
     st.builds(dict, max_tokens=st.integers(1, 400) | st.just(10**6)),
     st.builds(dict, ratio=st.floats(0.01, 1.0)),
-    st.builds(dict, recall=st.floats(0.01, 1.0)),
+    st.builds(dict, ratio=st.floats(0.01, 1.0), min_tokens=st.integers(1, 60)),
+    st.builds(dict, recall=st.floats(0.01, 1.0), recall_of=st.sampled_from(["share", "all"])),
+    st.builds(dict, recall=st.floats(0.01, 1.0), max_tokens=st.integers(1, 400)),
 )
 _rules = st.one_of(
     st.just({}),
@@ -100,7 +102,7 @@ def check(
     try:
         context = compressor(question, given, budget=budget)
     except BudgetTooSmall as error:
-        named = replace(budget, max_tokens=error.smallest, ratio=None, recall=None)
+        named = replace(budget, max_tokens=error.smallest, ratio=None, recall=None, min_tokens=0)
         again = compressor(question, given, budget=named)
         assert again.pieces, "the budget that the error names must work"
         return None

@@ -37,14 +37,16 @@ _RAISED = re.compile(r"(?<=\d)(?=[\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u00bc-\u
 # A stress mark of dictionaries, and a word that a line's end parts at a soft hyphen.
 _STRESS = re.compile("(?<=[\u0400-\u04ff])[\u0300\u0301]")
 _PARTED = re.compile("\u00ad[ \\t]*\\r?\\n[ \\t]*")
-# Letters of Arabic, Persian and Urdu that look the same, or that keyboards confuse; digits of all scripts.
+# The zeros of all scripts, each with the other digits behind it.
+_ZEROS = (
+    "\u0660\u06f0\u07c0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0de6"
+    "\u0e50\u0ed0\u0f20\u1040\u1090\u17e0\u1810\u1946\u19d0\u1a80\u1a90\u1b50\u1bb0"
+    "\u1c40\u1c50\ua620\ua8d0\ua900\ua9d0\ua9f0\uaa50\uabf0"
+)
+# Letters of Arabic, Persian and Urdu that look the same, or that keyboards confuse; digits.
 _ALIKE = str.maketrans(
     {"\u0643": "\u06a9", "\u064a": "\u06cc", "\u0649": "\u06cc"}
-    | {
-        chr(c): str(unicodedata.decimal(chr(c)))
-        for c in range(0x660, 0x1D800)
-        if unicodedata.category(chr(c)) == "Nd"
-    }
+    | {chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)}
 )
 _TERM = re.compile(
     rf"[{CJK}]|[{_LEADING}]?[{_CLUSTERED}][{_MARKS}]*|(?:(?![{_CLUSTERED}{_LEADING}])[^\W{CJK}][{_MARKS}]*)+"

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import docx
 import office_files as office
 import openpyxl
@@ -47,6 +50,7 @@ def page(html: str) -> Loaded:
         ("<p>5<sup>[3]</sup> boats.<sup>[citation needed]</sup> x", "5[3] boats.[citation needed] x"),
         ("<p>1<sup>1</sup>&frasl;<sub>2</sub> cups, <sup>3</sup>/<sub>4</sub> l", "1 1/2 cups, 3/4 l"),
         ("<dl><dt>Fee<dd>12<dd>13 in May<dt>Age<dd>4</dl>", "Fee\n:   12\n:   13 in May\n\nAge\n:   4"),
+        ("<ol reversed><li>c<li>b</ol><ol reversed start=9><li>x<li value=4>y<li>z</ol>", "2. c\n1. b\n\n9. x\n4. y\n3. z"),
         ("<p>a<svg><title>Chart</title><text>Fee 12</text></svg>", "a[Image: Fee 12]"),
     ],
 )  # fmt: skip
@@ -227,6 +231,41 @@ def test_headers_of_three_rows_in_a_sheet_are_joined_and_struck_out_cells_say_so
     assert lines[4] == "| ~~Vik~~ | ~~1~~ | 2 | 3 |"
 
 
+DRAWING = (
+    "<xdr:wsDr xmlns:xdr='http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing' "
+    "xmlns:a='http://schemas.openxmlformats.org/drawingml/2006/main'><xdr:sp><xdr:nvSpPr><xdr:cNvPr id='2' name='b'/></xdr:nvSpPr>"
+    "<xdr:txBody><a:p><a:r><a:t>Closed in </a:t></a:r><a:r><a:t>May</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
+    "<xdr:pic><xdr:nvPicPr><xdr:cNvPr id='3' name='p' descr='Map of Vik'/></xdr:nvPicPr></xdr:pic></xdr:wsDr>"
+)
+WATERFALL = (
+    "<cx:chartSpace xmlns:cx='http://schemas.microsoft.com/office/drawing/2014/chartex'><cx:chartData><cx:data id='0'>"
+    "<cx:strDim><cx:lvl><cx:pt idx='0'>Vik</cx:pt></cx:lvl></cx:strDim><cx:numDim><cx:lvl><cx:pt idx='0'>12</cx:pt></cx:lvl></cx:numDim>"
+    "</cx:data></cx:chartData><cx:chart><cx:title><cx:tx><cx:txData><cx:v>Fees</cx:v></cx:txData></cx:tx></cx:title></cx:chart></cx:chartSpace>"
+)
+RELATIONS = (
+    "<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'>"
+    "<Relationship Id='r1' Type='http://x/{0}' Target='{1}'/></Relationships>"
+)
+
+
+def test_boxes_pictures_and_new_charts_of_a_sheet_are_read() -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"] = "City"
+    buffer = io.BytesIO(office.saved(book))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(
+            "xl/worksheets/_rels/sheet1.xml.rels", RELATIONS.format("drawing", "../drawings/drawing1.xml")
+        )
+        archive.writestr("xl/drawings/drawing1.xml", DRAWING)
+        archive.writestr(
+            "xl/drawings/_rels/drawing1.xml.rels", RELATIONS.format("chartEx", "../charts/chartEx1.xml")
+        )
+        archive.writestr("xl/charts/chartEx1.xml", WATERFALL)
+    text = load(buffer.getvalue(), ".xlsx").text
+    assert "Closed in May\n\n[Image: Map of Vik]\n\nChart: Fees\n\n" in text
+    assert "| Vik | 12 |" in text
+
+
 def test_slides_have_headers_of_two_rows_and_nothing_beside_them() -> None:
     deck = pptx.Presentation()
     slide = deck.slides.add_slide(deck.slide_layouts[6])
@@ -261,3 +300,11 @@ def test_markdown_hides_what_pages_hide_but_not_in_code() -> None:
 def test_rich_text_is_refused_by_name() -> None:
     with pytest.raises(loaders.UnreadableFile, match="is Rich Text, not plain text"):
         load(rb"{\rtf1 The fee is 12.}", ".txt")
+
+
+def test_styles_add_no_more_than_a_page_can_bear_and_strike_out_once() -> None:
+    many = "<b class=x>a</b>" * 2_000
+    loaded = page(f"<style>.x::after{{content:'{'long ' * 1_000}'}}</style><p>{many}")
+    assert len(loaded.text) < 200_000
+    deep = "<div class=o>" * 300 + "12 crowns" + "</div>" * 300
+    assert page(f"<style>.o{{text-decoration:line-through}}</style>{deep}").text.strip() == "~~12 crowns~~"

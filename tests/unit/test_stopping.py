@@ -27,6 +27,7 @@ from ragcompress import (
 )
 from ragcompress.data import Progress
 from ragcompress.scorers.bm25 import Scorer as Bm25
+from ragcompress.stopping import Stop
 
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
 DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}", id="same", metadata={"n": n}) for n in range(6)]
@@ -98,7 +99,13 @@ def test_with_time_enough_nothing_changes(clock: Callable[[float], None]) -> Non
     assert limited.passthrough is None
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("nan"), True, "3"])
+@pytest.mark.parametrize("timeout", [float("inf"), 1e299, 10**12])
+def test_a_time_limit_may_be_as_long_as_can_be(timeout: float) -> None:
+    left = Stop(timeout).left()
+    assert left is not None and 10**9 < left <= threading.TIMEOUT_MAX
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), True, "3", 10**400])
 def test_a_time_limit_that_is_none_is_refused(timeout: float) -> None:
     with pytest.raises(InputError, match="timeout must be a number of seconds above 0"):
         Compressor(Bm25(), counter=words)("Which?", DOCUMENTS, budget=BUDGET, timeout=timeout)

@@ -35,6 +35,7 @@ _TRADE = ("TM", "SM", "MC", "®", "™")
 # Behind an element's sign or a bracket, numbers below the line count atoms.
 _ATOMS = re.compile(r"(?:[A-Z][a-z]?|[)\]])$")
 _LOOK_BACK = 16
+_STRUCK = "data-ragcompress-struck"
 # Blocks that may hold others; a style that strikes one out strikes out all that is in it.
 _HOLDERS = (
     "p", "li", "td", "th", "tr", "tbody", "thead", "tfoot", "table", "ul", "ol", "dl", "dd", "dt", "div",
@@ -72,15 +73,19 @@ def _name_by_style(element: Any) -> None:
 
 def _strike_blocks(element: Any) -> None:
     """Strike out what a block holds: its words, or those of the blocks within."""
-    inner = [part for part in element if part.tag in _HOLDERS]
-    if inner:
-        for part in inner:
-            _strike_blocks(part)
+    if any(up.get(_STRUCK) for up in element.iterancestors()):
         return
-    words = element.makeelement("del")
-    words.text, element.text = element.text, None
-    words.extend(list(element))
-    element.append(words)
+    element.set(_STRUCK, "yes")
+    left = [element]
+    while left:
+        block = left.pop()
+        if inner := [part for part in block if part.tag in _HOLDERS]:
+            left += inner
+            continue
+        words = block.makeelement("del")
+        words.text, block.text = block.text, None
+        words.extend(list(block))
+        block.append(words)
 
 
 def _write_fraction(above: Any) -> None:

@@ -112,7 +112,7 @@ def _begin(stack: list[_Frame], element: Any, tag: str) -> None:
         frame.n_headers += frame.group[0] == "thead"
     elif tag in _FRAMES:
         made = _Frame(tag, frame.depth + (tag in ("li", "blockquote", "dd")))
-        made.n_headers = _number(element.get("start"), 1) if tag == "ol" else 0
+        made.n_headers = _number(element.get("start"), _first_number(element)) if tag == "ol" else 0
         stack.append(made)
 
 
@@ -233,11 +233,20 @@ def _bullet(outer: _Frame, element: Any) -> str:
     if outer.tag != "ol":
         return "- "
     number = _number(element.get("value"), outer.n_headers)
-    outer.n_headers = number + 1
+    outer.n_headers = number + (-1 if _counts_down(element.getparent()) else 1)
     style = next((up.get("type") for up in (element, element.getparent()) if up.get("type")), "1")
     if style == "1" or not 0 < number <= 3_999:
         return f"{max(0, number)}. "
     return f"- {_lettered(number, style)}. "
+
+
+def _counts_down(listed: Any) -> bool:
+    return listed is not None and listed.get("reversed") is not None
+
+
+def _first_number(listed: Any) -> int:
+    """Of a list whose start is not given."""
+    return sum(item.tag == "li" for item in listed) if _counts_down(listed) else 1
 
 
 def _lettered(number: int, style: str) -> str:

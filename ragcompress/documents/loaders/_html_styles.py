@@ -55,6 +55,8 @@ _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
 _DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
 _MOST = 20_000_000
+# Characters that sheets may add to a page.
+_MOST_ADDED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     hidden = [element for element, found in said.items() if _is_unseen(element, found)]
     whites = [element for element, found in said.items() if found.get("color") == "white"]
     hidden += _unseen_on_white(tree, whites, said) if whites else []
+    left = _MOST_ADDED
     for element, found in said.items():
-        _write(element, found, won)
+        left -= _write(element, found, won, left)
     return hidden
 
 
@@ -155,18 +158,20 @@ def _unseen_on_white(tree: Any, whites: Iterable[Any], said: Mapping[Any, Said])
             yield element
 
 
-def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule]) -> None:
-    """Give an element the style that sheets give it, and its text what they add to it."""
+def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule], most: int) -> int:
+    """Give an element the style that sheets give it, and its text what they add to it: so many characters."""
     for name in _MEANING:
         if (element, name) in won and re.fullmatch(_MEANING[name], said.get(name, "")):
             element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
-    if before := _content(element, said.get("content before", "")):
-        element.text = before + (element.text or "")
-    if after := _content(element, said.get("content after", "")):
-        if len(element):
-            element[-1].tail = (element[-1].tail or "") + after
-        else:
-            element.text = (element.text or "") + after
+    before, after = (_content(element, said.get(f"content {where}", "")) for where in ("before", "after"))
+    if not (before or after) or len(before) + len(after) > most:
+        return 0
+    element.text = before + (element.text or "")
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + after
+    else:
+        element.text += after
+    return len(before) + len(after)
 
 
 def _content(element: Any, value: str) -> str:

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from ._grid import Cell, pipe_table
@@ -107,8 +108,24 @@ class Package:
         for kind, path in self.targets(part).values():
             if kind in ("drawing", "diagramDrawing"):
                 found += self.drawn(path)
+            elif kind == "chartEx" and (root := self.xml(path)) is not None:
+                found.append(chart_of_2016(root))
             elif _DRAWN.search(path) and (root := self.xml(path)) is not None:
                 found.append(chart(root) if kind == "chart" else diagram(root))
+        return [text for text in found if text]
+
+    def boxes(self, part: str) -> list[str]:
+        """What text boxes and shapes on a sheet say, and what stands for its pictures."""
+        found = []
+        for kind, path in self.targets(part).values():
+            root = self.xml(path) if kind == "drawing" else None
+            for shape in () if root is None else within(root, "sp", "pic"):
+                own = next(within(shape, "cNvPr"), None)
+                if own is not None and own.get("hidden") in ("1", "true"):
+                    continue
+                lines = ("".join(t.text or "" for t in within(p, "t")) for p in within(shape, "p"))
+                said = alternative(own)
+                found.append("\n".join(filter(str.strip, lines)) or (said and f"[Image: {said}]"))
         return [text for text in found if text]
 
 
@@ -143,6 +160,19 @@ def chart(root: Any) -> str:
     lines += [f"Axes: {', '.join(filter(None, axes))}"] if any(axes) else []
     table = pipe_table([[Cell(""), *map(Cell, names)], *rows], 1)[1] if rows else ""
     return "\n\n".join([". ".join(lines), table] if table else lines) if table or words else ""
+
+
+def chart_of_2016(root: Any) -> str:
+    """Title, categories and values of a chart of the newer kinds, such as a waterfall."""
+    title = next(within(root, "title"), None)
+    words = "" if title is None else " ".join("".join(t.text or "" for t in within(title, "t", "v")).split())
+    rows: list[list[Cell]] = []
+    for data in within(root, "data"):
+        named = [p.text or "" for dimension in within(data, "strDim") for p in within(dimension, "pt")]
+        values = [p.text or "" for dimension in within(data, "numDim") for p in within(dimension, "pt")]
+        rows += [[Cell(name), Cell(value)] for name, value in zip_longest(named, values, fillvalue="")]
+    table = pipe_table([[Cell(""), Cell("")], *rows], 1)[1] if rows else ""
+    return "\n\n".join(filter(None, [f"Chart: {words}" if words else "Chart", table]))
 
 
 def _points(element: Any) -> dict[int, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._clock import Clock
-from ._html_inline import raised, struck
+from ._html_inline import lowered, raised, struck
 from ._number_formats import BUILTIN, general, hides_text, shown
 from ._office import Package, attribute, find, local, within
 
@@ -108,8 +108,11 @@ def rich_text(item: Any) -> str:
             properties = find(part, "rPr")
             if properties is not None and words.strip():
                 align = find(properties, "vertAlign")
-                if align is not None and attribute(align, "val") == "superscript":
-                    words = raised(words.strip(), "".join(parts)[-16:])
+                moved = {"superscript": raised, "subscript": lowered}.get(
+                    (attribute(align, "val") or "") if align is not None else ""
+                )
+                if moved:
+                    words = moved(words.strip(), "".join(parts)[-16:])
                 if _is_on(find(properties, "strike")):
                     words = struck(words)
             parts.append(words)

@@ -25,6 +25,8 @@ _SPARSE, _SMALL = 20, 20_000
 _YEAR = re.compile(r"(?:19|20)\d\d")
 # Spans are filled no further than this, in cells of one sheet.
 _MOST_SPANNED = 200_000
+# Headers are not looked for further down.
+_MOST_NAMED = 6
 
 
 def load(data: bytes, name: str, clock: Clock) -> Loaded:
@@ -53,7 +55,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             continue
         sheet = reader.read(part) if kind == "worksheet" else Sheet()
         left_out["comment"] += sum(1 for _ in comments(package, part))
-        tables = [*_tables(sheet, places, title, clock), *package.drawn(part)]
+        tables = [*_tables(sheet, places, title, clock), *package.boxes(part), *package.drawn(part)]
         if tables:
             start = f"## {marker(len(places))}{title}"
             places.append((min(sheet.rows, default=1), title))
@@ -116,12 +118,12 @@ def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[Sequence[
     for first, left, end, right in sheet.spans:
         joined[first].append((end, right > left))
     # What a joined cell covers has names of its own in the row below it.
-    for n in range(n_titles, len(numbers)):
+    for n in range(n_titles, min(len(numbers), n_titles + _MOST_NAMED)):
         if numbers[n] > last:
             break
         for end, is_wide in joined[numbers[n]]:
             last = max(last, end, numbers[min(n + 1, len(numbers) - 1)] if is_wide else top)
-    below = min(bisect_right(numbers, last), len(numbers) - 1)
+    below = min(bisect_right(numbers, last), len(numbers) - 1, n_titles + _MOST_NAMED)
     while below > n_titles + 1 and not _are_names(sheet, numbers[n_titles:below]):
         below -= 1
     return max(below, n_titles + 1)
