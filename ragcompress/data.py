@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from numbers import Real
+from operator import index as as_index
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -101,6 +103,20 @@ class Document:
         """What results call it: ``metadata["source"]``, else its id."""
         source = self.metadata.get("source", self.id)
         return None if source is None else str(source)
+
+    @property
+    def start_index(self) -> int | None:
+        """Where it begins in its source, as text splitters say it in the metadata, in any type of number."""
+        value = self.metadata.get("start_index")
+        if isinstance(value, bool):
+            return None
+        try:
+            start = as_index(value)
+        except TypeError:
+            real = float(value) if isinstance(value, Real | Decimal) else -1.0
+            # Above this, a float is not one whole number but several.
+            start = int(real) if 0 <= real < 2**53 and real.is_integer() else -1
+        return start if start >= 0 else None
 
     def place(self, start: int, end: int) -> Place | None:
         """Where ``text[start:end]`` stands in its file, if that is known."""

@@ -78,8 +78,8 @@ def _is_part(unit: Sentence, others: dict[str, list[Sentence]], side: int) -> bo
 
 def _begins_within(units: Sequence[Sentence], document: Document) -> bool:
     """Whether the first unit begins in small letters, where others don't."""
-    start, text = document.metadata.get("start_index"), units[0].text
-    if start == 0 or not (text[0].islower() or text[0] in _GOES_ON):
+    text = units[0].text
+    if document.start_index == 0 or not (text[0].islower() or text[0] in _GOES_ON):
         return False
     return any(s.kind == "prose" and s.text[0].isupper() for s in units[1:])
 

@@ -51,6 +51,7 @@ def page(html: str) -> Loaded:
         ("<p>1<sup>1</sup>&frasl;<sub>2</sub> cups, <sup>3</sup>/<sub>4</sub> l", "1 1/2 cups, 3/4 l"),
         ("<dl><dt>Fee<dd>12<dd>13 in May<dt>Age<dd>4</dl>", "Fee\n:   12\n:   13 in May\n\nAge\n:   4"),
         ("<ol reversed><li>c<li>b</ol><ol reversed start=9><li>x<li value=4>y<li>z</ol>", "2. c\n1. b\n\n9. x\n4. y\n3. z"),
+        ("<p>12 <embed src=x> crowns <p>and more", "12 crowns\n\nand more"),
         ("<p>a<svg><title>Chart</title><text>Fee 12</text></svg>", "a[Image: Fee 12]"),
     ],
 )  # fmt: skip

@@ -7,13 +7,13 @@ test of its own.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from damage import BITS, FUZZ, flipped
 from fake_probe import fake_probe
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from promises import by_words
 from tiny_gguf import write_gguf
@@ -24,25 +24,10 @@ from ragcompress.probes import load
 from ragcompress.proxy.reuse import DiskStore
 from ragcompress.scorers import bm25
 
-MANY = os.environ.get("RAGCOMPRESS_EXAMPLES")
-FUZZ = settings(
-    max_examples=int(MANY or 20),
-    derandomize=MANY is None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 SYNTAXES = ("markdown", "text", "code", "csv")
-BITS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 7)), min_size=1, max_size=4)
 _BLOCKS = "# a,| a | b |,|---|,- x,```,<table>,</td>,<pre>,1) ,<!--,$$,[^1]".split(",")
 _MARKS = [*'\n\r\t \x00",;{}é\u200d', "\n\n", "a.", "b! ", "桥。", "&amp;"]
 MARKUP = st.lists(st.sampled_from([*_BLOCKS, *_MARKS]), max_size=80).map("".join)
-
-
-def flipped(data: bytes, bits: list[tuple[int, int]]) -> bytes:
-    changed = bytearray(data)
-    for place, bit in bits:
-        changed[place % len(changed)] ^= 1 << bit
-    return bytes(changed)
 
 
 @FUZZ

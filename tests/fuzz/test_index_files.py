@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from damage import BITS, FUZZ, flipped
 from hypothesis import given
 from hypothesis import strategies as st
-from test_fuzz import BITS, FUZZ, flipped
 from word_vectors import WordVectors
 
 from ragcompress import RagCompressError

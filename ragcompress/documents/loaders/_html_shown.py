@@ -41,8 +41,11 @@ def take_out(tree: Any, check: Callable[[], None]) -> Counter[str]:
     _take_out_silent(tree)
     check()
     for element in list(tree.iter(*_FRAMES)):
-        _empty(element)
         left_out["embedded frame"] += 1
+        if element.tag == "embed":
+            element.tag = "span"  # has no end tag, so the parser puts what follows within
+        else:
+            _empty(element)
     for element in [*tree.iter("nav"), *tree.xpath("//*[@role='navigation' or @role='search']")]:
         left_out["navigation block"] += _empty(element)
     left_out += show_controls(tree)
