@@ -107,7 +107,7 @@ class Document:
     @property
     def start_index(self) -> int | None:
         """Where it begins in its source, as text splitters say it in the metadata, in any type of number."""
-        value = self.metadata.get("start_index")
+        value: Any = self.metadata.get("start_index")
         if isinstance(value, bool):
             return None
         try:

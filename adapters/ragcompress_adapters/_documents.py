@@ -177,9 +177,10 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
     """
     text = source.text or ""
     earlier = source.metadata.get(KEY)
-    spans = earlier.get("spans") if isinstance(earlier, Mapping) else None
+    spans: Any = earlier.get("spans") if isinstance(earlier, Mapping) else None
     if _are_stretches(spans) and "index" not in spans[-1] and spans[-1]["end"] == len(text):
-        return spans  # type: ignore[no-any-return]
+        found: Sequence[Mapping[str, Any]] = spans
+        return found
     start, end = to_offset(source.start), to_offset(source.end)
     replaced = start is not None and end is not None and end - start != len(text)
     # A splitter that did not find its own text again says -1.

@@ -128,12 +128,13 @@ def _books() -> Iterator[Case]:
 
     book: Any = openpyxl.Workbook()
     sheet = book.active
-    for row in (
+    rows: list[list[Any]] = [
         ["City", "Fee", None, None, None],
         [None, 2023, None, 2024, None],
         [None, "Old", "New", "Old", "New"],
         ["Vik", 0.12, 0.15, 0.2, 0.25],
-    ):
+    ]
+    for row in rows:
         sheet.append(row)
     for span in ("A1:A3", "B1:E1", "B2:C2", "D2:E2"):
         sheet.merge_cells(span)
@@ -147,11 +148,12 @@ def _books() -> Iterator[Case]:
     )
     book = openpyxl.Workbook()
     book.active.title = "Staff"
-    for row in (
+    rows = [
         ["Name", "Start", "Hours"],
         ["Anna", date(2024, 5, 3), time(9, 30)],
         ["Bo", date(2023, 1, 9), time(8)],
-    ):
+    ]
+    for row in rows:
         book.active.append(row)
     book.active["A4"] = "secret"
     book.active["A4"].font = Font(color="FFFFFFFF")
@@ -162,11 +164,12 @@ def _books() -> Iterator[Case]:
     second.append(["Boat", "Seats"])
     second.append(["Ida", 9])
     shown = ("## Staff", "Anna … 2024-05-03 … 09:30:00", "Bo … 2023-01-09", "## Boats", "Ida … 9")
-    for row in book["Staff"].iter_rows(min_row=2, max_row=3):
-        row[1].number_format, row[2].number_format = "yyyy-mm-dd", "hh:mm:ss"
+    for cells in book["Staff"].iter_rows(min_row=2, max_row=3):
+        cells[1].number_format, cells[2].number_format = "yyyy-mm-dd", "hh:mm:ss"
     yield Case("sheet: several", ".xlsx", saved(book), shown, ("secret",))
     book = openpyxl.Workbook()
-    for row in (["Item", "Price"], ["Lamp", 79], ["Rug", -120.5]):
+    rows = [["Item", "Price"], ["Lamp", 79], ["Rug", -120.5]]
+    for row in rows:
         book.active.append(row)
     for place in ("B2", "B3"):
         book.active[place].number_format = '#,##0.00 "€";[Red](#,##0.00 "€")'
@@ -195,7 +198,8 @@ def _decks() -> Iterator[Case]:
         ("secret",),
     )
     deck = pptx.Presentation()
-    data = CategoryChartData(number_format="0%")
+    made: Any = CategoryChartData
+    data = made(number_format="0%")
     data.categories = ["Vik", "Lo"]
     data.add_series("Share", (0.25, 0.75))
     slide = deck.slides.add_slide(deck.slide_layouts[5])
