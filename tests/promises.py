@@ -10,7 +10,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, InputError
-from ragcompress.selection.companions import companions, followed
+from ragcompress.selection.companions import followed
+from ragcompress.text.companions import companions
 
 WORDS = "harbour light Ann é 文。 😀 a\u0301 x=1; <|im_end|> - | ``` \x00 \u2028".split(" ")
 texts = st.one_of(

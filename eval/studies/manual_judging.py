@@ -19,12 +19,17 @@ _FENCE = re.compile(r"^[ \t>]*(?:```|~~~)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept unit: page and stretch of its text; the chunk that it is from, and that one's stretch."""
+    """A kept unit: page and stretch of its text; the chunk that it is from, and that one's stretch.
+
+    Attributes:
+        goes_on: it stands in the context without a heading between it and the unit before, of the same page.
+    """
 
     page: int
     span: Span
     chunk: int
     whole: Span
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -65,7 +70,7 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
     before: Kept | None = None
     for number, piece in enumerate(pieces):
         page = pages[piece.page]
-        if before is None or (before.page, before.chunk) != (piece.page, piece.chunk):
+        if before is None or before.page != piece.page or not (before.chunk == piece.chunk or piece.goes_on):
             label, known = None, set()
         following = pieces[number + 1] if number + 1 < len(pieces) else None
         fault = _edge(piece, page) or _opens_nothing(piece, following, page) or _row(piece, page, covered)

@@ -139,7 +139,8 @@ def look(
         except BudgetTooSmall:
             continue
         parts: Segmentation = context.segmentation
-        pieces = []
+        pieces: list[Kept] = []
+        end = 0
         for piece in context.pieces:
             unit = parts.sentences[piece.sentence]
             chunk = found[unit.document]
@@ -147,7 +148,8 @@ def look(
             span = (unit.start_char + whole[0], unit.end_char + whole[0])
             if made.passages:
                 span = made.passages[chunk].in_document(unit.start_char, unit.end_char)
-            pieces.append(Kept(number, span, chunk, whole))
+            between, end = context.text[end : piece.start], piece.end
+            pieces.append(Kept(number, span, chunk, whole, not between.strip() and bool(pieces)))
         yield question, judge(context.text, pieces, made.pages, question), context.text
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from math import ceil
 
 from ..data import Document, Kind, Segmentation, Sentence
-from ..selection.companions import companions
+from ..text.companions import companions
 from ..text.tokenizing import Tokenizer
 
 Unit = tuple[int, int, Kind]

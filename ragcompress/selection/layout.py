@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from ..data import Budget, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, UnknownName
+from ..text.companions import Companions, companions
+from ..text.stretches import Stretches, find_stretches
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import Companions, add_companions, closure, companions, complete, followed, led
+from .companions import add_companions, closure, complete, followed, led, named
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
@@ -61,29 +63,38 @@ class Layout:
     ) -> Rendered:
         """What is measured while selecting is what is laid out in the end: both go by the same set."""
         whole, leaders = followed(chosen, found)
+        stretches = found.stretches
         if self.order == ordering.ATTENTION_SORT:
             sequence = ordering.order_as_documents(self.documents, tuple(whole), parts)
+            sequence = stretches.together(sequence, parts)
         elif self.keep_together:
             sequence = ordering.order_documents(self.order, tuple(whole), scores, parts)
+            sequence = stretches.together(sequence, parts)
         elif self.order == "source":
-            sequence = self._by_source(parts, sorted(whole))
+            sequence = self._by_source(parts, tuple(stretches.in_order(whole, parts)), stretches)
         else:
             sequence = add_companions(ordering.order(self.order, leaders, scores), found, whole)
-        return self._plain(parts, sequence)
+        return self._plain(parts, sequence, stretches)
 
-    def _by_source(self, parts: Segmentation, sequence: Sequence[int]) -> tuple[int, ...]:
+    def _by_source(
+        self, parts: Segmentation, sequence: Sequence[int], stretches: Stretches
+    ) -> tuple[int, ...]:
         """One heading for each source, where the format has headings of sources."""
         if self.format not in ("md", "xml"):
             return tuple(sequence)
-        return Headers(parts).by_source(sequence, parts.sentences)
+        return stretches.together(Headers(parts).by_source(sequence, parts.sentences), parts)
 
-    def _plain(self, parts: Segmentation, sequence: Sequence[int]) -> Rendered:
-        return rendering.render(parts, sequence, format=self.format, mark_gaps=self.mark_gaps)
+    def _plain(self, parts: Segmentation, sequence: Sequence[int], stretches: Stretches) -> Rendered:
+        return rendering.render(
+            parts, sequence, format=self.format, mark_gaps=self.mark_gaps, stretches=stretches
+        )
 
     def everything(self, parts: Segmentation) -> Rendered:
         """Lay out all sentences in source order, as what is kept is laid out."""
-        sequence = self._by_source(parts, range(len(parts.sentences)))
-        return rendering.render(parts, sequence, format=self.format)
+        stretches = find_stretches(parts.documents)
+        everything = stretches.in_order(range(len(parts.sentences)), parts)
+        sequence = self._by_source(parts, everything, stretches)
+        return rendering.render(parts, sequence, format=self.format, stretches=stretches)
 
     def tokens_before(self, parts: Segmentation) -> int:
         """Tokens of everything in source order."""
@@ -105,7 +116,8 @@ class Layout:
             parts,
             limit=limit,
             count=self.count,
-            render=lambda i: self._plain(parts, sorted(closure((i,), found))).text,
+            without=found.copies,
+            render=lambda i: self._plain(parts, found.in_order(closure((i,), found)), found.stretches).text,
         )
         if smallest > limit:
             raise BudgetTooSmall(limit, min(smallest, before))
@@ -120,10 +132,10 @@ class Layout:
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
-        same = find_repeats(parts, scores.ranking())
+        same = find_repeats(parts, scores.ranking(), found.copies)
         selected = select(
             parts,
-            lifted(led(scores, parts, found), same),
+            named(lifted(led(scores, parts, found), same), found),
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from ..data import Piece, Segmentation
 from ..errors import InputError, UnknownName
 from ..places import Place
+from ..text.stretches import Stretches
 from .headers import Headers, one_line
 
 Format = Literal["text", "md", "plain", "xml"]
@@ -39,7 +40,12 @@ class Rendered:
 
 
 def render(
-    segmentation: Segmentation, sequence: Sequence[int], *, format: str = "text", mark_gaps: bool = False
+    segmentation: Segmentation,
+    sequence: Sequence[int],
+    *,
+    format: str = "text",
+    mark_gaps: bool = False,
+    stretches: Stretches | None = None,
 ) -> Rendered:
     """Write out sentences in the order given.
 
@@ -67,6 +73,7 @@ def render(
             - ``xml``: ``documents`` with ``document`` elements, each with index, source and content, as
               Anthropic's guide to prompts has them.
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
+        stretches: which documents are of one text; the title stands once over those that follow each other.
 
     Raises:
         UnknownName: if there is no such format.
@@ -75,7 +82,14 @@ def render(
     if format not in FORMATS:
         raise UnknownName("format", format, list(FORMATS))
     _check(sequence, len(segmentation.sentences))
-    writer = _Writer(segmentation, format, mark_gaps, Headers(segmentation), _tags(segmentation, sequence))
+    writer = _Writer(
+        segmentation,
+        format,
+        mark_gaps,
+        Headers(segmentation),
+        _tags(segmentation, sequence),
+        stretches or Stretches(()),
+    )
     for index in sequence:
         writer.write(index)
     return writer.finish()
@@ -90,6 +104,7 @@ class _Writer:
     mark_gaps: bool
     headers: Headers
     tags: tuple[str, str, str]
+    stretches: Stretches
     parts: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     length: int = 0
@@ -174,6 +189,8 @@ class _Writer:
         if self.format == "plain":
             return between
         if self.format == "text":
+            if previous is not None and self._goes_on(previous, index):
+                return between
             title = headers.title(document)
             says_it = sentence.kind == "heading" and _bare(sentence.text) == _bare(title)
             return between + ("" if says_it or not title else title + "\n")
@@ -190,7 +207,11 @@ class _Writer:
     def _goes_on(self, previous: int, index: int) -> bool:
         """Whether a run is of the same source as the one before it, and further on in it."""
         before, document = (self.segmentation.sentences[i].document for i in (previous, index))
-        return previous < index if before == document else self.headers.follows(document, before)
+        if before == document:
+            return previous < index
+        if self.stretches.goes_on(before, document):
+            return True
+        return self.format != "text" and self.headers.follows(document, before)
 
 
 def _tags(segmentation: Segmentation, sequence: Sequence[int]) -> tuple[str, str, str]:

@@ -28,7 +28,9 @@ class Repeats:
     near: float = 0.0
 
 
-def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[int, int]:
+def find_repeats(
+    segmentation: Segmentation, ranking: Sequence[int], copies: Mapping[int, int] | None = None
+) -> Mapping[int, int]:
     """Find the sentences that repeat a better one of another document.
 
     Overlapping chunks, a document that was retrieved twice, a standing clause: white space aside the texts
@@ -39,6 +41,8 @@ def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[
     Args:
         segmentation: the documents and their sentences.
         ranking: sentence indices, best first.
+        copies: sentences that overlapping documents share, each with the one that stays
+            (``Companions.copies``).
 
     Returns:
         For each repeat, the sentence that says the same: the first in the ranking that has its text.
@@ -47,16 +51,19 @@ def find_repeats(segmentation: Segmentation, ranking: Sequence[int]) -> Mapping[
     texts = [" ".join(s.text.split()) for s in sentences]
     first: dict[tuple[str, str], int] = {}
     found: dict[int, int] = {}
+    copies = copies or {}
     for index in ranking:
         sentence = sentences[index]
-        if sentence.kind not in _ALONE:
+        if sentence.kind not in _ALONE or index in copies:
             continue
         other = first.setdefault((sentence.kind, texts[index]), index)
         if sentences[other].document == sentence.document:
             continue
         if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
             found[index] = other
-    return found | {i: found.get(whole, whole) for i, whole in _fragments(segmentation).items()}
+    whole = {i: copies.get(j, j) for i, j in _fragments(segmentation).items() if i not in copies}
+    found |= {i: found.get(j, j) for i, j in whole.items() if found.get(j, j) != i}
+    return found | {i: found.get(j, j) for i, j in copies.items()}
 
 
 def lifted(scores: Scores, repeats: Mapping[int, int]) -> Scores:

@@ -235,15 +235,22 @@ def n_for_recall(probabilities: FloatArray, recall: float) -> int:
 
 
 def smallest_budget(
-    segmentation: Segmentation, *, limit: int, count: Counter, render: Callable[[int], str]
+    segmentation: Segmentation,
+    *,
+    limit: int,
+    count: Counter,
+    render: Callable[[int], str],
+    without: Collection[int] = (),
 ) -> int:
     """Tokens of the first sentence that fits by itself, the shortest text first; if none does, the fewest.
 
-    Of sentences with the same words the longest counts, with its title: only one of them may be kept.
+    Of sentences with the same words the longest counts, with its title: only one of them may be kept. Those
+    ``without`` are never kept.
     """
     sentences = segmentation.sentences
     smallest: dict[str, int] = {}
-    for i in sorted(range(len(sentences)), key=lambda i: len(sentences[i].text)):
+    asked = (i for i in range(len(sentences)) if i not in without)
+    for i in sorted(asked, key=lambda i: len(sentences[i].text)):
         size = max(1, count(render(i)))
         if size <= limit:
             return size

@@ -97,6 +97,8 @@ def _markdown(text: str) -> Iterator[Block]:
         kind = _KINDS.get(token.type)
         if kind and token.map and token.map[0] >= done:
             first, last = token.map
+            if kind == "heading" and _is_comment(text, starts[first], starts[last]):
+                continue
             if kind == "list item" and starts[last] - starts[first] > LONG:
                 continue  # what is nested in it may be a block
             done = last
@@ -105,6 +107,11 @@ def _markdown(text: str) -> Iterator[Block]:
                 yield from ((a, b, "table row") for a, b in pairwise(starts[first + 2 : done + 1]))
             else:
                 yield starts[first], starts[done], kind
+
+
+def _is_comment(text: str, start: int, end: int) -> bool:
+    """Whether a line with ``#`` stands right above or below a command at a shell's prompt."""
+    return text.startswith("$ ", end) or text[text.rfind("\n", 0, max(0, start - 1)) + 1 :].startswith("$ ")
 
 
 @cache

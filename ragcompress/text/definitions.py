@@ -29,6 +29,13 @@ _COLUMNS = re.compile(
 _TYPED = re.compile(
     r"^[ \t]*[\w.$-]{2,80}(?:, [\w.$-]{2,80}){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
 )
+# The same behind a heading that text of HTML has put on its line, between a sentence's end and a blank line.
+_TYPED_LAST = re.compile(
+    r"^(?:(?<![\s\S])|(?<=[.:!?)]\n)|(?<=\s\n))[ \t]*((?:\d+(?:\.\d+)+\.?\s)?[^\n.]{0,80}?[\w.$-]{2,80} \((?:"
+    r"integer|int|number|floating point|float|real|boolean|bool|string|str|text|enum|list|array|object|size)"
+    r"\))[ \t]*\n(?=[ \t]*\n)",
+    _M,
+)
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
 _SIGNATURE = re.compile(
     r"^[ \t]*(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
@@ -46,9 +53,17 @@ _HANGING = re.compile(
 )
 # ``commit.gpgSign`` over blank lines and what is indented further, as text of asciidoc's HTML has it.
 _APART = re.compile(
-    r"^([ \t]*)(?!(?:[-:~>|*+•]|\d+[.)])[ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])[ \t]*\n"
-    r"(?:[ \t]*\n){1,6}(?=\1(?: {2,}|\t)[ \t]*\S)",
+    r"^([ \t]*)(?!(?:[-:~>|*+•]|\d+[.)])[ \t])(\S[^\n]{0,160})(?<![.!?:;,{(\[\\])[ \t]*\n"
+    r"(?:[ \t]*\n){1,6}(?=\1[ \t]+\S)",
     _M,
+)
+_SHORT = 70
+_FURTHER = re.compile(r" {2,}|\t")
+# A short line between wide gaps, over a sentence: what a page sets in a larger type.
+_BETWEEN_GAPS = re.compile(
+    r"(?:\A|(?<=\n)(?:[ \t]*\n){2,})[ \t]*"
+    r"((?![-:~>|*+•#])[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
+    r"(?:[ \t]*\n){2,}(?=[ \t]*[^\s-][^\n]{40})"
 )
 # A row whose table a text splitter has cut off.
 _PIPED = re.compile(r"^[ \t]*\|[^\n]+\|[ \t]*$", _M)
@@ -72,6 +87,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_OPTIONS, region, "term")
     if "(" in region:
         found += _spans(_TYPED, region, "term")
+        found += ((m.start(1), m.end(1), "term") for m in _TYPED_LAST.finditer(region))
     if "(" in region or "class " in region:
         found += _spans(_SIGNATURE, region, "term")
     if "¶" in region:
@@ -81,6 +97,8 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_DEFINED, region, "term")
         found += _labels(region)
     found += _hanging(region)
+    if "\n\n" in region:
+        found += _between_gaps(region)
     return [(start + a, start + b, kind) for a, b, kind in _apart(found)]
 
 
@@ -102,7 +120,7 @@ def _labels(region: str) -> Iterator[Block]:
 
 def _hanging(region: str) -> Iterator[Block]:
     """Short lines over indented ones, where there are several alike: one alone may be chance."""
-    apart = [m for m in _APART.finditer(region) if not _CAPITALS.fullmatch(m[2].rstrip())]
+    apart = [m for m in _APART.finditer(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
     yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or _is_name(m[2]))
     matches = list(_HANGING.finditer(region))
@@ -114,10 +132,29 @@ def _hanging(region: str) -> Iterator[Block]:
             yield m.start(), m.end(), "term"
 
 
+def _between_gaps(region: str) -> Iterator[Block]:
+    """Lines that stand alone over a paragraph; those in capitals are headings of sections."""
+    for m in _BETWEEN_GAPS.finditer(region):
+        yield m.start(1), m.end(1), "heading" if _CAPITALS.fullmatch(m[1].rstrip()) else "term"
+
+
+def _may_name(m: re.Match[str], region: str) -> bool:
+    """Whether a line over blank ones may name what is indented further below it."""
+    line = m[2].rstrip()
+    if _CAPITALS.fullmatch(line) or (len(line) > _SHORT and not _is_name(line)):
+        return False
+    if _FURTHER.match(region, m.end() + len(m[1])):
+        return True
+    # By one column: only a name that stands between blank lines.
+    return len(line) <= _SHORT and not region[: m.start()].rpartition("\n")[0].rpartition("\n")[2].strip()
+
+
 def _is_name(line: str) -> bool:
-    """Whether a line is no heading: one word, or a command with its arguments."""
+    """Whether a line is no heading: one word, a command with its arguments, ``SHARE (ShareLock)``."""
     words = line.split()
-    return len(words) == 1 or (line[:1] in "-[<" or any(w[:1] in "-[<" for w in words[1:]))
+    if len(words) == 1 or line[:1] in "-[<" or (words[-1][0] == "(" and words[-1][-1] == ")"):
+        return True
+    return any(w[:1] in "-[<" for w in words[1:])
 
 
 def _apart(found: list[Block]) -> Iterator[Block]:

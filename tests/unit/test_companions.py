@@ -8,17 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
-from ragcompress.selection.companions import (
-    Companions,
-    add_companions,
-    closure,
-    companions,
-    complete,
-    followed,
-    led,
-)
+from ragcompress.selection.companions import add_companions, closure, complete, followed, led
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
+from ragcompress.text.companions import Companions, companions
 from ragcompress.text.segmentation import segment
 
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)

@@ -158,7 +158,8 @@ AFTER_SCORING = [
 
 @pytest.mark.parametrize("module", AFTER_SCORING)
 def test_what_comes_after_scoring_sees_no_model(module: str) -> None:
-    allowed = {"errors", "data", "places", "text.tokenizing", *AFTER_SCORING}
+    texts = ("text.tokenizing", "text.companions", "text.stretches")
+    allowed = {"errors", "data", "places", *texts, *AFTER_SCORING}
     assert own_modules(imported("ragcompress", module, CORE[module]), CORE) <= allowed
 
 

@@ -1,0 +1,342 @@
+"""What belongs to a kept unit: what it needs to be understood, and what it opens.
+
+A row needs its table's header, a description the name of its option. A list or an example needs the sentence
+that announces it, an answer its question, ``It …`` the sentence before. A heading, a name, a caption and a
+sentence that ends in a colon say nothing unless they stand over something. One value holds all of it:
+selection prices a unit together with what belongs to it, and rendering writes each of these once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+
+from ..data import Segmentation, Sentence
+from .stretches import Stretch, Stretches, find_stretches
+
+_BLOCKS = ("code", "table", "table header", "list item")
+_COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
+_CAPTION = re.compile(
+    r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
+)
+_QUESTION = re.compile(r"[*_#\s]*(?:Q|Question|Frage)\s?\d{0,3}[.:)]", re.IGNORECASE)
+# What such a unit speaks of stands before it.
+_ANAPHORIC = re.compile(
+    r"(?:This|These|Those|Such|It|Its|They|Their|Both|Neither|The default|The former|The latter)\b(?!['’])"
+)
+_NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\s+\S", re.IGNORECASE)
+# A name's description in text without indentation goes on to the next name, or for so many units.
+_FLAT = 30
+# Line ends of a gap that sets more apart than paragraphs.
+_WIDE = 3
+_LONGEST_LINE = 500
+# What has a question mark and more words than this is no heading of an answer.
+_ASKS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """What goes along with what, by the numbers of units.
+
+    Attributes:
+        needs: for a unit, those before it that it can't be understood without; they may need others.
+        opens: for a unit that says nothing without what follows, the first of that, and the position
+            (``position``) at which it ends: of these at least one is kept with it, the first unless there
+            is another.
+        copies: for a unit that another document of the same text holds as well, or holds whole, the one
+            there; it has no companions of its own.
+        nameless: what its text describes under a name that stands before all that is there of it.
+        stretches: which documents are of one text.
+        positions: of units where documents are of one text; empty: they stand in the order of their numbers.
+    """
+
+    needs: Mapping[int, tuple[int, ...]]
+    opens: Mapping[int, tuple[int, int]]
+    copies: Mapping[int, int] = field(default_factory=dict)
+    nameless: frozenset[int] = frozenset()
+    stretches: Stretches = field(default_factory=lambda: Stretches(()))
+    positions: Mapping[int, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.needs or self.opens)
+
+    def position(self, unit: int) -> int:
+        """Where a unit stands, among all units, where those of one text follow each other."""
+        return self.positions.get(unit, unit)
+
+    def in_order(self, units: Iterable[int]) -> list[int]:
+        """Units as they follow each other."""
+        return sorted(units, key=self.position) if self.positions else sorted(units)
+
+
+def companions(segmentation: Segmentation, *, headings: bool = False) -> Companions:
+    """Find what goes along with what, within each text.
+
+    Args:
+        segmentation: the documents and their units.
+        headings: whether the nearest heading above goes along with every unit that is none itself.
+    """
+    needs: dict[int, tuple[int, ...]] = {}
+    opens: dict[int, tuple[int, int]] = {}
+    copies: dict[int, int] = {}
+    nameless: list[int] = []
+    members: list[list[int]] = [[] for _ in segmentation.documents]
+    for i, s in enumerate(segmentation.sentences):
+        if s.kind != "boilerplate":
+            members[s.document].append(i)
+    stretches = find_stretches(segmentation.documents)
+    positions: dict[int, int] = {}
+    if stretches.ranks:
+        everything = stretches.in_order(range(len(segmentation.sentences)), segmentation)
+        positions = {i: position for position, i in enumerate(everything)}
+    for stretch in stretches.all:
+        text = _Text(segmentation, stretch)
+        own = text.copies(members)
+        copies |= own
+        units = [i for d in stretch.documents for i in members[d] if i not in own]
+        reader = _Reader(text, headings)
+        for index in units:
+            if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
+                needs[index] = tuple(found)
+            reader.passes(index, segmentation.sentences[index])
+        opens |= _opened(units, segmentation.sentences, needs, positions)
+        nameless += text.nameless(units)
+    return Companions(needs, opens, copies, frozenset(nameless), stretches, positions)
+
+
+def _opened(
+    units: Sequence[int],
+    sentences: Sequence[Sentence],
+    needs: Mapping[int, tuple[int, ...]],
+    positions: Mapping[int, int],
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """What the openers of a text open; those at its end open nothing."""
+
+    def position(unit: int) -> int:
+        return positions.get(unit, unit)
+
+    end = position(units[-1]) + 1 if units else 0
+    later = [(position(i), _level(sentences[i])) for i in units[-1:] if sentences[i].kind == "heading"]
+    for k in reversed(range(len(units) - 1)):
+        index, following = units[k], units[k + 1]
+        unit = sentences[index]
+        if unit.kind == "heading":
+            level = _level(unit)
+            while later and later[-1][1] > level:
+                later.pop()
+            stop = later[-1][0] if later else end
+            if position(following) < stop:
+                yield index, (following, stop)
+            later.append((position(index), level))
+        elif _is_opener(unit, sentences[following]):
+            last = k + 1
+            while last + 1 < len(units) and index in needs.get(units[last + 1], ()):
+                last += 1
+            yield index, (following, position(units[last]) + 1)
+
+
+def _level(heading: Sentence) -> int:
+    """Depth of a Markdown heading; 1 for any other."""
+    marks = heading.text.lstrip(" \t>")
+    return max(1, len(marks) - len(marks.lstrip("#")))
+
+
+def _is_opener(unit: Sentence, following: Sentence) -> bool:
+    """Whether a unit that is no heading says nothing without the one that follows."""
+    if unit.kind in ("term", "table header"):
+        return True
+    if unit.kind != "prose":
+        return False
+    if _COLON.search(unit.text):
+        return True
+    is_block = following.kind in ("table", "table header", "code")
+    return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
+
+
+class _Text:
+    """One text, in one document or several, and where its units stand in it."""
+
+    def __init__(self, segmentation: Segmentation, stretch: Stretch) -> None:
+        self.sentences = segmentation.sentences
+        self.documents = segmentation.documents
+        self.stretch = stretch
+        self.titled = bool(segmentation.documents[stretch.documents[0]].title)
+        self._starts = dict(zip(stretch.documents, stretch.starts, strict=True))
+
+    def at(self, index: int) -> int:
+        """Where a unit starts."""
+        unit = self.sentences[index]
+        return self._starts[unit.document] + unit.start_char
+
+    def end(self, index: int) -> int:
+        """Where a unit ends."""
+        unit = self.sentences[index]
+        return self._starts[unit.document] + unit.end_char
+
+    def line(self, index: int) -> str:
+        """What stands before the unit on its line."""
+        at = self.at(index)
+        # No name is indented so far, and a line may have millions of characters.
+        low = max(0, at - _LONGEST_LINE)
+        text = self.stretch.text
+        start = max(text.rfind("\n", low, at), text.rfind("\r", low, at), low - 1) + 1
+        return text[start:at]
+
+    def indent(self, index: int) -> int:
+        """Columns of white space before the unit's line."""
+        line = self.line(index).expandtabs(4)
+        return len(line) - len(line.lstrip())
+
+    def lines_between(self, before: int, index: int) -> int:
+        """Line ends between two units."""
+        return self.stretch.text.count("\n", self.end(before), self.at(index))
+
+    def copies(self, members: Sequence[Sequence[int]]) -> dict[int, int]:
+        """Units that another document has as well, or whole, with the one there; the earlier one stays."""
+        found: dict[int, int] = {}
+        for before, document in pairwise(self.stretch.documents):
+            border = self._starts[document]
+            tail = [i for i in members[before] if self.end(i) > border]
+            last = max(map(self.end, tail), default=border)
+            head = [i for i in members[document] if self.at(i) < last]
+            for i, j in product(tail, head):
+                is_same = self.at(i) == self.at(j) and self.end(i) == self.end(j)
+                if is_same and self.sentences[i].kind == "prose" != self.sentences[j].kind:
+                    found.setdefault(i, j)
+                elif self.at(i) <= self.at(j) and self.end(j) <= self.end(i):
+                    found.setdefault(j, i)
+                elif self.at(j) <= self.at(i) and self.end(i) <= self.end(j):
+                    found.setdefault(i, j)
+        return {i: _last(i, found) for i in found}
+
+    def nameless(self, units: Sequence[int]) -> list[int]:
+        """What stands before the first name, where the text begins within a description."""
+        first = self.documents[self.stretch.documents[0]]
+        start = first.metadata.get("start_index")
+        begins = isinstance(start, int) and start > 0
+        if not units or not (begins or self.sentences[units[0]].fragment):
+            return []
+        kinds = [self.sentences[i].kind for i in units]
+        named = next((k for k, kind in enumerate(kinds) if kind in ("term", "heading")), None)
+        return [] if named is None or kinds[named] == "heading" else list(units[:named])
+
+
+def _last(unit: int, copies: Mapping[int, int]) -> int:
+    while unit in copies:
+        unit = copies[unit]
+    return unit
+
+
+@dataclass(slots=True)
+class _Reader:
+    """What a reader of one text has in mind at some unit of it, by the numbers of units."""
+
+    text: _Text
+    headings: bool
+    heading: int | None = None
+    header: int | None = None
+    term: int | None = None
+    below: int | None = None
+    described: int = 0
+    lead_in: int | None = None
+    question: int | None = None
+    last: int | None = None
+
+    def needs(self, index: int, unit: Sentence) -> Iterator[int]:
+        """What stands before the unit and has to be kept with it."""
+        if unit.kind == "heading":
+            return
+        if unit.kind == "table row" and self.header is not None:
+            yield self.header
+            return
+        if self.headings and self.heading is not None:
+            yield self.heading
+        if self.last is None:
+            return
+        if unit.kind == "term":
+            # With nothing between them, both name what follows.
+            is_next = self.text.sentences[self.last].kind == "term"
+            if is_next and self.text.indent(index) == self.text.indent(self.last):
+                yield self.last
+        else:
+            yield from self._named_by(index, unit, self.last)
+
+    def _named_by(self, index: int, unit: Sentence, last: int) -> Iterator[int]:
+        """The name, lead-in, question or antecedent of a unit that is neither heading, row nor name."""
+        before = self.text.sentences[last]
+        if self.term is not None and self._is_described(index, self.term):
+            yield self.term
+        if self.lead_in is not None and self._is_announced(unit, self.text.sentences[self.lead_in]):
+            yield self.lead_in
+        if unit.kind == before.kind == "table header" and before.cut:
+            yield last
+        if self.question is not None:
+            yield self.question
+        elif before.kind == unit.kind == "prose" and self._refers(index, last):
+            yield last
+
+    def passes(self, index: int, unit: Sentence) -> None:
+        """Keep in mind what the units behind this one may need."""
+        is_prose = unit.kind == "prose"
+        if unit.kind == "heading" or (is_prose and _NUMBERED.match(unit.text) and len(unit.text) < 80):
+            self.term = None
+        if unit.kind == "heading":
+            self.heading = index
+        if unit.kind == "term":
+            self.term, self.below, self.described = index, None, 0
+        elif self.term is not None:
+            self.below = index if self.below is None else self.below
+            self.described += 1
+        if unit.kind == "table header":
+            self.header = index
+        elif unit.kind != "table row":
+            self.header = None
+        if is_prose and (_COLON.search(unit.text) or _CAPTION.match(unit.text)):
+            self.lead_in = index
+        elif unit.kind not in ("list item", "table header"):
+            self.lead_in = None
+        self.question = index if self._asks(unit) else None
+        self.last = index
+
+    def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
+        """Whether a colon announces a unit, or a caption names it."""
+        return unit.kind in _BLOCKS and (unit.kind != "list item" or _COLON.search(lead_in.text) is not None)
+
+    def _is_described(self, index: int, term: int) -> bool:
+        """Whether the unit describes the last name: is indented further, or stands below it in flat text."""
+        below = index if self.below is None else self.below
+        indent = self.text.indent(term)
+        if self.text.indent(below) > indent or self._marked(below):
+            goes_on = index != below and (bool(self.text.line(index).strip()) or self._joins(index, below))
+            inside = goes_on or self.text.indent(index) > indent or self._marked(index)
+        else:
+            inside = self.described < _FLAT
+        if not inside:
+            self.term = None
+        return inside
+
+    def _joins(self, index: int, below: int) -> bool:
+        """Whether the gap before the unit sets paragraphs apart, and the name has a wider one below it."""
+        assert self.term is not None and self.last is not None
+        under = self.text.lines_between(self.term, below)
+        return under >= _WIDE and self.text.lines_between(self.last, index) < under
+
+    def _marked(self, index: int) -> bool:
+        """Whether the unit begins with the mark of a definition, ``:``."""
+        return self.text.sentences[index].text.startswith((": ", ":\t", "~ "))
+
+    def _refers(self, index: int, last: int) -> bool:
+        """Whether the unit speaks of what the one before it in its paragraph names; titles name it, too."""
+        unit, before = self.text.sentences[index], self.text.sentences[last]
+        if self.text.titled or self.term is not None or not _ANAPHORIC.match(unit.text):
+            return False
+        return self.text.lines_between(last, index) < 2 and not _ANAPHORIC.match(before.text)
+
+    def _asks(self, unit: Sentence) -> bool:
+        """Whether what follows is the answer to this: a question in a heading, or marked as one."""
+        if unit.kind not in ("heading", "prose") or len(unit.text.split()) > _ASKS:
+            return False
+        text = unit.text.rstrip(" *_#")
+        return bool(_QUESTION.match(text)) or (unit.kind == "heading" and text.endswith(("?", "？")))

@@ -1,0 +1,145 @@
+"""Chunks of one text: found, read as one text, and laid out as one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragcompress.data import Budget, Document, Scores, Segmentation
+from ragcompress.selection.companions import closure, named
+from ragcompress.selection.layout import Layout
+from ragcompress.selection.ordering import ORDERS
+from ragcompress.text.companions import companions
+from ragcompress.text.segmentation import segment
+from ragcompress.text.stretches import find_stretches
+
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+MANUAL = """checkpoint_timeout (integer)
+
+    Maximum time between automatic checkpoints. The valid range is between 30 seconds and one day. If it
+    is given without units, it is taken as seconds. The default is five minutes (5min).
+
+checkpoint_completion_target (floating point)
+
+    Specifies the target of the completion, as a fraction. The default is 0.9.
+
+checkpoint_warning (integer)
+
+    Write a message to the log if checkpoints follow each other closely. The default is 30 seconds.
+"""
+
+
+def chunks(*borders: tuple[int, int], indexed: bool = True, source: str = "a.txt") -> list[Document]:
+    """Stretches of the manual, stripped as splitters do it."""
+    found = []
+    for start, end in borders:
+        text = MANUAL[start:end]
+        at = start + len(text) - len(text.lstrip())
+        found.append(Document(text.strip(), "Manual", None, {"source": source, "start_index": at}))
+    if not indexed:
+        return [Document(d.text, d.title) for d in found]
+    return found
+
+
+TARGET = MANUAL.index("checkpoint_completion")
+CUT = MANUAL.index("taken as seconds")
+HALVES = ((0, CUT), (CUT - 60, len(MANUAL)))
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_chunks_that_overlap_are_one_text_whatever_their_order(indexed: bool) -> None:
+    first, second = chunks(*HALVES, indexed=indexed)
+    found = find_stretches([second, Document("Other text. More of it."), first])
+    assert [s.documents for s in found.all] == [(2, 0), (1,)]
+    assert found.all[0].text == MANUAL.strip()
+    assert found.goes_on(2, 0) and not found.goes_on(0, 2) and not found.goes_on(1, 0)
+
+
+def test_offsets_that_are_wrong_or_of_another_source_join_nothing() -> None:
+    first, second = chunks(*HALVES)
+    (other,) = chunks(HALVES[1], source="b.txt")
+    wrong = Document(second.text, second.title, None, {"source": "a.txt", "start_index": 5})
+    assert not find_stretches([first, other]).ranks
+    assert not find_stretches([first, wrong]).ranks
+    assert not find_stretches([first, first]).ranks
+
+
+def test_a_value_brings_its_name_from_the_chunk_before() -> None:
+    second, first = chunks(*reversed(HALVES))
+    parts = segment([second, first])
+    found = companions(parts)
+    value = next(i for i, s in enumerate(parts.sentences) if s.text.startswith("The default is five"))
+    kept = found.in_order(closure([value], found))
+    assert [parts.sentences[i].text for i in kept] == [
+        "checkpoint_timeout (integer)", "The default is five minutes (5min).",
+    ]  # fmt: skip
+    text = Layout(len).render(parts, (value,), Scores(np.zeros(len(parts.sentences)), "given")).text
+    assert text == "Manual\ncheckpoint_timeout (integer)\n\nThe default is five minutes (5min)."
+    assert not found.nameless
+
+
+def test_half_a_sentence_is_a_copy_of_the_whole_one() -> None:
+    parts = segment(chunks((0, CUT), (CUT - 100, len(MANUAL))))
+    found = companions(parts)
+    wholes = {parts.sentences[i].text: parts.sentences[j].text for i, j in found.copies.items()}
+    assert wholes["If it\n    is given without units, it is"].endswith("it is taken as seconds.")
+    assert wholes["kpoints."].endswith("between automatic checkpoints.")
+    assert len(wholes) == 3
+
+
+def test_a_description_without_its_name_is_worth_less() -> None:
+    parts = segment(chunks((CUT, len(MANUAL))))
+    found = companions(parts)
+    texts = [parts.sentences[i].text for i in sorted(found.nameless)]
+    assert texts[-1] == "The default is five minutes (5min)."
+    even = Scores(np.ones(len(parts.sentences)), "given", calibrated=True)
+    values = named(even, found).values
+    assert {i for i, v in enumerate(values) if v < 1} == set(found.nameless)
+    assert not companions(segment(chunks((0, CUT)))).nameless
+
+
+@PROPERTY
+@given(
+    st.lists(st.integers(1, len(MANUAL) - 1), min_size=1, max_size=4, unique=True),
+    st.integers(0, 90),
+    st.permutations(range(5)),
+    st.sampled_from(ORDERS),
+    st.sampled_from(["text", "plain", "md", "xml"]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 900),
+)
+def test_chunks_keep_all_promises(
+    borders: list[int], overlap: int, mixed: list[int], order: str, format: str, together: bool,
+    indexed: bool, limit: int,
+) -> None:  # fmt: skip
+    edges = [0, *sorted(borders), len(MANUAL)]
+    spans = [(max(0, a - overlap), b) for a, b in pairwise(edges)]
+    made = [d for d in chunks(*spans, indexed=indexed) if d.text]
+    documents = [made[i] for i in mixed if i < len(made)]
+    parts = segment(documents)
+    _check(parts, Layout(len, order, format, keep_together=together), limit)
+
+
+def _check(parts: Segmentation, layout: Layout, limit: int) -> None:
+    scores = Scores(np.random.default_rng(limit).random(len(parts.sentences)), "random")
+    before = layout.tokens_before(parts)
+    found = companions(parts)
+    own = [i for i in range(len(parts.sentences)) if i not in found.copies]
+    smallest = min(len(layout.render(parts, (i,), scores).text) for i in own)
+    selection = layout.select(parts, scores, max(limit, smallest), budget=Budget(ratio=1))
+    rendered = layout.render(parts, selection.kept, scores)
+    sequence = [p.sentence for p in rendered.pieces]
+    assert len(rendered.text) <= max(limit, smallest, before)
+    assert sorted(sequence) == list(selection.kept)
+    assert all(rendered.text[p.start : p.end] == parts.sentences[p.sentence].text for p in rendered.pieces)
+    assert not set(found.copies) & set(selection.kept)
+    assert not set(found.copies) & {n for needed in found.needs.values() for n in needed}
+    for index, needed in found.needs.items():
+        if index in sequence:
+            assert all(sequence.index(n) < sequence.index(index) for n in needed)
+    assert sorted([*selection.kept, *selection.dropped]) == list(range(len(parts.sentences)))
