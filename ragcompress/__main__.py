@@ -1,5 +1,5 @@
 """``python -m ragcompress``."""
 
-from .cli.app import main
+from .cli import main
 
 main()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -144,7 +145,7 @@ _JSON = (".json", ".jsonl", ".ndjson")
 def _bytes(path: str | Path, name: str, limit: int) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(limit + 1)
+            data = file.read(min(limit + 1, sys.maxsize))
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file or folder") from None
     except OSError as error:

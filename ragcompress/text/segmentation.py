@@ -110,7 +110,7 @@ def _units(number: int, document: Document, language: str) -> Iterator[Sentence]
                 if named_unit := _unit(number, text, (first, last, False), name):
                     yield named_unit
                 done = last
-        yield from (s for cut in _whole(text, start, end) if (s := _unit(number, text, cut, kind)))
+        yield from (s for cut in bounded_block(text, start, end) if (s := _unit(number, text, cut, kind)))
         done = end
 
 
@@ -151,8 +151,12 @@ def _bounded(text: str, start: int, end: int) -> Iterator[Cut]:
         yield from _pieces(text, start + first, start + first + len(unit[first:last].rstrip()))
 
 
-def _whole(text: str, start: int, end: int) -> Iterator[Cut]:
-    """A block; of one that is far too long its lines, as many together as are not."""
+def bounded_block(text: str, start: int, end: int) -> Iterator[Cut]:
+    """A block; of one that is far too long its lines, as many together as are not.
+
+    Returns:
+        start, end and whether the unit goes on in the next, of each.
+    """
     if not lengths.is_long(text[start:end], _BLOCK_TOKENS):
         yield start, end, False
         return

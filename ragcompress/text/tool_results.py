@@ -14,13 +14,15 @@ from itertools import pairwise
 from typing import Literal
 
 from ..data import Document, Segmentation, Sentence
-from .blocks import LINE_END
-from .segmentation import segment
+from .blocks import LINE_END, LONG
+from .segmentation import bounded_block, segment
 
 Shape = Literal["json", "json lines", "diff", "log", "html", "text"]
 
 # A unit of a log is not longer, so that one long stack does not take a whole budget.
 _LONGEST_UNIT = 40
+# Nor than so many characters, and no line of it is longer than a block may be.
+_LONGEST = 8_000
 _SAMPLE = 400
 _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|FAIL(?:ED|URE)?|PASS(?:ED)?)"
 # How a line of a log begins: a time, a level, a tool's name in brackets or before a colon, a counter.
@@ -80,14 +82,24 @@ def cut_lines(text: str, shape: Shape) -> tuple[Sentence, ...]:
     starts = [0, *(m.end() for m in LINE_END.finditer(text)), len(text)]
     lines = [(a, b) for a, b in pairwise(starts) if text[a:b].strip()]
     units = _CUTTERS[shape]([text[a:b] for a, b in lines])
-    return tuple(_unit(text, lines[a][0], lines[b - 1][1]) for a, b in units)
+    cuts = (cut for a, b in units for cut in _bounded(text, [*lines[a:b]]))
+    return tuple(_unit(text, *cut) for cut in cuts if text[cut[0] : cut[1]].strip())
 
 
-def _unit(text: str, start: int, end: int) -> Sentence:
+def _bounded(text: str, lines: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    """A unit; of one that no budget may have room for, parts: it could never be kept."""
+    start, end = lines[0][0], lines[-1][1]
+    if end - start > _LONGEST or any(b - a > LONG for a, b in lines):
+        yield from bounded_block(text, start, end)
+    else:
+        yield start, end, False
+
+
+def _unit(text: str, start: int, end: int, goes_on: bool) -> Sentence:
     raw = text[start:end]
     start += len(raw) - len(raw.lstrip())
     stripped = raw.strip()
-    return Sentence(0, start, start + len(stripped), stripped, "code")
+    return Sentence(0, start, start + len(stripped), stripped, "code", cut=goes_on)
 
 
 def _single(lines: Sequence[str]) -> Iterator[tuple[int, int]]:

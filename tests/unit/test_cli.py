@@ -236,6 +236,21 @@ def test_no_failure_shows_a_traceback(
     assert result.stderr.startswith(said)
 
 
+def test_an_interrupt_during_the_import_is_one_line_too() -> None:
+    script = """
+import sys
+import ragcompress.cli
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "ragcompress.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+ragcompress.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def test_models_and_doctor_work_without_a_model(tmp_path: Path) -> None:
     listed = CliRunner().invoke(app, ["models", "list"])
     assert listed.exit_code == 0

@@ -155,3 +155,22 @@ def test_a_log_says_why_though_the_question_has_none_of_its_words(compressor: Co
         compressor, "\n".join(lines), "What is heartbeat 2222?", budget=Budget(max_tokens=40)
     )
     assert lines[2222] in asked.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-01-02 10:00:05 INFO state " + "key=value " * 3_000,
+        json.dumps({"n": 1, "text": "Ferries leave at noon. " * 2_000}),
+        "+" + "function f(a,b){return a+b};" * 2_000,
+    ],
+)
+def test_no_line_is_longer_than_a_budget_may_be(compressor: Compressor, line: str) -> None:
+    before = {"2": LOG, "{": '{"n": 0, "text": "Anna Lund"}\n', "+": DIFF}[line[0]]
+    text = f"{before}{line}\n"
+    parts = segment_tool_result(text)
+    assert all(len(s.text) < 9_000 for s in parts.sentences)
+    assert any(s.cut for s in parts.sentences)
+    assert "".join("".join(s.text.split()) for s in parts.sentences) == "".join(text.split())
+    result = compress_tool_result(compressor, text, "Who is Lund?", budget=Budget(max_tokens=700))
+    assert result.reason is None and result.tokens_after <= 700

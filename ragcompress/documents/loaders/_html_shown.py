@@ -69,15 +69,39 @@ def take_out_back_links(tree: Any) -> None:
 
 
 def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> None:
-    hidden = {*apply_styles(tree, check, left_out), *filter(_is_hidden, tree.xpath(_HIDDEN))}
+    styled = apply_styles(tree, check, left_out)
+    marked = set(filter(_is_hidden, tree.xpath(_HIDDEN)))
+    hidden = marked | styled.keys()
     openers = _openers(tree) if hidden else frozenset()
     for element in [e for e in tree.iter() if e in hidden] if hidden else ():
-        if any(up in hidden for up in element.iterancestors()) or element.tag in ("body", "html"):
+        above = list(element.iterancestors())
+        if element.tag in ("body", "html") or any(up in hidden for up in above) or above[-1:] != [tree]:
             continue
         if _is_opened(element, openers):
             hidden.discard(element)
+        elif element not in marked and (seen := styled.get(element)):
+            hidden.discard(element)
+            left_out["hidden part"] += _empty_around(element, seen)
         else:
             left_out["hidden part"] += _empty(element)
+
+
+def _empty_around(element: Any, seen: set[Any]) -> bool:
+    """Empty what of an element is not seen; whether there was any text."""
+    around = {up for part in seen for up in part.iterancestors()}
+    had_text, left = False, [element]
+    while left:
+        part = left.pop()
+        had_text |= bool((part.text or "").strip())
+        part.text = None
+        for child in list(part):
+            if child in around and child not in seen:
+                left.append(child)
+            elif child not in seen:
+                had_text |= _empty(child)
+            had_text |= bool((child.tail or "").strip())
+            child.tail = " "
+    return had_text
 
 
 def _take_out_silent(tree: Any) -> None:

@@ -42,9 +42,11 @@ _MATTERS |= {
     "background": re.compile("(?!white$).*"), "content": re.compile(r".*(?:\w|[€$£¥%°]).*"),
 }  # fmt: skip
 _HIDES = {name: re.compile(pattern) for name, pattern in (_HIDING | _UNSEEN).items()}
+# What elements have of their own, else from what they stand in.
+_INHERITED = {"visibility", "font-size", "color"}
 _SAME = {"text-decoration-line": "text-decoration", "overflow-x": "overflow", "overflow-y": "overflow",
          "background-color": "background", "background-image": "background"}  # fmt: skip
-_WHITE = re.compile(r"white|#f[b-f]{2}|#(?:f[b-f]){3}|rgba?\((?:\s*25[0-5]\s*,?){3}(?:,\s*1)?\)")
+_WHITE = re.compile(r"white|#f{3}|#(?:f[c-f]){3}|rgba?\((?:\s*25[0-5]\s*,?){3}(?:,\s*1)?\)")
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
 _NESTED = ("media", "supports", "layer", "container")
@@ -74,7 +76,7 @@ Said = Mapping[str, str]
 """What is declared of an element, by property."""
 
 
-def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> list[Any]:
+def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> dict[Any, set[Any]]:
     """Write what sheets say of the words onto the elements, and find what nobody sees.
 
     Raised, lowered and struck-out elements get a ``style`` of their own, words of ``::before`` become words.
@@ -83,7 +85,8 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
         left_out: counts the rules that were not looked at, because they and the page are too many.
 
     Returns:
-        elements that have no place on the page, or are invisible there, by sheets or by their own style.
+        elements that have no place on the page, or are invisible there, by sheets or by their own style; each
+        with those within that are seen all the same, by a size, a color or a visibility of their own.
     """
     rules = _relevant(tree, check)
     won = _cascade(tree, rules, check, left_out) if rules else {}
@@ -97,13 +100,15 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     for element in tree.xpath("//font[@color]"):
         if _WHITE.fullmatch(element.get("color").strip().lower()):
             said.setdefault(element, {}).setdefault("color", "white")
-    hidden = [element for element, found in said.items() if _is_unseen(element, found)]
+    hidden = {e: why for e, found in said.items() if (why := _reasons(e, found))}
     whites = [element for element, found in said.items() if found.get("color") == "white"]
-    hidden += _unseen_on_white(tree, whites, said) if whites else []
+    if whites:
+        hidden |= {element: {"color"} for element in _unseen_on_white(tree, whites, said)}
+    seen = _seen_within(hidden, said)
     left = _MOST_ADDED
     for element, found in said.items():
         left -= _write(element, found, won, left)
-    return hidden
+    return seen
 
 
 def declared(element: Any) -> dict[str, str]:
@@ -131,18 +136,41 @@ def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]
     return found
 
 
-def _is_unseen(element: Any, said: Said) -> bool:
-    if any(n in _HIDES and _HIDES[n].fullmatch(v) and not _is_faded(element, n) for n, v in said.items()):
-        return True
-    if not _MATTERS["overflow"].fullmatch(said.get("overflow", "")):
-        return False
-    return any(_MATTERS[name].fullmatch(said.get(name, "x")) for name in _NO_SIZE)
+def _reasons(element: Any, said: Said) -> set[str]:
+    """The properties that let nobody see an element."""
+    found = {n for n, v in said.items() if n in _HIDES and _HIDES[n].fullmatch(v)}
+    cut_off = _MATTERS["overflow"].fullmatch(said.get("overflow", ""))
+    found |= {n for n in _NO_SIZE if cut_off and _MATTERS[n].fullmatch(said.get(n, "x"))}
+    return {name for name in found if not _is_faded(element, name)}
+
+
+def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> dict[Any, set[Any]]:
+    """Of each hidden element, those within that have of their own what hides it."""
+    seen: dict[Any, set[Any]] = {element: set() for element in hidden}
+    inherited = {e: next(iter(why)) for e, why in hidden.items() if len(why) == 1 and why <= _INHERITED}
+    if not inherited:
+        return seen
+    for element, found in said.items():
+        own = {name for name in _INHERITED & found.keys() if _shows(name, found[name])}
+        if found.get("background") == "dark":
+            own.add("color")
+        for up in element.iterancestors() if own else ():
+            if inherited.get(up) in own:
+                seen[up].add(element)
+    return seen
+
+
+def _shows(name: str, value: str) -> bool:
+    """Whether a value that would else be taken from above lets an element be seen."""
+    if name == "font-size" and re.search(r"\d(?:em|%)$|^(?:smaller|larger|inherit)$", value):
+        return False  # a share of nothing
+    return not _MATTERS[name].fullmatch(value) and value not in ("inherit", "unset")
 
 
 def _is_faded(element: Any, name: str) -> bool:
     """Whether an element without opacity or size is one that a script shows by and by."""
     about = " ".join((element.get("class") or "", *element.keys()))
-    return name in ("opacity", "transform") and _FADED.search(about) is not None
+    return name in ("opacity", "transform", *_NO_SIZE) and _FADED.search(about) is not None
 
 
 def _unseen_on_white(tree: Any, whites: Iterable[Any], said: Mapping[Any, Said]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -168,7 +169,7 @@ def gunzip(data: bytes, limit: int, name: str) -> bytes:
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(limit + 1)
+            unpacked = file.read(min(limit + 1, sys.maxsize))
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFile(name, "broken", f"is broken gzip data: {error}") from None
     if len(unpacked) > limit:
