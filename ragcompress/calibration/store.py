@@ -62,7 +62,7 @@ def load(path: Path) -> Calibration:
     """
     try:
         state = path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"the calibration {path} can't be read: {error}") from error
     return _load(path, state.st_mtime_ns, state.st_size)
 

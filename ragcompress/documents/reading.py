@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from ..data import Document
 from ..errors import DataError, MissingExtra, RagCompressError, UnreadableFile
 from ..places import Places
 from . import loaders
-from .loaders.contents import gunzip
+from .loaders.contents import gunzip, read_at_most
 from .loaders.text import decode
 from .records import Note, Request, guess_suffix, json_documents, json_lines, parse_document, parse_request
 from .titles import title
@@ -145,11 +144,13 @@ _JSON = (".json", ".jsonl", ".ndjson")
 def _bytes(path: str | Path, name: str, limit: int) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(min(limit + 1, sys.maxsize))
+            data = read_at_most(file, limit + 1)
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file or folder") from None
     except OSError as error:
         raise UnreadableFile(name, "not readable", f"can't be read: {error.strerror or error}") from None
+    except ValueError as error:  # such as a null byte
+        raise DataError(f"{name!r} can't be the name of a file: {error}") from None
     if len(data) > limit:
         raise UnreadableFile(
             name, "too large", f"is larger than {limit:,} bytes; raise the limit on file sizes to read it"

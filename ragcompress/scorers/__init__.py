@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..data import Progress, Scores, Segmentation
-from ..errors import InputError, UnknownName
+from ..errors import InputError, RagCompressError, UnknownName
 from ..proxy.base import Proxy
 from ..text.repetition import without_repetition
 
@@ -147,8 +147,15 @@ def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any
     if unknown := sorted(set(settings) - set(known)):
         has = ", ".join(known) or "none"
         raise InputError(f"scorer {name!r} has no setting {unknown[0]!r}; it has: {has}")
+    given = dict(settings)
     if cls.needs_proxy:
         if proxy is None:
             raise InputError(f"scorer {name!r} needs a proxy")
         settings["proxy"] = proxy()
-    return cls(**settings)
+    try:
+        return cls(**settings)
+    except RagCompressError:
+        raise
+    except (TypeError, ValueError) as error:  # a value of another type, as command lines give
+        shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
+        raise InputError(f"scorer {name!r} can't be made with {shown or 'its defaults'}: {error}") from error

@@ -70,6 +70,8 @@ class Layout:
         elif self.keep_together:
             sequence = ordering.order_documents(self.order, tuple(whole), scores, parts)
             sequence = stretches.together(sequence, parts)
+            if self.order == "source":
+                sequence = self._by_source(parts, tuple(sequence), stretches)
         elif self.order == "source":
             sequence = self._by_source(parts, tuple(stretches.in_order(whole, parts)), stretches)
         else:

@@ -22,6 +22,9 @@ _COVERED, _SPREAD = 0.9, 1.5
 _COVERED_SINGLE, _SPREAD_SINGLE = 1.0, 1.2
 # Heaped up in no order: nearly all of the longer words, more densely than sentences have them.
 _HEAPED, _DENSITY, _LONG, _LEAST_LONG = 0.9, 0.65, 4, 5
+# A document of so many sentences is made of the question if most of them are, by a look at some: such a
+# sentence has a good part of the question's words, and few others.
+_FLOODED, _LOOKED_AT, _MOSTLY, _PART, _FILLED = 8, 32, 0.75, 0.4, 0.6
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _WORD = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
 _BLANKS = re.compile(r"\s+")
@@ -67,9 +70,22 @@ def without_repetition(question: str, segmentation: Segmentation) -> Neutral:
         if rest != _GONE or not _is_listed(segmentation, i):
             changed[i] = rest
             repeating.append(i)
+    flooding = {i: asked.bare(segmentation.sentences[i].text) for i in _flooding(asked, segmentation)}
+    repeating = sorted({*repeating, *flooding})
+    changed = flooding | changed
     if not (changed or titles):
         return Neutral(segmentation)
     return Neutral(_rewritten(segmentation, titles, changed), tuple(repeating), tuple(sorted(titles)))
+
+
+def _flooding(asked: _Asked, segmentation: Segmentation) -> Iterator[int]:
+    """Sentences with a part of the question, of long documents that have little else."""
+    for _, group in _grouped(segmentation) if len(asked.words) >= _LEAST else ():
+        if len(group) < _FLOODED:
+            continue
+        texts = [segmentation.sentences[i].text for i in group[:: -(-len(group) // _LOOKED_AT)]]
+        if sum(asked.has_part(text, filled=_FILLED) for text in texts) >= _MOSTLY * len(texts):
+            yield from (i for i in group if asked.has_part(segmentation.sentences[i].text))
 
 
 def _is_listed(segmentation: Segmentation, index: int) -> bool:
@@ -113,6 +129,18 @@ class _Asked:
             return False
         folded = normalize(text)
         return sum(word in folded for word in self.telling) >= 3
+
+    def has_part(self, text: str, *, filled: float = 0.0) -> bool:
+        """Whether a text has a good part of the question, which makes up so much of it."""
+        said = terms(text)
+        inside = [word for word in said if word in self.words]
+        return len(set(inside)) >= _PART * len(self.words) and len(inside) >= filled * len(said)
+
+    def bare(self, text: str) -> str:
+        """The text without any of the question's words."""
+        kept = (word for word in text.split() if not self.words.intersection(terms(word)))
+        rest = " ".join(kept)
+        return rest if terms(rest) else _GONE
 
     def without(self, text: str) -> str | None:
         """The text without the question; None: it is not in there."""

@@ -20,7 +20,7 @@ _WINDOW = 2_048
 # Ends that sentencex knows nothing of: Khmer's khan, a shad of Tibetan before a blank.
 _MARKED_ENDS = {
     "km": re.compile(r"(?:[។៕]+|[.!?](?=\s))[\"'”’»)\]]*\s*"),
-    "bo": re.compile(r"[\u0f0d\u0f0e\u0f11][\u0f0d\u0f0e\u0f11\s]*\s+|[.!?]\s+"),
+    "bo": re.compile(r"[\u0f0d\u0f0e\u0f11](?:\s*[\u0f0d\u0f0e\u0f11])*(?:\s+|\Z)|[.!?]\s+"),
 }
 # Formulas and inline code, by Pandoc's rules, so that two prices are no formula. Bounded: linear time.
 _WHOLE = re.compile(

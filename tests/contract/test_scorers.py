@@ -146,3 +146,9 @@ def test_fake_proxy_prefers_shared_words_and_keeps_its_prompts() -> None:
     assert b"Ferries leave at noon. Anna built the bridge.\n" in bytes(
         i for i in proxy.prompts[0].prefix if i < 256
     )
+
+
+@pytest.mark.parametrize("value", ["x", None, [1], float("nan")])
+def test_a_setting_of_another_type_is_refused_by_name(value: object) -> None:
+    with pytest.raises(InputError, match="k1"):
+        scorers.make("bm25", k1=value)

@@ -262,3 +262,11 @@ def test_a_document_is_not_changed_by_parsing() -> None:
     value = {"text": "A.", "metadata": {"tags": ["x"]}}
     parse_document(value, "here")
     assert value == {"text": "A.", "metadata": {"tags": ["x"]}}
+
+
+def test_a_limit_of_any_size_and_a_name_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("Ann built it.")
+    (document,) = read_documents([tmp_path / "a.md"], max_file_size=10**30)
+    assert document.text == "Ann built it."
+    with pytest.raises(DataError, match="can't be the name of a file"):
+        read_documents(["a\0b"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from promises import by_words
 
-from ragcompress import Budget, Compressor, Document, given, scorers
+from ragcompress import Budget, Compressor, Document, given, scorers, segment
 from ragcompress.scorers import bm25
 from ragcompress.text.repetition import without_repetition
 
@@ -122,3 +122,23 @@ def test_a_flood_is_kept_where_others_leave_room() -> None:
         "Who built the larch bridge?", [flood, *others], budget=Budget(max_tokens=200)
     )
     assert context.tokens_after > 190
+
+
+def test_a_document_that_is_made_of_the_question_is_not_scored_by_it() -> None:
+    question = "Who built the harbour bridge of Vik in the year 1931?"
+    words = question.rstrip("?").split()
+    flood = " ".join(f"{' '.join(words[n % 4 :: 2])}, part {n}." for n in range(40))
+    evidence = "Skarn Bridge stands in the harbour. Berit Holm built it of larch. Vik paid for it. It is old."
+    neutral = without_repetition(question, segment([Document(flood), Document(evidence)]))
+    texts = [s.text for s in neutral.segmentation.sentences]
+    assert len(neutral.sentences) == 40 and all("bridge" not in text for text in texts[:40])
+    assert texts[40:] == [s.text for s in segment([Document(evidence)]).sentences]
+
+
+def test_a_long_document_about_the_matter_is_no_flood() -> None:
+    question = "Who built the harbour bridge of Vik in the year 1931?"
+    text = " ".join(
+        f"The harbour bridge of Vik was painted in the year {1931 + n} by all. Anna Lund paid {n} crowns."
+        for n in range(40)
+    )
+    assert without_repetition(question, segment([Document(text)])).sentences == ()

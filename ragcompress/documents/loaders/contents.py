@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,7 @@ _OFFICE = {".docx": "word/", ".pptx": "ppt/", ".xlsx": "xl/"}
 # the parsers' trees take dozens of times its room, and a minute for every 10 MB. Workbooks are read by rows.
 _MARKUP, _LITTLE = 1 / 5, 1 << 20
 _NO_MARKUP = re.compile(r"/(?:media|embeddings|fonts)/")
-_CHUNK = 1 << 20
+_CHUNK, _PART = 1 << 20, 1 << 24
 # The PDF standard's readers accept a header anywhere in the first 1,024 bytes.
 _HEADER = 1024
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
@@ -161,6 +160,15 @@ def _inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
             return
 
 
+def read_at_most(file: IO[bytes], limit: int) -> bytes:
+    """The first bytes of a file, without room being made for as many as there may be."""
+    parts: list[bytes] = []
+    while limit > 0 and (part := file.read(min(limit, _PART))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
 def gunzip(data: bytes, limit: int, name: str) -> bytes:
     """Unpack gzip data.
 
@@ -169,7 +177,7 @@ def gunzip(data: bytes, limit: int, name: str) -> bytes:
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(min(limit + 1, sys.maxsize))
+            unpacked = read_at_most(file, limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFile(name, "broken", f"is broken gzip data: {error}") from None
     if len(unpacked) > limit:
