@@ -160,7 +160,7 @@ def _inflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
             return
 
 
-def read_at_most(file: IO[bytes], limit: int) -> bytes:
+def read_at_most(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
     """The first bytes of a file, without room being made for as many as there may be."""
     parts: list[bytes] = []
     while limit > 0 and (part := file.read(min(limit, _PART))):
