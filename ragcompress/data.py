@@ -105,6 +105,14 @@ class Document:
         return None if source is None else str(source)
 
     @property
+    def origin(self) -> str:
+        """``metadata["source"]`` in words; empty where there is none, or it is nothing that has words."""
+        try:
+            return str(self.metadata.get("source") or "")
+        except Exception:  # such as pandas' NA, which is neither true nor false
+            return ""
+
+    @property
     def start_index(self) -> int | None:
         """Where it begins in its source, as text splitters say it in the metadata, in any type of number."""
         value: Any = self.metadata.get("start_index")

@@ -23,7 +23,7 @@ def short_sources(documents: Sequence[Document]) -> dict[str, str]:
 
     Whoever reads the context has no need of the folders of the machine that it was made on.
     """
-    sources = dict.fromkeys(map(_source, documents))
+    sources = dict.fromkeys(document.origin for document in documents)
     posix = [s for s in sources if s.startswith("/")]
     windows = [s for s in sources if _WINDOWS.match(s)]
     if posix:
@@ -31,14 +31,6 @@ def short_sources(documents: Sequence[Document]) -> dict[str, str]:
         sources |= {s: str(PurePosixPath(s).relative_to(root)) for s in posix}
     sources |= {s: PureWindowsPath(s).name for s in windows}
     return {source: shown or source for source, shown in sources.items()}
-
-
-def _source(document: Document) -> str:
-    """The source in the metadata; empty where there is none, or it is nothing that has words."""
-    try:
-        return str(document.metadata.get("source") or "")
-    except Exception:  # such as pandas' NA, which is neither true nor false
-        return ""
 
 
 class Headers:
@@ -52,7 +44,7 @@ class Headers:
     def key(self, document: int) -> tuple[str, str] | int:
         """The same for documents that are parts of one source; one without a source stands for itself."""
         found = self._documents[document]
-        source = _source(found)
+        source = found.origin
         return (source, found.title or "") if source else document
 
     def position(self, document: int) -> int | None:
@@ -100,7 +92,7 @@ class Headers:
     def source(self, document: int) -> str:
         """The source as it is shown, on one line; empty if there is none."""
         self._sources = self._sources or short_sources(self._documents)
-        return one_line(self._sources[_source(self._documents[document])])
+        return one_line(self._sources[self._documents[document].origin])
 
     def markdown(self, document: int) -> str:
         """``### [n] title``; the source stands beside it where the document was read from a file."""

@@ -214,9 +214,7 @@ class _Text:
     def nameless(self, units: Sequence[int]) -> list[int]:
         """What stands before the first name, where the text begins within a description."""
         first = self.documents[self.stretch.documents[0]]
-        start = first.metadata.get("start_index")
-        begins = isinstance(start, int) and start > 0
-        if not units or not (begins or self.sentences[units[0]].fragment):
+        if not units or not ((first.start_index or 0) > 0 or self.sentences[units[0]].fragment):
             return []
         kinds = [self.sentences[i].kind for i in units]
         named = next((k for k, kind in enumerate(kinds) if kind in ("term", "heading")), None)

@@ -82,11 +82,11 @@ def find_stretches(documents: Sequence[Document]) -> Stretches:
     groups: dict[_Key, list[int]] = {}
     for position, document in enumerate(documents):
         if document.text and document.syntax in ("markdown", "text"):
-            key = (str(document.metadata.get("source") or ""), document.title or "")
+            key = (document.origin, document.title or "")
             groups.setdefault(key, []).append(position)
     chains: list[list[tuple[int, int]]] = []
     for (source, _), members in groups.items():
-        starts = {p: start for p in members if (start := _start(documents[p])) is not None}
+        starts = {p: start for p in members if (start := documents[p].start_index) is not None}
         if source and len(starts) == len(members):
             chains += _by_place(documents, sorted(members, key=lambda p: (starts[p], p)), starts)
         else:
@@ -101,11 +101,6 @@ def find_stretches(documents: Sequence[Document]) -> Stretches:
         for place, d in enumerate(s.documents)
     }
     return Stretches(found, ranks)
-
-
-def _start(document: Document) -> int | None:
-    start = document.metadata.get("start_index")
-    return start if isinstance(start, int) and start >= 0 else None
 
 
 def _by_place(
