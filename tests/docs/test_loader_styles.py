@@ -276,6 +276,20 @@ def test_boxes_pictures_and_new_charts_of_a_sheet_are_read() -> None:
     assert "| Vik | 12 |" in text
 
 
+def test_a_sheet_that_is_not_there_is_counted() -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"] = "City"
+    book.create_sheet("Gone")["A1"] = "no"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(office.saved(book))) as given, zipfile.ZipFile(buffer, "w") as made:
+        for name in given.namelist():
+            if not name.endswith("sheet2.xml"):
+                made.writestr(name, given.read(name))
+    loaded = load(buffer.getvalue(), ".xlsx")
+    assert "City" in loaded.text and "no" not in loaded.text
+    assert +loaded.left_out == {"broken sheet": 1}
+
+
 def test_slides_have_headers_of_two_rows_and_nothing_beside_them() -> None:
     deck = pptx.Presentation()
     slide = deck.slides.add_slide(deck.slide_layouts[6])

@@ -53,6 +53,9 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         if each.get("state") in ("hidden", "veryHidden"):
             left_out["hidden sheet"] += 1
             continue
+        if part not in package.names:
+            left_out["broken sheet"] += 1
+            continue
         sheet = reader.read(part) if kind == "worksheet" else Sheet()
         left_out["comment"] += sum(1 for _ in comments(package, part))
         tables = [*_tables(sheet, places, title, clock), *package.boxes(part), *package.drawn(part)]
