@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import inf
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..data import FloatArray, Progress, Scores, Segmentation
 from ..errors import InputError
+from ..text.companions import anchor_texts
 from ..text.terms import terms
 
 
@@ -23,7 +25,8 @@ class Scorer:
     where ``df`` of S sentences hold t, and ``tf`` is how often this one does. Formula: Robertson and
     Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, section 3.5; the never
     negative first factor is Lucene's ("Which BM25 Do You Mean?", Kamphuis et al., ECIR 2020, table 1).
-    Terms are words as readers see them (``text.terms``). Titles play no part.
+    Terms are words as readers see them (``text.terms``). Titles play no part. A sentence has the terms of
+    what it is read under, too: the name of an option, a lead-in (``text.companions.anchor_texts``).
 
     Args:
         k1: at 0 only whether a term occurs counts; larger values let repetition count for longer.
@@ -46,13 +49,14 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score by shared words; 0 where there are none."""
-        sentences = [Counter(terms(s.text)) for s in segmentation.sentences]
         wanted = Counter(terms(question))
-        counts = np.array([[c[t] for t in wanted] for c in sentences], dtype=np.float64)
-        counts = counts.reshape(len(sentences), len(wanted))  # (S, terms) even where one of them is 0
+        sentences = [Counter(terms(s.text)) for s in segmentation.sentences]
+        counts = _counts(sentences, wanted)
+        # A name counts for what it describes, and makes it no longer.
+        named = _counts([Counter(terms(text)) for text in anchor_texts(segmentation)], wanted)
         lengths = np.array([c.total() for c in sentences], dtype=np.float64)
         weights = np.array(list(wanted.values()), dtype=np.float64)
-        values = self._saturated(counts, lengths) @ (weights * _idf(counts))
+        values = self._saturated(np.maximum(counts, named), lengths) @ (weights * _idf(counts))
         return Scores(values, self.name, settings={"k1": self.k1, "b": self.b})
 
     def _saturated(self, counts: FloatArray, lengths: FloatArray) -> FloatArray:
@@ -62,6 +66,12 @@ class Scorer:
         # A term that is absent gives 0 whatever the norm; the maximum keeps 0 / 0 (k1 = 0) out.
         factors: FloatArray = counts * (self.k1 + 1) / np.maximum(counts + norm, np.finfo(np.float64).tiny)
         return factors
+
+
+def _counts(texts: Sequence[Counter[str]], wanted: Counter[str]) -> FloatArray:
+    """How often each text has each term, (S, terms), even where one of them is 0."""
+    counts = np.array([[c[t] for t in wanted] for c in texts], dtype=np.float64)
+    return counts.reshape(len(texts), len(wanted))
 
 
 def _idf(counts: FloatArray) -> FloatArray:

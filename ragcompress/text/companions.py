@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
 
 from ..data import Segmentation, Sentence
-from .stretches import Stretch, Stretches, find_stretches
+from .broken import find_broken
+from .placed import Placed
+from .stretches import Stretches, find_stretches
 
 _BLOCKS = ("code", "table", "table header", "list item")
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
@@ -31,7 +32,6 @@ _NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\
 _FLAT = 30
 # Line ends of a gap that sets more apart than paragraphs.
 _WIDE = 3
-_LONGEST_LINE = 500
 # What has a question mark and more words than this is no heading of an answer.
 _ASKS = 30
 
@@ -47,7 +47,8 @@ class Companions:
             is another.
         copies: for a unit that another document of the same text holds as well, or holds whole, the one
             there; it has no companions of its own.
-        nameless: what its text describes under a name that stands before all that is there of it.
+        broken: what its text describes under a name that stands before all that is there of it, and
+            sentences that a text splitter cut.
         stretches: which documents are of one text.
         positions: of units where documents are of one text; empty: they stand in the order of their numbers.
     """
@@ -55,7 +56,7 @@ class Companions:
     needs: Mapping[int, tuple[int, ...]]
     opens: Mapping[int, tuple[int, int]]
     copies: Mapping[int, int] = field(default_factory=dict)
-    nameless: frozenset[int] = frozenset()
+    broken: frozenset[int] = frozenset()
     stretches: Stretches = field(default_factory=lambda: Stretches(()))
     positions: Mapping[int, int] = field(default_factory=dict)
 
@@ -81,7 +82,7 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     needs: dict[int, tuple[int, ...]] = {}
     opens: dict[int, tuple[int, int]] = {}
     copies: dict[int, int] = {}
-    nameless: list[int] = []
+    texts: list[tuple[Placed, list[int]]] = []
     members: list[list[int]] = [[] for _ in segmentation.documents]
     for i, s in enumerate(segmentation.sentences):
         if s.kind != "boilerplate":
@@ -92,7 +93,7 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         everything = stretches.in_order(range(len(segmentation.sentences)), segmentation)
         positions = {i: position for position, i in enumerate(everything)}
     for stretch in stretches.all:
-        text = _Text(segmentation, stretch)
+        text = Placed(segmentation, stretch)
         own = text.copies(members)
         copies |= own
         units = [i for d in stretch.documents for i in members[d] if i not in own]
@@ -102,8 +103,30 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
                 needs[index] = tuple(found)
             reader.passes(index, segmentation.sentences[index])
         opens |= _opened(units, segmentation.sentences, needs, positions)
-        nameless += text.nameless(units)
-    return Companions(needs, opens, copies, frozenset(nameless), stretches, positions)
+        texts.append((text, units))
+    return Companions(needs, opens, copies, find_broken(texts), stretches, positions)
+
+
+def anchor_texts(segmentation: Segmentation) -> list[str]:
+    """For each unit the names, lead-ins and headers that it is read under, outermost first; mostly empty."""
+    found = companions(segmentation)
+    texts: list[str] = []
+    for index in range(len(segmentation.sentences)):
+        anchors: dict[int, None] = {}
+        waiting = list(found.needs.get(found.copies.get(index, index), ()))
+        while waiting:
+            unit = waiting.pop()
+            if unit not in anchors:
+                anchors[unit] = None
+                waiting += found.needs.get(unit, ())
+        texts.append("\n".join(segmentation.sentences[i].text for i in found.in_order(anchors)))
+    return texts
+
+
+def anchored_texts(segmentation: Segmentation) -> list[str]:
+    """The text of each unit, below what it is read under (``anchor_texts``)."""
+    pairs = zip(anchor_texts(segmentation), segmentation.sentences, strict=True)
+    return [f"{anchor}\n{s.text}" if anchor else s.text for anchor, s in pairs]
 
 
 def _opened(
@@ -155,83 +178,11 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
     return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
 
 
-class _Text:
-    """One text, in one document or several, and where its units stand in it."""
-
-    def __init__(self, segmentation: Segmentation, stretch: Stretch) -> None:
-        self.sentences = segmentation.sentences
-        self.documents = segmentation.documents
-        self.stretch = stretch
-        self.titled = bool(segmentation.documents[stretch.documents[0]].title)
-        self._starts = dict(zip(stretch.documents, stretch.starts, strict=True))
-
-    def at(self, index: int) -> int:
-        """Where a unit starts."""
-        unit = self.sentences[index]
-        return self._starts[unit.document] + unit.start_char
-
-    def end(self, index: int) -> int:
-        """Where a unit ends."""
-        unit = self.sentences[index]
-        return self._starts[unit.document] + unit.end_char
-
-    def line(self, index: int) -> str:
-        """What stands before the unit on its line."""
-        at = self.at(index)
-        # No name is indented so far, and a line may have millions of characters.
-        low = max(0, at - _LONGEST_LINE)
-        text = self.stretch.text
-        start = max(text.rfind("\n", low, at), text.rfind("\r", low, at), low - 1) + 1
-        return text[start:at]
-
-    def indent(self, index: int) -> int:
-        """Columns of white space before the unit's line."""
-        line = self.line(index).expandtabs(4)
-        return len(line) - len(line.lstrip())
-
-    def lines_between(self, before: int, index: int) -> int:
-        """Line ends between two units."""
-        return self.stretch.text.count("\n", self.end(before), self.at(index))
-
-    def copies(self, members: Sequence[Sequence[int]]) -> dict[int, int]:
-        """Units that another document has as well, or whole, with the one there; the earlier one stays."""
-        found: dict[int, int] = {}
-        for before, document in pairwise(self.stretch.documents):
-            border = self._starts[document]
-            tail = [i for i in members[before] if self.end(i) > border]
-            last = max(map(self.end, tail), default=border)
-            head = [i for i in members[document] if self.at(i) < last]
-            for i, j in product(tail, head):
-                is_same = self.at(i) == self.at(j) and self.end(i) == self.end(j)
-                if is_same and self.sentences[i].kind == "prose" != self.sentences[j].kind:
-                    found.setdefault(i, j)
-                elif self.at(i) <= self.at(j) and self.end(j) <= self.end(i):
-                    found.setdefault(j, i)
-                elif self.at(j) <= self.at(i) and self.end(i) <= self.end(j):
-                    found.setdefault(i, j)
-        return {i: _last(i, found) for i in found}
-
-    def nameless(self, units: Sequence[int]) -> list[int]:
-        """What stands before the first name, where the text begins within a description."""
-        first = self.documents[self.stretch.documents[0]]
-        if not units or not ((first.start_index or 0) > 0 or self.sentences[units[0]].fragment):
-            return []
-        kinds = [self.sentences[i].kind for i in units]
-        named = next((k for k, kind in enumerate(kinds) if kind in ("term", "heading")), None)
-        return [] if named is None or kinds[named] == "heading" else list(units[:named])
-
-
-def _last(unit: int, copies: Mapping[int, int]) -> int:
-    while unit in copies:
-        unit = copies[unit]
-    return unit
-
-
 @dataclass(slots=True)
 class _Reader:
     """What a reader of one text has in mind at some unit of it, by the numbers of units."""
 
-    text: _Text
+    text: Placed
     headings: bool
     heading: int | None = None
     header: int | None = None

@@ -122,7 +122,7 @@ def _hanging(region: str) -> Iterator[Block]:
     """Short lines over indented ones, where there are several alike: one alone may be chance."""
     apart = [m for m in _APART.finditer(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
-    yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or _is_name(m[2]))
+    yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or is_name(m[2]))
     matches = list(_HANGING.finditer(region))
     times = Counter(m[1] for m in matches)
     for m in matches:
@@ -141,7 +141,7 @@ def _between_gaps(region: str) -> Iterator[Block]:
 def _may_name(m: re.Match[str], region: str) -> bool:
     """Whether a line over blank ones may name what is indented further below it."""
     line = m[2].rstrip()
-    if _CAPITALS.fullmatch(line) or (len(line) > _SHORT and not _is_name(line)):
+    if _CAPITALS.fullmatch(line) or (len(line) > _SHORT and not is_name(line)):
         return False
     if _FURTHER.match(region, m.end() + len(m[1])):
         return True
@@ -149,10 +149,11 @@ def _may_name(m: re.Match[str], region: str) -> bool:
     return len(line) <= _SHORT and not region[: m.start()].rpartition("\n")[0].rpartition("\n")[2].strip()
 
 
-def _is_name(line: str) -> bool:
+def is_name(line: str) -> bool:
     """Whether a line is no heading: one word, a command with its arguments, ``SHARE (ShareLock)``."""
     words = line.split()
-    if len(words) == 1 or line[:1] in "-[<" or (words[-1][0] == "(" and words[-1][-1] == ")"):
+    has_type = line[-1] == ")" and "(" in line
+    if len(words) == 1 or has_type or line[-1] == "¶" or line[:1] in "-[<":
         return True
     return any(w[:1] in "-[<" for w in words[1:])
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragcompress.data import Budget, Document, Scores, Segmentation
-from ragcompress.selection.companions import closure, named
+from ragcompress.selection.companions import closure, marked_down
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.companions import companions
@@ -79,7 +79,7 @@ def test_a_value_brings_its_name_from_the_chunk_before() -> None:
     ]  # fmt: skip
     text = Layout(len).render(parts, (value,), Scores(np.zeros(len(parts.sentences)), "given")).text
     assert text == "Manual\ncheckpoint_timeout (integer)\n\nThe default is five minutes (5min)."
-    assert not found.nameless
+    assert not found.broken
 
 
 def test_half_a_sentence_is_a_copy_of_the_whole_one() -> None:
@@ -94,12 +94,23 @@ def test_half_a_sentence_is_a_copy_of_the_whole_one() -> None:
 def test_a_description_without_its_name_is_worth_less() -> None:
     parts = segment(chunks((CUT, len(MANUAL))))
     found = companions(parts)
-    texts = [parts.sentences[i].text for i in sorted(found.nameless)]
+    texts = [parts.sentences[i].text for i in sorted(found.broken)]
     assert texts[-1] == "The default is five minutes (5min)."
     even = Scores(np.ones(len(parts.sentences)), "given", calibrated=True)
-    values = named(even, found).values
-    assert {i for i, v in enumerate(values) if v < 1} == set(found.nameless)
-    assert not companions(segment(chunks((0, CUT)))).nameless
+    values = marked_down(even, found).values
+    assert {i for i, v in enumerate(values) if v < 1} == set(found.broken)
+    parts = segment(chunks((0, CUT)))
+    assert [parts.sentences[i].text[-5:] for i in companions(parts).broken] == ["it is"]
+
+
+def test_the_end_of_a_section_is_no_description() -> None:
+    mill = "It was built in 1902, of larch, by Anna Lund."
+    text = f"The mill stands by the river.\n\n\nThe second mill\n\n\n\n{mill}"
+    parts = segment([Document(text, "Mills", None, {"source": "a", "start_index": 900})])
+    assert [s.kind for s in parts.sentences] == ["prose", "term", "prose"]
+    found = companions(parts)
+    assert found.needs == {2: (1,)}
+    assert not found.broken
 
 
 @PROPERTY

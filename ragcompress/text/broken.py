@@ -1,0 +1,76 @@
+"""What a text splitter broke: descriptions that have lost their name, sentences that have lost a part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from .definitions import is_name
+from .placed import Placed
+
+# So many names make a manual.
+_FEWEST_NAMES = 3
+
+
+@dataclass(slots=True)
+class _Names:
+    """Names in one source: how many, how far they are indented, and whether descriptions are no further."""
+
+    number: int = 0
+    indent: int = 0
+    flat: bool = True
+
+    def add(self, text: Placed, name: int) -> None:
+        indent, below = text.indent(name), name + 1
+        self.indent = min(self.indent, indent) if self.number else indent
+        self.number += 1
+        if below < len(text.sentences) and text.sentences[below].document == text.sentences[name].document:
+            self.flat = self.flat and text.indent(below) <= indent
+
+
+def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> frozenset[int]:
+    """What has lost its name, or the rest of its sentence."""
+    names: dict[tuple[str, str], _Names] = {}
+    for text, units in texts:
+        seen = names.setdefault(text.source, _Names())
+        for name in _named(text, units):
+            seen.add(text, name)
+    found = (chain(_nameless(text, units, names[text.source]), _cut(text, units)) for text, units in texts)
+    return frozenset(chain.from_iterable(found))
+
+
+def _named(text: Placed, units: Iterable[int]) -> list[int]:
+    """Names of options and their like, and no phrases, that do not begin the text."""
+    sentences = text.sentences
+    named = (i for i in units if sentences[i].kind == "term" and text.at(i) > 0)
+    return [i for i in named if is_name(sentences[i].text)]
+
+
+def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]:
+    """What stands before the first name, where the text begins within a description.
+
+    Args:
+        units: of the text.
+        seen: the names of its source.
+    """
+    begins = (text.documents[text.stretch.documents[0]].start_index or 0) > 0
+    if not units or not (begins or text.sentences[units[0]].fragment):
+        return ()
+    for k, i in enumerate(units):
+        unit = text.sentences[i]
+        if unit.kind in ("term", "heading"):
+            return units[:k] if unit.kind == "term" and is_name(unit.text) else ()
+    if seen.number < _FEWEST_NAMES or not begins:
+        return ()
+    lines = text.stretch.text.expandtabs(4).split("\n")[1:]
+    least = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    return units if least > seen.indent or (seen.flat and least == seen.indent) else ()
+
+
+def _cut(text: Placed, units: Iterable[int]) -> Iterator[int]:
+    """Fragments of which it is known that a splitter cut them."""
+    for i in units:
+        unit = text.sentences[i]
+        if unit.fragment and text.documents[unit.document].start_index is not None:
+            yield i
