@@ -16,13 +16,13 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ragcompress import Attention, InputError, Segmentation
+from ragcompress import Attention, Document, InputError, Segmentation
 from ragcompress.data import Progress
 from ragcompress.errors import ModelNotFound
 from ragcompress.prompts.passages import ROWS, Prompt
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers import bm25, lead, minilm, random, raw_attention
-from ragcompress.text.segmentation import given
+from ragcompress.text.segmentation import given, segment
 
 WORDS = st.sampled_from("the bridge Bridge was built by anna river 桥 梁 on".split())
 TEXTS = st.lists(WORDS, min_size=1, max_size=8).map(" ".join)
@@ -63,6 +63,13 @@ def test_titles_play_no_part_in_bm25() -> None:
     documents = [["It is red."], ["It is blue."]]
     titled = bm25.Scorer().score("Which bridge?", given(documents, titles=["Bridge", "Bridge"])).values
     assert titled.tolist() == [0.0, 0.0]
+
+
+def test_bm25_reads_a_value_under_its_name() -> None:
+    speed = "--speed N\n    Turns in a minute. The default is 40.\n\n"
+    parts = segment([Document(f"{speed}--stones N\n    Stones. The default is 2.\n")])
+    values = bm25.Scorer().score("What is the default of stones?", parts).values
+    assert parts.sentences[int(np.argmax(values))].text == "The default is 2."
 
 
 @pytest.mark.parametrize("k1", [-0.1, float("nan"), float("inf")])
