@@ -71,7 +71,7 @@ class Placed:
     def source(self) -> tuple[str, str]:
         """What the text is part of."""
         first = self.documents[self.stretch.documents[0]]
-        return str(first.metadata.get("source") or ""), first.title or ""
+        return first.origin, first.title or ""
 
 
 def _last(unit: int, copies: Mapping[int, int]) -> int:
