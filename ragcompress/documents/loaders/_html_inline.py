@@ -23,6 +23,8 @@ _OF_CENTURY, _ROMAN = re.compile(r"e|er|ème|o|º", re.IGNORECASE), re.compile(r
 _VARIABLE = re.compile(r"(?<![^\W_])[a-zα-ω]$")
 _SHORT_FORM = re.compile(r"\b[DJMPS]$")
 _BRACKETED = re.compile(r"\[[^\[\]]+\]")
+# Degrees, written with a letter.
+_SCALE = re.compile(r"\s?[CF]\b")
 _SLASHES = ("/", "\u2044", "\u2215")
 # Needs no brackets: a number, or one letter.
 _SIMPLE = re.compile(r"[-+−–]?(?:\d+(?:[.,]\d+)?|[^\W\d])")
@@ -55,6 +57,9 @@ def write_inline(tree: Any) -> None:
     for element in list(tree.iter("sup")):
         _write_fraction(element)
     for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
+        if element.tag in ("sup", "sub"):  # those within first: x to the power of y to the power of z
+            for inner in reversed(list(element.iter("sup", "sub"))[1:]):
+                _write_one(inner, " ".join("".join(inner.itertext()).split()))
         text = " ".join("".join(element.itertext()).split())
         if text and element.getparent() is not None:
             _write_one(element, text)
@@ -71,10 +76,11 @@ def _name_by_style(element: Any) -> None:
         _strike_blocks(element)
 
 
-def _strike_blocks(element: Any) -> None:
-    """Strike out what a block holds: its words, or those of the blocks within."""
+def _strike_blocks(element: Any) -> list[Any]:
+    """Put the words of a block, or of the blocks within, into an element that strikes them out; these."""
     if any(up.get(_STRUCK) for up in element.iterancestors()):
-        return
+        return []
+    made = []
     element.set(_STRUCK, "yes")
     left = [element]
     while left:
@@ -86,6 +92,8 @@ def _strike_blocks(element: Any) -> None:
         words.text, block.text = block.text, None
         words.extend(list(block))
         block.append(words)
+        made.append(words)
+    return made
 
 
 def _write_fraction(above: Any) -> None:
@@ -105,6 +113,8 @@ def _write_fraction(above: Any) -> None:
 
 def _write_one(element: Any, text: str) -> None:
     match element.tag:
+        case "sup" if text in ("o", "0") and _SCALE.match(element.tail or ""):
+            _replace(element, "°")
         case "sup":
             _replace(element, raised(text, _before(element), is_note=_is_note(element)))
         case "sub":
@@ -113,6 +123,10 @@ def _write_one(element: Any, text: str) -> None:
             _replace(element, f"({text})")
         case "q":
             _surround(element, "“", "”")
+        case _ if any(part.tag in _HOLDERS for part in element.iter()):
+            element.tag = "div"
+            for words in _strike_blocks(element):
+                _surround(words, "~~", "~~")
         case _:
             _surround(element, "~~", "~~")
 

@@ -154,12 +154,14 @@ def _openers(tree: Any) -> frozenset[str]:
                 found.update(part.lstrip("#") for part in target.split())
         if own := element.get("id"):
             found.add(own)
-    return frozenset(found)
+    # A link to what is hidden opens it: there is nothing else to go to.
+    found.update(link[1:] for link in tree.xpath("//a[starts-with(@href, '#')]/@href"))
+    return frozenset(found - {""})
 
 
 def _is_opened(element: Any, openers: frozenset[str]) -> bool:
     """Whether a control shows it: named by one, or right behind one."""
-    about = " ".join(filter(None, (element.get("class"), element.get("role"))))
+    about = " ".join(filter(None, (element.get("class"), element.get("role"), element.get("id"))))
     if element.tag == "dialog" or _APART.search(about):
         return False
     if element.get("role") == "tabpanel":
