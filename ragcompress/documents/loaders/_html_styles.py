@@ -85,7 +85,7 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
         left_out: counts the rules that were not looked at, because they and the page are too many.
 
     Returns:
-        elements that have no place on the page, or are invisible there, by sheets or by their own style; each
+        elements that have no place on the page, or are invisible there, by sheets or by their own style. Each
         with those within that are seen all the same, by a size, a color or a visibility of their own.
     """
     rules = _relevant(tree, check)
