@@ -125,3 +125,18 @@ def test_retrieval_of_several_scorers_budgets_and_shuffled_lists(
     assert fables[4]["versus"]["scorer"] == "bm25"
     assert len(content["means"]) == 8
     assert "mean of sets" in capsys.readouterr().out
+
+
+def test_a_budget_among_others_keeps_what_it_keeps_alone(
+    tmp_path: Path, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "MiniLM", lambda: Letters(Path(proxy)))
+    command = ["retrieval", str(SAMPLE), "--work", str(tmp_path / "work"), "--shuffle", "--proxy", proxy]
+    command += ["--scorer", "bm25"]
+    results = []
+    for name, budgets in (("both", ["--budget", "400", "--budget", "150"]), ("one", ["--budget", "150"])):
+        assert cli.main([*command, *budgets, "--json", str(tmp_path / f"{name}.json")]) == 0
+        rows = written(tmp_path / f"{name}.json")["results"]
+        results.append([(r["list"], r["recall"], r["tokens"]) for r in rows if r["budget"] == 150])
+    assert results[0] == results[1]
+    assert len(results[0]) > 1

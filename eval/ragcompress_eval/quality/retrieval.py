@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ragcompress import Budget, Compressor, Segmentation, Tokenizer, scorers
+from ragcompress import Budget, Compressor, Scores, Segmentation, Tokenizer, scorers
 from ragcompress.cli.console import byte_bar, note, out
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
@@ -48,10 +48,16 @@ difference from cutting the list off."""
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What an index has for a question, best first, and the seconds that the search took."""
+    """What an index has for a question, best first, and the seconds that the search took.
+
+    Attributes:
+        scored: scores that were made of it, by scorer and list, and the seconds that they took: all budgets
+            look at the same.
+    """
 
     hits: tuple[Hit, ...]
     seconds: float
+    scored: dict[tuple[str, str], tuple[Scores, float]] = field(default_factory=dict)
 
 
 class _Asking:
@@ -80,12 +86,16 @@ class _Asking:
         """What is found, what compression keeps of it, and what cutting off keeps."""
         found, gold = self._search(example), gold_spans(example)
         hits = found.hits if condition.labels["list"] == RANKED else self._shuffle(found.hits)
-        compressor = self._compressors[str(condition.labels["scorer"])]
-        n_tokens = int(condition.labels["budget"] or 0)
+        name, n_tokens = str(condition.labels["scorer"]), int(condition.labels["budget"] or 0)
+        what = (name, str(condition.labels["list"]))
+        scores, scoring = found.scored.get(what, (None, 0.0))
         start = time.perf_counter()
         parts = self._index.segmentation(hits)
-        context = compressor(example.question, parts, budget=Budget(max_tokens=n_tokens))
-        seconds = found.seconds + time.perf_counter() - start
+        budget = Budget(max_tokens=n_tokens)
+        context = self._compressors[name](example.question, parts, budget=budget, scores=scores)
+        seconds = found.seconds + scoring + time.perf_counter() - start
+        if context.passthrough is None:
+            found.scored.setdefault(what, (context.scores, context.seconds["score"]))
         kept = share(gold, _spans(parts, hits, context.selection.kept))
         cut = self._cut_off(found.hits, n_tokens, gold)
         everything = share(gold, _spans(parts, hits, range(len(parts.sentences))))
