@@ -9,6 +9,7 @@ from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
 from ragcompress.scorers.evidence import second_look, signals, surroundings
+from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX
 from ragcompress.scorers.evidence.head import CHEAP, MAIN
 from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
@@ -78,10 +79,11 @@ def _joint_card(scorer: str, template: str) -> dict[str, object]:
     return {"format": FORMAT, "scorer": scorer, "proxy": proxy, "template": template}
 
 
-def fake_evidence(*, second: bool = True) -> ProbeWeights:
-    """Weights for the scorer ``evidence``."""
+def fake_evidence(*, second: bool = True, opinion: bool = True) -> ProbeWeights:
+    """Weights for the scorer ``evidence``; ``opinion``: with the head of ``passage-probe``."""
     info, generator = FakeProxy().info, np.random.default_rng(2)
-    per_row = len(PER_HEAD) * info.n_layers * info.n_heads
+    n_layers = info.n_layers - 1
+    per_row = len(PER_HEAD) * n_layers * info.n_heads
     arrays = _regressions(generator, len(ROWS) * per_row)
     networks = {CHEAP: len(signals.NAMES), MAIN: len(surroundings.NAMES)}
     about: dict[str, object] = {}
@@ -91,6 +93,9 @@ def fake_evidence(*, second: bool = True) -> ProbeWeights:
         networks[second_look.NETWORK] = len(second_look.NAMES)
         recipe = {"facts": 2, "fact_tokens": 64, "passages": 3, "at_least": 0.001}
         about = {"second_look": recipe, "second_features": list(second_look.NAMES)}
+    if opinion:
+        arrays |= {f"{PREFIX}{name}": array for name, array in fake_probe().arrays.items()}
+        about[KEY] = {"n_layers": info.n_layers, "level": -1.0, "slope": 0.5}
     for network, n in networks.items():
         sizes = {"mean": (n,), "linear": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,)}
         for name, shape in (sizes | {"weight": (3,), "bias": (1,)}).items():
@@ -101,7 +106,7 @@ def fake_evidence(*, second: bool = True) -> ProbeWeights:
         "scorer": "evidence",
         "proxy": {"name": info.name, "fingerprint": info.fingerprint},
         "template": Template().fingerprint(),
-        "n_layers": info.n_layers,
+        "n_layers": n_layers,
         "n_heads": info.n_heads,
         "rows": list(ROWS),
         "signals": list(signals.NAMES),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ragcompress import load_proxy
+from ragcompress import InputError, ProbeMismatch, load_proxy
 from ragcompress.models.embedding import MiniLM
-from ragcompress.probes import FORMAT, ProbeWeights
+from ragcompress.probes import FORMAT, ProbeWeights, shipped_for
 from ragcompress.prompts.passages import ROWS, Template
+from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.loading import Backend
 from ragcompress.scorers.evidence import second_look, signals, surroundings
+from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX
 from ragcompress.scorers.evidence.gate import Gate
 from ragcompress.scorers.passage_probe.context import EXPERTS
 from ragcompress.scorers.passage_probe.features import PER_HEAD
@@ -34,6 +36,7 @@ from .versions import versions
 
 Progress = Callable[[str, int, int], None]
 SCORER = "evidence"
+_FOLDS = 6  # of kinds that are not known to be alike
 
 # Kinds that are alike are left out together.
 FOLDS: tuple[tuple[str, ...], ...] = (
@@ -48,7 +51,12 @@ FOLDS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What training can be set to."""
+    """What training can be set to.
+
+    Attributes:
+        opinion: level and slope of the weight that the head of ``passage-probe`` has beside the network, if
+            one ships for the proxy; None: it has none.
+    """
 
     n_layers: int = 20
     passage_tokens: int = 384
@@ -57,6 +65,7 @@ class Settings:
     fitting: FitSettings = field(default_factory=FitSettings)
     gate: Gate = field(default_factory=Gate)
     second: Second = field(default_factory=Second)
+    opinion: tuple[float, float] | None = (1.0, 1.5)
     folds: tuple[tuple[str, ...], ...] = FOLDS
 
 
@@ -97,9 +106,9 @@ def run(
             tasks += retrieved_tasks(files, settings.retrieved, embedder, work)
             progress("building the index of training documents", 1, 1)
     cases = [case_of(r) for r in read_all(tasks, reader, partial(progress, "reading training questions"))]
-    place = {kind: n for n, kinds in enumerate(settings.folds) for kind in kinds}
+    place = folds_of({c.kind for c in cases}, settings.folds)
     progress("fitting", 0, 3)
-    fit = Fit(cases, lambda kind: place.get(kind, len(settings.folds)), settings.fitting)
+    fit = Fit(cases, place.__getitem__, settings.fitting)
     progress("fitting", 1, 3)
     again = read_again(
         fit, reader, settings.gate, settings.second, partial(progress, "reading what is in doubt again")
@@ -108,10 +117,47 @@ def run(
     progress("fitting", 2, 3)
     second = FitSecond(fit, again)
     arrays |= second.arrays()
+    probe = shipped_probe(model) if settings.opinion else None
+    arrays |= {f"{PREFIX}{name}": array for name, array in probe.arrays.items()} if probe else {}
     progress("fitting", 3, 3)
-    card = card_of(files, reader, second, settings)
+    card = card_of(files, reader, second, settings) | _opinion(probe, settings)
     ProbeWeights({name: np.ascontiguousarray(a) for name, a in arrays.items()}, card).save(output)
     return card
+
+
+def folds_of(kinds: Collection[str], known: Sequence[Collection[str]]) -> dict[str, int]:
+    """The fold of each kind: that of the known ones that are alike, or one of its own.
+
+    Raises:
+        InputError: if all of them are in one fold: nothing could be left out.
+    """
+    place = {kind: n for n, alike in enumerate(known) for kind in alike if kind in kinds}
+    others = sorted(set(kinds) - set(place))
+    place |= {kind: len(known) + n % _FOLDS for n, kind in enumerate(others)}
+    if len(set(place.values())) < 2:
+        raise InputError(
+            f"all questions are of one kind ({', '.join(sorted(kinds)) or 'none has evidence'}); the "
+            "evidence model is fitted across kinds: give files of at least two, each named for its kind"
+        )
+    return place
+
+
+def shipped_probe(proxy: Proxy) -> ProbeWeights | None:
+    """The probe with two looks that ships for a proxy; None: there is none."""
+    try:
+        probe = shipped_for(proxy.info)
+    except ProbeMismatch:
+        return None
+    return probe if probe.card.get("second_look") else None
+
+
+def _opinion(probe: ProbeWeights | None, settings: Settings) -> dict[str, Any]:
+    """What the card says of the head whose opinion counts beside the network's."""
+    if probe is None or settings.opinion is None:
+        return {}
+    level, slope = settings.opinion
+    about = {"fingerprint": probe.fingerprint(), "n_layers": probe.n_layers, "level": level, "slope": slope}
+    return {KEY: about}
 
 
 def card_of(

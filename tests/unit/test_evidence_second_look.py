@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_probe import fake_evidence
@@ -49,17 +51,19 @@ def test_the_second_look_equals_its_steps() -> None:
     assert chosen and found.facts == chosen.facts and second.read == chosen.passages
     tail = make_tail(made.proxy.tokenizer, made._template, QUESTION, fact_texts(whole, chosen))
     prompts = [join(found.passages[p], tail) for p in chosen.passages]
-    attentions = made.proxy.probe(prompts, n_layers=made.probe.n_layers)
-    logits = attention_logits(made.probe.arrays, attentions, SECOND)
+    attentions = made.proxy.probe(prompts, n_layers=made.n_layers)
+    own_layers = [replace(a, mass=a.mass[:, : made.probe.n_layers]) for a in attentions]
+    logits = attention_logits(made.probe.arrays, own_layers, SECOND)
     of_sentence = np.full((len(whole.sentences), logits.shape[1]), np.nan)
     places = [i for p in chosen.passages for i in found.passages[p].sentences]
     for place, row in zip(places, logits, strict=True):
         of_sentence[place] = row
     vectors = made._vectors(QUESTION, whole, None)
-    rows = second_look.features(QUESTION, whole, of_sentence, first.logits, found.signals, chosen, vectors)
+    rows = second_look.features(QUESTION, whole, of_sentence, first.own, found.signals, chosen, vectors)
     assert np.array_equal(second.features, rows, equal_nan=True)
-    own = network_logits(made.probe.arrays, second_look.NETWORK, rows)
-    expected = probabilities((first.logits + own) / 2)
+    own = (first.own + network_logits(made.probe.arrays, second_look.NETWORK, rows)) / 2
+    assert np.allclose(second.own, own)
+    expected = probabilities((1 - second.weights) * own + second.weights * second.opinion)
     assert np.allclose(found.values, expected)
     assert np.allclose(made.score(QUESTION, whole).values, expected)
 

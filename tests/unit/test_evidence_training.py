@@ -69,7 +69,8 @@ def fitted() -> tuple[Fit, FitSecond]:
 def probe() -> ProbeWeights:
     fit, second = fitted()
     card = {
-        **fake_evidence().card,
+        **fake_evidence(opinion=False).card,
+        "n_layers": 2,
         "second_look": {"facts": 2, "fact_tokens": 128, "passages": 3, "at_least": 0.001},
         "passage_tokens": 64,
         "gate": {"missed": 0.3, "tokens": 40},

@@ -13,8 +13,9 @@ from ..passage_probe.features import PER_HEAD, attention_features
 from ..passage_probe.head import SECOND
 from ..passage_probe.looks import Arrays, look_logits
 from . import second_look
+from .attention_probe import first_layers
 from .head import network_logits, probabilities
-from .reading import Look, Reading
+from .reading import Look, Reading, combine
 from .surroundings import NAMES
 
 
@@ -38,7 +39,7 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
     places = [i for p in look.read for i in found.passages[p].sentences]
     parts = [k for k, i in enumerate(places) if i == sentence]
     prefix = SECOND if look.network == second_look.NETWORK else ""
-    features = attention_features(look.attentions)
+    features = attention_features(first_layers(look.attentions, heads[0]))
     logits = look_logits(arrays, features, prefix)[:, 0]
     own = max(parts, key=lambda k: logits[k])
     exact = features.astype(np.float64)
@@ -47,9 +48,11 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
     split = above.reshape(len(PER_HEAD), len(rows), *heads)
     last = found.looks[-1]
     final = _without_each(arrays, last, sentence)
-    if len(found.looks) > 1:
-        final = second_look.combine(found.looks[0].logits[sentence : sentence + 1], final)
-    names = second_look.NAMES if last.network == second_look.NETWORK else NAMES
+    names = NAMES
+    if last.network == second_look.NETWORK:
+        final = second_look.combine(found.looks[0].own[sentence : sentence + 1], final)
+        names = second_look.NAMES
+    final = combine(final, last.opinion[sentence : sentence + 1], last.weights[sentence : sentence + 1])
     return Attribution(
         sentence=sentence,
         probability=float(probabilities(final[-1:])[0]),

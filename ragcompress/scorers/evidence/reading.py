@@ -7,10 +7,37 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import Attention, FloatArray
+from ...data import Attention, FloatArray, Segmentation
 from ...prompts.passages import Passage
 from . import signals
 from .head import probabilities
+from .late_interaction import Vectors
+
+
+def combine(own: FloatArray, opinion: FloatArray, weights: FloatArray) -> FloatArray:
+    """The weighted mean of logits; a network's own where there is no opinion."""
+    return np.where(np.isfinite(opinion), (1 - weights) * own + weights * opinion, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What both looks are about.
+
+    Attributes:
+        passages: all of them.
+        vectors: how question and sentences compare; None without an embedder.
+        signals: (S, ·) cheap signals.
+        weights: (S,) what the opinion of ``passage-probe``'s head counts, from 0 to 1.
+        until: a time of ``time.monotonic`` after which nothing more is read; None: there is none.
+    """
+
+    question: str
+    segmentation: Segmentation
+    passages: tuple[Passage, ...]
+    vectors: Vectors | None
+    signals: FloatArray
+    weights: FloatArray
+    until: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +50,10 @@ class Look:
         attentions: in them, in their order.
         attention: (S,) logits by the attention alone; NaN where nothing was read.
         features: (S, K) what the network saw.
-        logits: (S,) what counts after it.
+        own: (S,) logits of the network, after a second look the mean of both.
+        opinion: (S,) logits of the head of ``passage-probe``, after a second look the higher of both; NaN
+            where it was not asked.
+        weights: (S,) what the opinion counts, from 0 to 1.
     """
 
     network: str
@@ -31,7 +61,14 @@ class Look:
     attentions: tuple[Attention, ...]
     attention: FloatArray
     features: FloatArray
-    logits: FloatArray
+    own: FloatArray
+    opinion: FloatArray
+    weights: FloatArray
+
+    @property
+    def logits(self) -> FloatArray:
+        """(S,) what counts: the weighted mean of both, the network's own where there is no opinion."""
+        return combine(self.own, self.opinion, self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +121,7 @@ class Reading:
         own: dict[str, float] = {
             "probability": self.values[sentence],
             "attention": self.attention[sentence],
+            "passage_probe": float(probabilities(self.looks[0].opinion[sentence : sentence + 1])[0]),
             "attention_again": float(probabilities(np.asarray(again))),
             "first_look": float(probabilities(self.looks[0].logits[sentence])),
             "cheap": self.cheap[sentence],

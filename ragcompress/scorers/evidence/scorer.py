@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
@@ -33,10 +32,11 @@ from ..passage_probe.head import SECOND
 from ..passage_probe.looks import attention_logits
 from ..passage_probe.second_look import Chosen, Recipe, choose, fact_texts
 from . import gate, second_look, signals, surroundings
+from .attention_probe import AttentionProbe, first_layers
 from .attribution import attribute
 from .head import CHEAP, MAIN, network_logits, probabilities, shapes_of
 from .late_interaction import Vectors, WindowCache, compare
-from .reading import Look, Reading
+from .reading import Asked, Look, Reading
 
 Read = Literal["gated", "all"]
 
@@ -84,6 +84,8 @@ class Scorer:
         probe.check(proxy.info, self._template, self.name)
         self.second_look = second_look
         self._recipe = Recipe.of(probe.card["second_look"]) if probe.card.get("second_look") else None
+        self._opinion = AttentionProbe.load(probe, proxy.info.n_heads)
+        self.n_layers = max(probe.n_layers, self._opinion.n_layers if self._opinion else 0)
         self._check_weights()
         if not second_look:
             self._recipe = None
@@ -158,7 +160,10 @@ class Scorer:
         passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
         vectors = self._vectors(question, segmentation, until)
         own = signals.signals(question, segmentation, vectors, signals.ranks_of(segmentation))
-        asked = _Asked(question, segmentation, passages, vectors, own, until)
+        weights = np.zeros(len(own))
+        if self._opinion and len(own):
+            weights = self._opinion.weights(passages, segmentation)
+        asked = Asked(question, segmentation, passages, vectors, own, weights, until)
         cheap = network_logits(self.probe.arrays, CHEAP, own)
         wanted: Sequence[int] = range(len(passages))
         if self.read == "gated":
@@ -203,26 +208,30 @@ class Scorer:
         if not 0 <= sentence < len(segmentation.sentences):
             raise InputError(f"there is no sentence {sentence}: there are {len(segmentation.sentences)}")
         found = self.look(question, segmentation, progress=progress)
-        return attribute(self.probe.arrays, found, sentence, (self.probe.n_layers, self.proxy.info.n_heads))
+        heads = (self.probe.n_layers, self.proxy.info.n_heads)
+        return attribute(self.probe.arrays, found, sentence, heads)
 
     def _first_look(
-        self, asked: _Asked, cheap: FloatArray, wanted: Sequence[int], progress: Progress | None
+        self, asked: Asked, cheap: FloatArray, wanted: Sequence[int], progress: Progress | None
     ) -> Look:
         """Read some passages, in order, while there is time; weigh what they and the cheap signals say."""
         tail = make_tail(self.proxy.tokenizer, self._template, asked.question)
         if wanted:
             self._check_length(asked.passages, tail)
         prompts = [join(asked.passages[p], tail) for p in wanted]
-        read, attentions = _in_order(wanted, self._probe(prompts, progress, asked.until))
+        read, attentions = _in_order(wanted, self._probe(asked, prompts, progress))
         attention = self._logits(asked, read, attentions)
         around = surroundings.surroundings(
             asked.question, asked.segmentation, attention, cheap, asked.signals, asked.vectors
         )
-        logits = network_logits(self.probe.arrays, MAIN, around)
-        return Look(MAIN, read, attentions, attention[:, 0], around, logits)
+        own = network_logits(self.probe.arrays, MAIN, around)
+        opinion = np.full(len(own), np.nan)
+        if self._opinion and asked.weights.any() and read:
+            opinion = self._opinion.look(asked, read, attentions)
+        return Look(MAIN, read, attentions, attention[:, 0], around, own, opinion, asked.weights)
 
     def _second_look(
-        self, asked: _Asked, first: Look, chosen: Chosen, progress: Progress | None
+        self, asked: Asked, first: Look, chosen: Chosen, progress: Progress | None
     ) -> Look | None:
         """Read the chosen passages with the facts given; None where that is too long, or too late."""
         facts = fact_texts(asked.segmentation, chosen)
@@ -232,16 +241,19 @@ class Scorer:
             return None
         done = len(first.read)
         further = progress and (lambda n, total: progress(done + n, done + total))
-        read, attentions = _in_order(chosen.passages, self._probe(prompts, further, asked.until))
+        read, attentions = _in_order(chosen.passages, self._probe(asked, prompts, further))
         if not read:
             return None
         attention = self._logits(asked, read, attentions, SECOND)
         around = second_look.features(
-            asked.question, asked.segmentation, attention, first.logits, asked.signals, chosen, asked.vectors
+            asked.question, asked.segmentation, attention, first.own, asked.signals, chosen, asked.vectors
         )
-        own = network_logits(self.probe.arrays, second_look.NETWORK, around)
-        logits = second_look.combine(first.logits, own)
-        return Look(second_look.NETWORK, read, attentions, attention[:, 0], around, logits)
+        network = second_look.NETWORK
+        own = second_look.combine(first.own, network_logits(self.probe.arrays, network, around))
+        opinion = first.opinion
+        if self._opinion and asked.weights.any():
+            opinion = self._opinion.look_again(asked, Chosen(chosen.facts, read), attentions, first)
+        return Look(network, read, attentions, attention[:, 0], around, own, opinion, asked.weights)
 
     def _check_length(self, passages: Sequence[Passage], tail: Tail) -> None:
         longest = max(p.spans[0][0] for p in passages) + self.probe.passage_tokens + len(tail)
@@ -253,27 +265,27 @@ class Scorer:
             )
 
     def _logits(
-        self, asked: _Asked, read: Sequence[int], attentions: Sequence[Attention], prefix: str = ""
+        self, asked: Asked, read: Sequence[int], attentions: Sequence[Attention], prefix: str = ""
     ) -> FloatArray:
         """Logits (S, E) of the regressions on attention; NaN in sentences that were not read."""
         result = np.full((len(asked.segmentation.sentences), len(EXPERTS)), -np.inf)
         # A sentence that was too long for one prompt counts as its best part.
         parts = [i for p in read for i in asked.passages[p].sentences]
-        np.maximum.at(result, parts, attention_logits(self.probe.arrays, attentions, prefix))
+        seen = first_layers(attentions, self.probe.n_layers)
+        np.maximum.at(result, parts, attention_logits(self.probe.arrays, seen, prefix))
         return np.where(np.isfinite(result), result, np.nan)
 
-    def _probe(
-        self, prompts: Sequence[Prompt], progress: Progress | None, until: float | None
-    ) -> list[Attention]:
+    def _probe(self, asked: Asked, prompts: Sequence[Prompt], progress: Progress | None) -> list[Attention]:
         """Attention in the prompts, in order; only the first of them where there is a time to stop at."""
+        until, n_layers = asked.until, self.n_layers if asked.weights.any() else self.probe.n_layers
         if until is None or not prompts:
-            return self.proxy.probe(prompts, n_layers=self.probe.n_layers, progress=progress)
+            return self.proxy.probe(prompts, n_layers=n_layers, progress=progress)
         found: list[Attention] = []
         now, took = time.monotonic(), 0.0
         # What took as long as the last few would end too late is not begun.
         while len(found) < len(prompts) and now + took < until:
             some = prompts[len(found) : len(found) + _TOGETHER]
-            found += self.proxy.probe(some, n_layers=self.probe.n_layers)
+            found += self.proxy.probe(some, n_layers=n_layers)
             if progress:
                 progress(len(found), len(prompts))
             took, now = time.monotonic() - now, time.monotonic()
@@ -300,24 +312,12 @@ class Scorer:
     def _settings(self) -> dict[str, object]:
         return {
             **self.proxy.info.settings(),
-            "n_layers": self.probe.n_layers,
+            "n_layers": self.n_layers,
             "passage_tokens": self.probe.passage_tokens,
             "probe": self.probe.fingerprint(),
             "read": self.read,
             "second_look": self._recipe is not None,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What both looks are about: question, documents, passages, their cheap signals, when to stop."""
-
-    question: str
-    segmentation: Segmentation
-    passages: tuple[Passage, ...]
-    vectors: Vectors | None
-    signals: FloatArray
-    until: float | None
 
 
 _EMBEDDERS = ("auto", "minilm", "none")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...data import FloatArray
+from .context import EXPERTS
 
 Arrays = Mapping[str, NDArray[np.float32]]
 SECOND = "second."
@@ -103,6 +104,27 @@ class Head:
     def arrays(self, prefix: str = "") -> dict[str, NDArray[np.float32]]:
         """All arrays by name, for a probe's file."""
         return self.regressions.arrays(prefix) | self.network.arrays(prefix)
+
+
+def head_shapes(arrays: Arrays, prefix: str, n_features: int, n_context: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a look's arrays by name, with as many hidden units as they have.
+
+    Args:
+        n_features, n_context: attention features, and features of the network.
+    """
+    hidden = arrays.get(f"{prefix}context.hidden_bias")
+    n_hidden = 0 if hidden is None else hidden.size
+    shapes: dict[str, tuple[int, ...]] = {
+        "look.weight": (len(EXPERTS), n_features),
+        "look.bias": (len(EXPERTS),),
+        "context.mean": (n_context,),
+        "context.scale": (n_context,),
+        "context.hidden_weight": (n_context, n_hidden),
+        "context.hidden_bias": (n_hidden,),
+        "context.weight": (n_hidden,),
+        "context.bias": (1,),
+    }
+    return {prefix + name: shape for name, shape in shapes.items()}
 
 
 def product(rows: FloatArray, matrix: NDArray[np.float32]) -> FloatArray:

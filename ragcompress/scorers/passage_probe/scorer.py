@@ -27,9 +27,9 @@ from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from .attribution import Attribution, attribute
-from .context import EXPERTS, NAMES
+from .context import NAMES
 from .features import PER_HEAD
-from .head import SECOND, Head
+from .head import SECOND, Head, head_shapes
 from .looks import Look, first_look
 from .second_look import SECOND_NAMES, Chosen, Recipe, best_of, choose, fact_texts, second_look
 
@@ -79,19 +79,7 @@ class Scorer:
 
     def _check_shapes(self, stage: str, n_rows: int, n_context: int) -> None:
         n_features = len(PER_HEAD) * n_rows * self.probe.n_layers * self.proxy.info.n_heads
-        hidden = self.probe.arrays.get(f"{stage}context.hidden_bias")
-        n_hidden = 0 if hidden is None else hidden.size
-        shapes = {
-            "look.weight": (len(EXPERTS), n_features),
-            "look.bias": (len(EXPERTS),),
-            "context.mean": (n_context,),
-            "context.scale": (n_context,),
-            "context.hidden_weight": (n_context, n_hidden),
-            "context.hidden_bias": (n_hidden,),
-            "context.weight": (n_hidden,),
-            "context.bias": (1,),
-        }
-        self.probe.check_shapes({stage + name: shape for name, shape in shapes.items()})
+        self.probe.check_shapes(head_shapes(self.probe.arrays, stage, n_features, n_context))
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score the sentences: a look at every passage, and a second one at those in doubt."""
