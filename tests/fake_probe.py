@@ -9,7 +9,7 @@ from ragcompress.probes import FORMAT, ProbeWeights
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.scorers import _icr, sentinel
 from ragcompress.scorers.evidence import second_look, signals, surroundings
-from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX
+from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX, WEIGHT
 from ragcompress.scorers.evidence.head import CHEAP, MAIN
 from ragcompress.scorers.passage_probe.context import EXPERTS, NAMES
 from ragcompress.scorers.passage_probe.features import PER_HEAD
@@ -95,7 +95,8 @@ def fake_evidence(*, second: bool = True, opinion: bool = True) -> ProbeWeights:
         about = {"second_look": recipe, "second_features": list(second_look.NAMES)}
     if opinion:
         arrays |= {f"{PREFIX}{name}": array for name, array in fake_probe().arrays.items()}
-        about[KEY] = {"n_layers": info.n_layers, "level": -1.0, "slope": 0.5}
+        arrays[WEIGHT] = np.array([-1.0, 0.5, 0.5], dtype=np.float32)
+        about[KEY] = {"n_layers": info.n_layers}
     for network, n in networks.items():
         sizes = {"mean": (n,), "linear": (n,), "hidden_weight": (n, 3), "hidden_bias": (3,)}
         for name, shape in (sizes | {"weight": (3,), "bias": (1,)}).items():

@@ -16,10 +16,11 @@ from ragcompress.calibration.request import look_at
 from ragcompress.calibration.values import bound_settings
 from ragcompress.data import Sentence
 from ragcompress.scorers import Scorer
+from ragcompress.scorers.evidence.attention_probe import KEY
 
 from .answering import evidence_of_answer
 from .calibration_answerable import fit_answerable
-from .evidence_recipe import Recipe, kind_of
+from .evidence_recipe import Recipe, kind_of, picked
 from .examples import DataFile, Example
 from .shapes import bounded, restricted, seed_of
 from .versions import versions
@@ -102,38 +103,42 @@ def calibrate(
 
 
 def choose(file: DataFile, scorer: Scorer, settings: Settings) -> list[Example]:
-    """The questions of a file, in an order that depends on their ids alone; those to train on come last.
+    """The questions of a file that the weights have not seen, in an order that depends on their ids alone.
 
     Raises:
-        InputError: if the weights were trained on some of them.
+        InputError: if these are fewer than are wanted.
     """
-    usable = [e for e in file.examples if e.complete]
-    ordered = sorted(usable, key=lambda e: seed_of("pick", e.id), reverse=True)
-    taken = ordered[: settings.each]
-    if used := _trained_on(file, scorer):
-        labeled = [e for e in ordered if e.gold]
-        free = len(labeled) - used
-        wanted = sum(bool(e.gold) for e in taken)
-        if wanted > free:
-            raise InputError(
-                f"the weights were trained on {used} of the {len(labeled)} labeled questions of "
-                f"{file.name}, and {wanted} were to be taken: scores are too good on those; take at most "
-                f"{max(free, 0)} "
-                "of each file (--each), or other questions"
-            )
-    return taken
+    usable = sorted(
+        (e for e in file.examples if e.complete), key=lambda e: seed_of("pick", e.id), reverse=True
+    )
+    seen = _trained_on(file, getattr(getattr(scorer, "probe", None), "card", {}))
+    free = [e for e in usable if e.id not in seen]
+    if seen and (settings.each is None or len(free) < settings.each):
+        raise InputError(
+            f"the weights were trained on {len(usable) - len(free)} of the {len(usable)} questions of "
+            f"{file.name}, and {settings.each or 'all'} were to be taken: scores are too good on those; take "
+            f"at most {len(free)} of each file (--each), or other questions"
+        )
+    return free[: settings.each]
 
 
-def _trained_on(file: DataFile, scorer: Scorer) -> int:
-    """At most so many questions of a file were trained on: those that training takes first."""
-    card = getattr(getattr(scorer, "probe", None), "card", {})
-    if not any(f.get("sha256") == file.sha256 for f in card.get("trained_on", ())):
-        return 0
+def _trained_on(file: DataFile, card: Mapping[str, Any]) -> set[str]:
+    """Ids of the questions of a file that weights with this card have seen."""
+    numbers = [f.get("questions") for f in card.get("trained_on", ()) if f.get("sha256") == file.sha256]
     recipe = card.get("settings", {}).get("recipe")
-    if not isinstance(recipe, dict):
-        return len(file.examples)
-    more = tuple((str(kind), int(n)) for kind, n in recipe.get("more", ()))
-    return Recipe(questions=int(recipe["questions"]), more=more).number_of(kind_of(file))
+    seen: set[str] = set()
+    if numbers and isinstance(recipe, dict):
+        more = tuple((str(kind), int(n)) for kind, n in recipe.get("more", ()))
+        n = Recipe(questions=int(recipe["questions"]), more=more).number_of(kind_of(file))
+        seen = {e.id for e in picked(file, n)}
+    elif numbers:
+        seen = {e.id for e in file.examples}
+    # The head that counts beside the evidence model's network learned from the first so many of a file.
+    usable = [e.id for e in file.examples if e.gold and e.complete]
+    for other in card.get(KEY, {}).get("trained_on", ()):
+        if other.get("sha256") == file.sha256:
+            seen.update(usable[: int(other["questions"])])
+    return seen
 
 
 def _prepared(example: Example, settings: Settings, count: Count | None) -> Example:

@@ -18,7 +18,7 @@ from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
 from ragcompress.proxy.loading import Backend
 from ragcompress.scorers.evidence import second_look, signals, surroundings
-from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX
+from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX, WEIGHT
 from ragcompress.scorers.evidence.gate import Gate
 from ragcompress.scorers.passage_probe.context import EXPERTS
 from ragcompress.scorers.passage_probe.features import PER_HEAD
@@ -55,7 +55,7 @@ class Settings:
 
     Attributes:
         opinion: level and slope of the weight that the head of ``passage-probe`` has beside the network, if
-            one ships for the proxy; None: it has none.
+            one ships for the proxy, and its share in ranked lists; None: it has none.
     """
 
     n_layers: int = 20
@@ -65,7 +65,7 @@ class Settings:
     fitting: FitSettings = field(default_factory=FitSettings)
     gate: Gate = field(default_factory=Gate)
     second: Second = field(default_factory=Second)
-    opinion: tuple[float, float] | None = (1.0, 1.5)
+    opinion: tuple[float, float, float] | None = (1.0, 1.5, 0.5)
     folds: tuple[tuple[str, ...], ...] = FOLDS
 
 
@@ -117,12 +117,11 @@ def run(
     progress("fitting", 2, 3)
     second = FitSecond(fit, again)
     arrays |= second.arrays()
-    probe = shipped_probe(model) if settings.opinion else None
-    arrays |= {f"{PREFIX}{name}": array for name, array in probe.arrays.items()} if probe else {}
     progress("fitting", 3, 3)
-    card = card_of(files, reader, second, settings) | _opinion(probe, settings)
-    ProbeWeights({name: np.ascontiguousarray(a) for name, a in arrays.items()}, card).save(output)
-    return card
+    own = ProbeWeights(arrays, card_of(files, reader, second, settings))
+    weights = with_opinion(own, shipped_probe(model), settings.opinion)
+    weights.save(output)
+    return dict(weights.card)
 
 
 def folds_of(kinds: Collection[str], known: Sequence[Collection[str]]) -> dict[str, int]:
@@ -151,13 +150,20 @@ def shipped_probe(proxy: Proxy) -> ProbeWeights | None:
     return probe if probe.card.get("second_look") else None
 
 
-def _opinion(probe: ProbeWeights | None, settings: Settings) -> dict[str, Any]:
-    """What the card says of the head whose opinion counts beside the network's."""
-    if probe is None or settings.opinion is None:
-        return {}
-    level, slope = settings.opinion
-    about = {"fingerprint": probe.fingerprint(), "n_layers": probe.n_layers, "level": level, "slope": slope}
-    return {KEY: about}
+def with_opinion(
+    weights: ProbeWeights, probe: ProbeWeights | None, opinion: tuple[float, float, float] | None
+) -> ProbeWeights:
+    """Weights of an evidence model with the head of a probe beside its network (``Settings.opinion``)."""
+    if probe is None or opinion is None:
+        return weights
+    arrays = {f"{PREFIX}{name}": array for name, array in probe.arrays.items()}
+    arrays[WEIGHT] = np.array(opinion, dtype=np.float32)
+    about = {
+        "fingerprint": probe.fingerprint(),
+        "n_layers": probe.n_layers,
+        "trained_on": probe.card.get("trained_on", []),
+    }
+    return ProbeWeights({**weights.arrays, **arrays}, {**weights.card, KEY: about})
 
 
 def card_of(

@@ -15,7 +15,7 @@ from ragcompress import InputError, ProbeMismatch, given, probes
 from ragcompress.probes import ProbeWeights
 from ragcompress.proxy.base import ProxyInfo
 from ragcompress.scorers.evidence import Scorer
-from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX
+from ragcompress.scorers.evidence.attention_probe import KEY, PREFIX, WEIGHT
 from ragcompress.scorers.passage_probe.second_look import Recipe as SecondRecipe
 from ragcompress.testing import FakeProxy
 from ragcompress.training import evidence
@@ -61,12 +61,12 @@ def test_the_head_of_the_shipped_probe_comes_along(
     assert card[KEY] == {
         "fingerprint": fake_probe().fingerprint(),
         "n_layers": proxy.info.n_layers,
-        "level": 1.0,
-        "slope": 1.5,
+        "trained_on": [],
     }
     weights = probes.load(tmp_path / "p")
     for name, array in fake_probe().arrays.items():
         assert np.array_equal(weights.arrays[f"{PREFIX}{name}"], array)
+    assert weights.arrays[WEIGHT].tolist() == [1.0, 1.5, 0.5]
     made = Scorer(proxy=proxy, probe=weights, embedder=Letters())
     assert made.n_layers == proxy.info.n_layers > made.probe.n_layers
     found = made.look("Who?", given([["It rained."], ["Anna came."]], titles=["Rain", "Anna"]))

@@ -33,7 +33,7 @@ from ragcompress.data import Progress, RecallOf
 from ragcompress.scorers.evidence import Scorer as Evidence
 from ragcompress.testing import FakeProxy
 from ragcompress.training.answering import evidence_of_answer
-from ragcompress.training.calibrating import Settings, calibrate
+from ragcompress.training.calibrating import Settings, calibrate, choose
 from ragcompress.training.examples import DataFile, Example
 from ragcompress.training.keeping import KeptProxy
 
@@ -344,6 +344,22 @@ def test_questions_that_were_trained_on_are_refused() -> None:
     with pytest.raises(InputError, match="trained on 36 of the 60"):
         calibrate([data(60)], scorer, Settings(each=30))
     assert calibrate([data(60)], scorer, Settings(each=20)).card["questions"] == 20
+
+
+def test_questions_that_the_head_beside_the_network_learned_from_are_passed_over() -> None:
+    weights, file = fake_evidence(), data(60)
+    sources = [{"file": file.name, "sha256": file.sha256, "questions": 25}]
+    opinion = {**weights.card["attention_probe"], "trained_on": sources}
+    scorer = Evidence(
+        proxy=FakeProxy(),
+        probe=replace(weights, card={**weights.card, "attention_probe": opinion}),
+        embedder="none",
+    )
+    taken = choose(file, scorer, Settings(each=30))
+    usable = [e.id for e in file.examples if e.gold and e.complete]
+    assert len(taken) == 30 and not {e.id for e in taken} & set(usable[:25])
+    with pytest.raises(InputError, match="trained on 25 of the 60"):
+        choose(file, scorer, Settings(each=40))
 
 
 def test_each_question_is_seen_ranked_and_without_its_evidence(made: Calibration) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -24,11 +23,14 @@ from ..passage_probe.looks import first_look, read_logits
 from ..passage_probe.second_look import SECOND_NAMES, Chosen, second_context
 from .head import logits_of, probabilities
 from .reading import Asked, Look
+from .signals import ranks_of
 
 KEY = "attention_probe"
 """Where the card of an evidence model tells of it."""
 PREFIX = "probe."
 """What the names of its arrays begin with."""
+WEIGHT = "probe.weight"
+"""The array of level, slope and ranked."""
 _LENGTH = 100  # tokens: about as long as the documents that it learned from
 
 
@@ -37,12 +39,14 @@ class AttentionProbe:
     """The head, and how much it counts.
 
     Its logit counts beside that of the evidence model's own network in documents like those it learned from:
-    titled, and short. There its weight is σ(level − slope · log(tokens / 100)), elsewhere 0.
+    titled, and short. There its weight is σ(level − slope · log(tokens / 100)), elsewhere 0. In a ranked list
+    it is a share of that, for it knows nothing of ranks.
 
     Attributes:
         first, second: of both looks.
         n_layers: that it reads.
         level, slope: of its weight.
+        ranked: the share of it that counts in ranked lists.
     """
 
     first: Head
@@ -50,6 +54,7 @@ class AttentionProbe:
     n_layers: int
     level: float
     slope: float
+    ranked: float
 
     @classmethod
     def load(cls, weights: ProbeWeights, n_heads: int) -> AttentionProbe | None:
@@ -61,20 +66,21 @@ class AttentionProbe:
         about = weights.card.get(KEY)
         if about is None:
             return None
-        known = isinstance(about, Mapping) and all(_is_number(about.get(k)) for k in ("level", "slope"))
-        if not known or not isinstance(n_layers := about.get("n_layers"), int) or n_layers < 1:
+        n_layers = about.get("n_layers") if isinstance(about, Mapping) else None
+        if not isinstance(n_layers, int) or n_layers < 1:
             raise DataError(
-                f"the card has {about!r} as {KEY!r}; it needs n_layers (from 1), level and slope; "
-                "take a copy that is whole, or train anew"
+                f"the card has {about!r} as {KEY!r}; it needs n_layers, from 1: take a copy that is "
+                "whole, or train anew"
             )
         arrays, again = weights.arrays, f"{PREFIX}{SECOND}"
         per_row = len(PER_HEAD) * n_layers * n_heads
         weights.check_shapes(
-            head_shapes(arrays, PREFIX, len(ROWS) * per_row, len(NAMES))
+            {WEIGHT: (3,)}
+            | head_shapes(arrays, PREFIX, len(ROWS) * per_row, len(NAMES))
             | head_shapes(arrays, again, (len(ROWS) + 1) * per_row, len(SECOND_NAMES))
         )
         first, second = Head.load(arrays, PREFIX), Head.load(arrays, again)
-        return cls(first, second, n_layers, float(about["level"]), float(about["slope"]))
+        return cls(first, second, n_layers, *map(float, arrays[WEIGHT]))
 
     def look(self, asked: Asked, read: Sequence[int], attentions: Sequence[Attention]) -> FloatArray:
         """What it makes of the passages that were read: logits (S,), NaN where none was."""
@@ -105,6 +111,8 @@ class AttentionProbe:
         tokens = np.bincount(parts.document, parts.n_tokens, len(documents))
         weight = probabilities(self.level - self.slope * np.log(np.maximum(tokens, 1) / _LENGTH))
         weight[[not d.title for d in documents]] = 0
+        if ranks_of(segmentation) is not None:
+            weight *= self.ranked
         return weight[[s.document for s in segmentation.sentences]]
 
 
@@ -117,7 +125,3 @@ def _of_sentences(values: FloatArray, parts: Parts, asked: Asked) -> FloatArray:
     """Logits (S,) of a sentence's best part; NaN where there is none of at least 0."""
     best = parts.best_of_sentences(values, len(asked.segmentation.sentences), least=-1.0)
     return np.where(best >= 0, logits_of(best), np.nan)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
