@@ -392,7 +392,7 @@ class Selection:
             - ``too_long``: does not fit even by itself.
             - ``enough``: the recall asked for is reached without it.
             - ``document_cap``: its document keeps as many as it may. One that is five times as long as most
-              of four others or more may keep a third of the budget.
+              of four others or more may keep a third of the budget, or its three best sentences.
             - ``other_documents``: its document is not among the best, which alone may keep something.
             - ``duplicate``: another document says the same.
             - ``near_repeat``: one that is kept says nearly the same, and what is left of its worth ranks

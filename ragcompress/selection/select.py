@@ -19,8 +19,9 @@ from .packing import Measure, pack, prepare
 from .repeats import Repeats
 
 Render = Callable[[tuple[int, ...]], str]
-# A document so many times as long as others mostly are, of which there are so many: its share of the budget.
-_FAR_LARGER, _FEWEST_OTHERS, _MOST_OF_ONE = 5, 4, 1 / 3
+# A document so many times as long as others mostly are, of which there are so many: its share of the budget,
+# beside its best sentences. These stay in any case, for one long document among short ones is nothing rare.
+_FAR_LARGER, _FEWEST_OTHERS, _MOST_OF_ONE, _BEST_OF_ONE = 5, 4, 1 / 3, 3
 _NONE, _MUSTS = "no sentence fits", "what every document must keep does not fit"
 
 
@@ -177,14 +178,10 @@ def _crowding(
     others = [length for document, length in enumerate(lengths) if length and document != largest]
     if len(others) < _FEWEST_OTHERS or lengths[largest] <= _FAR_LARGER * float(np.median(others)):
         return ()
-    left = limit * _MOST_OF_ONE
-    behind = []
-    for i in ranking:
-        if segmentation.sentences[i].document == largest:
-            left -= sizes[i]
-            if left < 0:
-                behind.append(i)
-    return tuple(behind)
+    of_largest = [i for i in ranking if segmentation.sentences[i].document == largest]
+    taken = np.cumsum([sizes[i] for i in of_largest])
+    fits = taken <= limit * _MOST_OF_ONE
+    return tuple(i for k, i in enumerate(of_largest) if k >= _BEST_OF_ONE and not fits[k])
 
 
 def share_out(
