@@ -7,11 +7,10 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
+import numpy as np
+
 from ..data import Scores, Segmentation, Selection
 from ..text.companions import Companions
-
-# Share of its worth that is left to a description without its name, and to half a sentence.
-_BROKEN = 0.05
 
 
 def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
@@ -36,7 +35,8 @@ def marked_down(scores: Scores, found: Companions) -> Scores:
         return scores
     values, units = scores.values.copy(), sorted(found.broken)
     lowest = 0.0 if scores.calibrated else float(values.min())
-    values[units] = lowest + _BROKEN * (values[units] - lowest)
+    left = np.array([found.broken[i] for i in units])
+    values[units] = lowest + left * (values[units] - lowest)
     return replace(scores, values=values)
 
 

@@ -9,6 +9,9 @@ from itertools import chain
 from .definitions import is_name
 from .placed import Placed
 
+# What is left of its worth to a description without its name, which a reader takes for another's, and to half
+# a sentence, which may hold the answer all the same.
+_NAMELESS, _HALF = 0.05, 0.5
 # So many names make a manual.
 _FEWEST_NAMES = 3
 
@@ -29,15 +32,16 @@ class _Names:
             self.flat = self.flat and text.indent(below) <= indent
 
 
-def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> frozenset[int]:
-    """What has lost its name, or the rest of its sentence."""
+def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> dict[int, float]:
+    """What has lost its name, or the rest of its sentence, and the share of its worth that is left to it."""
     names: dict[tuple[str, str], _Names] = {}
     for text, units in texts:
         seen = names.setdefault(text.source, _Names())
         for name in _named(text, units):
             seen.add(text, name)
-    found = (chain(_nameless(text, units, names[text.source]), _cut(text, units)) for text, units in texts)
-    return frozenset(chain.from_iterable(found))
+    found = dict.fromkeys(chain.from_iterable(_cut(text, units) for text, units in texts), _HALF)
+    nameless = (_nameless(text, units, names[text.source]) for text, units in texts)
+    return found | dict.fromkeys(chain.from_iterable(nameless), _NAMELESS)
 
 
 def _named(text: Placed, units: Iterable[int]) -> list[int]:

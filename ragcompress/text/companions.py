@@ -48,7 +48,7 @@ class Companions:
         copies: for a unit that another document of the same text holds as well, or holds whole, the one
             there; it has no companions of its own.
         broken: what its text describes under a name that stands before all that is there of it, and
-            sentences that a text splitter cut.
+            sentences that a text splitter cut; for each the share of its worth that is left to it.
         stretches: which documents are of one text.
         positions: of units where documents are of one text; empty: they stand in the order of their numbers.
     """
@@ -56,7 +56,7 @@ class Companions:
     needs: Mapping[int, tuple[int, ...]]
     opens: Mapping[int, tuple[int, int]]
     copies: Mapping[int, int] = field(default_factory=dict)
-    broken: frozenset[int] = frozenset()
+    broken: Mapping[int, float] = field(default_factory=dict)
     stretches: Stretches = field(default_factory=lambda: Stretches(()))
     positions: Mapping[int, int] = field(default_factory=dict)
 
