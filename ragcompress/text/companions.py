@@ -19,6 +19,7 @@ from .stretches import Stretches, find_stretches
 
 _BLOCKS = ("code", "table", "table header", "list item")
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
+_ANNOUNCES = re.compile(r"[:：?？]\s*[*_`\"”»)]*\Z")
 _CAPTION = re.compile(
     r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
 )
@@ -47,8 +48,8 @@ class Companions:
             is another.
         copies: for a unit that another document of the same text holds as well, or holds whole, the one
             there; it has no companions of its own.
-        broken: what its text describes under a name that stands before all that is there of it, and
-            sentences that a text splitter cut; for each the share of its worth that is left to it.
+        broken: what its text describes under a name that stands before all that is there of it. Sentences
+            that a text splitter cut, too; for each the share of its worth that is left.
         stretches: which documents are of one text.
         positions: of units where documents are of one text; empty: they stand in the order of their numbers.
     """
@@ -108,10 +109,13 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
 
 
 def anchor_texts(segmentation: Segmentation) -> list[str]:
-    """For each unit the names, lead-ins and headers that it is read under, outermost first; mostly empty."""
-    found = companions(segmentation)
+    """For each unit the names, lead-ins and headers that it is read under, outermost first; mostly empty.
+
+    The sentence before ``It …`` is none: read under it, what follows would be as good as what says it.
+    """
+    found, sentences = companions(segmentation), segmentation.sentences
     texts: list[str] = []
-    for index in range(len(segmentation.sentences)):
+    for index in range(len(sentences)):
         anchors: dict[int, None] = {}
         waiting = list(found.needs.get(found.copies.get(index, index), ()))
         while waiting:
@@ -119,7 +123,8 @@ def anchor_texts(segmentation: Segmentation) -> list[str]:
             if unit not in anchors:
                 anchors[unit] = None
                 waiting += found.needs.get(unit, ())
-        texts.append("\n".join(segmentation.sentences[i].text for i in found.in_order(anchors)))
+        over = [sentences[i] for i in found.in_order(anchors)]
+        texts.append("\n".join(s.text for s in over if s.kind != "prose" or _ANNOUNCES.search(s.text)))
     return texts
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from ragcompress import Budget, Compressor, Document, scorers
 from ragcompress.data import Scores
+from ragcompress.scorers import bm25
 from ragcompress.text.segmentation import segment
 
 SETTINGS = """       writer_delay (integer)
@@ -130,3 +131,10 @@ def test_one_of_parallel_entries_has_its_label() -> None:
     """8: which lock it is that a plain MAKE INDEX takes."""
     text = " ".join(kept([Document(LOCKS, syntax="text")], {"Acquired by MAKE": 0.04}, tokens=10).split())
     assert text == "SHARE (ShareLock) Acquired by MAKE INDEX (without BESIDE)."
+
+
+def test_what_says_it_of_the_sentence_before_is_not_as_good_as_that_sentence() -> None:
+    parts = segment([Document("The bridge is of larch. Berit Holm built the bridge. It is red.")])
+    values = bm25.Scorer().score("What did Berit Holm build?", parts).values
+    assert [s.text for s in parts.sentences][2] == "It is red."
+    assert values[1] > values[2] == 0
