@@ -20,8 +20,8 @@ from ..passage_probe.context import NAMES
 from ..passage_probe.features import PER_HEAD
 from ..passage_probe.head import SECOND, Head, head_shapes
 from ..passage_probe.looks import first_look, read_logits
-from ..passage_probe.second_look import SECOND_NAMES, Chosen, second_context
-from .head import logits_of, probabilities
+from ..passage_probe.second_look import SECOND_NAMES, Chosen, logits_of, second_context
+from .head import probabilities
 from .reading import Asked, Look
 from .signals import ranks_of
 

@@ -59,9 +59,3 @@ def network_logits(arrays: Arrays, network: str, features: FloatArray) -> FloatA
 def probabilities(logits: FloatArray) -> FloatArray:
     """Probabilities of logits."""
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -40, 40))))
-
-
-def logits_of(values: FloatArray) -> FloatArray:
-    """Logits of probabilities, which count as at least a millionth and as at most one less a millionth."""
-    p = np.clip(values, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(p) - np.log1p(-p))

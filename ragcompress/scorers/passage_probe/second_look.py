@@ -117,7 +117,7 @@ def second_context(
         first: probabilities (N,) after the first look.
         chosen, parts, segmentation, question: as they were read.
     """
-    read, before = was_read(parts, chosen), _logit(first)
+    read, before = was_read(parts, chosen), logits_of(first)
     combined = np.repeat(np.minimum(before, 0)[:, None] + _UNREAD, logits.shape[1], axis=1)
     combined[read] = logits
     facts = np.isin(parts.sentence, chosen.facts)
@@ -157,6 +157,7 @@ def best_of(looks: Sequence[Look]) -> FloatArray:
     return np.asarray(np.max([look.probabilities for look in looks], axis=0))
 
 
-def _logit(probabilities: FloatArray) -> FloatArray:
+def logits_of(probabilities: FloatArray) -> FloatArray:
+    """Logits of probabilities, which count as at least a millionth and as at most one less a millionth."""
     p = np.clip(probabilities, 1e-6, 1 - 1e-6)
     return np.asarray(np.log(p) - np.log1p(-p))
