@@ -71,6 +71,11 @@ def compress_tool_result(
     Raises:
         CompressionTimeout, ModelError: from the compressor; the original is then the caller's to keep.
     """
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON may hold half a surrogate pair: no character, and no model reads it
+        before = compressor.count(text.encode("utf-8", "replace").decode())
+        return ToolResult(text, before, before, "not valid Unicode")
     before = compressor.count(text)
     if before < min_tokens:
         return ToolResult(text, before, before, "short")

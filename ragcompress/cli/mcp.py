@@ -41,7 +41,8 @@ def mcp(
     http://127.0.0.1:PORT/mcp. Needs the extra `mcp`.
     """
     try:
-        from ..serving.agent import Agent, indexes_by_name
+        from ..serving.agent import Agent
+        from ..serving.loading import indexes_by_name
         from ..serving.mcp import build, run
         from ..serving.roots import Roots
     except ModuleNotFoundError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
@@ -233,19 +232,3 @@ def _location(document: Document, path: str, start: int, end: int) -> str:
     if place is None:
         return f"{path}:{document.text.count(chr(10), 0, start) + 1}"
     return f"{path}:{place.first}" if place.unit == "line" else f"{path} {place.mark()}"
-
-
-def indexes_by_name(named: dict[str, Path]) -> dict[str, Callable[[], Index]]:
-    """Indexes that are opened at the first search, each once."""
-    from functools import cache
-
-    def opener(path: Path) -> Callable[[], Index]:
-        @cache
-        def opened() -> Index:
-            from ..index import Index
-
-            return Index(path)
-
-        return opened
-
-    return {name: opener(path) for name, path in named.items()}

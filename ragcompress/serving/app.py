@@ -6,27 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from .. import __version__
-from ..data import Budget, Segmentation
+from ..data import Budget
 from . import about, compresr, compress, dify, rerank
 from .engine import Engine, Load
 from .faults import answer_faults
 from .guards import DOCS_FILES, Guard
 from .limits import Keys, Limits
+from .loading import indexes_by_name
 from .metrics import Metrics
 from .schemas import Fault
 from .tools import Replay
-
-if TYPE_CHECKING:
-    from ..index import Index
 
 _ABOUT = """\
 Keeps the sentences of documents that a question needs, within a token budget, word for word.
@@ -39,6 +36,7 @@ _FAULTS = (
     (401, "No key, or a wrong one."),
     (404, "What is named is not served."),
     (408, "The body did not come in time."),
+    (421, "Another name than this machine's, and no keys are asked for."),
     (413, "Too large: the body, the number of documents, or their text."),
     (415, "The body is not sent as JSON."),
     (422, "A field is missing or wrong; `detail` has its name."),
@@ -76,22 +74,6 @@ class Service:
     upstream: str | None = None
 
 
-def _searching(path: Path) -> dify.Search:
-    """Search an index, which is opened at the first question."""
-
-    @cache
-    def opened() -> Index:
-        from ..index import Index
-
-        return Index(path)
-
-    def search(question: str, top_k: int) -> Segmentation:
-        index = opened()
-        return index.segmentation(index.search(question, top_k))
-
-    return search
-
-
 def create_app(load: Load, service: Service | None = None) -> FastAPI:
     """Build the application; the model is loaded when it starts.
 
@@ -120,9 +102,7 @@ def create_app(load: Load, service: Service | None = None) -> FastAPI:
         s: {"model": Fault, "description": text} for s, text in _FAULTS
     }
     locked = [Depends(_shown_in_the_schema)] if service.keys else []
-    knowledge = dify.Knowledge(
-        {name: _searching(path) for name, path in service.indexes.items()}, service.upstream
-    )
+    knowledge = dify.Knowledge(indexes_by_name(service.indexes), service.upstream)
     for made in (
         compress.router(service.budget),
         rerank.router(service.returned_text),

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..data import Budget
-from .schemas import Body, Query, example
+from .schemas import Body, example, question
 from .tools import AtToolDesk, ToolDesk
 
 _INPUT = {
@@ -25,7 +25,13 @@ class InputIn(Body):
     """A text, and what is looked for in it."""
 
     context: str
-    query: Query
+    query: Annotated[
+        str,
+        Field(
+            min_length=1, pattern=r"\S", description="What is looked for; its first 4,000 characters count."
+        ),
+        AfterValidator(question),
+    ]
 
 
 class SettingsIn(Body):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
 from pydantic import Discriminator, Tag
 
 from ..context import CompressedContext
@@ -15,7 +13,7 @@ from ..data import Budget
 from .compressing import AtDesk, Job
 from .engine import Answer
 from .messages import MessagesIn, shorten_messages
-from .schemas import CompressIn, example, read_documents
+from .schemas import CompressIn, Escaped, example, read_documents
 from .tools import AtToolDesk
 
 _EXAMPLE = {
@@ -25,14 +23,6 @@ _EXAMPLE = {
     ],
     "budget": {"ratio": 0.6},
 }
-
-
-class Escaped(JSONResponse):
-    """JSON in ASCII: what is handed on as it came may hold half a surrogate pair, which UTF-8 has not."""
-
-    def render(self, content: Any) -> bytes:
-        """See ``JSONResponse.render``."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def router(default: Budget) -> APIRouter:
@@ -46,7 +36,7 @@ def router(default: Budget) -> APIRouter:
     @made.post("/v1/compress", response_model=dict[str, Any], openapi_extra=example(_EXAMPLE))
     async def compress(
         body: Annotated[
-            Annotated[MessagesIn, Tag("messages")] | Annotated[CompressIn, Tag("documents")],
+            Annotated[MessagesIn, Tag("messages:")] | Annotated[CompressIn, Tag("documents:")],
             Discriminator(_kind),
         ],
         at: AtDesk,
@@ -81,4 +71,4 @@ def _written(answer: Answer[CompressedContext], explain: bool) -> Response:
 def _kind(body: Any) -> str:
     """Which of the two contracts a body follows, so that errors are about its fields alone."""
     has = isinstance(body, MessagesIn) or (isinstance(body, dict) and "messages" in body)
-    return "messages" if has else "documents"
+    return "messages:" if has else "documents:"

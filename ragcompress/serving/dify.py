@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import Field
@@ -21,13 +21,15 @@ from ..context import CompressedContext
 from ..data import Budget, Document, Segmentation
 from ..errors import BudgetTooSmall, DataError
 from .compressing import TOGETHER, AtDesk, Job
+from .conditions import MetadataCondition
 from .limits import NotHere
+from .rerank import best_by_document, in_unit_interval
 from .schemas import Body, Query, example
 
-_LOG = logging.getLogger("ragcompress.serving")
-Search = Callable[[str, int], Segmentation]
-"""Finds for a question so many passages of an index, each a document, best first."""
+if TYPE_CHECKING:
+    from ..index import Index
 
+_LOG = logging.getLogger("ragcompress.serving")
 _LARGEST_ANSWER = 32 << 20
 _EXAMPLE = {
     "knowledge_id": "handbook",
@@ -49,7 +51,7 @@ class RetrievalIn(Body):
     knowledge_id: str
     query: Query
     retrieval_setting: RetrievalSetting = Field(default_factory=RetrievalSetting)
-    metadata_condition: dict[str, Any] | None = None
+    metadata_condition: MetadataCondition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,12 @@ class Knowledge:
     """Where ``/retrieval`` gets its records.
 
     Attributes:
-        indexes: by ``knowledge_id``.
+        indexes: by ``knowledge_id``; opened at the first question.
         upstream: address of a server that speaks the same, asked for all other ids; None: there is none.
         seconds: in which it must answer.
     """
 
-    indexes: Mapping[str, Search]
+    indexes: Mapping[str, Callable[[], Index]]
     upstream: str | None = None
     seconds: float = 20.0
 
@@ -81,12 +83,14 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
         wanted = body.retrieval_setting
         documents: Sequence[Document] | Segmentation
         if body.knowledge_id in knowledge.indexes:
-            search = knowledge.indexes[body.knowledge_id]
-            documents = await at.beside(search, body.query, wanted.top_k)
+            opened = knowledge.indexes[body.knowledge_id]
+            condition = body.metadata_condition or MetadataCondition()
+            documents = await at.beside(search, opened, body.query, wanted.top_k, condition)
             found = [_record(d) for d in documents.documents]
         elif knowledge.upstream is not None:
             key = request.headers.get("authorization")
-            found = await at.beside(_ask, knowledge, body.model_dump(exclude_none=True), key)
+            asked = body.model_dump(exclude_none=True)
+            found = await at.beside(_ask, knowledge, asked, key)
             documents = [Document(r["content"], r["title"] or None) for r in found]
         else:
             known = ", ".join(sorted(knowledge.indexes)) or "none: start the server with --index NAME=IDX"
@@ -103,6 +107,19 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
     return made
 
 
+def search(
+    opened: Callable[[], Index], question: str, top_k: int, condition: MetadataCondition
+) -> Segmentation:
+    """So many passages of an index that meet a condition, each a document, best first."""
+    index, depth = opened(), top_k
+    while True:
+        hits = index.search(question, depth)
+        kept = [hit for hit in hits if condition.holds(hit.passage.document.metadata)]
+        if len(kept) >= top_k or len(hits) < depth:
+            return index.segmentation(kept[:top_k])
+        depth *= 4
+
+
 def _record(document: Document) -> dict[str, Any]:
     title = document.title or document.source or ""
     return {"content": document.text, "title": title, "score": None, "metadata": dict(document.metadata)}
@@ -111,14 +128,15 @@ def _record(document: Document) -> dict[str, Any]:
 def _records(
     context: CompressedContext, found: Sequence[dict[str, Any]], wanted: RetrievalSetting
 ) -> list[dict[str, Any]]:
-    """What keeps something, in the order of retrieval."""
+    """What keeps something, in the order of retrieval, with the source's own score, or ours."""
+    ours = best_by_document(context.segmentation, in_unit_interval(context.scores))
     spans: dict[int, list[dict[str, Any]]] = {}
     for piece in context.to_dict()["pieces"]:
         spans.setdefault(piece["document"], []).append(
             {key: piece[key] for key in ("start_char", "end_char", "score")}
         )
     kept = (
-        _with(record, i, text, {"spans": spans[i]})
+        _with(record, float(ours[i]), text, {"spans": spans[i]})
         for i, (record, text) in enumerate(zip(found, context.texts(), strict=True))
         if text
     )
@@ -126,14 +144,14 @@ def _records(
 
 
 def _whole(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
-    """The records as they were found, marked."""
+    """The records as they were found, marked; one that nobody gave a score is none too bad."""
     about = {"passthrough": "the server's budget holds no sentence of them"}
-    return _best((_with(record, i, record["content"], about) for i, record in enumerate(found)), wanted)
+    return _best((_with(record, 1.0, record["content"], about) for record in found), wanted)
 
 
-def _with(record: dict[str, Any], rank: int, text: str, about: dict[str, Any]) -> dict[str, Any]:
-    """A record with another text; its score is the source's own, or falls with its rank."""
-    score = 1 / (1 + rank) if record["score"] is None else record["score"]
+def _with(record: dict[str, Any], ours: float, text: str, about: dict[str, Any]) -> dict[str, Any]:
+    """A record with another text; ``ours`` is its score where its source gave none."""
+    score = ours if record["score"] is None else record["score"]
     metadata = {**record["metadata"], "ragcompress": about}
     return {"content": text, "score": score, "title": record["title"], "metadata": metadata}
 
@@ -153,11 +171,16 @@ def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[di
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=knowledge.seconds) as answer:
-            found = json.loads(answer.read(_LARGEST_ANSWER))["records"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, urllib.error.HTTPError) as error:
+            said = json.loads(answer.read(_LARGEST_ANSWER))
+    except (OSError, ValueError, RecursionError, urllib.error.HTTPError) as error:
         raise DataError(f"the source {url} gave no records: {error}") from error
+    found = said.get("records") if isinstance(said, dict) else None
     if not isinstance(found, list):
-        raise DataError(f"the source {url} gave records of another kind")
+        # RAGFlow answers 200 in any case, and says what is wrong in ``message``.
+        reason = said.get("message") if isinstance(said, dict) else None
+        raise DataError(
+            f"the source {url} gave no records: {str(reason or 'it answers something else')[:200]}"
+        )
     return [record for record in map(_plain_record, found) if record is not None]
 
 

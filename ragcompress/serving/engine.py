@@ -195,7 +195,8 @@ class Engine:
     def _admit(self) -> None:
         waiting = self._in_flight - self.limits.threads
         if waiting >= self.limits.queue:
-            raise Full(max(0, waiting), max(1, math.ceil(self._lasted * (waiting + 1) / self.limits.threads)))
+            seconds = math.ceil(self._lasted * (waiting + 1) / self.limits.threads)
+            raise Full(f"{max(0, waiting)} requests are waiting already", max(1, seconds))
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[..., _T], *arguments: Any) -> Future[_T]:
         """Work in a thread; counted until it has ended, or was cancelled."""

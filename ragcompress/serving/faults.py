@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,6 +21,7 @@ from ..errors import (
 )
 from .limits import Full, Gone, NotHere, NotReady, TooLarge
 
+_DIFY = {401: 1002, 404: 2001}  # as docs.dify.ai has them: authorization failed; no such knowledge
 GONE = 499
 """Status of requests that nobody waits for any more: for the log and the counters."""
 
@@ -46,33 +48,49 @@ def answer_faults(app: FastAPI) -> None:
 
 
 def _shown(request: Request, status: int, kind: str, message: str, **more: Any) -> JSONResponse:
-    content = {"message": message, "type": kind, "request_id": request.state.request_id, **more}
+    content = fault(request.scope, status, kind, message) | more
     headers = {"Retry-After": str(more["retry_after"])} if "retry_after" in more else None
     return JSONResponse(content, status, headers)
+
+
+def fault(scope: Mapping[str, Any], status: int, kind: str, message: str) -> dict[str, Any]:
+    """The body of an error: ours, and on Dify's path Dify's fields as well."""
+    body = {"message": message, "type": kind, "request_id": scope["state"]["request_id"]}
+    if scope["path"] == "/retrieval" and status in _DIFY:
+        body |= {"error_code": _DIFY[status], "error_msg": message}
+    return body
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Fields that are wrong, by name; their values are not repeated: they may be long, or no valid text."""
     assert isinstance(error, RequestValidationError)
-    found = [{"loc": list(e["loc"]), "msg": _plain(e["msg"]), "type": e["type"]} for e in error.errors()[:20]]
+    found = [
+        {"loc": _loc(e["loc"]), "msg": _plain(e["msg"]).removeprefix("Value error, "), "type": e["type"]}
+        for e in error.errors()[:20]
+    ]
     if any(e["type"] == "json_invalid" for e in found):
         return _shown(request, 400, "broken_json", "the body is not valid JSON", detail=found)
     first = found[0]
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and "json" not in kind and first["loc"][0] == "body":
-        message = f"the body must be sent as Content-Type: application/json, not {_plain(kind)[:80]}"
+    if "json" not in kind and first["loc"][0] == "body":
+        sent = f", not {_plain(kind)[:80]}" if kind else ""
+        message = f"the body must be sent as Content-Type: application/json{sent}"
         return _shown(request, 415, "content_type", message)
-    field = (
-        ".".join(str(part) for part in first["loc"] if part not in ("body", "messages:", "documents:"))
-        or "the body"
-    )
+    field = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     return _shown(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
+
+
+def _loc(parts: Sequence[int | str]) -> list[int | str]:
+    """The place of a wrong field, without the tags of the contracts that the body might have followed."""
+    return [part for part in parts if not str(part).endswith(":")]
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = "broken_json" if error.status_code == 400 else "http"
-    return _shown(request, error.status_code, kind, str(error.detail))
+    answer = _shown(request, error.status_code, kind, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _own(request: Request, error: Exception) -> JSONResponse:

@@ -11,7 +11,8 @@ import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from .limits import Keys, Limits
+from .faults import fault
+from .limits import Full, Keys, Limits, TooLarge, is_local
 from .metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -42,6 +43,7 @@ class Guard:
 
     def __init__(self, app: App, *, keys: Keys, limits: Limits, metrics: Metrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
+        self._held = 0  # bytes of bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
@@ -73,24 +75,64 @@ class Guard:
         if not _is_open(scope["path"]) and not self._keys.lets_in(headers):
             await refuse(scope, send, 401, "unauthorized", "an API key is needed: Authorization: Bearer KEY")
             return
+        if not self._keys and not _is_open(scope["path"]) and not _names_us(headers.get("host")):
+            message = (
+                "without keys the server answers to 127.0.0.1 and localhost alone, since a web page can make "
+                "another name lead here; start it with --api-keys FILE"
+            )
+            await refuse(scope, send, 421, "wrong_host", message)
+            return
         if int(length if (length := headers.get("content-length", "")).isdecimal() else 0) > (
             self._limits.body_bytes
         ):
             await self._too_large(scope, send)
             return
+        body = bytearray()
+        try:
+            if await self._has_come(scope, receive, send, body):
+                await self._app(scope, _replayed(bytes(body), receive), send)
+        finally:
+            self._held -= len(body)
+
+    async def _has_come(self, scope: Scope, receive: Receive, send: Send, body: bytearray) -> bool:
+        """Whether a body has come within its bounds; if not, the request is refused."""
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                body = await _body(receive, self._limits.body_bytes)
+                await self._read(receive, body)
         except TimeoutError:
             seconds = self._limits.body_seconds
             await refuse(scope, send, 408, "too_slow", f"the body did not come within {seconds:g} s")
-            return
-        except _Gone:
-            return
-        if body is None:
+        except TooLarge:
             await self._too_large(scope, send)
-            return
-        await self._app(scope, _replayed(body, receive), send)
+        except Full as error:
+            await refuse(scope, send, 429, "queue_full", str(error), retry_after=error.retry_after)
+        except _Gone:
+            pass
+        else:
+            return True
+        return False
+
+    async def _read(self, receive: Receive, body: bytearray) -> None:
+        """Read a body.
+
+        Raises:
+            TooLarge: if it is larger than one may be.
+            Full: if it would be too much beside those of others.
+            _Gone: if the client hung up.
+        """
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            part = message.get("body", b"")
+            body += part
+            self._held += len(part)
+            if len(body) > self._limits.body_bytes:
+                raise TooLarge
+            if self._held > max(self._limits.held_bytes, len(body)):
+                raise Full("the bodies of other requests fill the memory for them", 1)
+            more = message.get("more_body", False)
 
     async def _too_large(self, scope: Scope, send: Send) -> None:
         limit = self._limits.body_bytes
@@ -118,20 +160,9 @@ class _Gone(Exception):
     """The client hung up while it sent its body."""
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None: it is larger than that."""
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            return None
-        more = message.get("more_body", False)
-    return b"".join(parts)
+def _names_us(host: str | None) -> bool:
+    """Whether a ``Host`` is the machine itself; a name that is made to lead here is not (DNS rebinding)."""
+    return host is None or is_local(re.sub(r":\d+$", "", host).strip("[]"))
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -148,9 +179,11 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return once_more
 
 
-async def refuse(scope: Scope, send: Send, status: int, kind: str, message: str) -> None:
+async def refuse(
+    scope: Scope, send: Send, status: int, kind: str, message: str, *, retry_after: int | None = None
+) -> None:
     """Answer with an error and close the connection: what is left of the body is not read."""
-    body = json.dumps({"message": message, "type": kind, "request_id": scope["state"]["request_id"]}).encode()
+    body = json.dumps(fault(scope, status, kind, message)).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -158,5 +191,7 @@ async def refuse(scope: Scope, send: Send, status: int, kind: str, message: str)
     ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -32,9 +32,9 @@ class Full(RagCompressError):
         retry_after: whole seconds after which another try makes sense.
     """
 
-    def __init__(self, waiting: int, retry_after: int) -> None:
+    def __init__(self, reason: str, retry_after: int) -> None:
         self.retry_after = retry_after
-        super().__init__(f"{waiting} requests are waiting already; try again in {retry_after} s")
+        super().__init__(f"{reason}; try again in {retry_after} s")
 
 
 class Gone(RagCompressError):
@@ -59,6 +59,8 @@ class Limits:
         longest_deadline: most that a request may ask for.
         body_seconds: seconds in which headers, and then the body, must have come in.
         rank_documents: most documents that the scorer reads for a rerank; of more, BM25 picks them.
+        held_bytes: of all bodies that are being read or worked on; who sends more is refused with 429. One
+            body may come in any case.
 
     Raises:
         InputError: for a bound that is not above 0 (``queue``: below 0).
@@ -73,6 +75,7 @@ class Limits:
     longest_deadline: float = 120.0
     body_seconds: float = 20.0
     rank_documents: int = 100
+    held_bytes: int = 256 << 20
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -149,6 +152,14 @@ class Keys:
         return any(same)
 
 
+def is_local(host: str) -> bool:
+    """Whether an address, or a name, is that of the machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def check_host(host: str, keys: Keys) -> None:
     """Refuse to listen where others reach the server, unless a key is asked for.
 
@@ -157,11 +168,7 @@ def check_host(host: str, keys: Keys) -> None:
     """
     if keys:
         return
-    try:
-        local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not local:
+    if not is_local(host):
         raise InputError(
             f"{host} can be reached by others, and no API key is asked for: give --api-keys FILE, set "
             f"{KEYS_VARIABLE}, or listen on 127.0.0.1"

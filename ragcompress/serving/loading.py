@@ -1,8 +1,12 @@
-"""From a plan to the server's compressor, with memory for what was read before."""
+"""From a plan to the server's compressor, with memory for what was read before; indexes by name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import scorers
 from ..compressor import Compressor
@@ -10,6 +14,9 @@ from ..errors import ModelNotFound
 from ..plan import Plan
 from .cache import CountedStore, RememberingMiniLM
 from .engine import Seen
+
+if TYPE_CHECKING:
+    from ..index import Index
 
 CACHE = 512 << 20
 """Bytes of memory for what was read before, unless said otherwise."""
@@ -45,3 +52,18 @@ class Loading:
                 plan = replace(plan, scorer_settings={**plan.scorer_settings, "embedder": embedder})
         store = CountedStore(self.cache - for_vectors, seen)
         return Compressor.from_plan(plan, store=store, download=self.download)
+
+
+def indexes_by_name(named: Mapping[str, Path]) -> dict[str, Callable[[], Index]]:
+    """Indexes that are opened at the first search, each once."""
+
+    def opener(path: Path) -> Callable[[], Index]:
+        @cache
+        def opened() -> Index:
+            from ..index import Index
+
+            return Index(path)
+
+        return opened
+
+    return {name: opener(path) for name, path in named.items()}

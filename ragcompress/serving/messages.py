@@ -6,18 +6,16 @@ question: what came out once comes out again, whatever was said since.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from ..data import Budget
-from .schemas import Body
+from .schemas import Body, check_echo, question
 from .tools import ToolDesk
 
 _TEXT = "text"
-_QUESTION_CHARACTERS = 4_000
 
 
 class MessagesIn(Body):
@@ -30,10 +28,7 @@ class MessagesIn(Body):
     @field_validator("messages")
     @classmethod
     def _can_be_sent_on(cls, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        try:
-            json.dumps(rows, allow_nan=False)
-        except (ValueError, RecursionError):
-            raise ValueError("it holds a number that is not finite, or is nested too deeply") from None
+        check_echo(rows)
         return rows
 
 
@@ -43,13 +38,13 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
     before = after = n_shortened = 0
     rows: list[dict[str, Any]] = []
     for i, row in enumerate(body.messages):
-        question = _question(body.messages[:i], row) if row.get("role") == "tool" else ""
-        if not question or not _all_text(row) or not all(map(_is_sound, _texts(row))):
+        asked = _question(body.messages[:i], row) if row.get("role") == "tool" else ""
+        if not asked or not _all_text(row):
             rows.append(row)
             continue
         parts: list[str] = []
         for text in _texts(row):
-            found = await at.shorten(text, question, budget, body.deadline_ms)
+            found = await at.shorten(text, asked, budget, body.deadline_ms)
             before, after = before + found.tokens_before, after + found.tokens_after
             n_shortened += found.reason is None
             parts.append(found.text)
@@ -86,15 +81,6 @@ def _all_text(row: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_sound(text: str) -> bool:
-    """Whether it can be read; JSON may hold half a surrogate pair, which is no character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _with(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     if isinstance(row["content"], str):
         return {**row, "content": texts[0]}
@@ -107,5 +93,4 @@ def _question(earlier: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> s
     calls = [c for r in earlier for c in (r.get("tool_calls") or []) if isinstance(c, dict)]
     call = next((c.get("function") for c in calls if c.get("id") == row.get("tool_call_id")), None)
     named = f"{call.get('name')}: {call.get('arguments')}" if isinstance(call, dict) else ""
-    question = f"{asked}\n{named}".strip()[:_QUESTION_CHARACTERS]
-    return question.encode("utf-8", "replace").decode()
+    return question(f"{asked}\n{named}".strip())

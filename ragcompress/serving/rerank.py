@@ -13,7 +13,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from ..compressor import Compressor
@@ -24,7 +24,7 @@ from ..stopping import Stop
 from ..text.segmentation import segment
 from .compressing import TOGETHER, AtDesk, Desk, Job, score_in_time
 from .engine import Answer, Work
-from .schemas import Body, Query, Share, example, named
+from .schemas import Body, Escaped, Query, Share, TextOr, check_echo, example, named
 
 _THRESHOLD = 0.1  # Cohere's
 _EXAMPLE = {
@@ -50,10 +50,17 @@ class SpansIn(Body):
 
 
 class TextIn(Body):
-    """A document as an object; what else it holds comes back with it."""
+    """A document as an object; where documents are returned, what else it holds comes back with it."""
+
+    model_config = ConfigDict(extra="allow")
 
     text: str
     title: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_returned(self) -> TextIn:
+        check_echo(self.model_extra)
+        return self
 
 
 class OwnIn(Body):
@@ -79,7 +86,7 @@ class RerankIn(Body):
 
     query: Query
     model: str | None = None
-    documents: list[str | TextIn] | None = None
+    documents: list[TextOr[TextIn]] | None = None
     texts: list[str] | None = None
     top_n: Annotated[int, Field(ge=0)] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None
@@ -151,7 +158,7 @@ def router(compresses_text: Budget | None) -> APIRouter:
     """
     made = APIRouter(tags=["rerank"])
 
-    async def rerank(body: RerankIn, at: AtDesk) -> Any:
+    async def rerank(body: RerankIn, at: AtDesk) -> Response:
         """Put documents in order, best first; each as good as its best sentence.
 
         All documents come back unless ``top_n`` (or ``top_k``) says otherwise. ``relevant_spans`` are half
@@ -174,10 +181,11 @@ def router(compresses_text: Budget | None) -> APIRouter:
             shown = await _shortened(at, body, documents, budget)
         if body.texts is not None:
             wants_text = body.return_text or body.return_documents
-            return [
+            rows = [
                 {"index": i, "score": float(ranked.best[i])} | ({"text": shown[i]} if wants_text else {})
                 for i in order
             ]
+            return Escaped(rows)
         spans = ranked.spans(body.relevant_spans) if _wants_spans(body) else {}  # type: ignore[arg-type]
         result = {
             "id": uuid.uuid4().hex,
@@ -185,7 +193,7 @@ def router(compresses_text: Budget | None) -> APIRouter:
             "model": body.model or at.engine.compressor.scorer.name,
             "results": [
                 {"index": i, "relevance_score": float(ranked.best[i])}
-                | ({"document": {"text": shown[i]}} if body.return_documents else {})
+                | ({"document": _returned(body.items[i], shown[i])} if body.return_documents else {})
                 | ({"relevant_spans": spans[i]} if i in spans else {})
                 for i in order
             ],
@@ -196,11 +204,11 @@ def router(compresses_text: Budget | None) -> APIRouter:
             },
             "usage": {"prompt_tokens": ranked.tokens, "completion_tokens": 0, "total_tokens": ranked.tokens},
         }
-        return result if answer.degraded is None else result | {"degraded": answer.degraded}
+        return Escaped(result if answer.degraded is None else result | {"degraded": answer.degraded})
 
     for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
         name = f"rerank{path.replace('/', '_')}"
-        made.post(path, operation_id=name, openapi_extra=example(_EXAMPLE))(rerank)
+        made.post(path, operation_id=name, response_model=Any, openapi_extra=example(_EXAMPLE))(rerank)
     return made
 
 
@@ -261,7 +269,7 @@ def _worth_reading(scorer: Scorer, question: str, parts: Segmentation, most: int
     """The documents that the scorer reads."""
     if len(parts.documents) <= most:
         return set(range(len(parts.documents)))
-    best = _by_document(parts, _words(scorer, question, parts))
+    best = best_by_document(parts, _words(scorer, question, parts))
     return {int(i) for i in np.argsort(-best, kind="stable")[:most]}
 
 
@@ -273,7 +281,8 @@ def _part(parts: Segmentation, read: set[int]) -> Segmentation:
     return Segmentation(documents, tuple(s for s in parts.sentences if s.document in read))
 
 
-def _by_document(parts: Segmentation, values: FloatArray) -> FloatArray:
+def best_by_document(parts: Segmentation, values: FloatArray) -> FloatArray:
+    """The value of each document's best sentence; 0 for one without."""
     best = np.zeros(len(parts.documents))
     np.maximum.at(best, [s.document for s in parts.sentences], values)
     return best
@@ -283,13 +292,18 @@ def _ranked(
     parts: Segmentation, values: FloatArray, compressor: Compressor, question: str, behind: FloatArray
 ) -> Ranked:
     """Documents that were not read stand behind those that were, in the order of their words."""
-    best = _by_document(parts, values)
+    best = best_by_document(parts, values)
     unread = [i for i, value in enumerate(best) if value == 0]
     if unread and (lowest := min((v for v in best if v > 0), default=0.0)):
-        words = _by_document(parts, behind)
+        words = best_by_document(parts, behind)
         best[unread] = lowest * words[unread] / (1 + words[unread])
     tokens = compressor.count(question) + sum(compressor.count(d.text) for d in parts.documents)
     return Ranked(parts, values, best, tokens)
+
+
+def _returned(item: str | TextIn, text: str) -> dict[str, Any]:
+    """A document as it came, but for its text, which may be shorter."""
+    return {"text": text} if isinstance(item, str) else item.model_dump(exclude_unset=True) | {"text": text}
 
 
 def _wants_spans(body: RerankIn) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
 
 from ..data import Budget, Document, RecallOf
 from ..errors import InputError
@@ -19,6 +21,23 @@ Query = Annotated[
 _T = TypeVar("_T")
 _LAYOUT = tuple(name for name, option in OPTIONS.items() if option.group == "layout")
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+QUESTION_CHARACTERS = 4_000
+"""Of what a tool was called with, what counts as the question."""
+
+
+def question(text: str) -> str:
+    """The question of a tool's call, which may hold whole files."""
+    return text[:QUESTION_CHARACTERS].encode("utf-8", "replace").decode()
+
+
+class Escaped(JSONResponse):
+    """JSON in ASCII: what is handed on as it came may hold half a surrogate pair, which UTF-8 has not."""
+
+    def render(self, content: Any) -> bytes:
+        """See ``JSONResponse.render``."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 class Body(BaseModel):
@@ -38,6 +57,28 @@ class DocumentIn(Body):
     def document(self) -> Document:
         """The document as the library has it."""
         return Document(self.text, self.title, None if self.id is None else str(self.id), self.metadata)
+
+
+def _is_text(item: Any) -> str:
+    return "text:" if isinstance(item, str) else "object:"
+
+
+_Object = TypeVar("_Object", bound=Body)
+# Tags end in a colon, so that errors can be told without them; see ``faults``.
+TextOr = Annotated[Annotated[str, Tag("text:")] | Annotated[_Object, Tag("object:")], Discriminator(_is_text)]
+"""A text, or an object that has one."""
+
+
+def check_echo(value: Any) -> None:
+    """Check that what comes back as it came can be written.
+
+    Raises:
+        ValueError: if it can't.
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        raise ValueError("it holds a number that is not finite, or is nested too deeply") from None
 
 
 class BudgetIn(Body):
@@ -78,7 +119,7 @@ class CompressIn(_LayoutIn):
     """A question and its documents; or ``messages``, of which tool results are compressed."""
 
     query: Query
-    documents: list[str | DocumentIn] = Field(min_length=1)
+    documents: list[TextOr[DocumentIn]] = Field(min_length=1)
     budget: BudgetIn | None = None
     order: Order | None = None
     explain: Annotated[bool, Field(description="Also what was dropped, and why.")] = True

@@ -163,11 +163,11 @@ def test_a_request_keeps_its_plain_name_and_loses_a_strange_one(url: str) -> Non
 
 COMPRESS = {"query": QUESTION, "documents": [BRIDGE]}
 BAD: list[tuple[str, Any, int, str]] = [
-    ("/v1/compress", COMPRESS | {"query": " "}, 422, "query"),
+    ("/v1/compress", COMPRESS | {"query": " "}, 422, "query: "),
     ("/v1/compress", COMPRESS | {"documents": []}, 422, "documents"),
-    ("/v1/compress", COMPRESS | {"documents": [BRIDGE, {"title": "x"}]}, 422, "documents.1"),
-    ("/v1/compress", COMPRESS | {"budget": {"ratio": 2}}, 422, "budget.ratio"),
-    ("/v1/compress", COMPRESS | {"budget": {"ratio": 0.5, "max_tokens": 9}}, 422, "budget"),
+    ("/v1/compress", COMPRESS | {"documents": [BRIDGE, {"title": "x"}]}, 422, "documents.1.text: "),
+    ("/v1/compress", COMPRESS | {"budget": {"ratio": 2}}, 422, "budget.ratio: "),
+    ("/v1/compress", COMPRESS | {"budget": {"ratio": 0.5, "max_tokens": 9}}, 422, "budget: give exactly one"),
     ("/v1/compress", COMPRESS | {"order": "sideways"}, 422, "order"),
     ("/v1/compress", COMPRESS | {"order": "attention-sort"}, 422, "attention-sort"),
     ("/v1/compress", COMPRESS | {"deadline_ms": 0}, 422, "deadline_ms"),
@@ -179,7 +179,7 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("/v1/compress", COMPRESS | {"documents": ["x" * 10_000_000]}, 413, "larger than"),
     ("/rerank", {"query": QUESTION}, 422, "documents"),
     ("/rerank", {"query": QUESTION, "documents": ["a"], "texts": ["a"]}, 422, "documents"),
-    ("/rerank", {"query": QUESTION, "documents": ["a", 7]}, 422, "documents.1"),
+    ("/rerank", {"query": QUESTION, "documents": ["a", 7]}, 422, "documents.1: "),
     ("/rerank", {"query": QUESTION, "texts": ["a", "\ud800"]}, 422, "texts.1"),
     ("/rerank", {"query": QUESTION, "documents": ["a"], "top_n": -1}, 422, "top_n"),
     ("/rerank", {"query": QUESTION, "documents": ["a"] * 201}, 413, "201 documents"),
@@ -195,7 +195,8 @@ def test_what_is_wrong_is_named(url: str, path: str, body: Any, status: int, nam
         f"{url}{path}", content=sent, headers={"Content-Type": "application/json"}, timeout=120
     )
     assert answer.status_code == status, answer.text
-    assert names in answer.json()["message"]
+    message = answer.json()["message"]
+    assert message.startswith(names) if ":" in names else names in message
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     assert get(f"{url}/readyz").status_code == 200
 
@@ -311,7 +312,7 @@ def test_work_stops_when_the_client_is_gone() -> None:
         body = json.dumps(COMPRESS | {"budget": {"max_tokens": 9}}).encode()
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(
-                b"POST /v1/compress HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"POST /v1/compress HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 + f"Content-Length: {len(body)}\r\n\r\n".encode()
                 + body
             )
@@ -321,7 +322,7 @@ def test_work_stops_when_the_client_is_gone() -> None:
         assert post(url, "/v1/compress", COMPRESS | {"budget": {"max_tokens": 9}}).status_code == 200
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"GET /heal"])
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"GET /heal"])
 def test_headers_that_do_not_come_end_the_connection(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Protocol, "header_seconds", 0.2)
     with serving() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as client:
@@ -333,7 +334,7 @@ def test_headers_that_do_not_come_end_the_connection(sent: bytes, monkeypatch: p
 def test_a_body_that_does_not_come_is_408() -> None:
     with serving(service=Service(limits=Limits(body_seconds=0.2))) as url:
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 30) as client:
-            client.sendall(b"POST /rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            client.sendall(b"POST /rerank HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
             assert client.recv(100).startswith(b"HTTP/1.1 408")
         assert get(f"{url}/readyz").status_code == 200
 

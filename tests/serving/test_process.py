@@ -80,7 +80,7 @@ def test_sigterm_lets_a_request_end_that_is_being_read(counting_folder: Path) ->
         body = json.dumps(BODY).encode()
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 60) as client:
             client.sendall(
-                b"POST /v1/compress HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"POST /v1/compress HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 b"Expect: 100-continue\r\nConnection: close\r\n"
                 + f"Content-Length: {len(body)}\r\n\r\n".encode()
             )
