@@ -102,7 +102,9 @@ def bind(listening: Listening) -> socket.socket:
         DataError: if nothing can listen there.
     """
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Only on sockets that are named TCP does asyncio send small packets at once; on others each answer waits
+    # 40 ms for the client's acknowledgment (Nagle's algorithm against delayed ones).
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((listening.host, listening.port))

@@ -20,6 +20,7 @@ from ragcompress.serving.app import Service
 from ragcompress.serving.conditions import Condition, MetadataCondition
 from ragcompress.serving.dify import search
 from ragcompress.serving.limits import Keys, Limits
+from ragcompress.serving.running import Listening, bind
 
 COMPRESS = {"query": QUESTION, "documents": [BRIDGE], "budget": {"max_tokens": 9}}
 KEY = "a-long-enough-key"
@@ -77,6 +78,11 @@ def test_a_body_without_a_content_type_is_told_so(url: str) -> None:
         answer = client.send(httpx.Request("POST", f"{url}/v1/compress", content=body))
     assert answer.status_code == 415
     assert answer.json()["message"] == "the body must be sent as Content-Type: application/json"
+
+
+def test_answers_do_not_wait_for_the_clients_acknowledgment() -> None:
+    with bind(Listening(port=0)) as bound:
+        assert bound.proto == socket.IPPROTO_TCP  # for which asyncio sets TCP_NODELAY
 
 
 def test_the_verbs_that_work_are_said(url: str) -> None:
