@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .batch.request import Outcome, run_request
+    from .budget import Budget
     from .compressor import Compressor
     from .context import CompressedContext
-    from .data import (
-        Attention,
-        Budget,
-        Document,
-        Piece,
-        Scores,
-        Segmentation,
-        Selection,
-        Sentence,
-        score_by_rank,
-    )
+    from .data import Attention, Document, Piece, Scores, Segmentation, Selection, Sentence, score_by_rank
     from .documents.reading import read_documents
     from .errors import (
         BudgetTooSmall,
@@ -108,9 +99,9 @@ _NAMES = {
     "batch.request": ("Outcome", "run_request"),
     "compressor": ("Compressor",),
     "context": ("CompressedContext",),
+    "budget": ("Budget",),
     "data": (
         "Attention",
-        "Budget",
         "Document",
         "Piece",
         "Scores",

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, Self, Unpack
 
 from . import scorers
+from .budget import Budget
 from .calibration.judging import Judge
 from .context import CompressedContext
-from .data import Budget, Document, Progress, Scores, Segmentation
+from .data import Document, Progress, Scores, Segmentation
 from .errors import InputError
 from .loading import give_back, load_models
 from .pipeline import Call, Pipeline, Splitter

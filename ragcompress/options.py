@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
-from .data import RecallOf
+from .budget import RecallOf
 from .errors import InputError
 
 DEFAULT_RATIO = 0.2

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import scorers
+from .budget import Budget
 from .calibration.judging import Judge, Judgment, doubt, keeps_everything
 from .context import CompressedContext
-from .data import Budget, Document, Progress, Scores, Segmentation, Selection
+from .data import Document, Progress, Scores, Segmentation, Selection
 from .errors import BudgetTooSmall, InputError
 from .plan import Plan
 from .proxy.base import Proxy

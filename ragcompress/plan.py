@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypedDict
 
 from . import scorers
-from .data import Budget
+from .budget import Budget
 from .errors import InputError, UnknownName
 from .options import (
     BUDGET_OPTIONS,

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
+from .budget import Budget
 from .compressor import Compressor
-from .data import Budget, Document, Segmentation
+from .data import Document, Segmentation
 from .documents.loaders import load
 from .errors import BudgetTooSmall, MissingExtra, UnreadableFile
 from .log_scores import LogScorer

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from ..budget import Budget
 from ..compressor import Compressor
-from ..data import Budget
 from ..documents.reading import parse_request
 from ..errors import ModelError, explain
 from ..files import to_bytes

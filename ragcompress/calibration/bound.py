@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data import FloatArray, RecallOf
+from ..budget import RecallOf
+from ..data import FloatArray
 from ..errors import InputError
 
 _ROUNDING = 1e-9  # 1 - 0.9 is 0.09999999999999998, and 9 questions are enough for it

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import Budget, Reason, Scores, Segmentation, Selection
+from ..budget import Budget
+from ..data import Reason, Scores, Segmentation, Selection
 from ..errors import InputError, ProbeMismatch
 from ..probes import ProbeWeights
 from .store import NONE, load, shipped_for

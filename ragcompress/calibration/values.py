@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Budget, Reason, RecallOf, Scores, Segmentation, Selection
+from ..budget import Budget, RecallOf
+from ..data import Reason, Scores, Segmentation, Selection
 from ..errors import ProbeMismatch
 from ..probes import ProbeWeights
 from .answerable import Answerable

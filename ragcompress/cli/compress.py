@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..data import Budget, Document, Segmentation
+from ..budget import Budget
+from ..data import Document, Segmentation
 from ..plan import Plan
 from .console import count_bar, emit, note
 from .options import (

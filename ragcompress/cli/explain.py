@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..budget import Budget
 from ..compressor import Compressor
 from ..context import CompressedContext
-from ..data import Budget, Document
+from ..data import Document
 from ..plan import Plan
 from ..report.markup import scale, summary
 from ..report.payload import STATES

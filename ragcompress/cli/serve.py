@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..data import Budget
+from ..budget import Budget
 from ..errors import MissingExtra
 from ..options import DEFAULT_RATIO
 from ..plan import Plan

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..data import Budget, Selection
+from ..budget import Budget
+from ..data import Selection
 from ..errors import BudgetTooSmall
 from ..selection.layout import Layout
 from ..selection.rendering import Rendered

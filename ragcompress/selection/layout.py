@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from ..data import Budget, Scores, Segmentation, Selection
+from ..budget import Budget
+from ..data import Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, UnknownName
 from ..text.companions import Companions, companions
 from ..text.stretches import Stretches, find_stretches

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from ..data import Budget, FloatArray, Reason, Scores, Segmentation, Selection
+from ..budget import Budget
+from ..data import FloatArray, Reason, Scores, Segmentation, Selection
 from ..errors import BudgetTooSmall, InputError
 from ..text.tokenizing import Counter
 from .near_repeats import NearRepeats

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
+from ..budget import Budget
 from ..compressor import Compressor
 from ..context import CompressedContext
-from ..data import Budget, Document, Progress, Segmentation, Sentence
+from ..data import Document, Progress, Segmentation, Sentence
 from ..documents.reading import SUFFIXES, read_file, suffix_of
 from ..errors import DataError, InputError, RagCompressError, UnknownName
 from ..text.segmentation import segment

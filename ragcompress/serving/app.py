@@ -14,7 +14,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from .. import __version__
-from ..data import Budget
+from ..budget import Budget
 from . import about, compresr, compress, dify, rerank
 from .engine import Engine, Load
 from .faults import answer_faults

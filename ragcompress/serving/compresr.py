@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from ..data import Budget
+from ..budget import Budget
 from .schemas import Body, example, question
 from .tools import AtToolDesk, ToolDesk
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import Discriminator, Tag
 
+from ..budget import Budget
 from ..context import CompressedContext
-from ..data import Budget
 from .compressing import AtDesk, Job
 from .engine import Answer
 from .messages import MessagesIn, shorten_messages

@@ -12,8 +12,9 @@ from fastapi import Depends, Header, Request
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from ..budget import Budget
 from ..context import CompressedContext
-from ..data import Budget, Document, Scores, Segmentation
+from ..data import Document, Scores, Segmentation
 from ..plan import LayoutOptions
 from ..scorers import Scorer, score
 from ..stopping import OnError, Stop

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from ..budget import Budget
 from ..context import CompressedContext
-from ..data import Budget, Document, Segmentation
+from ..data import Document, Segmentation
 from ..errors import BudgetTooSmall, DataError
 from .compressing import TOGETHER, AtDesk, Job
 from .conditions import MetadataCondition

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from .. import samples, scorers
+from ..budget import Budget
 from ..compressor import Compressor
-from ..data import Budget
 from ..errors import CompressionTimeout, InputError, RagCompressError, explain
 from ..plan import LayoutOptions
 from ..stopping import Stop
@@ -113,11 +113,6 @@ class Engine:
                 raise NotReady(f"the model can't be used: {self._failure}")
             raise NotReady("the model is being loaded")
         return self._main
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a first compression has worked."""
-        return self._main is not None
 
     def arranged(self, layout: LayoutOptions, *, cheap: bool = False) -> Compressor:
         """A compressor with another order or format over the same model, or over words alone.

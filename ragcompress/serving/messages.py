@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from ..data import Budget
+from ..budget import Budget
 from .schemas import Body, check_echo, question
 from .tools import ToolDesk
 

@@ -16,8 +16,9 @@ import numpy as np
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
+from ..budget import Budget
 from ..compressor import Compressor
-from ..data import Budget, Document, FloatArray, Scores, Segmentation
+from ..data import Document, FloatArray, Scores, Segmentation
 from ..errors import BudgetTooSmall
 from ..scorers import Scorer, score
 from ..stopping import Stop

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
 
-from ..data import Budget, Document, RecallOf
+from ..budget import Budget, RecallOf
+from ..data import Document
 from ..errors import InputError
 from ..plan import OPTIONS, LayoutOptions
 from ..selection.ordering import Order

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ..data import Budget
+from ..budget import Budget
 from ..errors import RagCompressError
 from ..stopping import Stop
 from ..tool_results import ToolResult, compress_tool_result

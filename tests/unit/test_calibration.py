@@ -26,10 +26,11 @@ from ragcompress import (
     given,
     probes,
 )
+from ragcompress.budget import RecallOf
 from ragcompress.calibration import Calibration, load, save, shipped_for
 from ragcompress.calibration.bound import bounded_recall, smallest_n, threshold
 from ragcompress.calibration.request import look_at, values_of
-from ragcompress.data import Progress, RecallOf
+from ragcompress.data import Progress
 from ragcompress.scorers.evidence import Scorer as Evidence
 from ragcompress.testing import FakeProxy
 from ragcompress.training.answering import evidence_of_answer

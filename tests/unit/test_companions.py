@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
+from ragcompress.budget import Budget
+from ragcompress.data import Document, Scores, Segmentation, Selection
 from ragcompress.selection.companions import add_companions, closure, complete, followed, led
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS

@@ -25,7 +25,7 @@ PACKAGES = {
 LAYERS = (
     ("errors",),
     ("places",),
-    ("data", "files", "array_files", "cores", "quiet"),
+    ("data", "budget", "files", "array_files", "cores", "quiet"),
     ("text", "text.*", "segmentation", "samples"),
     ("documents", "documents.*"),
     ("prompts", "prompts.*", "models", "models.*"),
@@ -159,7 +159,7 @@ AFTER_SCORING = [
 @pytest.mark.parametrize("module", AFTER_SCORING)
 def test_what_comes_after_scoring_sees_no_model(module: str) -> None:
     texts = ("text.tokenizing", "text.companions", "text.stretches")
-    allowed = {"errors", "data", "places", *texts, *AFTER_SCORING}
+    allowed = {"errors", "data", "budget", "places", *texts, *AFTER_SCORING}
     assert own_modules(imported("ragcompress", module, CORE[module]), CORE) <= allowed
 
 

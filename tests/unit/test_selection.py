@@ -9,7 +9,8 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Budget, Document, Scores, Segmentation, Selection
+from ragcompress.budget import Budget
+from ragcompress.data import Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
 from ragcompress.selection.ordering import BY_SCORE, order
 from ragcompress.selection.packing import greedy

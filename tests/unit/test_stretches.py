@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragcompress.data import Budget, Document, Scores, Segmentation
+from ragcompress.budget import Budget
+from ragcompress.data import Document, Scores, Segmentation
 from ragcompress.selection.companions import closure, marked_down
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS

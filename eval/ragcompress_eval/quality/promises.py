@@ -12,13 +12,13 @@ import typer
 from rich.table import Table
 
 from ragcompress import Budget, Compressor, InputError, Scorer, Scores
+from ragcompress.budget import RecallOf
 from ragcompress.calibration import Calibration, Case, Judge, load
 from ragcompress.calibration.store import checksum
 from ragcompress.calibration.values import SHIFT_LEVEL
 from ragcompress.cli.calibrate import make_scorer
 from ragcompress.cli.console import count_bar, out
 from ragcompress.cli.options import Backend, ProxyName, plan_option
-from ragcompress.data import RecallOf
 from ragcompress.models.embedding import Embedder, MiniLM
 from ragcompress.plan import Plan
 from ragcompress.proxy.loading import DEFAULT_PROXY
