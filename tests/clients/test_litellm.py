@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from serving_parts import count_words, serving
+from serving_parts import BRIDGE, count_words, post, serving
+from shared import QUESTION
 
 from ragcompress import Budget
 from ragcompress.serving.app import Service
@@ -79,3 +83,30 @@ def test_the_guardrail_shortens_tool_results_once_and_fails_open(tmp_path: Path)
     assert saved[0] > 0.8 * count_words(LOG)
     n_words = sum(count_words(m.get("content") or "") for m in first)
     assert answers[0].json()["usage"]["prompt_tokens"] == n_words
+
+
+RERANK = """
+import json, sys, litellm
+
+providers, question, texts = map(json.loads, sys.argv[2:])
+for model, path in providers:
+    found = litellm.rerank(model=model, query=question, documents=texts, top_n=2,
+                           api_base=sys.argv[1] + path, api_key="any", return_documents=True)
+    print(json.dumps([[r["index"], r["relevance_score"], r["document"]["text"]] for r in found.results]))
+"""
+
+
+def test_each_of_its_rerank_providers_reads_our_answers() -> None:
+    assert LITELLM is not None
+    providers = [("cohere/x", ""), ("jina_ai/x", "/v1/rerank"), ("hosted_vllm/x", ""), ("huggingface/x", "")]
+    texts = ["Ferries leave at noon.", BRIDGE]
+    with serving(service=Service(limits=Limits(deadline=100))) as url:
+        results = post(url, "/rerank", {"query": QUESTION, "documents": texts}).json()["results"]
+        ended = subprocess.run(
+            [LITELLM.parent / "python", "-c", RERANK, url, *map(json.dumps, (providers, QUESTION, texts))],
+            capture_output=True, text=True, timeout=500, check=False,
+            env={**os.environ, "PYTHONPATH": "", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    expected = [[r["index"], pytest.approx(r["relevance_score"]), texts[r["index"]]] for r in results]
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [expected] * len(providers)
