@@ -14,14 +14,14 @@ os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 import hypothesis
 import pytest
-from shared import save_tokenizer_only
+from shared import save_tokenizer_only, tries
 from typer.testing import CliRunner, Result
 
 from ragcompress import models
 from ragcompress.cli.app import app
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
-hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("same every time", parent=tries(100))
 hypothesis.settings.load_profile("same every time")
 
 _COUNT = itertools.count()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -14,6 +16,13 @@ from ragcompress.models.embedding import Vectors as Rows
 from ragcompress.testing import FakeProxy
 
 QUESTION = "Who built the bridge?"
+SHARE_OF_TRIES = float(os.environ.get("RAGCOMPRESS_SHARE_OF_TRIES", "1"))
+
+
+def tries(n: int, *, derandomize: bool = True) -> hypothesis.settings:
+    """How many examples a property is tried on; ``make quick`` takes a share of them."""
+    most = max(5, round(SHARE_OF_TRIES * n))
+    return hypothesis.settings(deadline=None, derandomize=derandomize, max_examples=most)
 
 
 class Letters:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress import Attention, Document, InputError, Segmentation
 from ragcompress.data import Progress
@@ -45,7 +45,7 @@ def slow_bm25(question: str, texts: Sequence[str], k1: float, b: float) -> list[
     return found
 
 
-@settings(deadline=None, max_examples=50)
+@tries(50)
 @for_all(TEXTS, st.lists(TEXTS, min_size=1, max_size=6), st.floats(0, 3), st.floats(0, 1))
 def test_bm25_equals_its_formula(question: str, texts: list[str], k1: float, b: float) -> None:
     values = bm25.Scorer(k1=k1, b=b).score(question, given([texts])).values

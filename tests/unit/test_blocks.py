@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.data import Document, Syntax
 from ragcompress.text.blocks import LONG
 from ragcompress.text.segmentation import segment
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = tries(60)
 FRAGMENTS = st.lists(
     st.tuples(
         st.sampled_from(

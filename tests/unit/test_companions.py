@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation, Selection
@@ -15,7 +16,7 @@ from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.companions import Companions, companions
 from ragcompress.text.segmentation import segment
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = tries(60)
 CSV = "year,cost\n1902,40\n1903,41\n1904,42\n"
 MARKDOWN = "Intro.\n\n# One\n\nAa. Bb.\n\n## Two\n\n- item\n"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress import InputError, Segmentation
 from ragcompress import given as from_sentences
@@ -51,7 +52,7 @@ def test_a_prompt_as_it_is_written() -> None:
     assert window.by_document(tail).spans == window.blocks
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@tries(100)
 @given(st.lists(SENTENCES, min_size=1, max_size=4), st.integers(40, 120), st.data())
 def test_every_token_is_read_once_in_order(
     documents: list[list[str]], room: int, data: st.DataObject

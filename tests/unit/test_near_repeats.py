@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from fake_probe import fake_evidence
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
-from shared import words
+from shared import tries, words
 from typer.testing import Result
 
 from ragcompress import Budget, Compressor, Document, InputError, Plan, Scores, Segmentation, given, scorers
@@ -23,7 +22,7 @@ from ragcompress.selection.repeats import Repeats
 from ragcompress.selection.select import select
 from ragcompress.testing import FakeProxy
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
+PROPERTY = tries(150)
 DIRECTIONS = ((1.0, 0.0), (0.0, 1.0), (0.8, 0.6), (0.6, 0.8), (0.0, 0.0))
 COUNTERS: dict[str, Callable[[str], int]] = {"characters": len, "words": words}
 

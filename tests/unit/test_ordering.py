@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.data import Scores
 from ragcompress.errors import InputError, UnknownName
 from ragcompress.selection.ordering import BY_SCORE, order, order_documents
 from ragcompress.text.segmentation import given as segmented
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = tries(100)
 
 VALUES = st.lists(st.sampled_from((-1.5, 0.0, -0.0, 0.25, 3.0)) | st.floats(-9, 9), max_size=12)
 

@@ -13,9 +13,10 @@ import numpy as np
 import promises
 import pytest
 from fake_probe import fake_probe
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from promises import by_threes
+from shared import tries
 
 from ragcompress import Budget, Compressor, Document, InputError
 from ragcompress import given as from_sentences
@@ -43,7 +44,7 @@ SCORER = Scorer(proxy=PROXY, probe=fake_probe())
     headings=st.booleans(),
     counter=st.sampled_from([*promises.counters, PROXY.tokenizer.count]),
 )
-@settings(deadline=None, derandomize=MANY is None, max_examples=int(MANY or 250))
+@tries(int(MANY or 250), derandomize=MANY is None)
 def test_every_promise_holds(
     question: str,
     documents: list[Document],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import tokenizers
 from hypothesis import given as cases
-from hypothesis import settings
 from hypothesis import strategies as st
+from shared import tries
 from tokenizers import models, pre_tokenizers
 
 from ragcompress import Document, InputError, Tokenizer, segment
@@ -75,7 +75,7 @@ def test_what_is_kept_of_a_passage_serves_every_question_with_facts_or_without()
     st.lists(st.text(st.sampled_from("ab .\n文é😀"), max_size=120), max_size=4),
     st.integers(1, 40),
 )
-@settings(deadline=None, derandomize=True, max_examples=200)
+@tries(200)
 def test_every_token_of_every_sentence_is_in_exactly_one_passage(texts: list[str], max_tokens: int) -> None:
     segmentation = segment([Document(t) for t in texts])
     seen: dict[int, bytes] = {}

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.data import Document, Piece, Scores, Segmentation, Sentence
 from ragcompress.errors import InputError, UnknownName
@@ -16,7 +16,7 @@ from ragcompress.selection.layout import Layout
 from ragcompress.selection.rendering import FORMATS, Rendered, render
 from ragcompress.text.segmentation import given, segment
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = tries(60)
 
 FRAGMENTS = (
     "A b. C d.",

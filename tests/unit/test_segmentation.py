@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sentencex
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.data import Document, Segmentation
 from ragcompress.errors import InputError
@@ -15,7 +15,7 @@ from ragcompress.text.blocks import _parser
 from ragcompress.text.segmentation import given, segment
 from ragcompress.text.sentences import _WINDOW
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = tries(60)
 
 FRAGMENTS = (
     "# Head", "- item", "  - nested", "1. first", "> quote", "```", "~~~py", "|a|b|", "|-|-|", ":-:", "***",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation, Selection
@@ -18,7 +18,7 @@ from ragcompress.selection.rendering import render
 from ragcompress.selection.select import select
 from ragcompress.text.segmentation import given, segment
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = tries(100)
 
 Counter = Callable[[str], int]
 

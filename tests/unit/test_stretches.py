@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation
@@ -18,7 +19,7 @@ from ragcompress.text.companions import companions
 from ragcompress.text.segmentation import segment
 from ragcompress.text.stretches import find_stretches
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=60)
+PROPERTY = tries(60)
 MANUAL = """checkpoint_timeout (integer)
 
     Maximum time between automatic checkpoints. The valid range is between 30 seconds and one day. If it

@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress import Budget, Compressor, Document, scorers
 from ragcompress.text.terms import normalize, terms
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = tries(100)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from shared import words
+from shared import tries, words
 
 from ragcompress import Budget, Compressor, compress_tool_result, scorers, segment_tool_result
 from ragcompress.text.tool_results import shape_of
@@ -122,7 +122,7 @@ _LINES = st.lists(
 
 
 @given(lines=_LINES, end=st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=60)
+@tries(60)
 def test_units_hold_all_text_in_order(lines: list[str], end: str) -> None:
     text = end.join(lines)
     segment_tool_result(text)  # Segmentation checks that nothing is lost, doubled or out of order

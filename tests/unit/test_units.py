@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from shared import tries
 
 from ragcompress.data import Document
 from ragcompress.text.boilerplate import is_boilerplate
@@ -14,7 +15,7 @@ from ragcompress.text.languages import detect
 from ragcompress.text.lengths import LONGEST, estimate
 from ragcompress.text.segmentation import segment
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
+PROPERTY = tries(40)
 
 
 def units(text: str) -> list[tuple[str, str]]:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
-from shared import words
+from shared import tries, words
 from typer.testing import Result
 
 from ragcompress import (
@@ -87,7 +86,7 @@ def test_the_next_example_is_chosen_beside_those_kept() -> None:
     assert kept(1.0) == (1, 3)
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@tries(60)
 @for_all(
     texts=st.lists(
         st.sampled_from(["A. B.", "# T\n\nOne two. Three.", "- a\n- b c", "x | y", " \n", "q: a"])
