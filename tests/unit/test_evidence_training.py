@@ -127,6 +127,7 @@ def test_a_fit_is_the_same_each_time() -> None:
         np.testing.assert_allclose(array, other, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_later_stages_learn_from_results_on_questions_not_seen() -> None:
     fit, _ = fitted()
     i = 1
@@ -142,6 +143,7 @@ def test_later_stages_learn_from_results_on_questions_not_seen() -> None:
     assert not first.view.read.all()
 
 
+@pytest.mark.slow
 def test_of_each_kind_some_are_read_again_and_those_with_spread_evidence_more() -> None:
     fit, second = fitted()
     chosen = picked(fit.cases, AGAIN)
@@ -161,6 +163,7 @@ def test_what_was_read_again_is_read_from_the_store(tmp_path: Path) -> None:
         np.testing.assert_allclose(a.mass, b.mass, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_networks_say_the_same_as_written_out() -> None:
     fit, _ = fitted()
     arrays = fit.arrays()
@@ -173,6 +176,7 @@ def test_networks_say_the_same_as_written_out() -> None:
         assert np.allclose(network_logits(arrays, network, rows), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_second_look_is_measured_on_questions_not_seen() -> None:
     _, second = fitted()
     logits = second.unseen()
