@@ -113,15 +113,12 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
     reading = Compressor.from_plan(Plan(scorer=scorer))
     words = Compressor(scorers.make("bm25"), counter=reading.count)
 
-    def units(compressor: Compressor) -> Method:
-        def run(case: Case, limit: int) -> str:
-            parts = segment_tool_result(case.text)
-            try:
-                return compressor(case.question, parts, budget=Budget(max_tokens=limit)).text
-            except BudgetTooSmall:
-                return ""
-
-        return run
+    def words_alone(case: Case, limit: int) -> str:
+        parts = segment_tool_result(case.text)
+        try:
+            return words(case.question, parts, budget=Budget(max_tokens=limit)).text
+        except BudgetTooSmall:
+            return ""
 
     def whole(compressor: Compressor) -> Method:
         return lambda case, limit: (
@@ -135,11 +132,11 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
         "head": cut(head),
         "tail": cut(tail),
         "head and tail": cut(head_and_tail),
-        "bm25 alone": units(words),
+        "bm25 alone": words_alone,
         "tool results, words": whole(words),
     }
     if scorer != "bm25":
-        found |= {f"{scorer} alone": units(reading), f"tool results, {scorer}": whole(reading)}
+        found[f"tool results, {scorer}"] = whole(reading)  # alone it would read all of each log
     return reading, found
 
 
