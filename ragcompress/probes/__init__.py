@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from ..proxy.base import ProxyInfo
 FORMAT = 1
 DEFAULT_SCORER = "passage-probe"
 _FOLDER = Path(__file__).parent
+_T = TypeVar("_T")
 
 
 class Wording(Protocol):
@@ -110,6 +111,26 @@ class ProbeWeights:
                     "whole, or train the probe anew"
                 )
 
+    def numbers(self, key: str, kind: type[_T]) -> _T:
+        """What the card holds under a key, as a dataclass of numbers.
+
+        Args:
+            kind: its fields have defaults; where that is a whole number, the card has one too.
+
+        Raises:
+            DataError: if the card has none, or other fields, or what is no number.
+        """
+        held, known = self.card.get(key), {f.name: f.default for f in fields(cast(Any, kind))}
+        if isinstance(held, Mapping) and all(
+            name in known and _is_number(value, whole=isinstance(known[name], int))
+            for name, value in held.items()
+        ):
+            return kind(**held)
+        raise DataError(
+            f"the probe's card has {held!r} as {key!r}; it may have numbers as {', '.join(known)}: take a "
+            "copy that is whole, or train the probe anew"
+        )
+
     def save(self, path: Path) -> None:
         """Write ``path.safetensors`` and ``path.json``."""
         arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}
@@ -159,7 +180,7 @@ def _check_card(base: Path, card: Mapping[str, Any]) -> None:
     proxy, scorer = card.get("proxy"), card.get("scorer", DEFAULT_SCORER)
     named = isinstance(proxy, dict) and all(isinstance(proxy.get(k), str) for k in ("name", "fingerprint"))
     at_once = card.get("passage_tokens", None if scorer == DEFAULT_SCORER else 1)
-    fields = {
+    checks = {
         "proxy": named,
         "template": isinstance(card.get("template"), str),
         "scorer": isinstance(scorer, str),
@@ -167,12 +188,16 @@ def _check_card(base: Path, card: Mapping[str, Any]) -> None:
         "passage_tokens": _is_count(at_once),
         "second_look": isinstance(card.get("second_look") or {}, dict),
     }
-    for field, is_right in fields.items():
+    for field, is_right in checks.items():
         if not is_right:
             raise DataError(
                 f"the card {base}.json has {card.get(field)!r} as {field!r}, which no probe has; "
                 "take a copy that is whole, or train the probe anew"
             )
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
 
 
 def _is_count(value: Any) -> bool:

@@ -129,6 +129,23 @@ def test_the_gate_stops_when_little_is_left_to_find() -> None:
     assert gate.reading_order(cheap, passages) == [0, 2, 1]
 
 
+@pytest.mark.parametrize("key", ["gate", "second_look"])
+@pytest.mark.parametrize(
+    "held", [["tokens"], {"misses": 0.25}, {"tokens": 1.5, "facts": 1.5}, {"tokens": True}]
+)
+def test_a_card_with_other_settings_is_refused(key: str, held: object) -> None:
+    probe = fake_evidence()
+    with pytest.raises(DataError, match=f"'{key}'; it may have numbers as "):
+        scorer(probe=ProbeWeights(probe.arrays, {**probe.card, key: held}))
+
+
+def test_a_card_without_a_gate_is_refused() -> None:
+    probe = fake_evidence()
+    card = {key: value for key, value in probe.card.items() if key != "gate"}
+    with pytest.raises(DataError, match="None as 'gate'; it may have numbers as missed, tokens"):
+        scorer(probe=ProbeWeights(probe.arrays, card))
+
+
 def test_each_signal_is_explained() -> None:
     found = scorer(read="all").look(QUESTION, cut((3.0, 2.0, 1.0)))
     said = found.explain(1)

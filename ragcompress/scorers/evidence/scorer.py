@@ -83,13 +83,13 @@ class Scorer:
         self._template = Template()
         probe.check(proxy.info, self._template, self.name)
         self.second_look = second_look
-        self._recipe = Recipe.of(probe.card["second_look"]) if probe.card.get("second_look") else None
+        self._recipe = probe.numbers("second_look", Recipe) if probe.card.get("second_look") else None
         self._opinion = AttentionProbe.load(probe, proxy.info.n_heads)
         self.n_layers = max(probe.n_layers, self._opinion.n_layers if self._opinion else 0)
         self._check_weights()
         if not second_look:
             self._recipe = None
-        self._gate = gate.Gate(**probe.card["gate"])
+        self._gate = probe.numbers("gate", gate.Gate)
         self._lock, self._windows = threading.Lock(), WindowCache(_CACHED_BYTES)
         self._loaded: TokenEmbedder | None = None if isinstance(embedder, str) else embedder
 

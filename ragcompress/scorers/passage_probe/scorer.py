@@ -64,10 +64,10 @@ class Scorer:
         self._check_shapes("", len(ROWS), len(NAMES))
         self.second_look, self._recipe = second_look, None
         self._heads = [Head.load(probe.arrays)]
-        if second_look and (recipe := probe.card.get("second_look")):
+        if second_look and probe.card.get("second_look"):
             self._check_features("second_context_features", SECOND_NAMES)
             self._check_shapes(SECOND, len(ROWS) + 1, len(SECOND_NAMES))
-            self._recipe = Recipe.of(recipe)
+            self._recipe = probe.numbers("second_look", Recipe)
             self._heads.append(Head.load(probe.arrays, SECOND))
 
     def _check_features(self, key: str, names: Sequence[str]) -> None:

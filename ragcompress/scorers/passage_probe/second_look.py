@@ -9,15 +9,13 @@ values serve, and a question of one step pays for the few passages that are in d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...data import Attention, FloatArray, Segmentation
-from ...errors import DataError
 from ...prompts.parts import Parts
 from .context import NAMES, context_features
 from .head import Head
@@ -44,23 +42,6 @@ class Recipe:
     fact_tokens: int = 128
     passages: int = 8
     at_least: float = 0.02
-
-    @classmethod
-    def of(cls, card: Mapping[str, Any]) -> Recipe:
-        """Read what a probe's card holds.
-
-        Raises:
-            DataError: if it is no recipe.
-        """
-        known = [f.name for f in fields(cls)]
-        for name, value in card.items():
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if name not in known or not is_number or not (name == "at_least" or isinstance(value, int)):
-                raise DataError(
-                    f"the probe's card has {name!r}: {value!r} in its second look; it may have numbers as "
-                    f"{', '.join(known)}"
-                )
-        return cls(**card)
 
 
 @dataclass(frozen=True, slots=True)
