@@ -107,6 +107,8 @@ def lock(path: Path, reason: str) -> FileLock:
     try:
         held.acquire()
     except Timeout:
+        if not path.exists():  # the library tries again where a file can't be made, as in /proc
+            path.open("ab").close()
         raise DataError(reason) from None
     except NotImplementedError:
         pass

@@ -52,27 +52,28 @@ def run_request(compressor: Compressor, budget: Budget | None, number: int, requ
     failure: dict[str, Any] = {"line": number}
     try:
         read = parse_request(request)
-        failure["id"] = name = _finite(read.id)
+        failure["id"] = name = finite(read.id)
         context = compressor(read.question, read.documents, budget=budget)
         left_out = [{"document": i, "reason": reason} for i, reason in read.left_out.items()]
         marked = {"left_out": left_out} if left_out else {}
-        line = _json_line({"id": name, **context.to_dict(), **marked})
+        line = json_line({"id": name, **context.to_dict(), **marked})
     except ModelError:
         raise
     except Exception as error:
-        return Outcome(_json_line({**failure, "reason": explain(error)}), True)
+        return Outcome(json_line({**failure, "reason": explain(error)}), True)
     promised = None if context.promise is None else context.promise.holds
     return Outcome(line, False, context.tokens_before, context.tokens_after, promised)
 
 
-def _json_line(value: dict[str, Any]) -> bytes:
+def json_line(value: dict[str, Any]) -> bytes:
+    """One line of JSON with its line end; a lone surrogate is written as its escape."""
     return to_bytes(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON without the numbers that Python reads and no standard has: NaN and infinities become null."""
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, list):
-        return [_finite(v) for v in value]
-    return {key: _finite(v) for key, v in value.items()} if isinstance(value, dict) else value
+        return [finite(v) for v in value]
+    return {key: finite(v) for key, v in value.items()} if isinstance(value, dict) else value

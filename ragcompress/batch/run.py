@@ -15,6 +15,7 @@ from ..documents.reading import STDIN
 from ..errors import InputError
 from ..plan import Plan
 from .cluster import Cluster
+from .finished import check_finished
 from .journal import Checkpoint, Journal, Outlet, Stream, errors_path, state_path
 from .request import Outcome
 from .source import Requests, open_requests
@@ -75,10 +76,17 @@ class Batch:
     resume: bool = False
     cluster: Cluster | None = None
 
-    @property
     def is_complete(self) -> bool:
-        """Whether there is nothing left to resume."""
-        return self.resume and self.output.exists() and not state_path(self.output).exists()
+        """Whether there is nothing left to resume, because the output has a result of every request.
+
+        Raises:
+            DataError: if an output is there that is no such thing, nor a run's that was cut short.
+        """
+        if not self.resume or not self.output.exists() or state_path(self.output).exists():
+            return False
+        with open_requests(self.source, self.around.stdin) as requests:
+            check_finished(requests.lines(Checkpoint()), self.output, self.errors, self.plan)
+        return True
 
     @property
     def errors(self) -> Path:

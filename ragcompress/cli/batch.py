@@ -85,7 +85,7 @@ def batch(
             resume=resume,
             cluster=cluster,
         )
-        if run.is_complete:
+        if run.is_complete():
             note(f"{output} is already complete; nothing to resume")
             raise typer.Exit(int(run.errors.exists()))
         done = run.run_through() if through else run.run()

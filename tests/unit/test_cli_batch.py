@@ -180,3 +180,51 @@ def test_a_packed_file_is_read_on_from_a_checkpoint(tmp_path: Path) -> None:
         ]
         assert not requests.is_plain
     assert before == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_only_a_whole_result_of_these_requests_is_complete(
+    invoke: Callable[..., Result], three: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    assert invoke("batch", three, "-o", out, "--budget", 60).exit_code == 1
+    whole, again = out.read_bytes(), ["batch", three, "-o", out, "--resume"]
+    done = invoke(*again, "--budget", 60)
+    assert (done.exit_code, "already complete" in done.stderr) == (1, True)
+    for options, why in [(["--budget", 61], "another budget"), (["--ratio", 0.5], "another budget")]:
+        refused = invoke(*again, *options)
+        assert (refused.exit_code, why in refused.stderr) == (1, True), refused.stderr
+    refused = invoke(*again, "--budget", 60, "--order", "edges")
+    assert (refused.exit_code, "another order: source" in refused.stderr) == (1, True)
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (lambda whole: b"", "no result"),
+        (lambda whole: b"My notes, which nobody may lose.\n", "no result of the request of line 1"),
+        (lambda whole: whole.splitlines(keepends=True)[0], "the request of line 3 has no result"),
+        (lambda whole: whole + whole, "more results than requests"),
+        (lambda whole: whole.replace(b'"question": "', b'"question": "Not '), "of line 1"),
+    ],
+)
+def test_what_is_no_result_is_not_resumed_nor_lost(
+    invoke: Callable[..., Result], three: Path, tmp_path: Path, content: Callable[[bytes], bytes], why: str
+) -> None:
+    out = tmp_path / "out.jsonl"
+    invoke("batch", three, "-o", out, "--budget", 60)
+    found = content(out.read_bytes())
+    out.write_bytes(found)
+    refused = invoke("batch", three, "-o", out, "--budget", 60, "--resume")
+    assert (refused.exit_code, why in refused.stderr, refused.stderr.count("\n")) == (1, True, 1), (
+        refused.stderr
+    )
+    assert out.read_bytes() == found
+
+
+def test_where_no_file_can_be_made_the_reason_is_the_systems(
+    invoke: Callable[..., Result], three: Path
+) -> None:
+    refused = invoke("batch", three, "-o", "/proc/self/results.jsonl", "--budget", 60)
+    assert (refused.exit_code, "another run" in refused.stderr) == (1, False)
+    assert "can't be written" in refused.stderr
