@@ -129,7 +129,7 @@ class Pipeline:
         aim = _Aim(parts, scores, limit, before, budget, judged.wanted)
         fitted = self._fit(call, layout, aim, watch)
         if fitted is None:
-            return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch)
+            return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch, aim.limit)
         return self._context(call, aim, judged, fitted, watch)
 
     def _cut(self, documents: Sequence[Document] | Segmentation) -> Segmentation:
@@ -197,8 +197,14 @@ class Pipeline:
         best_effort = doubt(context.sufficiency, self.plan.abstain_below)
         return replace(context, best_effort=best_effort) if best_effort else context
 
-    def _passthrough(self, call: Call, reason: str, watch: Watch) -> CompressedContext:
-        """All documents, in source order, each a piece of its own where they were not cut before."""
+    def _passthrough(
+        self, call: Call, reason: str, watch: Watch, limit: int | None = None
+    ) -> CompressedContext:
+        """All documents, in source order, each a piece of its own where they were not cut before.
+
+        Args:
+            limit: what was allowed, where that is more than the budget says by itself.
+        """
         documents = call.documents
         parts = documents if isinstance(documents, Segmentation) else segmentation.uncut(documents)
         everything = tuple(range(len(parts.sentences)))
@@ -220,7 +226,7 @@ class Pipeline:
             pieces=rendered.pieces,
             tokens_before=tokens,
             tokens_after=tokens,
-            limit=call.budget.limit(tokens),
+            limit=call.budget.limit(tokens) if limit is None else limit,
             order="source",
             settings=self._settings(scores, call.budget),
             seconds=watch.seconds,

@@ -6,21 +6,19 @@ cases, other ones each time.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable
 
 import numpy as np
 import promises
-from hypothesis import HealthCheck, given, settings
+from damage import cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragcompress import Budget, Compressor, Document, Scores, Segmentation
 from ragcompress.data import Progress
 from ragcompress.selection.ordering import ATTENTION_SORT, ORDERS
 from ragcompress.selection.rendering import FORMATS
-
-MANY = os.environ.get("RAGCOMPRESS_EXAMPLES")
 
 
 class Drawn:
@@ -59,12 +57,7 @@ class Drawn:
     counter=st.sampled_from(promises.counters),
     n_steps=st.sampled_from([1, 2, 7, 1000]),
 )
-@settings(
-    max_examples=int(MANY or 200),
-    derandomize=MANY is None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@cases(200)
 def test_promises_hold_where_options_meet(
     question: str,
     documents: list[Document],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 from collections.abc import Callable
@@ -12,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import promises
 import pytest
+from damage import cases
 from fake_probe import fake_probe
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import by_threes
-from shared import tries
 
 from ragcompress import Budget, Compressor, Document, InputError
 from ragcompress import given as from_sentences
@@ -28,8 +27,6 @@ from ragcompress.testing import FakeProxy
 pytestmark = pytest.mark.slow
 
 PROXY = FakeProxy(max_tokens=32_768)  # attention-sort reads all that is kept in one prompt
-# The same cases every time; `make fuzz` takes many, and others each time.
-MANY = os.environ.get("RAGCOMPRESS_EXAMPLES")
 SCORER = Scorer(proxy=PROXY, probe=fake_probe())
 
 
@@ -44,7 +41,7 @@ SCORER = Scorer(proxy=PROXY, probe=fake_probe())
     headings=st.booleans(),
     counter=st.sampled_from([*promises.counters, PROXY.tokenizer.count]),
 )
-@tries(int(MANY or 250), derandomize=MANY is None)
+@cases(250)
 def test_every_promise_holds(
     question: str,
     documents: list[Document],

@@ -53,3 +53,13 @@ def test_least_tokens_are_about_a_ratio() -> None:
     assert Budget(ratio=0.2, min_tokens=50).limit(40) == 40
     assert Budget(ratio=0.2, min_tokens=50).limit(100) == 50
     assert Budget(ratio=0.2, min_tokens=50).limit(1000) == 200
+
+
+def test_all_of_it_is_within_the_limit_where_only_that_is_short() -> None:
+    """A counter that is not monotone: each document is longer than both."""
+    documents = [Document("a" * 10), Document("b" * 7)]
+    context = Compressor(scorers.make("bm25"), counter=lambda text: len(text) % 17)(
+        "Which?", documents, budget=Budget(ratio=0.5, min_tokens=1, max_documents=1)
+    )
+    assert context.passthrough and "nothing that could be kept is shorter" in context.passthrough
+    assert context.tokens_after == 2 <= context.limit
