@@ -1,5 +1,6 @@
-"""Whether files of results are those of a run that has ended: what ``--resume`` must know of an output that is
-there without the state of a run that was cut short.
+"""Whether files of results are those of a run that has ended.
+
+``--resume`` must know it of an output that is there without the state of a run that was cut short.
 """
 
 from __future__ import annotations
