@@ -10,14 +10,17 @@ import pptx
 from docx.document import Document as Word
 
 
-def pdf(pages: list[list[str]]) -> bytes:
-    """A PDF of pages of lines in Helvetica, written by hand: no library of ours writes text."""
+def pdf(pages: list[list[str]], draw: str = "") -> bytes:
+    """A PDF of pages of lines in Helvetica, written by hand: no library of ours writes text.
+
+    ``draw`` is drawn behind the lines of each page, in PDF's own words.
+    """
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
     objects.append(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
     kids = []
     for lines in pages:
         shown = "".join(f"({line}) Tj T* " for line in lines)
-        stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown}ET".encode("latin-1")
+        stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown}ET {draw}".encode("latin-1")
         objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
         kids.append(f"{len(objects) + 1} 0 R")
         objects.append(

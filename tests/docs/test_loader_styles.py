@@ -335,3 +335,84 @@ def test_styles_add_no_more_than_a_page_can_bear_and_strike_out_once() -> None:
     assert len(loaded.text) < 200_000
     deep = "<div class=o>" * 300 + "12 crowns" + "</div>" * 300
     assert page(f"<style>.o{{text-decoration:line-through}}</style>{deep}").text.strip() == "~~12 crowns~~"
+
+
+SECRET = "BT /F1 12 Tf 72 600 Td (unseen words) Tj ET"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        f"1 1 1 rg {SECRET}",
+        f"1 g {SECRET}",
+        f"0 0 0 0 k {SECRET}",
+        f"0.99 g {SECRET}",
+        f"3 Tr {SECRET}",
+        f"0 0.2 0.5 rg 60 700 400 40 re f 1 g {SECRET}",
+        f"q 1 0 0 1 0 -900 cm 1 g {SECRET} Q",
+    ],
+)
+def test_letters_of_a_pdf_that_nobody_sees_are_left_out_and_counted(draw: str) -> None:
+    loaded = load(office.pdf([["Seen words."]], draw), ".pdf")
+    assert loaded.text == "Seen words."
+    assert loaded.left_out == {"hidden part": 1}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        SECRET,
+        f"0.9 g {SECRET}",
+        f"0 0.2 0.5 rg 60 590 400 30 re f 1 g {SECRET}",  # in a dark bar
+        f"0.3 g 60 590 400 30 re f 3 Tr {SECRET}",  # over the picture of a scanned page
+    ],
+)
+def test_pale_letters_of_a_pdf_that_are_seen_stay(draw: str) -> None:
+    loaded = load(office.pdf([["Seen words."]], draw), ".pdf")
+    assert loaded.text == "Seen words.\nunseen words"
+    assert not +loaded.left_out
+
+
+HIDDEN_CELL = ("visibility:hidden", "opacity:0", "font-size:0", "color:transparent", "color:white")
+
+
+@pytest.mark.parametrize("style", HIDDEN_CELL)
+def test_a_cell_that_is_not_seen_keeps_its_place(style: str) -> None:
+    loaded = page(f"<table><tr><th>a<th>b<th>c<tr><td>1<td style='{style}'>x<td>3</table>")
+    assert loaded.text == "| a | b | c |\n| --- | --- | --- |\n| 1 |  | 3 |"
+    assert loaded.left_out == {"hidden part": 1}
+
+
+def test_rows_that_are_not_seen_still_count_for_what_spans_them() -> None:
+    rows = "<tr><td rowspan=3>s<td>1<tr style='visibility:hidden'><td>x<tr><td>3<tr><td>t<td>4"
+    loaded = page(f"<table><tr><th>a<th>b{rows}</table>")
+    assert [line for line in loaded.text.splitlines()[2:] if "|  |" not in line] == [
+        "| s | 1 |",
+        "| s | 3 |",
+        "| t | 4 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "<col><col class=x>",
+        "<colgroup><col><col style='visibility:collapse'></colgroup>",
+        "<colgroup span=1></colgroup><colgroup class=x span=1></colgroup>",
+        "<colgroup></colgroup><colgroup class=x><col></colgroup><col>",
+    ],
+)
+def test_columns_that_a_style_collapses_are_left_out(columns: str) -> None:
+    head = "<style>.x{visibility:collapse}</style>"
+    rows = "<tr><th>a<th>b<th>c<tr><td rowspan=2>1<td>x<td>3<tr><td>y<td>4<tr><td>5<td colspan=2>6"
+    loaded = page(f"{head}<table>{columns}{rows}</table>")
+    assert loaded.text.splitlines()[::2] == ["| a | c |", "| 1 | 3 |", "| 5 | 6 |"]
+    assert loaded.text.splitlines()[3] == "| 1 | 4 |"
+    assert loaded.left_out == {"hidden part": 3}
+
+
+def test_other_styles_of_columns_hide_nothing() -> None:
+    loaded = page(
+        "<table><col style='display:none'><col style='color:white'><tr><th>a<th>b<tr><td>1<td>2</table>"
+    )
+    assert loaded.text == "| a | b |\n| --- | --- |\n| 1 | 2 |"

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ._html_columns import take_out_columns
 from ._html_styles import apply_styles
 
 _SILENT = (
@@ -69,7 +70,8 @@ def take_out_back_links(tree: Any) -> None:
 
 
 def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> None:
-    styled = apply_styles(tree, check, left_out)
+    unseen = apply_styles(tree, check, left_out)
+    styled = unseen.hidden
     marked = set(filter(_is_hidden, tree.xpath(_HIDDEN)))
     hidden = marked | styled.keys()
     openers = _openers(tree) if hidden else frozenset()
@@ -82,8 +84,13 @@ def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str
         elif element not in marked and (seen := styled.get(element)):
             hidden.discard(element)
             left_out["hidden part"] += _empty_around(element, seen)
+        elif element.tag in ("td", "th", "tr") and not (
+            element in unseen.placeless or element.get("hidden") is not None
+        ):
+            left_out["hidden part"] += _blank(element)
         else:
             left_out["hidden part"] += _empty(element)
+    left_out["hidden part"] += take_out_columns(unseen.columns, _empty)
 
 
 def _empty_around(element: Any, seen: set[Any]) -> bool:
@@ -128,6 +135,17 @@ def _empty(element: Any) -> bool:
     had_text = any(text.strip() for text in element.itertext())
     element.clear(keep_tail=True)
     element.tag = _GONE
+    return had_text
+
+
+def _blank(element: Any) -> bool:
+    """Empty the cells of a row, or a cell, whose place in the table stays; whether they had text."""
+    if element.tag == "tr":
+        return any([_blank(cell) for cell in element if cell.tag in ("td", "th")])
+    had_text = any(text.strip() for text in element.itertext())
+    spans = {name: value for name, value in element.attrib.items() if name in ("rowspan", "colspan")}
+    element.clear(keep_tail=True)
+    element.attrib.update(spans)
     return had_text
 
 

@@ -72,21 +72,33 @@ class _Rule:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What style sheets and styles put out of sight.
+
+    Attributes:
+        hidden: elements that have no place on the page, or are invisible there. Each with those within that
+            are seen all the same, by a size, a color or a visibility of their own.
+        placeless: of these, the ones that have no place; the others leave theirs empty.
+        columns: ``col`` and ``colgroup`` elements whose columns are not shown.
+    """
+
+    hidden: dict[Any, set[Any]]
+    placeless: frozenset[Any]
+    columns: tuple[Any, ...]
+
+
 Said = Mapping[str, str]
 """What is declared of an element, by property."""
 
 
-def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> dict[Any, set[Any]]:
+def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> Unseen:
     """Write what sheets say of the words onto the elements, and find what nobody sees.
 
     Raised, lowered and struck-out elements get a ``style`` of their own, words of ``::before`` become words.
 
     Args:
         left_out: counts the rules that were not looked at, because they and the page are too many.
-
-    Returns:
-        elements that have no place on the page, or are invisible there, by sheets or by their own style. Each
-        with those within that are seen all the same, by a size, a color or a visibility of their own.
     """
     rules = _relevant(tree, check)
     won = _cascade(tree, rules, check, left_out) if rules else {}
@@ -100,6 +112,7 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     for element in tree.xpath("//font[@color]"):
         if _WHITE.fullmatch(element.get("color").strip().lower()):
             said.setdefault(element, {}).setdefault("color", "white")
+    columns = {e: said.pop(e) for e in tuple(said) if e.tag in ("col", "colgroup")}
     hidden = {e: why for e, found in said.items() if (why := _reasons(e, found))}
     whites = [element for element, found in said.items() if found.get("color") == "white"]
     if whites:
@@ -108,7 +121,11 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     left = _MOST_ADDED
     for element, found in said.items():
         left -= _write(element, found, won, left)
-    return seen
+    return Unseen(
+        seen,
+        frozenset(e for e, why in hidden.items() if "display" in why),
+        tuple(e for e, found in columns.items() if found.get("visibility") == "collapse"),
+    )
 
 
 def declared(element: Any) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from ...places import Places
 from . import Loaded
 from ._clock import Clock
 from ._pdf_notes import notes_of
+from ._pdf_unseen import take_out_unseen
 
 # PDFium may not be used by two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
@@ -58,6 +60,8 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool) -> str |
     """The text of a page, and what is filled in and written on it; None if it is broken."""
     try:
         page = file[index]
+        with suppress(Exception):  # of a page that can't be drawn, all stays
+            left_out["hidden part"] += take_out_unseen(page)
         text_page = page.get_textpage()
         text: str = text_page.get_text_bounded()
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
