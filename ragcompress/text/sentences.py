@@ -34,6 +34,10 @@ _SHORT = tuple(
     "e.g.|e. g.|i.e.|i. e.|cf.|viz.|vs.|z.b.|z. b.|d.h.|d. h.|bzw.|u.a.|u. a.|p.ex.|p. ex.|c.-à-d.|p.ej."
     "|p. ej.|ad.es.|ad es.|bijv.|t.ex.|t. ex.|bl.a.|т.е.|т. е.|напр.".split("|")
 )
+# sentencex begins a sentence with what closes the one before.
+_CLOSED = re.compile(r"[」』）】》〉〕］]+")
+# Behind what is quoted, Japanese goes on with a particle; these are words of their own.
+_SAID = re.compile(r"って|と(?!ても|にかく|ころ|くに|もだち|うとう)")
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
@@ -52,6 +56,8 @@ def sentence_starts(paragraph: str, language: str) -> list[int]:
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     starts = [0]
     for cut in _sentence_ends(paragraph, language):
+        if closed := _CLOSED.match(paragraph, cut):
+            cut = closed.end()
         if _stands(paragraph, cut, starts[-1], whole):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
@@ -82,7 +88,7 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     if k >= 0 and cut < whole[k][1]:
         return False
     before = paragraph[max(last, cut - 16) : cut]
-    if _is_short(before):
+    if _is_short(before) or (before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut)):
         return False
     if not (".." in before or "…" in before or ". ." in before):
         return True

@@ -416,3 +416,31 @@ def test_other_styles_of_columns_hide_nothing() -> None:
         "<table><col style='display:none'><col style='color:white'><tr><th>a<th>b<tr><td>1<td>2</table>"
     )
     assert loaded.text == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>Claim.<a href='#n1' class=footnote-ref>1</a> Next.", "Claim.[1] Next."),
+        ("<p>Claim<a href='#n1' role=doc-noteref>2</a>.", "Claim[2]."),
+        ("<p>Claim<sup><a href='#n1' role=doc-noteref>2</a></sup>.", "Claim[2]."),
+        ("<p>Claim <a class=footnote-reference href='#n1'>[3]</a>.", "Claim [3]."),
+        ("<p>See <a href='#n1' class=footnote-ref>the note on larch</a>.", "See the note on larch."),
+        ("<p>So <math><mi>a</mi><mo>=</mo><mn>1</mn></math>.", "So a = 1."),
+        ("<p>If <math><mi>a</mi></math>, then <math><mi>b</mi></math> holds.", "If a, then b holds."),
+        (
+            "<label><input type=checkbox checked>Yes</label><label><input type=radio>No</label>",
+            "[x] Yes [ ] No",
+        ),
+        ("<p>Name:<input value=Ann>Town:<select><option>Oslo</select>!", "Name: Ann Town: Oslo !"),
+    ],
+)
+def test_marks_of_notes_formulas_and_controls_stand_apart(html: str, text: str) -> None:
+    assert page(html).text == text
+
+
+def test_numbers_that_a_style_sheet_counts_are_said_to_be_left_out() -> None:
+    style = "<style>h2::before{content:'Chapter ' counter(c) '. '} p::after{content:' (km)'}</style>"
+    loaded = page(f"{style}<h2>Intro</h2><p>Nine")
+    assert loaded.text == "## Intro\n\nNine (km)"
+    assert loaded.left_out == {"number that a style sheet counts": 1}

@@ -53,7 +53,11 @@ ONLY_IN = {
     "huggingface_hub": ("models.registry",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),
     "sklearn": ("training.*",),
-    "pypdfium2": ("documents.loaders.pdf", "documents.loaders._pdf_notes"),
+    "pypdfium2": (
+        "documents.loaders.pdf",
+        "documents.loaders._pdf_notes",
+        "documents.loaders._pdf_unseen",
+    ),
     "lxml": ("documents.loaders.*",),
     "tinycss2": ("documents.loaders._html_styles",),
     "cssselect": ("documents.loaders._html_styles",),

@@ -226,3 +226,8 @@ def test_given_refuses_what_would_be_misread() -> None:
         given([["a", "b"]], joiner=", ")
     with pytest.raises(InputError, match="list of sentences"):
         given(["a string"])
+
+
+def test_what_is_quoted_in_japanese_stays_with_who_says_it() -> None:
+    parts = ["東京は首都。", "「はい。」と言った。", "『本当。』って何。", "「いい。」", "とても良い。"]
+    assert [s.text for s in segment([Document("".join(parts))]).sentences] == parts

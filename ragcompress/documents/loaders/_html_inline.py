@@ -10,6 +10,8 @@ from ._formulas import formula
 from ._markers import LINE_END
 
 _NOTE = re.compile(r"foot-?note|noteref|reference|\bfn|cite|endnote|doc-noteref", re.IGNORECASE)
+_MARK_OF_NOTE = re.compile(r"foot-?note-?ref|note-?ref\b|\bfn-?ref", re.IGNORECASE)
+_CLOSES = re.compile(r"[.,;:!?)\]}…»”’。、，]")
 _MARK = re.compile(r"[\[(]?(?:\d{1,3}|[a-z]|[ivx]{1,5})[\])]?(?:\s*[,;–-]\s*\d{1,3})*", re.IGNORECASE)
 # What stands before a footnote mark rather than a power: the end of a sentence, or a word.
 _NOTED = re.compile(
@@ -49,11 +51,14 @@ _WALLS = ("p", "li", "td", "th", "div", "dd", "dt", "body", "h1", "h2", "h3", "h
 def write_inline(tree: Any) -> None:
     """Write in place of raised, lowered and struck-out text, readings, pictures, formulas what they say."""
     for element in list(tree.iter("math", "{http://www.w3.org/1998/Math/MathML}math")):
-        _replace(element, f" {formula(element)} " if len(element) else "".join(element.itertext()))
+        behind = "" if _CLOSES.match(element.tail or "") else " "
+        _replace(element, f" {formula(element)}{behind}" if len(element) else "".join(element.itertext()))
     for element in list(tree.iter("img")):
         _replace(element, _picture(element))
     for element in tree.xpath("//*[contains(@style, 'vertical-align') or contains(@style, 'line-through')]"):
         _name_by_style(element)
+    for element in list(tree.iter("a")):
+        _raise_mark(element)
     for element in list(tree.iter("sup")):
         _write_fraction(element)
     for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
@@ -63,6 +68,15 @@ def write_inline(tree: Any) -> None:
         text = " ".join("".join(element.itertext()).split())
         if text and element.getparent() is not None:
             _write_one(element, text)
+
+
+def _raise_mark(link: Any) -> None:
+    """Raise the mark of a note that only its sheet would raise."""
+    about = f"{link.get('class') or ''} {link.get('role') or ''}"
+    if not _MARK_OF_NOTE.search(about) or not _MARK.fullmatch("".join(link.itertext()).strip()):
+        return
+    if next(link.iter("sup"), None) is None and next(link.iterancestors("sup"), None) is None:
+        link.tag = "sup"
 
 
 def _name_by_style(element: Any) -> None:

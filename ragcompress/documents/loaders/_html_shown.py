@@ -226,11 +226,11 @@ def _show_control(element: Any, left_out: Counter[str]) -> None:
         chosen = [o for o in offered if o.get("selected") is not None]
         if not chosen and element.get("multiple") is None:
             chosen = offered[:1]
-        text = ", ".join("".join(o.itertext()).strip() for o in chosen) + " "
+        text = f" {', '.join(''.join(o.itertext()).strip() for o in chosen)} "
     elif (kind := (element.get("type") or "text").lower()) in ("checkbox", "radio"):
-        text = "[x] " if element.get("checked") is not None else "[ ] "
+        text = " [x] " if element.get("checked") is not None else " [ ] "
     elif kind not in ("hidden", "password", "submit", "button", "reset", "image", "file", "search"):
-        text = f"{element.get('value') or ''} "
+        text = f" {element.get('value') or ''} "
     _say(element, text) if text.strip() else _empty(element)
 
 

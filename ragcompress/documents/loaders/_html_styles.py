@@ -53,6 +53,7 @@ _NESTED = ("media", "supports", "layer", "container")
 # A page is read as on a wide screen.
 _ELSEWHERE = re.compile(r"\bprint\b|\bspeech\b|max-|prefers-|hover|orientation", re.IGNORECASE)
 _CONTENT = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|attr\(\s*([\w-]+)\s*\))""")
+_COUNTER = re.compile(r"\bcounters?\(", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
 _DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
@@ -121,6 +122,7 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     left = _MOST_ADDED
     for element, found in said.items():
         left -= _write(element, found, won, left)
+        left_out["number that a style sheet counts"] += any(map(_COUNTER.search, _contents(found)))
     return Unseen(
         seen,
         frozenset(e for e, why in hidden.items() if "display" in why),
@@ -208,7 +210,7 @@ def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule], most:
     for name in _MEANING:
         if (element, name) in won and re.fullmatch(_MEANING[name], said.get(name, "")):
             element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
-    before, after = (_content(element, said.get(f"content {where}", "")) for where in ("before", "after"))
+    before, after = (_content(element, value) for value in _contents(said))
     if not (before or after) or len(before) + len(after) > most:
         return 0
     element.text = before + (element.text or "")
@@ -219,9 +221,16 @@ def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule], most:
     return len(before) + len(after)
 
 
+def _contents(said: Said) -> tuple[str, str]:
+    """What is said to stand before and behind the text of an element."""
+    return said.get("content before", ""), said.get("content after", "")
+
+
 def _content(element: Any, value: str) -> str:
-    """The words of a ``content``; signs of fonts for icons are none."""
+    """The words of a ``content``; signs of fonts for icons are none, nor what stands about a counter."""
     words = ""
+    if _COUNTER.search(value):
+        return words
     for double, single, name in _CONTENT.findall(value):
         words += element.get(name) or "" if name else _ESCAPED.sub(_unescaped, double or single)
     return words if re.search(r"\w|[€$£¥%°]", words) and not re.search("[\ue000-\uf8ff]", words) else ""
