@@ -81,10 +81,12 @@ class Batch:
 
         Raises:
             DataError: if an output is there that is no such thing, nor a run's that was cut short.
+            InputError: if the input can be read only once.
         """
         if not self.resume or not self.output.exists() or state_path(self.output).exists():
             return False
         with open_requests(self.source, self.around.stdin) as requests:
+            _check_again(requests)
             check_finished(requests.lines(Checkpoint()), self.output, self.errors, self.plan)
         return True
 
@@ -135,9 +137,9 @@ class Batch:
 
     def _about(self, requests: Requests) -> dict[str, Any] | None:
         """What makes two runs the same; None if the input can be read only once."""
+        if self.resume:
+            _check_again(requests)
         if requests.size is None:
-            if self.resume:
-                raise InputError("a run over standard input or a pipe cannot be resumed")
             return None
         return {"version": __version__, "input": requests.digest(), **self.plan.to_dict()}
 
@@ -149,3 +151,9 @@ class Batch:
             return
         with self.output.open("ab") as file:
             yield file
+
+
+def _check_again(requests: Requests) -> None:
+    """Refuse an input that can be read only once."""
+    if requests.size is None:
+        raise InputError("a run over standard input or a pipe cannot be resumed")
