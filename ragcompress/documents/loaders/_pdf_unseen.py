@@ -135,7 +135,8 @@ def _moved(box: tuple[float, ...], matrix: _Matrix) -> _Box:
 def _drawn(page: Any) -> npt.NDArray[np.bool_]:
     """The page as it is seen: for each dot whether it is white."""
     scale = min(1.0, _MOST_DOTS / max(1.0, *page.get_size()))
-    return np.asarray(page.render(scale=scale).to_numpy()).min(axis=-1) >= _WHITE
+    drawn: npt.NDArray[np.uint8] = np.asarray(page.render(scale=scale).to_numpy())
+    return np.asarray(drawn.min(axis=-1) >= _WHITE)
 
 
 def _white_share(page: Any, dots: npt.NDArray[np.bool_], box: _Box) -> float:
