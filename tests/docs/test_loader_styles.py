@@ -444,3 +444,14 @@ def test_numbers_that_a_style_sheet_counts_are_said_to_be_left_out() -> None:
     loaded = page(f"{style}<h2>Intro</h2><p>Nine")
     assert loaded.text == "## Intro\n\nNine (km)"
     assert loaded.left_out == {"number that a style sheet counts": 1}
+
+
+def test_carriage_returns_and_formulas_of_word_keep_words_apart() -> None:
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    file = docx.Document()
+    for xml in (
+        f"<w:p {W}><w:r><w:t>one</w:t><w:cr/><w:t>two</w:t></w:r></w:p>",
+        f"<w:p {W} {math}><w:r><w:t>So</w:t></w:r><m:oMath><m:r><m:t>x</m:t></m:r></m:oMath><w:r><w:t>.</w:t></w:r></w:p>",
+    ):
+        file.element.body.insert(len(file.element.body) - 1, etree.fromstring(xml))
+    assert load(office.saved(file), ".docx").text == "one\ntwo\n\nSo x."

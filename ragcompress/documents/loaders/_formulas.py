@@ -13,6 +13,8 @@ _OFFICE = {
     "func": "func", "m": "mtable", "mr": "mtr", "limLow": "munder", "limUpp": "mover", "acc": "accent",
     "sPre": "prescripts", "eqArr": "lines",
 }  # fmt: skip
+# No blank stands before these.
+CLOSING = tuple(".,;:!?)]}…»”’。、，")
 _PROPERTIES = re.compile(r"(Pr|ctrlPr|annotation|annotation-xml)$")
 _ATOM = re.compile(r"\w+(?:[.,]\w+)?|\W?")
 _DEPTH = 60

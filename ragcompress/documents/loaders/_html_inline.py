@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ._formulas import formula
+from ._formulas import CLOSING, formula
 from ._markers import LINE_END
 
 _NOTE = re.compile(r"foot-?note|noteref|reference|\bfn|cite|endnote|doc-noteref", re.IGNORECASE)
 _MARK_OF_NOTE = re.compile(r"foot-?note-?ref|note-?ref\b|\bfn-?ref", re.IGNORECASE)
-_CLOSES = re.compile(r"[.,;:!?)\]}…»”’。、，]")
 _MARK = re.compile(r"[\[(]?(?:\d{1,3}|[a-z]|[ivx]{1,5})[\])]?(?:\s*[,;–-]\s*\d{1,3})*", re.IGNORECASE)
 # What stands before a footnote mark rather than a power: the end of a sentence, or a word.
 _NOTED = re.compile(
@@ -51,7 +50,7 @@ _WALLS = ("p", "li", "td", "th", "div", "dd", "dt", "body", "h1", "h2", "h3", "h
 def write_inline(tree: Any) -> None:
     """Write in place of raised, lowered and struck-out text, readings, pictures, formulas what they say."""
     for element in list(tree.iter("math", "{http://www.w3.org/1998/Math/MathML}math")):
-        behind = "" if _CLOSES.match(element.tail or "") else " "
+        behind = "" if (element.tail or "").startswith(CLOSING) else " "
         _replace(element, f" {formula(element)}{behind}" if len(element) else "".join(element.itertext()))
     for element in list(tree.iter("img")):
         _replace(element, _picture(element))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._formulas import formula
+from ._formulas import CLOSING, formula
 from ._office import Package, alternative, attribute, find, local, property_of, sibling, within
 from ._word_tables import align_cells
 
@@ -186,10 +186,13 @@ def _choice(begin: Any) -> str | None:
 
 
 def _write_special(root: Any) -> None:
-    """Formulas, readings, fields and text boxes become runs."""
+    """Formulas, readings, fields and text boxes become runs; rarer breaks become those that mammoth knows."""
+    for element in list(within(root, "cr", "ptab")):
+        space = element.tag[: element.tag.index("}") + 1]
+        element.tag = space + ("br" if local(element) == "cr" else "tab")
     for element in list(within(root, "oMathPara", "oMath")):
         if element.getroottree().getroot() is root:
-            _replace(element, [_run(root, f" {formula(element)} ")])
+            _replace(element, [_run(root, f" {formula(element)}{_blank_behind(element)}")])
     for element in list(within(root, "ruby")):
         _write_reading(element)
     for element in list(within(root, "fldSimple", "smartTag", "dir", "bdo")):
@@ -200,6 +203,13 @@ def _write_special(root: Any) -> None:
         picture = next(within(element, "docPr"), None)
         if (said := alternative(picture)) and next(within(element, "txbxContent"), None) is None:
             _replace(element.getparent(), [element.getparent(), _run(root, f" [Image: {said}] ")])
+
+
+def _blank_behind(element: Any) -> str:
+    """A blank, unless a mark follows that closes what stands before."""
+    following = element.getnext()
+    words = "" if following is None else "".join(t.text or "" for t in within(following, "t"))
+    return "" if words.startswith(CLOSING) else " "
 
 
 def _remove(element: Any) -> None:
