@@ -115,7 +115,7 @@ class Pipeline:
         limit = budget.limit(before)
         if before <= budget.min_tokens:
             reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
-            return self._passthrough(call, reason, watch)
+            return self._passthrough(replace(call, documents=parts), reason, watch)
         # Which sentences must be kept whatever the limit is not known before scoring.
         if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)

@@ -63,3 +63,16 @@ def test_all_of_it_is_within_the_limit_where_only_that_is_short() -> None:
     )
     assert context.passthrough and "nothing that could be kept is shorter" in context.passthrough
     assert context.tokens_after == 2 <= context.limit
+
+
+def test_what_is_passed_on_is_the_text_that_was_measured() -> None:
+    """A fence is closed in what is laid out by sentences; a count that is not monotone saw the difference."""
+
+    def count(text: str) -> int:
+        return len(text) % 17
+
+    compress = Compressor(scorers.make("lead"), counter=count, format="xml")
+    document = Document("```" + "0" * 32, syntax="markdown")
+    context = compress("Why?", [document], budget=Budget(max_tokens=1))
+    assert context.text.count("```") == 2
+    assert count(context.text) == context.tokens_after <= context.limit
