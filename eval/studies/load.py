@@ -45,8 +45,9 @@ class Row:
         clients: that send one request after another; 0: requests come at a steady rate.
         per_second: answered requests.
         p50, p95, p99, slowest: seconds to the answer of requests with status 200.
-        refused: 429; ``failed``: any other status, a time-out, or a broken connection.
+        refused: 429.
         degraded: answered from the words alone.
+        failed: any other status, or the error of a broken connection or a time-out, and how many.
     """
 
     scorer: str
@@ -60,7 +61,7 @@ class Row:
     slowest: float
     refused: int
     degraded: int
-    failed: int
+    failed: dict[str, int]
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ def summary(scorer: str, passages: str, clients: int, found: Sequence[Any], seco
     statuses = Counter(status for status, _, _ in found)
     p50, p95, p99, slowest = (float(np.quantile(times, q)) if times else 0.0 for q in (0.5, 0.95, 0.99, 1.0))
     degraded = sum("degraded" in answer for _, _, answer in found)
-    failed = len(found) - statuses[200] - statuses[429]
+    failed = {str(status): n for status, n in statuses.items() if status not in (200, 429)}
     return Row(
         scorer, passages, clients, len(found), len(times) / seconds, p50, p95, p99, slowest,
         statuses[429], degraded, failed,
@@ -227,6 +228,9 @@ def load_command(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Ask this server instead of starting one.")
     ] = None,
+    cache: Annotated[
+        int, typer.Option("--cache", metavar="MB", min=0, help="What the server may keep of passages.")
+    ] = 4096,
     json_file: ResultFile = None,
 ) -> None:
     """How much does the server bear?
@@ -248,7 +252,9 @@ def load_command(
                 rows += cells(Served(url, 0), "its own", fresh, n_clients, requests)
             break
         # Nothing is refused or cut short here: what is wanted is how long it takes.
-        with served(name, "--queue", max(*numbers, _CHECKING), "--deadline", _WAIT) as found:
+        # The passages of a whole run must find room, or the second question about them reads all anew.
+        patient = ("--queue", max(*numbers, _CHECKING), "--deadline", _WAIT, "--cache", cache)
+        with served(name, *patient) as found:
             for n_clients in numbers:
                 fresh = list(itertools.islice(rest, requests)) or examples
                 if len(fresh) < requests and name != "bm25":
@@ -275,5 +281,5 @@ def table(rows: Sequence[Row]) -> Table:
     made = Table(*names, box=None, header_style="bold")
     for row in rows:
         values = asdict(row).values()
-        made.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v) for v in values))
+        made.add_row(*(f"{v:.3g}" if isinstance(v, float) else str(v or 0) for v in values))
     return made

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -46,6 +48,11 @@ def all_commands() -> list[tuple[str, str]]:
     return [(str(p.relative_to(ROOT)), shlex.join(words)) for p in PAGES for words in commands(p)]
 
 
+@cache
+def command_of(name: str) -> Any:
+    return typer.main.get_command(APPS[name])
+
+
 @pytest.mark.parametrize(("page", "line"), all_commands())
 def test_a_command_exists_with_its_options(page: str, line: str) -> None:
     name, *words = shlex.split(line)
@@ -57,7 +64,7 @@ def test_a_command_exists_with_its_options(page: str, line: str) -> None:
     if GONE.match(" ".join(words)) and (ROOT / page).read_text(encoding="utf-8").count("commit "):
         if name != "ragcompress":
             return
-    command = typer.main.get_command(APPS[name])
+    command = command_of(name)
     while hasattr(command, "commands"):
         assert words and words[0] in command.commands, f"{name} has no command {words[:1]}"
         command, words = command.commands[words[0]], words[1:]
