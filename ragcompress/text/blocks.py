@@ -26,7 +26,7 @@ Block = tuple[int, int, Kind]
 # Only what markdown-it takes for the end of a line; \x0b, \x0c, \x85 and \u2028 are not.
 LINE_END = re.compile(r"\r\n?|\n")
 _MARKER = re.compile(
-    r"""(?:^|[\r\n]) [ \t>]*
+    r"""[\r\n] [ \t>]*
     (?: \#{1,6} (?:[ \t\r\n]|$)              # heading
       | ``` | ~~~                            # fence
       | (?: [-*+] | \d{1,9}[.)] ) (?:[ \t\r\n]|$)   # list item
@@ -89,7 +89,7 @@ def _first_wins(found: list[Block]) -> Iterator[Block]:
 
 def _markdown(text: str) -> Iterator[Block]:
     """Code, tables, list items and headings that lie in no other of these, as whole lines."""
-    if not _MARKER.search(text):
+    if not _MARKER.search("\n" + text):
         return
     starts = _line_starts(text)
     done = 0

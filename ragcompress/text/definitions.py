@@ -30,11 +30,13 @@ _TYPED = re.compile(
     r"^[ \t]*[\w.$-]{2,80}(?:, [\w.$-]{2,80}){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
 )
 # The same behind a heading that text of HTML has put on its line, between a sentence's end and a blank line.
+_TYPE_LAST = re.compile(
+    r" \((?:integer|int|number|floating point|float|real|boolean|bool|string|str|text|enum|list|array|object"
+    r"|size)\)(?=[ \t]*\n[ \t]*\n)"
+)
 _TYPED_LAST = re.compile(
-    r"^(?:(?<![\s\S])|(?<=[.:!?)]\n)|(?<=\s\n))[ \t]*((?:\d+(?:\.\d+)+\.?\s)?[^\n.]{0,80}?[\w.$-]{2,80} \((?:"
-    r"integer|int|number|floating point|float|real|boolean|bool|string|str|text|enum|list|array|object|size)"
-    r"\))[ \t]*\n(?=[ \t]*\n)",
-    _M,
+    r"(?:(?<![\s\S])|(?<=[.:!?)]\n)|(?<=\s\n))[ \t]*((?:\d+(?:\.\d+)+\.?[^\S\n])?[^\n.]{0,80}?[\w.$-]{2,80}"
+    rf"{_TYPE_LAST.pattern})"
 )
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
 _SIGNATURE = re.compile(
@@ -57,12 +59,14 @@ _APART = re.compile(
     r"(?:[ \t]*\n){1,6}(?=\1[ \t]+\S)",
     _M,
 )
+_INDENTED = re.compile(r"\n[ \t]+\S")
+_GAP = re.compile(r"\n(?:[ \t]*\n){1,6}(?=[ \t]+\S)")
+_WIDE_GAP = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SHORT = 70
 _FURTHER = re.compile(r" {2,}|\t")
 # A short line between wide gaps, over a sentence: what a page sets in a larger type.
 _BETWEEN_GAPS = re.compile(
-    r"(?:\A|(?<=\n)(?:[ \t]*\n){2,})[ \t]*"
-    r"((?![-:~>|*+•#])[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
+    r"[ \t]*((?![-:~>|*+•#])[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
     r"(?:[ \t]*\n){2,}(?=[ \t]*[^\s-][^\n]{40})"
 )
 # A row whose table a text splitter has cut off.
@@ -70,6 +74,8 @@ _PIPED = re.compile(r"^[ \t]*\|[^\n]+\|[ \t]*$", _M)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 # ``Width: 12 m`` and its like, two or more in a row.
 _LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
+# A value, and a label below it: cheap to look for, and most texts have none.
+_LABEL_BELOW = re.compile(r":[ \t]+\S[^\n]{0,100}\n[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S")
 _LONG_VALUE = re.compile(r":[ \t]+(?:\S+[ \t]+){12}|[.!?][ \t]+[A-Z]")
 _ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
 
@@ -87,7 +93,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_OPTIONS, region, "term")
     if "(" in region:
         found += _spans(_TYPED, region, "term")
-        found += ((m.start(1), m.end(1), "term") for m in _TYPED_LAST.finditer(region))
+        found += _typed_last(region)
     if "(" in region or "class " in region:
         found += _spans(_SIGNATURE, region, "term")
     if "¶" in region:
@@ -97,8 +103,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_DEFINED, region, "term")
         found += _labels(region)
     found += _hanging(region)
-    if "\n\n" in region:
-        found += _between_gaps(region)
+    found += _between_gaps(region)
     return [(start + a, start + b, kind) for a, b, kind in _apart(found)]
 
 
@@ -106,8 +111,17 @@ def _spans(pattern: re.Pattern[str], region: str, kind: str) -> Iterator[Block]:
     return ((m.start(), m.end(), kind) for m in pattern.finditer(region))  # type: ignore[misc]
 
 
+def _typed_last(region: str) -> Iterator[Block]:
+    """Looked for from the type, which is rare: to try every line takes as long as all else together."""
+    for last in _TYPE_LAST.finditer(region):
+        if m := _TYPED_LAST.match(region, region.rfind("\n", 0, last.start()) + 1):
+            yield *m.span(1), "term"
+
+
 def _labels(region: str) -> Iterator[Block]:
     """Each line of a run of labels with values; not of a conversation, whose turns are prose."""
+    if not _LABEL_BELOW.search(region):
+        return
     for run in _LABELS.finditer(region):
         start = run.start()
         lines = re.findall(r"[^\n]*\n|[^\n]+", run[0])
@@ -120,7 +134,9 @@ def _labels(region: str) -> Iterator[Block]:
 
 def _hanging(region: str) -> Iterator[Block]:
     """Short lines over indented ones, where there are several alike: one alone may be chance."""
-    apart = [m for m in _APART.finditer(region) if _may_name(m, region)]
+    if not _INDENTED.search(region):
+        return
+    apart = [m for m in _above_gaps(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
     yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or is_name(m[2]))
     matches = list(_HANGING.finditer(region))
@@ -132,10 +148,21 @@ def _hanging(region: str) -> Iterator[Block]:
             yield m.start(), m.end(), "term"
 
 
+def _above_gaps(region: str) -> Iterator[re.Match[str]]:
+    """What ``_APART`` finds, tried only where blank lines follow."""
+    for gap in _GAP.finditer(region):
+        if m := _APART.match(region, region.rfind("\n", 0, gap.start()) + 1):
+            yield m
+
+
 def _between_gaps(region: str) -> Iterator[Block]:
     """Lines that stand alone over a paragraph; those in capitals are headings of sections."""
-    for m in _BETWEEN_GAPS.finditer(region):
-        yield m.start(1), m.end(1), "heading" if _CAPITALS.fullmatch(m[1].rstrip()) else "term"
+    done = -1
+    for start in (0, *(gap.end() for gap in _WIDE_GAP.finditer(region))):
+        # The gap below one line is not the gap above the next.
+        if start > done and (m := _BETWEEN_GAPS.match(region, start)):
+            done = m.end()
+            yield *m.span(1), "heading" if _CAPITALS.fullmatch(m[1].rstrip()) else "term"
 
 
 def _may_name(m: re.Match[str], region: str) -> bool:
