@@ -71,6 +71,9 @@ def times_faster(rows: Rows) -> Figure:
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
     axes.set(xscale="log", xlabel="tokens retrieved", ylabel="times faster to the first token")
+    sizes = sorted({r["tokens"] for r in rows})
+    axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    axes.minorticks_off()
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     return figure
