@@ -28,6 +28,7 @@ from ..quiet import no_transformers_bar
 from ..text.tokenizing import Tokenizer
 from . import batching
 from .base import ProxyInfo
+from .batching import BatchLimits
 from .language_head import LanguageHead
 from .reuse import KeyValueStore, Prefix, encode_with
 from .stacking import Stacks
@@ -201,7 +202,9 @@ class TorchProxy:
         except Exception as error:  # transformers lets errors of many libraries through
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self.model = model.to(device).eval()
-        self._device, self.batch_tokens, self._store = device, batch_tokens, store
+        self._device, self._store = device, store
+        # Starting a run on a GPU costs as much as reading thousands of tokens there.
+        self.limits = BatchLimits(batch_tokens, run_tokens=24 if device == "cpu" else batch_tokens)
         self._folder, self._lock, self._stacks = folder, threading.Lock(), Stacks()
         self._head: LanguageHead | None = None
         self.tokenizer = Tokenizer.from_folder(folder)
@@ -228,7 +231,7 @@ class TorchProxy:
             store = self._store
             return self._whole(batch, n_layers) if store is None else self._split(batch, n_layers, store)
 
-        return batching.probe_in_batches(prompts, self.info, n_layers, self.batch_tokens, run, progress)
+        return batching.probe_in_batches(prompts, self.info, n_layers, self.limits, run, progress)
 
     def encode(
         self, prefixes: Sequence[Prefix], *, n_layers: int
@@ -238,7 +241,7 @@ class TorchProxy:
         def run(batch: Sequence[Prefix]) -> list[NDArray[np.float32]]:
             return self._apart(batch, n_layers)
 
-        return batching.encode_in_batches(prefixes, self.info, n_layers, self.batch_tokens, run)
+        return batching.encode_in_batches(prefixes, self.info, n_layers, self.limits, run)
 
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
@@ -255,7 +258,7 @@ class TorchProxy:
     def _hidden(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each prompt's index and the whole model's normed output (T, hidden), batch by batch."""
         batching.check_lengths(prompts, self.info)
-        for batch in batching.batches(prompts, self.batch_tokens):
+        for batch in batching.batches(prompts, self.limits):
             ids, positions = _padded_ids([prompts[i].prefix + prompts[i].tail for i in batch])
             with torch.inference_mode():
                 hidden = self.model(

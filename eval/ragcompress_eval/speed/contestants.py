@@ -137,7 +137,7 @@ class ForwardTorch:
         """Batch the prompts as the proxy does, and cut off the layers that it does not run."""
         prompts, n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
         rows = [p.prefix + p.tail for p in prompts]
-        self._batches = [[rows[i] for i in batch] for batch in batches(prompts, self._proxy.batch_tokens)]
+        self._batches = [[rows[i] for i in batch] for batch in batches(prompts, self._proxy.limits)]
         self._model: Any = self._proxy.model
         self._model.set_attn_implementation("sdpa")
         self._model.layers = self._model.layers[:n_layers]

@@ -27,6 +27,7 @@ from ...prompts.passages import Prompt
 from ...text.tokenizing import Tokenizer
 from .. import batching
 from ..base import ProxyInfo
+from ..batching import BatchLimits
 from ..language_head import LanguageHead
 from ..reuse import KeyValueStore, Prefix, encode_with
 from ..stacking import Stacks
@@ -93,7 +94,8 @@ class OnnxProxy:
         self._index, self._is_intact = self._weights(), False
         if precision == "int8" and not sums_exactly():
             precision = "int7"
-        self._threads, self.batch_tokens = threads, batch_tokens
+        self._threads, self._limits = threads, BatchLimits(batch_tokens)
+        self._read_limits = BatchLimits(_READ_TOGETHER * batch_tokens, tail_tokens=batch_tokens)
         self._store = store
         self._sessions: dict[int, ort.InferenceSession] = {}
         self._writer: tuple[ort.InferenceSession, LanguageHead] | None = None
@@ -125,10 +127,7 @@ class OnnxProxy:
                 past = dict(zip(_past_names(n_layers), parts, strict=True))
                 return self._read(batch, past, self._session(n_layers), n_layers)
 
-        together = _READ_TOGETHER * self.batch_tokens
-        return batching.probe_in_batches(
-            prompts, self.info, n_layers, together, run, progress, tail_tokens=self.batch_tokens
-        )
+        return batching.probe_in_batches(prompts, self.info, n_layers, self._read_limits, run, progress)
 
     def encode(self, prefixes: Sequence[Prefix], *, n_layers: int) -> Iterator[tuple[int, _FLOAT]]:
         """See ``Encoder.encode``."""
@@ -136,7 +135,7 @@ class OnnxProxy:
         def run(batch: Sequence[Prefix]) -> list[_FLOAT]:
             return self._apart(batch, self._session(n_layers), n_layers)
 
-        return batching.encode_in_batches(prefixes, self.info, n_layers, self.batch_tokens, run)
+        return batching.encode_in_batches(prefixes, self.info, n_layers, self._limits, run)
 
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
@@ -155,7 +154,7 @@ class OnnxProxy:
         batching.check_lengths(prompts, self.info)
         session, head = self._whole()
         past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
-        for batch in batching.batches(prompts, self.batch_tokens):
+        for batch in batching.batches(prompts, self._limits):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
             (hidden,) = _run(session, ["hidden"], self._fresh(rows, past))
             if self.info.precision in WHOLE:
