@@ -196,20 +196,23 @@ def _is_json(text: str) -> bool:
 
 
 def _records(text: str) -> Iterator[Block]:
-    """Records of CSV, each of which brings the header; a record may span lines.
+    """Records of CSV, each of which brings the header of its table; a record may span lines.
 
-    What stands above the header is prose: titles, and Excel's line ``sep=;``.
+    What stands above a header is prose: titles, and Excel's line ``sep=;``.
     """
     starts = _line_starts(text)
     lines = [text[a:b] for a, b in pairwise(starts)]
-    first, last, found = records(lines)
+    headers, above, found = records(lines)
+    ends_of = dict(headers)
+    within = {number for first, last in headers for number in range(first + 1, last)}
     for number, (begin, end) in enumerate(found):
         begins, ends = starts[begin], starts[end]
-        if number == first and last > first + 1:
-            ends = starts[found[last - 1][1]]
-        if number < first or first < number < last or not text[begins:ends].strip():
+        if number in above or number in within or not text[begins:ends].strip():
             continue
-        yield begins, ends, "table header" if number == first else "table row"
+        if number in ends_of:
+            yield begins, starts[found[ends_of[number] - 1][1]], "table header"
+        else:
+            yield begins, ends, "table row"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _SECTION = re.compile(r"""((?:"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|[^;"\\_*\[]|.)*?)(?
 _MONTHS = "January February March April May June July August September October November December".split()
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MOST_DIGITS = 60
+# Of a fraction in eighths, say; zeros stand for any digit.
+_DENOMINATOR = re.compile(r"[1-9]\d*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ def general(value: float) -> str:
     return f"{value:.11g}".replace("e", "E")
 
 
+def is_date(code: str) -> bool:
+    """Whether a format shows days or times."""
+    return any(section.has("date", "half", "elapsed") for section in _sections(code))
+
+
 def shown(value: float, code: str, *, from_1904: bool = False) -> str:
     """Write a number.
 
@@ -69,6 +76,8 @@ def shown(value: float, code: str, *, from_1904: bool = False) -> str:
 
 def _shown(value: float, code: str, from_1904: bool) -> str:
     sections = _sections(code)
+    if len(sections) > 1 and _is_for_text(sections):
+        sections = sections[:-1]
     section, magnitude = _chosen(sections, value)
     if len(sections) > 1 and section in sections and not section.tokens and not section.condition:
         return ""  # as in ``0;-0;;@``, which shows no zero
@@ -95,9 +104,20 @@ def _sections(code: str) -> list[_Section]:
     return found
 
 
-def hides_text(code: str) -> bool:
-    """Whether a format shows nothing of a text, as ``;;;`` does."""
-    return code.count(";") == 3 and len(sections := _sections(code)) == 4 and not sections[3].tokens
+def text_shown(text: str, code: str) -> str:
+    """Write a text in the format of its cell: ``"ID-"@`` shows what stands before it, ``;;;`` nothing."""
+    if "@" not in code and code.count(";") < 3:
+        return text
+    sections = _sections(code)
+    if not _is_for_text(sections):
+        return text
+    shown = (text if k == "general" or (k, t) == ("number", "@") else t for k, t in sections[-1].tokens)
+    return "".join(shown).strip()
+
+
+def _is_for_text(sections: list[_Section]) -> bool:
+    """Whether the last section is: as a fourth one, or for its ``@``."""
+    return len(sections) > 3 or ("number", "@") in sections[-1].tokens
 
 
 def _parse(code: str) -> _Section:
@@ -148,18 +168,18 @@ def _number(value: float, section: _Section) -> str:
     if not slots:
         return "".join(t for _, t in tokens).strip()
     first, last = slots[0], slots[-1]
+    while ("number", "/") in tokens and tokens[last + 1 : last + 2] and tokens[last + 1][1].isdigit():
+        last += 1
     before = "".join(t for _, t in tokens[:first])
     after = "".join(t for _, t in tokens[last + 1 :])
     inside = tokens[first : last + 1]
     pattern = "".join(t for k, t in inside if k in ("number", "exponent"))
-    value *= 100.0 ** sum(t == "%" for _, t in tokens)
+    value *= 100.0 ** sum(token == ("number", "%") for token in tokens)
     sign = "-" if value < 0 else ""
     if "/" in pattern:
         written = _fraction(abs(value), inside)
     elif section.has("exponent"):
-        places = pattern.upper().partition("E")[0].partition(".")[2]
-        mantissa, _, power = f"{abs(value):.{min(len(places), _MOST_DIGITS)}E}".partition("E")
-        written = f"{mantissa}E{power}"
+        written = _scientific(abs(value), pattern)
     else:
         written = _decimal(abs(value), pattern, inside)
     if not written.strip("0.,"):
@@ -167,13 +187,31 @@ def _number(value: float, section: _Section) -> str:
     return " ".join(f"{sign}{before}{written}{after}".split())
 
 
+def _scientific(value: float, pattern: str) -> str:
+    """With a power of ten: a multiple of as many as the pattern has places before its point."""
+    mantissa, sign, power = re.split(r"[Ee]([+-])", pattern, maxsplit=1)
+    whole, point, rest = mantissa.partition(".")
+    exact = Decimal(repr(value))
+    step = max(1, sum(c in "0#?" for c in whole))
+    exponent = (exact.adjusted() if exact else 0) // step * step
+    digits = _decimal_digits(exact.scaleb(-exponent), len(rest))
+    if Decimal(digits) >= 10**step:
+        exponent += step
+        digits = _decimal_digits(exact.scaleb(-exponent), len(rest))
+    shown = "-" if exponent < 0 else "+" if sign == "+" else ""
+    return f"{digits}{point if not rest else ''}E{shown}{str(abs(exponent)).rjust(power.count('0'), '0')}"
+
+
+def _decimal_digits(exact: Decimal, places: int) -> str:
+    return f"{exact.quantize(Decimal(1).scaleb(-min(places, _MOST_DIGITS)), ROUND_HALF_UP):f}"
+
+
 def _decimal(value: float, pattern: str, inside: tuple[tuple[str, str], ...]) -> str:
     whole, _, rest = pattern.replace("%", "").partition(".")
     thousands = len(whole) - len(whole.rstrip(",")) + (len(rest) - len(rest.rstrip(",")))
     slots, places = whole.replace(",", ""), rest.replace(",", "")
     exact = Decimal(repr(value)).scaleb(-3 * thousands)
-    rounded = f"{exact.quantize(Decimal(1).scaleb(-min(len(places), _MOST_DIGITS)), ROUND_HALF_UP):f}"
-    integer, _, decimals = rounded.partition(".")
+    integer, _, decimals = _decimal_digits(exact, len(places)).partition(".")
     integer = integer.lstrip("0").rjust(min(slots.count("0"), _MOST_DIGITS), "0")
     while decimals and len(decimals) > len(places.rstrip("#?")) and decimals.endswith("0"):
         decimals = decimals[:-1]
@@ -203,14 +241,16 @@ def _fraction(value: float, inside: tuple[tuple[str, str], ...]) -> str:
     pattern = "".join(t for _, t in inside)
     above, _, below = pattern.rpartition("/")
     n_digits = min(max(1, sum(c in "0#?" for c in below)), 6)
-    whole = int(value) if re.search(r"[0#?]\s+[0#?]", above) else 0
+    is_mixed = re.search(r"[0#?]\s+[0#?]", above) is not None
+    whole = int(value) if is_mixed else 0
     exact = Fraction(value - whole)
-    if below.strip().isdigit() and int(below) > 0:
-        top, bottom = round(exact * int(below)), int(below)
+    if (fixed := _DENOMINATOR.search(below)) and int(fixed[0]):
+        bottom = int(fixed[0])
+        top = round(exact * bottom)
     else:
         near = exact.limit_denominator(10**n_digits - 1)
         top, bottom = near.numerator, near.denominator
-    if top == bottom and whole:
+    if top == bottom and is_mixed:
         whole, top = whole + 1, 0
     return f"{whole or ''} {f'{top}/{bottom}' if top or not whole else ''}".strip()
 

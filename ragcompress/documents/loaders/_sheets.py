@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from ._clock import Clock
 from ._html_inline import lowered, raised, struck
-from ._number_formats import BUILTIN, general, hides_text, shown
+from ._number_formats import BUILTIN, general, is_date, shown, text_shown
 from ._office import Package, attribute, find, local, within
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -29,12 +30,14 @@ class Sheet:
     Attributes:
         rows: text by row and column, both from 1; no empty ones.
         numbers: places that hold a number or a date.
+        dates: places that hold a date or a time.
         spans: (first row, first column, last row, last column) of joined cells.
         white: places whose letters are white, on nothing.
     """
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     numbers: set[tuple[int, int]] = field(default_factory=set)
+    dates: set[tuple[int, int]] = field(default_factory=set)
     spans: list[tuple[int, int, int, int]] = field(default_factory=list)
     white: list[tuple[int, int]] = field(default_factory=list)
 
@@ -135,6 +138,10 @@ class Reader:
         self._package, self._left_out, self._clock = package, left_out, clock
         self._strings, self._styles = shared_strings(package), Styles(package)
         self._from_1904 = from_1904
+        self._dates = [is_date(code) for code in self._styles.codes]
+        # Of the sheet that is read.
+        self._hidden_rows: dict[int, dict[int, str]] = {}
+        self._shows_zeros = True
         self.n_without_value = 0
 
     def read(self, part: str) -> Sheet:
@@ -147,6 +154,7 @@ class Reader:
 
         sheet = Sheet()
         hidden: set[int] = set()
+        self._hidden_rows, self._shows_zeros = {}, True
         is_plain = True
         events = etree.iterparse(
             io.BytesIO(self._package.read(part)), events=("end",), resolve_entities=False, no_network=True,
@@ -165,12 +173,28 @@ class Reader:
                 case "col" if _is_true(element.get("hidden")) or _is_nothing(element.get("width")):
                     first, last = int(element.get("min") or 1), int(element.get("max") or 1)
                     hidden.update(range(first, min(last, MAX_COLUMNS) + 1))
+                case "sheetView" if element.get("showZeros") in ("0", "false"):
+                    self._shows_zeros = False
                 case "mergeCell":
                     sheet.spans.append(_span(element.get("ref") or ""))
                 case "tablePart" | "conditionalFormatting":
                     is_plain = False  # what colors the ground of cells
+        self._move_joined(sheet, hidden)
         self._take_out(sheet, hidden, sheet.white if is_plain else [])
         return sheet
+
+    def _move_joined(self, sheet: Sheet, hidden: set[int]) -> None:
+        """Joined cells that begin in a hidden row or column say the same in the first that is shown."""
+        numbers = sorted(sheet.rows)
+        for n, (top, first, bottom, last) in enumerate(sheet.spans):
+            text = sheet.rows.get(top, self._hidden_rows.get(top, {})).get(first)
+            if text is None or (top in sheet.rows and first not in hidden):
+                continue
+            row = next(iter(numbers[bisect_left(numbers, top) : bisect_right(numbers, bottom)]), None)
+            column = next((c for c in range(first, last + 1) if c not in hidden), None)
+            if row is not None and column is not None:
+                sheet.rows[row].setdefault(column, text)
+                sheet.spans[n] = (row, column, bottom, last)
 
     def _take_out(self, sheet: Sheet, hidden: set[int], unseen: Sequence[tuple[int, int]]) -> None:
         """Leave out hidden columns, and cells that nobody sees."""
@@ -199,12 +223,16 @@ class Reader:
             text, is_number = self._cell(cell)
             if text.strip():
                 cells[column] = text
+                style = int(cell.get("s") or 0)
                 if is_number:
                     sheet.numbers.add((number, column))
-                if self._styles.is_white(int(cell.get("s") or 0)):
+                    if cell.get("t") == "d" or (style < len(self._dates) and self._dates[style]):
+                        sheet.dates.add((number, column))
+                if self._styles.is_white(style):
                     white.append((number, column))
         if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
+            self._hidden_rows[number] = cells
         elif cells:
             sheet.rows[number] = cells
             sheet.white += white
@@ -232,16 +260,19 @@ class Reader:
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
         code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
-        if kind in ("s", "str", "is") and hides_text(code):
-            self._left_out["hidden cell"] += 1
-            return "", False
-        if kind == "s":
-            return self._strings[int(value)], False
+        if kind in ("s", "str", "is"):
+            said = self._strings[int(value)] if kind == "s" else value
+            text = text_shown(said, code)
+            self._left_out["hidden cell"] += bool(said.strip()) and not text.strip()
+            return text, False
         if kind == "b":
             return ("TRUE" if value == "1" else "FALSE"), False
-        if kind != "n":  # text, an error such as #DIV/0!, a date in words
+        if kind != "n":  # an error such as #DIV/0!, a date in words
             return value, kind == "d"
         number = float(value)
+        if not (number or self._shows_zeros):
+            self._left_out["hidden cell"] += 1
+            return "", True
         text = general(number) if code == "General" else shown(number, code, from_1904=self._from_1904)
         self._left_out["hidden cell"] += not text
         return text, True

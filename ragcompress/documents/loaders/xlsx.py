@@ -10,13 +10,15 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from ...errors import MissingExtra, UnreadableFile
 from ...places import Places
 from . import Loaded
 from ._clock import Clock
 from ._grid import Cell, pipe_table
-from ._markers import RESERVED, marker, unmark
+from ._markers import RESERVED, marker, unmark, without_markers
 from ._office import Package, attribute, find, within
 from ._sheets import Reader, Sheet, comments
 
@@ -81,9 +83,9 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
 def _tables(sheet: Sheet, places: list[tuple[int, str | None]], title: str, clock: Clock) -> Iterator[str]:
     """Tables of a sheet as Markdown, each row with a marker of its place."""
     _fill_spans(sheet)
-    for numbers in _apart(sheet):
+    for part, numbers in ((part, n) for n in _apart(sheet) for part, n in _beside(sheet, n)):
         clock.check()
-        rows = [(number, sheet.rows[number]) for number in numbers]
+        rows = [(number, part.rows[number]) for number in numbers]
         columns = sorted({column for _, cells in rows for column in cells})
         n_cells = sum(len(cells) for _, cells in rows)
         marked = []
@@ -101,7 +103,7 @@ def _tables(sheet: Sheet, places: list[tuple[int, str | None]], title: str, cloc
             )
             continue
         written = [_cells(cells, columns) for _, cells in marked]
-        titles, table = pipe_table(written, _n_headers(sheet, numbers, written))
+        titles, table = pipe_table(written, _n_headers(part, numbers, written))
         yield from filter(None, (*titles, table))
 
 
@@ -111,7 +113,7 @@ def _cells(cells: dict[int, str], columns: Sequence[int]) -> list[Cell]:
     return [Cell(cells.get(column, "")) for column in columns]
 
 
-def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[Sequence[Cell]]) -> int:
+def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[list[Cell]]) -> int:
     """Rows of the header, titles above it included: more than one where cells of the first are joined."""
     n_titles = next((n for n, cells in enumerate(written) if len(cells) > 1), 0)
     if n_titles >= len(numbers):
@@ -129,14 +131,78 @@ def _n_headers(sheet: Sheet, numbers: Sequence[int], written: Sequence[Sequence[
     below = min(bisect_right(numbers, last), len(numbers) - 1, n_titles + _MOST_NAMED)
     while below > n_titles + 1 and not _are_names(sheet, numbers[n_titles:below]):
         below -= 1
+    if below <= n_titles + 1 and _goes_on(sheet, numbers[n_titles : n_titles + 3]):
+        _fill_gaps(written[n_titles], written[n_titles + 1])
+        return n_titles + 2
     return max(below, n_titles + 1)
 
 
 def _are_names(sheet: Sheet, numbers: Sequence[int]) -> bool:
-    return all(
-        (number, column) not in sheet.numbers or _YEAR.fullmatch(text)
-        for number in numbers
-        for column, text in sheet.rows[number].items()
+    """Whether rows name columns: no numbers but years, and days where nothing names the row."""
+    first = min(column for number in numbers for column in sheet.rows[number])
+    for n, number in enumerate(numbers):
+        cells = sheet.rows[number]
+        is_named = n > 0 and cells.get(first, "") not in ("", sheet.rows[numbers[n - 1]].get(first))
+        for column, text in cells.items():
+            is_day = (number, column) in sheet.dates and not is_named
+            if (number, column) in sheet.numbers and not (is_day or _YEAR.fullmatch(text)):
+                return False
+    return True
+
+
+def _goes_on(sheet: Sheet, numbers: Sequence[int]) -> bool:
+    """Whether the first of three rows has gaps over names, and the third values: a header of two rows."""
+    if len(numbers) < 3 or numbers[1] != numbers[0] + 1:
+        return False
+    upper, lower, values = (sheet.rows[number] for number in numbers)
+    columns = sorted({*upper, *lower, *values})
+    gaps = [column for column in columns[1:] if column not in upper]
+    return (
+        bool(gaps)
+        and len(upper) > 1
+        and columns[0] not in lower
+        and all(column in lower for column in gaps)
+        and _are_names(sheet, numbers[:2])
+        and any((numbers[2], column) in sheet.numbers for column in values)
+    )
+
+
+def _fill_gaps(upper: list[Cell], lower: Sequence[Cell]) -> None:
+    """What stands above the first of several names is said of those beside it, too."""
+    for n in range(2, len(upper)):
+        if not upper[n].text and n < len(lower) and lower[n].text:
+            upper[n] = Cell(without_markers(upper[n - 1].text))
+
+
+def _beside(sheet: Sheet, numbers: list[int]) -> list[tuple[Sheet, list[int]]]:
+    """Tables that stand beside each other, an empty column between them, each under a title of its own."""
+    columns = sorted({column for number in numbers for column in sheet.rows[number]})
+    groups = [[c for _, c in run] for _, run in groupby(enumerate(columns), lambda each: each[1] - each[0])]
+    if len(groups) < 2 or len(numbers) < 3 or not all(_is_titled(sheet, numbers, group) for group in groups):
+        return [(sheet, numbers)]
+    found = []
+    for group in groups:
+        part = replace(sheet, rows={})
+        for number in numbers:
+            if cells := {c: sheet.rows[number][c] for c in group if c in sheet.rows[number]}:
+                part.rows[number] = cells
+        title = part.rows[numbers[0]]
+        part.rows[numbers[0]] = {group[0]: title[group[0]]}
+        part.spans = [span for span in sheet.spans if group[0] <= span[1] <= group[-1]]
+        found.append((part, sorted(part.rows)))
+    return found
+
+
+def _is_titled(sheet: Sheet, numbers: Sequence[int], group: Sequence[int]) -> bool:
+    top, names, *body = numbers
+    title = {c: sheet.rows[top][c] for c in group if c in sheet.rows[top]}
+    return (
+        len(group) > 1
+        and group[0] in title
+        and len(set(title.values())) == 1
+        and sum(c in sheet.rows[names] for c in group) > 1
+        and not any((number, c) in sheet.numbers for number in (top, names) for c in group)
+        and not any((number, group[0]) in sheet.numbers for number in body)
     )
 
 
