@@ -141,6 +141,7 @@ def test_what_a_page_shows_when_asked_is_in(html: str) -> None:
         ("<meta charset=gb2312>", "gbk", "朱镕基"),
         ("<meta charset=latin1>", "cp1252", "“quoted” – €"),
         ("<meta charset='x-sjis'>", "cp932", "①橋"),
+        ("<meta name=a data-charset=utf-8><meta charset=windows-1251>", "cp1251", "мост"),
         ("<meta charset=ks_c_5601-1987>", "cp949", "다리"),
         ("<meta http-equiv=Content-Type content='text/html; charset=koi8-r'>", "koi8-r", "мост"),
         ("<?xml version='1.0' encoding='windows-1251'?>", "cp1251", "мост"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import office_files as office
 import openpyxl
 import pytest
 
 from ragcompress.documents.loaders import load as load_file
 from ragcompress.documents.loaders._number_formats import shown, text_shown
 from ragcompress.text.blocks import blocks
-from tests import office_files as office
 
 Fill = Callable[[openpyxl.worksheet.worksheet.Worksheet], None]
 

@@ -10,7 +10,7 @@ from . import text as plain
 
 # A declaration counts within so many bytes; the standard looks at 1,024, browsers further.
 _HEAD = 4096
-_META = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?\s*([^\s\"'/>;]{1,40})", re.IGNORECASE)
+_META = re.compile(rb"<meta[^>]{0,500}?[\s\"';/]charset\s*=\s*[\"']?\s*([^\s\"'/>;]{1,40})", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([^\"']{1,40})[\"']", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 # Where Python's decoder knows less than the one of that name in the standard.

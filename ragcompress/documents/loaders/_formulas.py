@@ -11,7 +11,7 @@ _OFFICE = {
     "f": "mfrac", "sSup": "msup", "sSub": "msub", "sSubSup": "msubsup", "rad": "mroot", "nary": "nary",
     "d": "delimited",
     "func": "func", "m": "mtable", "mr": "mtr", "limLow": "munder", "limUpp": "mover", "acc": "accent",
-    "sPre": "prescripts", "eqArr": "lines",
+    "bar": "accent", "sPre": "prescripts", "eqArr": "lines",
 }  # fmt: skip
 # No blank stands before these.
 CLOSING = tuple(".,;:!?)]}…»”’。、，")
@@ -116,6 +116,16 @@ _OF_TWO: dict[str, Callable[[str, str], str]] = {
     "munder": lambda base, below: f"{base}_{_grouped(below)} ",
     "func": lambda name, body: f"{name} {body}",
 }
+
+
+def _accented(parts: list[str], element: Any) -> str:
+    """With its sign above: a hat unless another is named, a line for a bar."""
+    is_bar = _name(element) == "bar"
+    sign = ("\u0305" if _property(element, "pos") == "top" else "\u0332") if is_bar else "\u0302"
+    base = _row(parts)
+    return (base if len(base) == 1 else f"({base})") + (_property(element, "chr") or sign)
+
+
 _OF_ANY: dict[str, Callable[[list[str], Any], str]] = {
     "msqrt": lambda parts, _: f"√({_row(parts)})",
     "mroot": _root,
@@ -123,6 +133,7 @@ _OF_ANY: dict[str, Callable[[list[str], Any], str]] = {
     "mtable": lambda parts, _: f"[{'; '.join(parts)}]",
     "lines": lambda parts, _: "; ".join(parts),
     "mtr": lambda parts, _: ", ".join(parts),
+    "accent": _accented,
     "delimited": _delimited,
     "mfenced": _delimited,
     "mphantom": lambda parts, _: "",

@@ -237,7 +237,7 @@ def _bullet(outer: _Frame, element: Any) -> str:
     style = next((up.get("type") for up in (element, element.getparent()) if up.get("type")), "1")
     if style == "1" or not 0 < number <= 3_999:
         return f"{max(0, number)}. "
-    return f"- {_lettered(number, style)}. "
+    return f"- {lettered(number, style)}. "
 
 
 def _counts_down(listed: Any) -> bool:
@@ -249,7 +249,7 @@ def _first_number(listed: Any) -> int:
     return sum(item.tag == "li" for item in listed) if _counts_down(listed) else 1
 
 
-def _lettered(number: int, style: str) -> str:
+def lettered(number: int, style: str) -> str:
     """The number of an item as a letter or a Roman number."""
     if style in ("i", "I"):
         text = ""

@@ -176,7 +176,14 @@ def chart_of_2016(root: Any) -> str:
 
 
 def _points(element: Any) -> dict[int, str]:
-    """Cached values by their numbers, as shown."""
+    """Cached values by their numbers, as shown; names of several levels with those above them."""
+    levels = list(within(element, "lvl"))
+    if len(levels) > 1:
+        inner, *outer = map(_points, levels)
+        return {
+            index: " / ".join([*(_last_before(names, index) for names in reversed(outer)), name])
+            for index, name in inner.items()
+        }
     code = next((c.text or "" for c in within(element, "formatCode")), "General")
     found: dict[int, str] = {}
     for point in within(element, "pt"):
@@ -185,6 +192,11 @@ def _points(element: Any) -> dict[int, str]:
         own = attribute(point, "formatCode") or code
         found[int(index) if index.isdigit() else len(found)] = _as_shown(value, own)
     return found or {0: " ".join(v.text or "" for v in within(element, "v"))}
+
+
+def _last_before(names: dict[int, str], index: int) -> str:
+    """The name that reaches over a number: the last that begins at it or before."""
+    return names[max((start for start in names if start <= index), default=min(names))]
 
 
 def _as_shown(value: str, code: str) -> str:

@@ -17,6 +17,8 @@ from typing import Any
 
 from ._formulas import CLOSING, formula
 from ._office import Package, alternative, attribute, find, local, property_of, sibling, within
+from ._word_drawn import join_drop_caps, replace, run_of, show_drawn, show_signs, show_text_box, write_reading
+from ._word_numbers import Numbers
 from ._word_tables import align_cells
 
 _UNSEEN = re.compile(r"^word/(?:media|embeddings|fonts|charts|diagrams|theme|comments)")
@@ -44,13 +46,13 @@ def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]
     """
     from lxml import etree
 
-    styles = _styles(package)
+    styles, numbers = _styles(package), Numbers(package)
     changed: dict[str, bytes] = {}
     for part in (f"word/{name}.xml" for name in _TEXTS):
         root = package.xml(part)
         if root is None:
             continue
-        _rewrite(root, styles, left_out, check)
+        _rewrite(root, styles, numbers, left_out, check)
         if part == "word/document.xml":
             _append_margins(root, package)
         changed[part] = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
@@ -96,16 +98,21 @@ def _is_on(element: Any) -> bool:
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
 
-def _rewrite(root: Any, styles: Styles, left_out: Counter[str], check: Callable[[], None]) -> None:
+def _rewrite(
+    root: Any, styles: Styles, numbers: Numbers, left_out: Counter[str], check: Callable[[], None]
+) -> None:
     for element in list(within(root, *_NOISE)):
         _remove(element)
     _accept_changes(root, left_out)
     check()
     _take_out_instructions(root)
     _write_special(root)
+    join_drop_caps(root)
     align_cells(root)
+    numbers.write(root, run_of)
     check()
     for run in list(within(root, "r")):
+        show_signs(run)
         _clean(run, styles, left_out)
     for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
         _join_runs(paragraph)
@@ -119,6 +126,12 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
         ):
             left_out["tracked deletion"] += 1
             _remove(element)
+    for cell in list(within(root, "tc")):
+        if property_of(cell, "tcPr", "cellDel") is not None:
+            left_out["tracked deletion"] += 1
+            for part in [p for p in cell if local(p) != "tcPr"]:
+                cell.remove(part)
+            cell.append(sibling(cell, "p", None))
     for row in list(within(root, "tr")):
         deleted = property_of(row, "trPr", "del") is not None
         if deleted or _is_on(property_of(row, "trPr", "hidden")):
@@ -159,7 +172,7 @@ def _take_out_instructions(root: Any) -> None:
             for part in [p for p in run if local(p) in ("t", "tab", "br", "drawing", "pict")]:
                 run.remove(part)
         elif shown:
-            run.addnext(_run(root, shown))
+            run.addnext(run_of(root, shown))
 
 
 def _shown(field: _Field) -> str | None:
@@ -192,17 +205,18 @@ def _write_special(root: Any) -> None:
         element.tag = space + ("br" if local(element) == "cr" else "tab")
     for element in list(within(root, "oMathPara", "oMath")):
         if element.getroottree().getroot() is root:
-            _replace(element, [_run(root, f" {formula(element)}{_blank_behind(element)}")])
+            replace(element, [run_of(root, f" {formula(element)}{_blank_behind(element)}")])
     for element in list(within(root, "ruby")):
-        _write_reading(element)
+        write_reading(element)
     for element in list(within(root, "fldSimple", "smartTag", "dir", "bdo")):
-        _replace(element, list(element))
+        replace(element, list(element))
     for element in list(within(root, "AlternateContent")):
-        _show_text_box(element)
+        show_text_box(element)
+    show_drawn(root)
     for element in list(within(root, "drawing")):
         picture = next(within(element, "docPr"), None)
         if (said := alternative(picture)) and next(within(element, "txbxContent"), None) is None:
-            _replace(element.getparent(), [element.getparent(), _run(root, f" [Image: {said}] ")])
+            replace(element.getparent(), [element.getparent(), run_of(root, f" [Image: {said}] ")])
 
 
 def _blank_behind(element: Any) -> str:
@@ -215,55 +229,6 @@ def _blank_behind(element: Any) -> str:
 def _remove(element: Any) -> None:
     if (parent := element.getparent()) is not None:
         parent.remove(element)
-
-
-def _replace(element: Any, others: list[Any]) -> None:
-    parent = element.getparent()
-    if parent is None:
-        return
-    at = parent.index(element)
-    parent[at : at + 1] = others
-
-
-def _run(like: Any, text: str) -> Any:
-    """A run of text, in the name space of the document."""
-    space = like.tag[: like.tag.index("}") + 1]
-    run = like.makeelement(f"{space}r")
-    words = like.makeelement(f"{space}t", {"{http://www.w3.org/XML/1998/namespace}space": "preserve"})
-    words.text = text
-    run.append(words)
-    return run
-
-
-def _write_reading(ruby: Any) -> None:
-    reading = "".join(t.text or "" for part in ruby if local(part) == "rt" for t in within(part, "t"))
-    base = find(ruby, "rubyBase")
-    run = ruby.getparent()
-    # A ruby stands within a run, and its base is runs: what follows it in that run is kept behind them.
-    if base is None or local(run) != "r":
-        return
-    parts = list(base) + ([_run(ruby, f"({reading})")] if reading.strip() else [])
-    rest = [copy.copy(part) for part in ruby.itersiblings()]
-    if rest:
-        parts.append(run.makeelement(run.tag))
-        parts[-1].extend(rest)
-    for part in [*ruby.itersiblings(), ruby]:
-        run.remove(part)
-    parent = run.getparent()
-    at = parent.index(run) + 1
-    parent[at:at] = parts
-
-
-def _show_text_box(choices: Any) -> None:
-    """Text boxes and shapes: mammoth reads the fallback only, which some programs leave out."""
-    fallback = find(choices, "Fallback")
-    boxes = list(within(choices, "txbxContent"))
-    if not boxes or (fallback is not None and any(True for _ in within(fallback, "txbxContent"))):
-        return
-    space = boxes[0].tag[: boxes[0].tag.index("}") + 1]
-    picture = choices.makeelement(f"{space}pict")
-    picture.extend(boxes)
-    _replace(choices, [picture])
 
 
 def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
@@ -393,9 +358,12 @@ def _append_margins(root: Any, package: Package) -> None:
     at = next((body.index(e) for e in body if local(e) == "sectPr"), len(body))
     for text in reversed(said):
         paragraph = body.makeelement(body.tag.replace("}body", "}p"))
-        paragraph.append(_run(body, text))
+        paragraph.append(run_of(body, text))
         body.insert(at, paragraph)
 
 
 def _words(paragraph: Any) -> str:
-    return "".join((e.text or "") if local(e) == "t" else " " for e in within(paragraph, "t", "tab", "br"))
+    return "".join(
+        (e.text or "") if local(e) == "t" else f" {e.get('string') or ''} "
+        for e in within(paragraph, "t", "tab", "br", "textpath")
+    )

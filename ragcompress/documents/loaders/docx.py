@@ -16,6 +16,7 @@ from ._html_shown import show_controls, take_out_back_links
 from ._markers import marker, unmark
 from ._office import Package
 from ._word import prepared
+from ._word_numbers import take_numbers
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
 
@@ -66,6 +67,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             "\n\n".join(charts), Places.of_stretches("paragraph", [(0, 1, None)]), left_out=left_out
         )
     tree = lxml.html.document_fromstring(html)
+    take_numbers(tree)
     take_out_back_links(tree)
     show_controls(tree)
     write_inline(tree)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,10 @@ from ._clock import Clock
 from ._formulas import formula
 from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
-from ._office import Package, alternative, attribute, local, within
+from ._html_markdown import lettered
+from ._office import Package, alternative, attribute, local, property_of, within
 
+_FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
 # Below or above the line, in thousandths of the letters' height.
 _OFF_LINE = 10_000
 
@@ -30,6 +33,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     package = Package(data)
     left_out: Counter[str] = Counter()
     parts, found, length = [], [], 0
+    said: set[str] = set()
     deck = pptx.Presentation(io.BytesIO(data))
     size = (deck.slide_width or 0, deck.slide_height or 0)
     for number, slide in enumerate(deck.slides, 1):
@@ -38,7 +42,9 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             left_out["hidden slide"] += 1
             continue
         drawn = package.drawn(str(slide.part.partname).lstrip("/"))
-        if text := "\n\n".join([*_slide(slide, size, left_out), *drawn, *_notes(slide)]):
+        if text := "\n\n".join(
+            [*_slide(slide, size, left_out), *drawn, *_layout(slide, said), *_notes(slide)]
+        ):
             found.append((length, number, None))
             parts.append(text)
             length += len(text) + 2
@@ -98,6 +104,21 @@ def _notes(slide: Any) -> Iterator[str]:
             yield f"Notes: {text}"
 
 
+def _layout(slide: Any, said: set[str]) -> Iterator[str]:
+    """What the layout and the master of a slide write on it, said once for all slides."""
+    above = [slide.slide_layout, slide.slide_layout.slide_master]
+    for n, each in enumerate(above):
+        if any(e.element.get("showMasterSp") in ("0", "false") for e in (slide, *above[:n])):
+            return
+        for shape in _flat(each.shapes, Counter()):
+            if shape.is_placeholder or not shape.has_text_frame:
+                continue
+            text = " ".join(_frame(shape).split())
+            if text and text not in said:
+                said.add(text)
+                yield f"Slide layout: {text}"
+
+
 def _flat(shapes: Any, left_out: Counter[str]) -> Iterator[Any]:
     """All shapes that are shown, those in groups too."""
     for shape in shapes:
@@ -121,9 +142,9 @@ def _text(paragraph: Any) -> str:
             words = "".join(t.text or "" for t in part if local(t) == "t")
             parts.append(_marked(words, part, "".join(parts[-4:])))
         elif name in ("m", "AlternateContent", "oMath", "oMathPara"):
-            formulas = [e for e in within(part, "oMath")]
-            parts += [f" {formula(each)} " for each in formulas[:1]]
-    return "".join(parts).replace("\v", "\n")
+            chosen = next(within(part, "Choice"), part)
+            parts += [f" {formula(each)} " for each in within(chosen, "oMath")]
+    return re.sub(" {2,}", " ", "".join(parts).replace("\v", "\n"))
 
 
 def _marked(words: str, run: Any, before: str) -> str:
@@ -139,8 +160,44 @@ def _marked(words: str, run: Any, before: str) -> str:
 
 def _frame(shape: Any) -> str:
     """Several paragraphs of a placeholder are a list, as they mostly are on slides; others are paragraphs."""
-    paragraphs = [(p.level, _text(p)) for p in shape.text_frame.paragraphs]
-    paragraphs = [(level, text.strip()) for level, text in paragraphs if text.strip()]
+    numbers = _Numbers()
+    paragraphs = [
+        (p.level, numbers.next(p), _text(p)) for p in shape.text_frame.paragraphs if _text(p).strip()
+    ]
+    paragraphs = [(level, number, text.strip()) for level, number, text in paragraphs]
     if shape.is_placeholder and len(paragraphs) > 1:
-        return "\n".join(f"{'  ' * level}- {' '.join(text.split())}" for level, text in paragraphs)
-    return "\n\n".join(text for _, text in paragraphs)
+        return "\n".join(
+            f"{'  ' * level}{_bullet(number)}{' '.join(text.split())}" for level, number, text in paragraphs
+        )
+    return "\n\n".join(f"{number} {text}" if number else text for _, number, text in paragraphs)
+
+
+def _bullet(number: str) -> str:
+    """What Markdown writes before an item: other numbers than "1." are words of it."""
+    return f"{number} " if re.fullmatch(r"\d{1,9}\.", number) else f"- {number} " if number else "- "
+
+
+class _Numbers:
+    """Counts the numbered paragraphs of a text frame, level by level."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, tuple[str, int, int]] = {}
+
+    def next(self, paragraph: Any) -> str:
+        """The number that is shown before a paragraph; empty if there is none."""
+        level = paragraph.level
+        self._counts = {n: count for n, count in self._counts.items() if n <= level}
+        numbered = property_of(paragraph._p, "pPr", "buAutoNum")
+        if numbered is None:
+            self._counts.pop(level, None)
+            return ""
+        form, first = attribute(numbered, "type") or "", attribute(numbered, "startAt") or "1"
+        start = int(first) if first.isdigit() else 1
+        before = self._counts.get(level)
+        number = before[2] + 1 if before and before[:2] == (form, start) else start
+        self._counts[level] = (form, start, number)
+        style = next((sign for name, sign in _FORMS.items() if form.startswith(name)), "1")
+        written = lettered(number, style) if style != "1" and number < 4_000 else str(number)
+        before_it = "(" if form.endswith("ParenBoth") else ""
+        after = "." if form.endswith("Period") else ")" if "Paren" in form else ""
+        return before_it + written + after

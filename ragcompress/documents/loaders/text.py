@@ -32,12 +32,10 @@ def decode(data: bytes, name: str) -> str:
     try:
         text = data.decode(codec)
     except UnicodeDecodeError as error:
-        raise UnreadableFile(
-            name,
-            "in another encoding",
-            f"is not {codec.removesuffix('-sig').upper()} text (byte {error.start}); convert it first, "
-            f"for instance: iconv -f ISO-8859-1 -t UTF-8",
-        ) from None
+        # Of UTF-16 there was a mark: such a file is damaged.
+        hint = "" if marked else "; convert it first, for instance: iconv -f WINDOWS-1252 -t UTF-8"
+        said = f"is not {codec.removesuffix('-sig').upper()} text (byte {error.start}){hint}"
+        raise UnreadableFile(name, "in another encoding", said) from None
     if "\0" in text:
         raise UnreadableFile(name, "binary", _BINARY)
     return text

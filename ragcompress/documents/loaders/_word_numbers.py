@@ -1,0 +1,262 @@
+"""Numbers that Word puts before paragraphs: "2.", "a)", "Article 3", "1.2"; no text of the file has them.
+
+Where Markdown writes the same number before an item of a list, the item says which; all others become words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._html_markdown import lettered
+from ._office import Package, attribute, find, local, property_of, sibling, within
+
+NUMBER_END = "\ufdd3"
+"""Stands behind the number of an item of a list until its list is written; no document may hold it."""
+_PLACE = re.compile(r"%(\d)")
+_SIMPLE = re.compile(r"(\d{1,9})\.")
+_UNSHOWN = ("bullet", "none")
+# Above this, letters are written as numbers: Word repeats them ("aa", "bb").
+_MOST_LETTERS = 26 * 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    form: str
+    text: str
+    start: int
+
+
+@dataclass(slots=True)
+class _List:
+    """One list of a file.
+
+    Attributes:
+        number: its own.
+        key: of those that count on together.
+        levels: by their number.
+        fresh: levels at which it begins anew when it is first used.
+        by_style: level of a paragraph style.
+    """
+
+    number: str
+    key: str
+    levels: dict[int, _Level] = field(default_factory=dict)
+    fresh: dict[int, int] = field(default_factory=dict)
+    by_style: dict[str, int] = field(default_factory=dict)
+
+
+class Numbers:
+    """Counts the numbered paragraphs of a file, from the first to the last."""
+
+    def __init__(self, package: Package) -> None:
+        self._lists = _lists(package.xml("word/numbering.xml"))
+        self._styles, self._headings = _styled(package.xml("word/styles.xml"))
+        self._counts: dict[str, dict[int, int]] = defaultdict(dict)
+
+    def write(self, root: Any, run: Any) -> None:
+        """Write the number of each paragraph before its words.
+
+        Args:
+            run: makes a run of a text.
+        """
+        if not self._lists:
+            return
+        depths: list[int] = []
+        for paragraph in list(within(root, "p")):
+            if next(within(paragraph, "t", "sym"), None) is None:
+                continue
+            found = self._place(paragraph)
+            if found is None:
+                depths = []
+                continue
+            used, level, named = found
+            label = self._next(used, level)
+            in_cell = any(local(up) == "tc" for up in paragraph.iterancestors())
+            is_plain = named in self._headings or len(_PLACE.findall(used.levels[level].text)) > 1
+            if label is not None:
+                if not in_cell:
+                    depths = [] if is_plain else [d for d in depths if d < level]
+                    _set_place(paragraph, "0" if is_plain else used.number, len(depths))
+                properties = find(paragraph, "pPr")
+                at = 0 if properties is None else paragraph.index(properties) + 1
+                ends = " " if in_cell or is_plain else NUMBER_END
+                paragraph.insert(at, run(paragraph, label + ends))
+            depths = [*(d for d in depths if d < level), level] if label is None or not is_plain else []
+
+    def _place(self, paragraph: Any) -> tuple[_List, int, str] | None:
+        """The list and level of a paragraph, and its style."""
+        style = property_of(paragraph, "pPr", "pStyle")
+        named = "" if style is None else attribute(style, "val") or ""
+        if find(paragraph, "pPr") is not None and _is_gone(find(paragraph, "pPr")):
+            return None
+        own = property_of(paragraph, "pPr", "numPr")
+        number, level = _of(own)
+        if number is None:
+            number, above = self._styles.get(named, (None, None))
+            level = above if level is None else level
+        used = self._lists.get(number or "")
+        if used is None:
+            return None
+        level = used.by_style.get(named, 0) if level is None else level
+        return (used, level, named) if level in used.levels else None
+
+    def _next(self, used: _List, level: int) -> str | None:
+        """Count on; None where nothing or a mere mark is shown."""
+        counts = self._counts[used.key]
+        if level in used.fresh:
+            counts[level] = used.fresh.pop(level)
+        else:
+            counts[level] = counts.get(level, used.levels[level].start - 1) + 1
+        for deeper in [n for n in counts if n > level]:
+            del counts[deeper]
+        said = used.levels[level]
+        if said.form in _UNSHOWN or not said.text.strip():
+            return None
+
+        def number(found: re.Match[str]) -> str:
+            at = int(found[1]) - 1
+            other = used.levels.get(at, said)
+            return _written(counts.get(at, other.start), other.form)
+
+        return " ".join(_PLACE.sub(number, said.text).split()) or None
+
+
+def take_numbers(tree: Any) -> None:
+    """Give items of lists their numbers; those that Markdown does not write become words of their item."""
+    for element in list(tree.iter()):
+        element.tail = element.tail and element.tail.replace(NUMBER_END, " ")
+        if NUMBER_END not in (element.text or ""):
+            continue
+        label, _, rest = element.text.partition(NUMBER_END)
+        before, label = _apart(label)
+        found = _SIMPLE.fullmatch(label)
+        if element.tag == "li":
+            element.getparent().tag = "ol" if found else "ul"
+        if element.tag == "li" and found:
+            element.set("value", found[1])
+            element.text = before + rest
+        else:
+            element.text = f"{before}{label} {rest}"
+
+
+def _apart(label: str) -> tuple[str, str]:
+    """The marker of a place before a number, and the number."""
+    end = label.rfind("\ufdd1") + 1
+    return label[:end], label[end:].strip()
+
+
+def _of(properties: Any) -> tuple[str | None, int | None]:
+    number = None if properties is None else find(properties, "numId")
+    level = None if properties is None else find(properties, "ilvl")
+    return (
+        None if number is None else attribute(number, "val"),
+        None if level is None else _whole(attribute(level, "val"), 0),
+    )
+
+
+def _whole(value: str | None, default: int) -> int:
+    return int(value) if value and value.isdigit() and len(value) < 10 else default
+
+
+def _is_gone(properties: Any) -> bool:
+    """Whether the mark at a paragraph's end is deleted or hidden, and its number with it."""
+    marks = find(properties, "rPr")
+    return marks is not None and any(find(marks, name) is not None for name in ("del", "vanish"))
+
+
+def _lists(root: Any) -> dict[str, _List]:
+    abstract: dict[str, _List] = {}
+    linked: dict[str, str] = {}
+    links: dict[str, str] = {}
+    for each in () if root is None else within(root, "abstractNum"):
+        key = attribute(each, "abstractNumId") or ""
+        abstract[key] = made = _List("", key)
+        _read_levels(each, made)
+        if (said := find(each, "styleLink")) is not None:
+            linked[attribute(said, "val") or ""] = key
+        if (said := find(each, "numStyleLink")) is not None:
+            links[key] = attribute(said, "val") or ""
+    found: dict[str, _List] = {}
+    for each in () if root is None else within(root, "num"):
+        said = find(each, "abstractNumId")
+        key = "" if said is None else attribute(said, "val") or ""
+        key = linked.get(links.get(key, ""), key)
+        if key not in abstract:
+            continue
+        above = abstract[key]
+        number = attribute(each, "numId") or ""
+        found[number] = made = _List(number, key, dict(above.levels), {}, dict(above.by_style))
+        for override in (e for e in each if local(e) == "lvlOverride"):
+            level = _whole(attribute(override, "ilvl"), 0)
+            _read_levels(override, made)
+            if (start := find(override, "startOverride")) is not None:
+                made.fresh[level] = _whole(attribute(start, "val"), 1)
+    return found
+
+
+def _read_levels(element: Any, into: _List) -> None:
+    for each in (e for e in element if local(e) == "lvl"):
+        number = _whole(attribute(each, "ilvl"), 0)
+        said = {name: find(each, name) for name in ("numFmt", "lvlText", "start", "pStyle")}
+        value = {k: attribute(v, "val") for k, v in said.items() if v is not None}
+        into.levels[number] = _Level(
+            value.get("numFmt") or "decimal", value.get("lvlText") or "", _whole(value.get("start"), 0)
+        )
+        if style := value.get("pStyle"):
+            into.by_style[style] = number
+
+
+def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozenset[str]]:
+    """List and level of paragraph styles, those that they are based on included; and styles of headings."""
+    own: dict[str, tuple[str | None, int | None]] = {}
+    based: dict[str, str] = {}
+    headings = set()
+    for style in () if root is None else within(root, "style"):
+        name = attribute(style, "styleId") or ""
+        own[name] = _of(property_of(style, "pPr", "numPr"))
+        if (above := find(style, "basedOn")) is not None:
+            based[name] = attribute(above, "val") or ""
+        called = find(style, "name")
+        if called is not None and (attribute(called, "val") or "").lower().startswith(("heading", "title")):
+            headings.add(name)
+    found = {}
+    for name, (number, level) in own.items():
+        above, seen = name, set[str]()
+        while number is None and above in based and above not in seen:
+            seen.add(above)
+            above = based[above]
+            number, level = own.get(above, (None, None))
+        if number is not None:
+            found[name] = (number, level)
+    return found, frozenset(headings)
+
+
+def _set_place(paragraph: Any, number: str, depth: int) -> None:
+    """Make a paragraph an item of a list at a depth; list "0" is none, whatever its style says."""
+    properties = find(paragraph, "pPr")
+    if properties is None:
+        properties = sibling(paragraph, "pPr", None)
+        paragraph.insert(0, properties)
+    if (own := find(properties, "numPr")) is not None:
+        properties.remove(own)
+    own = sibling(paragraph, "numPr", None)
+    own.append(sibling(paragraph, "ilvl", str(depth)))
+    own.append(sibling(paragraph, "numId", number))
+    properties.append(own)
+
+
+def _written(number: int, form: str) -> str:
+    if form in ("lowerLetter", "upperLetter") and 0 < number <= _MOST_LETTERS:
+        letter = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+        return letter.upper() if form == "upperLetter" else letter
+    if form in ("lowerRoman", "upperRoman") and 0 < number < 4_000:
+        return lettered(number, "I" if form == "upperRoman" else "i")
+    if form == "decimalZero":
+        return f"{number:02}"
+    if form == "ordinal":
+        ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return f"{number}{ending}"
+    return str(number)
