@@ -222,7 +222,7 @@ def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozen
         called = find(style, "name")
         if called is not None and (attribute(called, "val") or "").lower().startswith(("heading", "title")):
             headings.add(name)
-    found = {}
+    found: dict[str, tuple[str | None, int | None]] = {}
     for name, (number, level) in own.items():
         above, seen = name, set[str]()
         while number is None and above in based and above not in seen:
