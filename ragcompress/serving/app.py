@@ -74,11 +74,13 @@ class Service:
     upstream: str | None = None
 
 
-def create_app(load: Load, service: Service | None = None) -> FastAPI:
+def create_app(load: Load, service: Service | None = None, *, wait: bool = False) -> FastAPI:
     """Build the application; the model is loaded when it starts.
 
     Args:
         load: makes the compressor, in a thread; until it has, requests are answered with 503.
+        wait: start only when it has, and fail to start, with ``NotReady``, if it can't: for balancers that
+            send requests to whatever has started, and ask no ``/readyz``.
     """
     service = service or Service()
     metrics = Metrics()
@@ -87,6 +89,9 @@ def create_app(load: Load, service: Service | None = None) -> FastAPI:
     @asynccontextmanager
     async def living(app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(asyncio.to_thread(engine.start))
+        if wait:
+            await loading
+            _ = engine.compressor  # raises what went wrong
         yield
         await loading
         await asyncio.to_thread(engine.close)

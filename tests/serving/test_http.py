@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -30,7 +31,7 @@ from ragcompress import Budget, Compressor, Document, ModelNotFound, Scores, Seg
 from ragcompress.data import Progress
 from ragcompress.serving.app import Service, create_app
 from ragcompress.serving.engine import Seen
-from ragcompress.serving.limits import Keys, Limits
+from ragcompress.serving.limits import Keys, Limits, NotReady
 from ragcompress.serving.running import _Protocol
 
 RERANKS = ("/rerank", "/v1/rerank", "/v2/rerank")
@@ -263,6 +264,37 @@ def test_a_model_that_is_missing_is_503() -> None:
         assert [answer.status_code for answer in answers] == [503] * 3
         assert answers[1].headers["retry-after"] == "2"
         assert get(f"{url}/healthz").status_code == 200
+
+
+def test_who_waits_for_the_model_answers_the_first_request() -> None:
+    let_go = threading.Event()
+
+    def load(seen: Seen) -> Compressor:
+        let_go.wait()
+        return words_only(seen)
+
+    async def ask() -> int:
+        app = create_app(load, wait=True)
+        threading.Timer(0.2, let_go.set).start()
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return (await client.get("/readyz")).status_code
+
+    assert asyncio.run(ask()) == 200
+
+
+def test_who_waits_for_a_model_that_is_missing_does_not_start() -> None:
+    def load(seen: Seen) -> Compressor:
+        raise ModelNotFound("there is no such model")
+
+    async def start() -> None:
+        app = create_app(load, wait=True)
+        async with app.router.lifespan_context(app):
+            pass
+
+    with pytest.raises(NotReady, match="no such model"):
+        asyncio.run(start())
 
 
 def test_a_full_queue_is_429_and_the_rest_is_answered() -> None:
