@@ -120,7 +120,10 @@ class Document:
         try:
             start = as_index(value)
         except TypeError:
-            real = float(value) if isinstance(value, Real | Decimal) else -1.0
+            try:
+                real = float(value) if isinstance(value, Real | Decimal) else -1.0
+            except (ValueError, OverflowError):  # a signaling NaN, a fraction of hundreds of digits
+                return None
             # Above this, a float is not one whole number but several.
             start = int(real) if 0 <= real < 2**53 and real.is_integer() else -1
         return start if start >= 0 else None

@@ -256,6 +256,10 @@ def _is_missing(value: object) -> bool:
 
 
 def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):  # a signaling NaN, a fraction of hundreds of digits
+        return None
+    return number if isfinite(number) else None

@@ -10,10 +10,9 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import Any
 
 from .blocks import LINE_END
 
@@ -42,6 +41,8 @@ _SCRIPTS = (
     (re.compile("[\u3040-\u30ff]"), "japanese"),
     (re.compile("[\u4e00-\u9fff]"), "simplified_chinese"),
     (re.compile("[\u0e00-\u0e7f]"), "thai"),
+    # Lao, Burmese, Khmer: ICU has their dictionaries, where it is installed.
+    (re.compile("[\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff]"), "icu"),
 )
 # Vowels that are written before the consonant that they follow, and what joins the next letter to the last.
 _LEADING = "\u0e40\u0e41\u0e42\u0e43\u0e44\u0ec0\u0ec1\u0ec2\u0ec3\u0ec4\u200d\u17d2\u1039"
@@ -136,19 +137,28 @@ def _cut(window: str, reach: int) -> int:
 def _between_words(window: str, reach: int) -> int:
     """The last end of a word within the second half of ``reach``, in scripts that show none; 0: unknown."""
     name = next((name for letters, name in _SCRIPTS if letters.search(window, reach // 2, reach)), None)
-    if name is None:
+    split = name and _words(name)
+    if not split:
         return 0
-    ends = list(accumulate(map(len, _words(name).parse(window))))
+    ends = list(accumulate(map(len, split(window))))
     k = bisect_right(ends, reach)
     return ends[k - 1] if k and ends[k - 1] > reach // 2 else 0
 
 
 @cache
-def _words(name: str) -> Any:
-    # Here, because few texts need it.
+def _words(name: str) -> Callable[[str], Iterable[str]] | None:
+    """What splits a text into words; None: the library is not installed."""
+    # Here, because few texts need them.
+    if name == "icu":
+        try:
+            from icu4py.breakers import WordBreaker
+        except ImportError:
+            return None
+        return lambda text: WordBreaker(text, "en")  # which dictionary is told by the script
     import budoux
 
-    return getattr(budoux, f"load_default_{name}_parser")()
+    parse: Callable[[str], Iterable[str]] = getattr(budoux, f"load_default_{name}_parser")().parse
+    return parse
 
 
 def _between_letters(window: str, reach: int) -> int:

@@ -153,6 +153,17 @@ def test_pages_are_decoded_as_browsers_do(declared: str, codec: str, text: str) 
     assert load(f"{declared}<p>{text}</p>".encode(codec), ".html").text == text
 
 
+def test_style_sheets_in_other_files_are_not_read_and_counted() -> None:
+    links = (
+        "<link rel=stylesheet href=a.css><link rel='alternate stylesheet' href=b.css><link rel=icon href=c>"
+    )
+    loaded = load(
+        f"<head>{links}<link rel=stylesheet media=print href=d.css></head><p>text".encode(), ".html"
+    )
+    assert loaded.text == "text"
+    assert loaded.left_out["linked style sheet"] == 1
+
+
 def test_a_page_with_a_damaged_byte_is_read_with_a_note() -> None:
     loaded = load(b"<meta charset=utf-8><p>" + b"larch " * 100 + b"\xff</p>", ".html")
     assert loaded.text.endswith("\ufffd")

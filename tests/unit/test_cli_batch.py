@@ -228,3 +228,16 @@ def test_where_no_file_can_be_made_the_reason_is_the_systems(
     refused = invoke("batch", three, "-o", "/proc/self/results.jsonl", "--budget", 60)
     assert (refused.exit_code, "another run" in refused.stderr) == (1, False)
     assert "can't be written" in refused.stderr
+
+
+def test_an_input_that_can_be_read_only_once_is_not_resumed(
+    invoke: Callable[..., Result], three: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    for content in (None, b"My notes, which nobody may lose.\n"):
+        if content is not None:
+            out.write_bytes(content)
+        refused = invoke("batch", "-", "-o", out, "--budget", 60, "--resume", stdin=three.read_bytes())
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.stderr
+        assert "cannot be resumed" in refused.stderr
+        assert (out.read_bytes() if out.exists() else None) == content

@@ -55,7 +55,8 @@ def test_no_value_of_the_metadata_fails_a_call(format: str, value: Any) -> None:
     [
         (7, 7), (np.int64(7), 7), (np.uint8(7), 7), (7.0, 7), (np.float32(7), 7), (Decimal(7), 7), (Fraction(7), 7),
         (np.array(7), 7), (0, 0), (7.5, None), (-1, None), (True, None), (None, None), ("7", None), (1e300, None),
-        (float("nan"), None), (Decimal("NaN"), None),
+        (float("nan"), None), (Decimal("NaN"), None), (Decimal("sNaN"), None), (Fraction(10**400), None),
+        (np.bool_(True), None),
     ],
 )  # fmt: skip
 def test_where_a_document_begins_is_known_from_any_type_of_whole_number(

@@ -221,3 +221,21 @@ def test_long_lines_of_data_and_code_are_cut_between_their_records(record: str, 
     sentences = segment([Document(text, syntax="code")]).sentences
     assert len(sentences) > 5
     assert all(s.text.startswith(begins) for s in sentences)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ພາສາ ລາວ ເປັນ ພາສາ ທາງການ ຂອງ ປະເທດ ລາວ",
+        "ភាសាខ្មែរ ជា ភាសាផ្លូវការ របស់ ប្រទេស កម្ពុជា",
+        "စကား သည် နိုင်ငံတော် ၏ စကား ဖြစ်သည်",
+    ],
+)
+def test_scripts_without_blanks_are_cut_between_words_where_icu_is_installed(words: str) -> None:
+    pytest.importorskip("icu4py")
+    text = words.replace(" ", "") * 40
+    parts = [s.text for s in segment([Document(text)]).sentences]
+    assert len(parts) > 2
+    assert "".join(parts) == text
+    starts = {word[:3] for word in words.split()}
+    assert all(part[:3] in starts for part in parts)

@@ -228,7 +228,8 @@ def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozen
         while number is None and above in based and above not in seen:
             seen.add(above)
             above = based[above]
-            number, level = own.get(above, (None, None))
+            number, inherited = own.get(above, (None, None))
+            level = inherited if level is None else level
         if number is not None:
             found[name] = (number, level)
     return found, frozenset(headings)

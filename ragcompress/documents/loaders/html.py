@@ -62,7 +62,10 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     _fill_body(tree)
     title = " ".join(visible(_title(tree)).replace(LINE_END, "").split())
     _end_definitions(tree)
+    n_linked = sum(map(_is_style_sheet, tree.iter("link")))
     left_out = take_out(tree, clock.check)
+    # What only their rules hide is read as if it were shown.
+    left_out["linked style sheet"] += n_linked
     write_inline(tree)
     _name_tables(tree)
     _plain_layout(tree)
@@ -84,6 +87,12 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         notes=tuple(f"{name}: {note}" for note in notes),
         left_out=left_out,
     )
+
+
+def _is_style_sheet(link: Any) -> bool:
+    """Whether rules of another file hold on screens."""
+    named = (link.get("rel") or "").lower().split()
+    return "stylesheet" in named and "alternate" not in named and "print" != (link.get("media") or "").strip()
 
 
 def _with_line_ends(source: str) -> str:
