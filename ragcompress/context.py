@@ -195,8 +195,12 @@ def _plain(source: Any) -> Any:
     """A source as JSON has it: what it has no word for, such as a path, a date or NaN, as a string."""
     if isinstance(source, str):
         return to_bytes(source).decode("utf-8")
-    known = source is None or isinstance(source, bool | int)
-    return source if known or (isinstance(source, float) and isfinite(source)) else str(source)
+    if source is None or isinstance(source, bool | int) or (isinstance(source, float) and isfinite(source)):
+        return source
+    try:
+        return to_bytes(str(source)).decode("utf-8")
+    except Exception:  # it has no words: whatever its author raises
+        return None
 
 
 def _location(document: Document, sentence: Sentence) -> dict[str, Any] | None:

@@ -101,7 +101,10 @@ class Document:
     def source(self) -> str | None:
         """What results call it: ``metadata["source"]``, else its id."""
         source = self.metadata.get("source", self.id)
-        return None if source is None else str(source)
+        try:
+            return None if source is None else str(source)
+        except Exception:  # whatever its author raises
+            return self.id
 
     @property
     def origin(self) -> str:

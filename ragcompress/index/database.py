@@ -196,12 +196,18 @@ class Database:
             yield np.array([row[0] for row in rows], dtype=np.int64), vectors.astype(np.float32)
 
     def get(self, keys: Sequence[int]) -> dict[int, Passage]:
-        """Passages by id."""
+        """Passages by id.
+
+        Raises:
+            DataError: if one is not there, or is damaged.
+        """
         passages: dict[int, Passage] = {}
         # SQLite takes so many values in one query, and not any number.
         for first in range(0, len(keys), _CHUNK):
             some = tuple(keys[first : first + _CHUNK])
             passages |= self._passages(f"{_PASSAGES} WHERE p.id IN ({','.join('?' * len(some))})", some)
+        if missing := [key for key in keys if key not in passages]:
+            raise DataError(f"passage {missing[0]} of {self._path} is missing; {ANEW}")
         return passages
 
     def all_passages(self) -> Iterator[Passage]:

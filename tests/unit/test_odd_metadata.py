@@ -30,8 +30,17 @@ class Missing:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Wordless:
+    """What can't be written, such as a closed connection."""
+
+    def __str__(self) -> str:
+        raise ValueError("closed")
+
+    __repr__ = __str__
+
+
 ODD: tuple[Any, ...] = (
-    Missing(), np.array([1, 2]), np.array([]), float("nan"), float("inf"), 10**400, -1, True, b"\xff", object(), {}, [Missing()],
+    Missing(), Wordless(), np.array([1, 2]), np.array([]), float("nan"), float("inf"), 10**400, -1, True, b"\xff", object(), {}, [Missing()],
     Path("a"), "\ud800", None, np.datetime64("2024-05-03"), Decimal("NaN"), 1e300,
 )  # fmt: skip
 
