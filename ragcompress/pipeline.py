@@ -108,7 +108,7 @@ class Pipeline:
     def _compress(self, call: Call, watch: Watch) -> CompressedContext:
         budget = call.budget
         layout = replace(self.layout, count=call.stop.before(self.layout.count))
-        parts = self._cut(call.documents)
+        parts = self._cut(call.documents, call.stop)
         if not parts.sentences:
             raise InputError("the documents hold no text: there is nothing to compress")
         before = layout.tokens_before(parts)
@@ -132,9 +132,11 @@ class Pipeline:
             return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch, aim.limit)
         return self._context(call, aim, judged, fitted, watch)
 
-    def _cut(self, documents: Sequence[Document] | Segmentation) -> Segmentation:
+    def _cut(self, documents: Sequence[Document] | Segmentation, stop: Stop) -> Segmentation:
         if isinstance(documents, Segmentation):
             return segmentation.uncut(documents.documents) if self.plan.whole_documents else documents
+        if getattr(self.split, "func", self.split) is segmentation.segment:
+            return segmentation.segment(documents, check=stop.check, **getattr(self.split, "keywords", {}))
         return self.split(documents)
 
     def _score(self, call: Call, parts: Segmentation) -> Scores:

@@ -9,8 +9,8 @@ table and of CSV the rows are the units, and whatever is longer than any budget 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, pairwise
 
 from ..data import Document, Kind, Segmentation, Sentence
 from ..errors import InputError
@@ -32,7 +32,13 @@ Cut = tuple[int, int, bool]
 """Start and end of a unit, and whether it goes on in the next one."""
 
 
-def segment(documents: Sequence[Document], *, language: str | None = None) -> Segmentation:
+def _go_on() -> None:
+    """No reason to stop."""
+
+
+def segment(
+    documents: Sequence[Document], *, language: str | None = None, check: Callable[[], None] = _go_on
+) -> Segmentation:
     """Cut documents into sentences and blocks.
 
     Units are stripped of surrounding white space, lie within one document, and together hold everything that
@@ -43,6 +49,7 @@ def segment(documents: Sequence[Document], *, language: str | None = None) -> Se
         language: ISO 639-1 code of the prose, such as ``en`` or ``zh``, of documents that say none of their
             own; None: found out for each (``languages.detect``). For a code without rules of its own
             sentencex uses those of a related language, or of English.
+        check: called for each document and unit; it ends the work by an exception.
 
     Raises:
         InputError: if something is not a ``Document``, or sentencex refuses the language.
@@ -52,11 +59,12 @@ def segment(documents: Sequence[Document], *, language: str | None = None) -> Se
             raise InputError(f"document {position} must be a Document, got {type(document).__name__}")
     if language is not None and (not isinstance(language, str) or not language):
         raise InputError(f"language must be a code such as 'en', or None, got {language!r}")
-    sentences = [
-        s
-        for d, document in enumerate(documents)
-        for s in _units(d, document, document.language or language or detect(document.text))
-    ]
+    sentences: list[Sentence] = []
+    for d, document in enumerate(documents):
+        check()
+        for sentence in _units(d, document, document.language or language or detect(document.text)):
+            check()
+            sentences.append(sentence)
     return Segmentation(tuple(documents), mark_fragments(documents, sentences))
 
 
@@ -105,7 +113,7 @@ def _units(number: int, document: Document, language: str) -> Iterator[Sentence]
         if start > done:
             named = definitions(text, done, start) if structured else []
             for first, last, name in [*named, (start, start, "prose")]:
-                cuts = [*_prose(text, done, first, language)] if first > done else []
+                cuts = _prose(text, done, first, language) if first > done else ()
                 yield from (s for cut in cuts if (s := _unit(number, text, cut, "prose")))
                 if named_unit := _unit(number, text, (first, last, False), name):
                     yield named_unit
@@ -175,7 +183,8 @@ def bounded_block(text: str, start: int, end: int) -> Iterator[Cut]:
 
 def _pieces(text: str, start: int, end: int) -> Iterator[Cut]:
     """A stretch, cut where it is too long; every piece but the last goes on in the next one."""
-    borders = [0, *lengths.cuts(text[start:end]), end - start]
+    # One by one: what is cut for long can be stopped between them.
+    borders = chain((0,), lengths.cuts(text[start:end]), (end - start,))
     yield from ((start + a, start + b, start + b < end) for a, b in pairwise(borders))
 
 

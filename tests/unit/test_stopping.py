@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from ragcompress import (
 from ragcompress.data import Progress
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress.stopping import Stop
+from ragcompress.text import lengths
 
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
 DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}", id="same", metadata={"n": n}) for n in range(6)]
@@ -74,6 +75,42 @@ def test_the_time_limit_ends_the_scoring(clock: Callable[[float], None]) -> None
         Compressor(scorer, counter=words)("Which light?", DOCUMENTS, budget=BUDGET, timeout=3)
     assert (scorer.done, caught.value.timeout) == (4, 3)
     assert isinstance(caught.value, TimeoutError)
+
+
+def test_the_time_limit_ends_the_segmentation(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def detect(text: str) -> str:
+        clock(1)
+        return "en"
+
+    monkeypatch.setattr("ragcompress.text.segmentation.detect", detect)
+    compressor = Compressor(Bm25(), counter=words)
+    with pytest.raises(CompressionTimeout):
+        compressor("Which light?", DOCUMENTS, budget=BUDGET, timeout=3)
+    passed = compressor("Which light?", DOCUMENTS, budget=BUDGET, timeout=3, on_error="passthrough")
+    assert passed.text.count("harbour") == len(DOCUMENTS)
+
+
+@pytest.mark.parametrize("text", ["One light. " * 1_000, "light " * 10_000, "x" * 100_000])
+def test_one_long_document_is_not_cut_to_its_end_first(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, cut = [], lengths.cuts
+
+    def cuts(*arguments: Any) -> Iterator[int]:
+        for place in cut(*arguments):
+            made.append(place)
+            yield place
+
+    monkeypatch.setattr(lengths, "cuts", cuts)
+    looks = iter(range(5))
+
+    def check() -> None:
+        if next(looks, None) is None:
+            raise CompressionTimeout(1)
+
+    with pytest.raises(CompressionTimeout):
+        segment([Document(text)], check=check)
+    assert len(made) < 7
 
 
 def test_the_time_limit_ends_the_selection(clock: Callable[[float], None]) -> None:
