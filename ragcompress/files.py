@@ -141,14 +141,17 @@ class AppendOnly:
             raise DataError(f"{path} is shorter than the interrupted run left it; start anew")
 
     def append(self, data: bytes) -> None:
-        """Write with one call; it outlives this process when this returns.
+        """Write, with one call where there is room; it outlives this process when this returns.
 
         Raises:
             DataError: if it can't be written.
         """
         try:
-            if self._file.write(data) != len(data):
-                raise OSError(ENOSPC, os.strerror(ENOSPC))
+            rest = memoryview(data)
+            while rest:  # where a call wrote less than all, the next one says why
+                if not (done := self._file.write(rest)):
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
+                rest = rest[done:]
         except OSError as error:
             raise self._refusal(error) from error
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
+import subprocess
+import sys
 import threading
 from datetime import date
 from pathlib import Path
@@ -294,3 +298,16 @@ def test_a_budget_that_is_named_works(budget: int, order: Any, rules: dict[str, 
         assert error.smallest > budget
         context = compressor("Which light?", documents, budget=Budget(max_tokens=error.smallest, **rules))
     assert context.tokens_after <= context.limit
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits on the size of files are those of Unix")
+def test_what_can_be_written_in_part_only_has_the_reason_of_the_system(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys; from pathlib import Path; from ragcompress.files import AppendOnly\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))\n"
+        "try: AppendOnly(Path(sys.argv[1])).append(b'x' * 2_000)\n"
+        "except Exception as error: print(error)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True, text=True)
+    assert f"can't be written: {os.strerror(errno.EFBIG)}" in told.stdout, told.stderr
