@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .blocks import Block, same_line_ends
+from .flat_names import flat_names
 
 _M = re.MULTILINE
 # ``-x``, ``-f FILE``, ``--long[=ARG], -l ARG`` and nothing else on the line.
@@ -63,6 +64,12 @@ _INDENTED = re.compile(r"\n[ \t]+\S")
 _GAP = re.compile(r"\n(?:[ \t]*\n){1,6}(?=[ \t]+\S)")
 _WIDE_GAP = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SHORT = 70
+_FUNCTION_WORD = re.compile(r"\b(?:the|of|is|are|was|were|has|have|to|an?|and|in|by|as|with|that|which)\b")
+# What stands over a remark within a description, and names nothing.
+_ADMONITION = re.compile(
+    r"\s*(?:notes?|important|hint|tip|warning|caution|attention|danger|remarks?|examples?|see also)\s*\Z",
+    re.IGNORECASE,
+)
 _FURTHER = re.compile(r" {2,}|\t")
 # A short line between wide gaps, over a sentence: what a page sets in a larger type.
 _BETWEEN_GAPS = re.compile(
@@ -103,8 +110,10 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_DEFINED, region, "term")
         found += _labels(region)
     found += _hanging(region)
+    found += flat_names(region)
     found += _between_gaps(region)
-    return [(start + a, start + b, kind) for a, b, kind in _apart(found)]
+    titled = (b for b in found if b[2] != "term" or not _ADMONITION.match(region, b[0], b[1]))
+    return [(start + a, start + b, kind) for a, b, kind in _apart(titled)]
 
 
 def _spans(pattern: re.Pattern[str], region: str, kind: str) -> Iterator[Block]:
@@ -144,8 +153,16 @@ def _hanging(region: str) -> Iterator[Block]:
     for m in matches:
         if _CAPITALS.fullmatch(m[2].rstrip()) and not m[1]:
             yield m.start(), m.end(), "heading"
-        elif times[m[1]] > 1:
+        elif times[m[1]] > 1 and not _goes_on(m[2], region[m.end() : m.end() + _SHORT]):
             yield m.start(), m.end(), "term"
+
+
+def _goes_on(line: str, below: str) -> bool:
+    """Whether a sentence that is wrapped stands on a line and on the one below."""
+    words = line.split()
+    if len(words) < 4 or is_name(line):
+        return False
+    return below.lstrip()[:1].islower() or (len(words) > 6 and _FUNCTION_WORD.search(line) is not None)
 
 
 def _above_gaps(region: str) -> Iterator[re.Match[str]]:
@@ -185,7 +202,7 @@ def is_name(line: str) -> bool:
     return any(w[:1] in "-[<" for w in words[1:])
 
 
-def _apart(found: list[Block]) -> Iterator[Block]:
+def _apart(found: Iterable[Block]) -> Iterator[Block]:
     done = 0
     for block in sorted(found):
         if block[0] >= done:
