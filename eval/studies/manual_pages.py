@@ -48,7 +48,7 @@ class Page:
     title: str
     text: str
     entries: tuple[Entry, ...]
-    headings: tuple[tuple[int, str], ...]
+    headings: tuple[tuple[int, str, str], ...]
     rows: tuple[tuple[str, str], ...]
 
 
@@ -144,7 +144,7 @@ class Question:
 
 def read_page(file: Path) -> Page:
     """Read the markup of a page of HTML."""
-    from lxml import etree, html
+    from lxml import html
 
     root = html.fromstring(file.read_bytes())
     for hidden in root.xpath("//script|//style|//nav|//comment()"):
@@ -155,17 +155,52 @@ def read_page(file: Path) -> Page:
         head.drop_tree()
     entries: list[Entry] = []
     _entries(root, None, entries)
-    headings = [
-        (int(h.tag[1]), _text(h))
-        for h in root.iter("h1", "h2", "h3", "h4", "h5", "h6")
-        if isinstance(h, etree.ElementBase)
-    ]
     rows: list[tuple[str, str]] = []
     for table in root.iter("table"):
         trs = table.findall(".//tr")
-        if len(trs) > 1 and trs[0].find("th") is not None:
+        if len(trs) > 1 and _is_header(trs[0]) and not _leads(table):
             rows += [(_text(trs[0]), _text(tr)) for tr in trs[1:]]
-    return Page(title, "".join(root.itertext()), tuple(entries), tuple(headings), tuple(rows))
+    return Page(title, "".join(root.itertext()), tuple(entries), tuple(_headings(root)), tuple(rows))
+
+
+def _headings(root: Any) -> Iterator[tuple[int, str, str]]:
+    """Level, text and the letters from there on, by which it is no entry of a table of contents."""
+    parts: list[str] = []
+    found: list[tuple[int, str, int]] = []
+    size = 0
+
+    def add(text: str | None) -> int:
+        letters = "".join(_LETTER.findall(text or "")).lower()
+        parts.append(letters)
+        return len(letters)
+
+    def walk(element: Any) -> None:
+        nonlocal size
+        if isinstance(element.tag, str):
+            if re.fullmatch(r"h[1-6]", element.tag):
+                found.append((int(element.tag[1]), _text(element), size))
+            size += add(element.text)
+            for child in element:
+                walk(child)
+                size += add(child.tail)
+
+    walk(root)
+    letters = "".join(parts)
+    for level, text, start in found:
+        yield level, text, letters[start : start + len(Letters(text).text) + _SURE]
+
+
+def _is_header(row: Any) -> bool:
+    """Whether a row has names of columns, and no name of its own beside a value."""
+    cells = [cell for cell in row if cell.tag in ("td", "th")]
+    return bool(cells) and all(cell.tag == "th" for cell in cells)
+
+
+def _leads(table: Any) -> bool:
+    """Whether a table is a page's navigation, as its markup says."""
+    around = [table, *table.iterancestors()]
+    said = " ".join(f"{e.get('class', '')} {e.get('summary', '')} {e.get('role', '')}" for e in around)
+    return re.search(r"\bnav", said, re.IGNORECASE) is not None
 
 
 def _text(element: Any) -> str:
@@ -174,6 +209,8 @@ def _text(element: Any) -> str:
 
 def _entries(element: Any, within: int | None, entries: list[Entry]) -> None:
     """Add the names below an element, and below their descriptions."""
+    if element.tag == "dl" and _is_contents(element):
+        return
     names: list[str] = []
     for child in element:
         if child.tag == "dt":
@@ -186,14 +223,23 @@ def _entries(element: Any, within: int | None, entries: list[Entry]) -> None:
             _entries(child, within, entries)
 
 
+def _is_contents(element: Any) -> bool:
+    """Whether all descriptions of a definition list are links: it lists the parts of a page."""
+    descriptions = element.findall("dd")
+    linked = sum(len(Letters(_text(link)).text) for dd in descriptions for link in dd.iter("a"))
+    return linked > 0 and linked == sum(len(Letters(_text(dd)).text) for dd in descriptions)
+
+
 def locate(page: Page, text: str) -> Located:
     """Find what the markup says in another text of the page; what is not found there is left out."""
     letters = Letters(text)
     entries = tuple(_named(page.entries, letters))
     headings, at = [], 0
-    for level, heading in page.headings:
+    for level, heading, from_there in page.headings:
         wanted = Letters(heading).text
-        found = letters.text.find(wanted, at) if wanted else -1
+        found = letters.text.find(from_there, at) if wanted else -1
+        if found < 0 and wanted:
+            found = letters.text.find(wanted, at)
         if found >= 0:
             at = found + len(wanted)
             headings.append((level, letters.span(found, at)))

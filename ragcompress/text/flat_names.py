@@ -1,7 +1,7 @@
 """Names that nothing but their own line sets apart from what describes them, as text of HTML has them.
 
-Texinfo, Sphinx, DocBook and asciidoc write definition lists. Text of their HTML has no indentation left: a name
-stands on a line behind a sentence's end or a blank line, or directly before its description
+Texinfo, Sphinx, DocBook and asciidoc write definition lists. Text of their HTML has no indentation left: a
+name stands on a line behind a sentence's end or a blank line, or directly before its description
 (``linkcheckCheck the integrity of …``). A phrase or a single word in capitals is a name only beside others.
 """
 
@@ -15,11 +15,12 @@ from .blocks import Block
 # A line with a sign that is a link to it, as Sphinx puts it behind names and headings.
 _LINKED = re.compile(r"^[ \t]*([^\n¶\uf0c1]{1,400}[¶\uf0c1])", re.MULTILINE)
 _NAMES = re.compile(r"[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$")
-# Only these may stand at the end of the line above a name, or blanks.
-_ABOVE = r"(?:(?<![\s\S])|(?<=[.:!?)”\"\n \t]\n))"
+# What stands above a name: a sentence's end or blanks, and blank lines.
+_ABOVE = re.compile(r"[.:!?)”\"\n \t]\n(?:[ \t\xa0]*\n)*")
+_ENDED = re.compile(r"[.:!?][)”\"]?\s*\Z")
 # A short line, and the start of what is below it.
 _LINE = re.compile(
-    rf"{_ABOVE}[ \t\xa0]*(?![-*+•|>#:~][ \t]|\d+[.)])(\S[^\n]{{0,79}}?)"
+    r"[ \t\xa0]*(?![-*+•|>#:~][ \t]|\d+[.)])(\S[^\n]{0,79}?)"
     r"(?=[ \t\xa0]*\n(?:[ \t\xa0]*\n){0,6}[ \t\xa0]*([^\s-][^\n]{0,60}))"
 )
 _SENTENCE = re.compile(r"[\"'“‘(`]?[A-Z\d][\w'’/-]*,?[ \xa0]+\S+[ \xa0]+\S")
@@ -31,22 +32,23 @@ _WORD = r"[\w%$@<\[.‘/+-][^\s,;]*"
 _LISTED = re.compile(rf"{_WORD}(?:(?:, ?| or |\|){_WORD}){{0,5}}")
 # What no word of prose has.
 _CODED = re.compile(r"\w[_=./]\w|[a-z][A-Z]|\w-\w|[a-z]\d|\d[a-z]|^[<\[%$@-]")
-_PLACEHOLDER = re.compile(r"[<\[{(|]|\.\.\.")
+_PLACEHOLDER = re.compile(r"[<\[{|]|\.\.\.")
 _PROSE = re.compile(r"\b(?:the|of|is|was|are|were|to|an?|and|in|by|as|with|that)\b")
 # ``owner`` right before its description, which begins with one of these.
 _GLUED = re.compile(
-    rf"{_ABOVE}[ \t]*([\w<$%.:-][^\s,]{{0,60}}?(?:,? [^\s,]{{1,40}}?){{0,3}}(?<=[\w>)\].]))"
+    r"[ \t]*([\w<$%.:-][^\s,]{0,60}?(?:,? [^\s,]{1,40}?){0,3}(?<=[\w>)\].]))"
     r"(?=(?:An?|The|This|These|If|When|Whether|Specif(?:y|ies)|Optional|Same|Only|Sets?|List|Name)"
     r"[ \n][a-z<\"`:])"
 )
 # The same before any word, but for what may be a brand's name; only beside others.
 _MAYBE_GLUED = re.compile(
-    rf"{_ABOVE}[ \t]*([\w<$%.:-][\w<$%.:>-]{{0,40}}?(?<=[\w>]))"
+    r"[ \t]*([\w<$%.:-][\w<$%.:>-]{0,40}?(?<=[\w>]))"
     r"(?=[A-Z][a-z]+[ ](?!(?:is|was|has|can|will|and|or|of|in|for|are|were|had)\b)[a-z]+[ \n])"
 )
 # ``software   Inform the postmaster of …``
 _BESIDE = re.compile(
-    rf"{_ABOVE}[ \t\xa0]*([\w<\[.-][\w<>.|/-]*(?: [\w<>\[\].:|-]+){{0,2}})(?=[ \t\xa0]{{3,8}}[A-Z][a-z]*[ ][a-z]+[ ][a-z])"
+    r"[ \t\xa0]*([\w<\[.-][\w<>.|/-]*(?: [\w<>\[\].:|-]+){0,2})"
+    r"(?=[ \t\xa0]{3,8}[A-Z][a-z]*[ ][a-z]+[ ][a-z])"
 )
 _BEHIND = 120
 
@@ -56,43 +58,44 @@ def flat_names(region: str) -> Iterator[Block]:
     if "¶" in region or "\uf0c1" in region:
         for m in _LINKED.finditer(region):
             yield *m.span(1), "term" if _NAMES.search(m[1][:-1]) else "heading"
-    for pattern in (_GLUED, _BESIDE):
-        yield from ((*m.span(1), "term") for m in pattern.finditer(region) if _is_set_apart(region, m))
-    glued = [m for m in _MAYBE_GLUED.finditer(region) if _is_set_apart(region, m)]
-    if len({m[1] for m in glued}) > 1:
-        yield from ((*m.span(1), "term") for m in glued)
-    unsure: list[Block] = []
-    for m in _LINE.finditer(region):
-        line = m[1]
-        if (line.endswith(_ENDS) and not line.endswith("...")) or not _is_set_apart(region, m):
-            continue
-        verdict = _names(line, m[2])
-        if verdict:
+    unsure: tuple[list[re.Match[str]], list[re.Match[str]]] = [], []
+    for start, announced in _starts(region):
+        if m := _GLUED.match(region, start) or _BESIDE.match(region, start):
             yield *m.span(1), "term"
-        elif verdict is None:
-            unsure.append((*m.span(1), "term"))
-    if len(unsure) > 1:
-        yield from unsure
+        elif m := _MAYBE_GLUED.match(region, start):
+            unsure[0].append(m)
+        elif m := _LINE.match(region, start):
+            verdict = _names(m[1], m[2], announced)
+            if verdict:
+                yield *m.span(1), "term"
+            elif verdict is None:
+                unsure[1].append(m)
+    several = (m for found in unsure if len({m[1] for m in found}) > 1 for m in found)
+    yield from ((*m.span(1), "term") for m in several)
 
 
-def _is_set_apart(region: str, m: re.Match[str]) -> bool:
-    """Whether a sentence's end or a blank line stands before a line."""
-    before = region[max(0, m.start() - _BEHIND) : m.start()]
-    bare = before.rstrip()
-    if bare.endswith(":") and len(m[1].split()) > 1 and not _LISTED.fullmatch(m[1]):
-        return False  # an example is announced
-    return not bare or bare[-1] in ".:!?)”\"" or before.count("\n", len(bare)) > 1
+def _starts(region: str) -> Iterator[tuple[int, bool]]:
+    """Where lines begin behind a sentence's end or a blank line, and whether a colon announces them."""
+    yield 0, False
+    for gap in _ABOVE.finditer(region):
+        above = region[max(0, gap.start() - _BEHIND) : gap.start() + 1]
+        if gap[0].count("\n") > 1 or _ENDED.search(above):
+            yield gap.end(), above.rstrip().endswith(":")
 
 
-def _names(line: str, below: str) -> bool | None:
+def _names(line: str, below: str, announced: bool) -> bool | None:
     """Whether a line names what is below it; None: if another one does, too."""
+    if line.endswith(_ENDS) and not line.endswith("..."):
+        return False
+    if announced and " " in line and not _LISTED.fullmatch(line):
+        return False  # an example
     if _QUOTED.fullmatch(line) or (_is_coded(line) and _CLAUSE.match(below)):
         return True
     is_sentence = _SENTENCE.match(below) is not None
     if _LISTED.fullmatch(line):
         if line.islower() and is_sentence:
             return True
-        return None if is_sentence or line.islower() and " " in below else False
+        return None if is_sentence or (line.islower() and " " in below) else False
     if not is_sentence or len(line) > 60 or _PROSE.search(line):
         return False
     if _PLACEHOLDER.search(line) or _CODED.search(line.split()[0]):

@@ -110,3 +110,17 @@ def test_half_a_sentence_at_the_edge_of_a_chunk_is_a_fragment(page: Page) -> Non
     cut = judge("", [Kept(0, (begin, end), 0, (0, end))], [located], asked)
     whole = judge("", [Kept(0, (begin, end), 0, (0, len(MARKDOWN)))], [located], asked)
     assert (cut.orphans["fragment"], whole.orphans["fragment"]) == (1, 0)
+
+
+def test_a_table_of_contents_holds_neither_headings_nor_definitions(tmp_path: Path) -> None:
+    file = tmp_path / "mill.html"
+    file.write_text(
+        "<dl><dt>Part 1<dd><a href='#a'>Grinding stones</a><dt>Part 2<dd><a href='#b'>Water wheels</a></dl>"
+        "<h2>Grinding stones</h2><p>They are of granite.</p><h2>Water wheels</h2><p>They are of oak.</p>"
+        "<table class='directive'><tr><th>Module:<td>mill<tr><th>Status:<td>old</table>",
+        encoding="utf-8",
+    )
+    page = read_page(file)
+    located = locate(page, page.text)
+    assert not page.entries and not page.rows
+    assert [a for _, (a, _) in located.headings] == [page.text.rindex(h) for h in ("Grinding", "Water")]

@@ -1,0 +1,70 @@
+"""Names of definition lists as text of HTML leaves them: on lines of their own, without any indentation."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragcompress import Document
+from ragcompress.text.companions import companions
+from ragcompress.text.segmentation import segment
+
+
+def terms(text: str) -> list[str]:
+    return [s.text for s in segment([Document(text)]).sentences if s.kind == "term"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "Values are:\n\nquiet\nShow nothing at all here.\n\nread_ahead\nhow many blocks\n",
+            ["quiet", "read_ahead"],
+        ),
+        ("It is so.\n\n‘Coral’\n0xFF7F50\n\n‘Cyan, 2’\n0x00FFFF\n", ["‘Coral’", "‘Cyan, 2’"]),
+        (
+            "It is so.\n\n      None\n\n      The keyword stops it.\n\n      All\n\n      The keyword starts all.\n",
+            ["None", "All"],
+        ),
+        ("It is so.\n\n-q\xa0<pattern>\n\nMatch the size field against it.\n", ["-q\xa0<pattern>"]),
+        ("It is so.\n\nsend_file [ -n ] name ...\nThis sends a file.\n", ["send_file [ -n ] name ..."]),
+        ("It is so.\n\nlinkcheckThe check of all links.\n", ["linkcheck"]),
+        ("It is so.\n\n software   Inform the owner of mail that was lost.\n", ["software"]),
+        ("It is so.\n\nkinds: list = []¶\nThe kinds of images.\n", ["kinds: list = []¶"]),
+    ],
+)
+def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None:
+    assert terms(text) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The line is wrapped where it\nhas no room and ends with a\nword.\n\nAnother one begins here.\n",
+        "It works so.\n\nNote\nThe pump is off at night.\n\nTip\nThe valve is open at night.\n",
+        "For example:\n\ncopy = first (second)\n\nThe copy is made at once.\n",
+        "JavaScript is a language of pages.\n\nPostgreSQL is a data base.\n",
+        "It works.\n\n    Any file that has the handler\n      is read by it.\n\n    Any file that has no handler\n      is sent.\n",
+    ],
+)
+def test_prose_titles_of_notes_and_examples_name_nothing(text: str) -> None:
+    assert terms(text) == []
+
+
+def test_a_title_of_a_note_leaves_the_name_above_it() -> None:
+    text = "It is so.\n\nlog_mode\nHow it logs.\n\nNote\nThe default is off.\n\nlog_size\nHow much it logs.\n"
+    parts = segment([Document(text)])
+    default = next(i for i, s in enumerate(parts.sentences) if "default" in s.text)
+    name = next(i for i, s in enumerate(parts.sentences) if s.text == "log_mode")
+    assert name in companions(parts).needs[default]
+
+
+def test_linked_headings_are_headings() -> None:
+    parts = segment([Document("Reading of files¶\nIt reads them.\n\nopen(name)¶\nIt opens one.\n")])
+    assert [s.kind for s in parts.sentences] == ["heading", "prose", "term", "prose"]
+
+
+def test_units_hold_everything_where_a_name_touches_its_description() -> None:
+    text = "It is so.\n\nlinkcheckThe check of all links.\n"
+    found = segment([Document(text)]).sentences
+    assert "".join("".join(s.text.split()) for s in found) == "".join(text.split())
+    assert all(text[s.start_char : s.end_char] == s.text for s in found)
