@@ -209,7 +209,7 @@ def _text(element: Any) -> str:
 
 def _entries(element: Any, within: int | None, entries: list[Entry]) -> None:
     """Add the names below an element, and below their descriptions."""
-    if element.tag == "dl" and _is_contents(element):
+    if element.tag == "dl" and _is_no_definition(element):
         return
     names: list[str] = []
     for child in element:
@@ -223,8 +223,13 @@ def _entries(element: Any, within: int | None, entries: list[Entry]) -> None:
             _entries(child, within, entries)
 
 
-def _is_contents(element: Any) -> bool:
-    """Whether all descriptions of a definition list are links: it lists the parts of a page."""
+def _is_no_definition(element: Any) -> bool:
+    """Whether all descriptions of a definition list are links: it lists the parts of a page.
+
+    The fields of a signature (``Parameters``), as Sphinx marks them, are no definitions either.
+    """
+    if "field-list" in element.get("class", "").split():
+        return True
     descriptions = element.findall("dd")
     linked = sum(len(Letters(_text(link)).text) for dd in descriptions for link in dd.iter("a"))
     return linked > 0 and linked == sum(len(Letters(_text(dd)).text) for dd in descriptions)

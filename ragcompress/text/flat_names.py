@@ -50,6 +50,8 @@ _BESIDE = re.compile(
     r"[ \t\xa0]*([\w<\[.-][\w<>.|/-]*(?: [\w<>\[\].:|-]+){0,2})"
     r"(?=[ \t\xa0]{3,8}[A-Z][a-z]*[ ][a-z]+[ ][a-z])"
 )
+# ``24.2.1 Basic files``, as Texinfo and DocBook number their sections.
+_SECTION = re.compile(r"[ \t]*(\d{1,2}(?:\.\d{1,2}){1,4}\.?[ \xa0]+[A-Z][^\n]{1,70}(?<![.:;,]))[ \t]*(?=\n)")
 _BEHIND = 120
 
 
@@ -60,7 +62,9 @@ def flat_names(region: str) -> Iterator[Block]:
             yield *m.span(1), "term" if _NAMES.search(m[1][:-1]) else "heading"
     unsure: tuple[list[re.Match[str]], list[re.Match[str]]] = [], []
     for start, announced in _starts(region):
-        if m := _GLUED.match(region, start) or _BESIDE.match(region, start):
+        if m := _SECTION.match(region, start):
+            yield *m.span(1), "heading"
+        elif m := _GLUED.match(region, start) or _BESIDE.match(region, start):
             yield *m.span(1), "term"
         elif m := _MAYBE_GLUED.match(region, start):
             unsure[0].append(m)

@@ -22,7 +22,7 @@ def terms(text: str) -> list[str]:
         ),
         ("It is so.\n\n‘Coral’\n0xFF7F50\n\n‘Cyan, 2’\n0x00FFFF\n", ["‘Coral’", "‘Cyan, 2’"]),
         (
-            "It is so.\n\n      None\n\n      The keyword stops it.\n\n      All\n\n      The keyword starts all.\n",
+            "It is so.\n\n    None\n\n    The keyword stops it.\n\n    All\n\n    The keyword starts all.\n",
             ["None", "All"],
         ),
         ("It is so.\n\n-q\xa0<pattern>\n\nMatch the size field against it.\n", ["-q\xa0<pattern>"]),
@@ -43,7 +43,7 @@ def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None
         "It works so.\n\nNote\nThe pump is off at night.\n\nTip\nThe valve is open at night.\n",
         "For example:\n\ncopy = first (second)\n\nThe copy is made at once.\n",
         "JavaScript is a language of pages.\n\nPostgreSQL is a data base.\n",
-        "It works.\n\n    Any file that has the handler\n      is read by it.\n\n    Any file that has no handler\n      is sent.\n",
+        "It works.\n\n  A file that has one\n    is read by it.\n\n  A file that has none\n    is sent.\n",
     ],
 )
 def test_prose_titles_of_notes_and_examples_name_nothing(text: str) -> None:
@@ -56,6 +56,11 @@ def test_a_title_of_a_note_leaves_the_name_above_it() -> None:
     default = next(i for i, s in enumerate(parts.sentences) if "default" in s.text)
     name = next(i for i, s in enumerate(parts.sentences) if s.text == "log_mode")
     assert name in companions(parts).needs[default]
+
+
+def test_numbered_lines_are_headings() -> None:
+    parts = segment([Document("It is so.\n\n\n24.2.1 Basic files\n\nThe wheel reads them.\n\n3.1 crowns\n")])
+    assert [s.kind for s in parts.sentences][:3] == ["prose", "heading", "prose"]
 
 
 def test_linked_headings_are_headings() -> None:
