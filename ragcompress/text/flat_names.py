@@ -58,8 +58,8 @@ _BEHIND = 120
 def flat_names(region: str) -> Iterator[Block]:
     """Such names, and headings that link to themselves."""
     if "¶" in region or "\uf0c1" in region:
-        for m in _LINKED.finditer(region):
-            yield *m.span(1), "term" if _NAMES.search(m[1][:-1]) else "heading"
+        for linked in _LINKED.finditer(region):
+            yield *linked.span(1), "term" if _NAMES.search(linked[1][:-1]) else "heading"
     unsure: tuple[list[re.Match[str]], list[re.Match[str]]] = [], []
     for start, announced in _starts(region):
         if m := _SECTION.match(region, start):
@@ -74,8 +74,8 @@ def flat_names(region: str) -> Iterator[Block]:
                 yield *m.span(1), "term"
             elif verdict is None:
                 unsure[1].append(m)
-    several = (m for found in unsure if len({m[1] for m in found}) > 1 for m in found)
-    yield from ((*m.span(1), "term") for m in several)
+    several = (name for found in unsure if len({name[1] for name in found}) > 1 for name in found)
+    yield from ((*name.span(1), "term") for name in several)
 
 
 def _starts(region: str) -> Iterator[tuple[int, bool]]:
