@@ -471,6 +471,17 @@ def test_a_passage_that_was_damaged_is_not_given_out(
         index.search("mayor of town3", 30)
 
 
+def test_a_passage_that_is_missing_is_told(docs: Path, tmp_path: Path, embedder: WordVectors) -> None:
+    built(docs, tmp_path / "idx", embedder)
+    database = sqlite3.connect(tmp_path / "idx" / "v1" / "passages.sqlite")
+    database.execute("DELETE FROM passages")
+    database.commit()
+    database.close()
+    index = Index(tmp_path / "idx", embedder=embedder)
+    with pytest.raises(DataError, match=r"passage \d+ of .* is missing; .*build it anew"):
+        index.search("mayor of town3", 3)
+
+
 def test_vectors_that_were_damaged_are_told_and_written_anew(
     docs: Path, tmp_path: Path, embedder: WordVectors
 ) -> None:

@@ -238,6 +238,6 @@ def test_an_input_that_can_be_read_only_once_is_not_resumed(
         if content is not None:
             out.write_bytes(content)
         refused = invoke("batch", "-", "-o", out, "--budget", 60, "--resume", stdin=three.read_bytes())
-        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1), refused.stderr
-        assert "cannot be resumed" in refused.stderr
+        assert refused.exit_code == 2
+        assert "can't be read again: --resume and --engine ray need a file" in refused.stderr
         assert (out.read_bytes() if out.exists() else None) == content
