@@ -28,8 +28,8 @@ def records(lines: Sequence[str]) -> tuple[list[tuple[int, int]], set[int], list
         lines: with their ends.
 
     Returns:
-        of each table the first record of its header and the one behind its last; the records that are titles
-        or facts above a table; and for each record the lines from and to.
+        three things: of each table the first record of its header and the one behind its last. The records
+        that are titles or facts above a table. For each record the lines from and to.
     """
     declared = _SEP.fullmatch(lines[0]) if lines else None
     delimiter = declared[1] if declared else _delimiter(lines)
