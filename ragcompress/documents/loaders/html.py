@@ -62,10 +62,9 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     _fill_body(tree)
     title = " ".join(visible(_title(tree)).replace(LINE_END, "").split())
     _end_definitions(tree)
-    n_linked = sum(map(_is_style_sheet, tree.iter("link")))
+    linked = ["linked style sheet" for link in tree.iter("link") if _is_style_sheet(link)]
     left_out = take_out(tree, clock.check)
-    # What only their rules hide is read as if it were shown.
-    left_out["linked style sheet"] += n_linked
+    left_out.update(linked)  # what only their rules hide is read as if it were shown
     write_inline(tree)
     _name_tables(tree)
     _plain_layout(tree)
