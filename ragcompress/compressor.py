@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from typing import Any, Self, Unpack
 
 from . import scorers
@@ -65,7 +64,7 @@ class Compressor:
             scorer=scorer,
             layout=self.plan.layout(as_counter(counter)),
             judge=Judge.find(self.plan.calibration, scorer.name, getattr(scorer, "probe", None)),
-            split=_splitter(self.plan, splitter),
+            splitter=splitter,
             proxy=proxy or getattr(scorer, "proxy", None),
             counter_name=type(counter).__name__,
         )
@@ -298,11 +297,3 @@ class Compressor:
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""
         return self.layout.count(text)
-
-
-def _splitter(plan: Plan, own: Splitter | None) -> Splitter:
-    if plan.whole_documents:
-        return segmentation.uncut
-    if own is not None or plan.language is None:
-        return own or segmentation.segment
-    return partial(segmentation.segment, language=plan.language)

@@ -65,7 +65,7 @@ class Pipeline:
         scorer: gives every sentence a number.
         layout: how kept sentences become a text, with the counter of the budget.
         judge: what promises about recall rest on.
-        split: cuts documents into sentences.
+        splitter: the caller's own, which cuts documents into sentences; None: ``ragcompress.segment``.
         proxy: what the order ``attention-sort`` reads, if the plan has it.
         counter_name: of the counter, for the settings of a result.
 
@@ -77,7 +77,7 @@ class Pipeline:
     scorer: scorers.Scorer
     layout: Layout
     judge: Judge
-    split: Splitter
+    splitter: Splitter | None
     proxy: Proxy | None
     counter_name: str
 
@@ -133,11 +133,14 @@ class Pipeline:
         return self._context(call, aim, judged, fitted, watch)
 
     def _cut(self, documents: Sequence[Document] | Segmentation, stop: Stop) -> Segmentation:
+        if self.plan.whole_documents:
+            whole = documents.documents if isinstance(documents, Segmentation) else documents
+            return segmentation.uncut(whole)
         if isinstance(documents, Segmentation):
-            return segmentation.uncut(documents.documents) if self.plan.whole_documents else documents
-        if getattr(self.split, "func", self.split) is segmentation.segment:
-            return segmentation.segment(documents, check=stop.check, **getattr(self.split, "keywords", {}))
-        return self.split(documents)
+            return documents
+        if self.splitter is not None:
+            return self.splitter(documents)
+        return segmentation.segment(documents, language=self.plan.language, check=stop.check)
 
     def _score(self, call: Call, parts: Segmentation) -> Scores:
         scores = call.scores or scorers.score(

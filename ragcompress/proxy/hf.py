@@ -203,8 +203,9 @@ class TorchProxy:
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self.model = model.to(device).eval()
         self._device, self._store = device, store
-        # Starting a run on a GPU costs as much as reading thousands of tokens there.
-        self.limits = BatchLimits(batch_tokens, run_tokens=24 if device == "cpu" else batch_tokens)
+        self.limits = BatchLimits(batch_tokens)
+        if device != "cpu":  # starting a run on a GPU costs as much as reading thousands of tokens there
+            self.limits = BatchLimits(batch_tokens, run_tokens=batch_tokens)
         self._folder, self._lock, self._stacks = folder, threading.Lock(), Stacks()
         self._head: LanguageHead | None = None
         self.tokenizer = Tokenizer.from_folder(folder)
