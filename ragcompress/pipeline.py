@@ -18,7 +18,7 @@ from .errors import BudgetTooSmall, InputError
 from .plan import Plan
 from .proxy.base import Proxy
 from .selection.layout import Layout
-from .stopping import OnError, Stop, Watch, check_on_error
+from .stopping import Bounds, OnError, Stop, Watch, check_on_error
 from .text import segmentation
 
 _LOG = logging.getLogger("ragcompress")
@@ -120,7 +120,7 @@ class Pipeline:
         if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)
         watch.lap("segment")
-        scores = self._score(call, parts)
+        scores = self._score(call, parts, min(1.0, limit / before))
         judged = self.judge.look(parts, scores, budget)
         watch.lap("score")
         if budget.min_tokens:
@@ -142,12 +142,13 @@ class Pipeline:
             return self.splitter(documents)
         return segmentation.segment(documents, language=self.plan.language, check=stop.check)
 
-    def _score(self, call: Call, parts: Segmentation) -> Scores:
+    def _score(self, call: Call, parts: Segmentation, share: float) -> Scores:
+        """Scores; ``share`` of the text can be kept at most."""
         scores = call.scores or scorers.score(
             self.scorer,
             call.question,
             parts,
-            until=call.stop.until,
+            bounds=Bounds(call.stop.until, share),
             progress=call.stop.after(call.progress),
         )
         if len(scores.values) != len(parts.sentences):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import dataclass
 from typing import Literal
 
 from .data import Progress
@@ -20,6 +21,27 @@ _LARGEST = 1e300
 
 OnError = Literal["raise", "passthrough"]
 ON_ERROR: tuple[OnError, ...] = ("raise", "passthrough")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far the reading of a scorer need go; what it did not read it scores by what else it knows.
+
+    Attributes:
+        until: a time of ``time.monotonic`` after which nothing more is read; None: there is none.
+        share: the largest share of the text that can be kept, in [0, 1]: where little can be, much need
+            not be read.
+    """
+
+    until: float | None = None
+    share: float = 1.0
+
+    def is_late(self) -> bool:
+        """Whether the time is up."""
+        return self.until is not None and time.monotonic() >= self.until
+
+
+UNBOUNDED = Bounds()
 
 
 class Stop:

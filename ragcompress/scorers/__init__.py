@@ -1,4 +1,4 @@
-"""Scorers: one file each, found by its name; a scorer gives one number per sentence and knows no budget.
+"""Scorers: one file each, found by its name; a scorer gives one number per sentence and makes no choice.
 
 A file ``my_scorer.py`` in this folder (or an entry point in the group ``ragcompress.scorers``) with a class
 ``Scorer`` is the scorer ``my-scorer``. The command line, the contract tests, the docs table and the
@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, RagCompressError, UnknownName
 from ..proxy.base import Proxy
+from ..stopping import UNBOUNDED, Bounds
 from ..text.repetition import without_repetition
 
 DEFAULT = "evidence"
@@ -43,15 +44,15 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class Interruptible(Protocol):
-    """A scorer that can stop reading and score the rest by what it knows without."""
+class Bounded(Protocol):
+    """A scorer that can read less than all, and score the rest by what it knows without."""
 
-    def score_until(
-        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    def score_within(
+        self, question: str, segmentation: Segmentation, *, bounds: Bounds, progress: Progress | None = None
     ) -> Scores:
-        """Score the sentences; after ``until``, a time of ``time.monotonic``, nothing more is read.
+        """Score the sentences, reading as far as the bounds let it.
 
-        The details of the scores say whether that cut the reading short (``stopped_early``).
+        The details of the scores say whether the time cut the reading short (``stopped_early``).
         """
         ...
 
@@ -100,21 +101,21 @@ def score(
     question: str,
     segmentation: Segmentation,
     *,
-    until: float | None = None,
+    bounds: Bounds = UNBOUNDED,
     progress: Progress | None = None,
 ) -> Scores:
     """Score what the documents say without repeating the question (``text.repetition``), by any scorer.
 
     Args:
-        until: a time of ``time.monotonic`` after which a scorer that can (``Interruptible``) reads no more.
+        bounds: how far a scorer that can (``Bounded``) reads; others read everything.
 
     Returns:
         One score per sentence. Where something repeats the question, ``details["repeats_question"]`` has the
         indices of those ``sentences``, and of the documents with such ``titles``.
     """
     plain = without_repetition(question, segmentation)
-    if until is not None and isinstance(scorer, Interruptible):
-        found = scorer.score_until(question, plain.segmentation, until=until, progress=progress)
+    if bounds != UNBOUNDED and isinstance(scorer, Bounded):
+        found = scorer.score_within(question, plain.segmentation, bounds=bounds, progress=progress)
     else:
         found = scorer.score(question, plain.segmentation, progress=progress)
     if not (plain.sentences or plain.titles):

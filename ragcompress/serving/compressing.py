@@ -17,7 +17,7 @@ from ..context import CompressedContext
 from ..data import Document, Scores, Segmentation
 from ..plan import LayoutOptions
 from ..scorers import Scorer, score
-from ..stopping import OnError, Stop
+from ..stopping import Bounds, OnError, Stop
 from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
 from .metrics import Metrics
@@ -168,7 +168,7 @@ def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop
     """
     told, left = stop.after(None), stop.left()
     until = None if left is None else time.monotonic() + _SHARE_OF_READING * left
-    return score(scorer, question, parts, until=until, progress=told)
+    return score(scorer, question, parts, bounds=Bounds(until), progress=told)
 
 
 _Milliseconds = Annotated[float, Field(gt=0)]

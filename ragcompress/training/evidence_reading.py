@@ -24,7 +24,7 @@ from ragcompress.models.embedding import TokenEmbedder
 from ragcompress.prompts.passages import Passage, Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
 from ragcompress.scorers.evidence.late_interaction import Vectors, compare
-from ragcompress.scorers.evidence.signals import shared_words, stems
+from ragcompress.scorers.evidence.words import shared_words, stems
 from ragcompress.scorers.passage_probe.second_look import Chosen, fact_texts
 
 from .examples import Example

@@ -33,6 +33,7 @@ from ragcompress.serving.app import Service, create_app
 from ragcompress.serving.engine import Seen
 from ragcompress.serving.limits import Keys, Limits, NotReady
 from ragcompress.serving.running import _Protocol
+from ragcompress.stopping import Bounds
 
 RERANKS = ("/rerank", "/v1/rerank", "/v2/rerank")
 DOCUMENTS = ["Ferries leave at noon.", BRIDGE, "", "The bridge."]
@@ -418,10 +419,11 @@ class EarlyScorer:
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         return scorers.make("bm25").score(question, segmentation)
 
-    def score_until(
-        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    def score_within(
+        self, question: str, segmentation: Segmentation, *, bounds: Bounds, progress: Progress | None = None
     ) -> Scores:
-        return replace(self.score(question, segmentation), details={"stopped_early": True})
+        late = bounds.until is not None
+        return replace(self.score(question, segmentation), details={"stopped_early": late})
 
 
 def test_what_a_scorer_read_in_time_is_the_answer_and_marked() -> None:

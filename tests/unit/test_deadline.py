@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import numpy as np
 import pytest
 
 from ragcompress import Budget, Compressor, Document, InputError, Scores, Segmentation, scorers
 from ragcompress.data import Progress
+from ragcompress.stopping import UNBOUNDED, Bounds
 
 DOCUMENTS = [Document("Skarn Bridge is of larch. Berit Holm built it in 1931. Ferries leave at noon.")]
 BUDGET = Budget(max_tokens=10)
@@ -21,19 +21,23 @@ class Reader:
     name, needs_proxy = "reader", False
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
-        return self.score_until(question, segmentation, until=float("inf"), progress=progress)
+        return self.score_within(question, segmentation, bounds=UNBOUNDED, progress=progress)
 
-    def score_until(
-        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    def score_within(
+        self, question: str, segmentation: Segmentation, *, bounds: Bounds, progress: Progress | None = None
     ) -> Scores:
         n = len(segmentation.sentences)
         read = 0
-        while read < n and time.monotonic() < until:
+        while read < n and not bounds.is_late():
             read += 1
             if progress:
                 progress(read, n)
         values = np.where(np.arange(n) < read, np.arange(n), 0.0)
-        return Scores(values, self.name, details={"passages_read": read, "stopped_early": read < n})
+        return Scores(
+            values,
+            self.name,
+            details={"passages_read": read, "stopped_early": read < n, "share": bounds.share},
+        )
 
 
 def compressor(**options: float) -> Compressor:
@@ -73,3 +77,12 @@ def test_a_scorer_that_never_reads_has_nothing_to_stop() -> None:
 def test_what_is_no_deadline_is_refused(deadline: object) -> None:
     with pytest.raises(InputError, match="deadline must be a number of seconds above 0"):
         compressor()("Who?", DOCUMENTS, budget=BUDGET, deadline=deadline)  # type: ignore[arg-type]
+
+
+def test_a_scorer_is_told_what_share_of_the_text_can_be_kept() -> None:
+    def share(budget: Budget) -> object:
+        return compressor()("Who?", DOCUMENTS, budget=budget).scores.details["share"]
+
+    assert share(BUDGET) == 10 / 15
+    assert share(Budget(ratio=0.5)) == 7 / 15
+    assert share(Budget(max_tokens=99)) == share(Budget(ratio=1.0)) == 1

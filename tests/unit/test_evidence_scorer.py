@@ -16,7 +16,9 @@ from ragcompress.probes import ProbeWeights
 from ragcompress.prompts.passages import Template, cut_passages
 from ragcompress.scorers.evidence import Scorer, gate, late_interaction, signals, surroundings
 from ragcompress.scorers.evidence.head import CHEAP, network_logits, standardised
-from ragcompress.scorers.evidence.signals import NAMES, ranks_of, shared_words, stems
+from ragcompress.scorers.evidence.signals import NAMES, ranks_of
+from ragcompress.scorers.evidence.words import shared_words, stems
+from ragcompress.stopping import Bounds
 from ragcompress.testing import FakeProxy
 
 SENTENCES = [
@@ -129,6 +131,21 @@ def test_the_gate_stops_when_little_is_left_to_find() -> None:
     assert gate.reading_order(cheap, passages) == [0, 2, 1]
 
 
+def test_where_little_can_be_kept_little_is_read() -> None:
+    passages = cut_passages(FakeProxy().tokenizer, Template(), cut(), 384)
+    cheap = np.array([0.4, 0.4, 0.0, 0.3, 0.3, 0.2, 0.2])
+    rule = gate.Gate(missed=0.0, tokens=0, times_kept=4.0)
+    order = gate.reading_order(cheap, passages)
+    sizes = [len(p.prefix) for p in passages]
+    assert gate.choose(cheap, passages, rule) == [0, 1, 2]
+    for share in (0.0, 0.1, 0.2, 0.3):
+        chosen = gate.choose(cheap, passages, rule, share)
+        assert chosen == sorted(order[: len(chosen)])
+        assert len(chosen) == 1 or sum(sizes[p] for p in chosen) <= 4 * share * sum(sizes)
+    assert len(gate.choose(cheap, passages, rule, 0.2)) == 2
+    assert gate.choose(cheap, passages, gate.Gate(missed=0.0), 0.0) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("key", ["gate", "second_look"])
 @pytest.mark.parametrize(
     "held", [["tokens"], {"misses": 0.25}, {"tokens": 1.5, "facts": 1.5}, {"tokens": True}]
@@ -211,13 +228,13 @@ def test_a_segmentation_without_sentences_has_no_scores() -> None:
 
 def test_with_time_enough_a_deadline_changes_nothing() -> None:
     whole = scorer(read="all").score(QUESTION, cut())
-    hurried = scorer(read="all").score_until(QUESTION, cut(), until=float("inf"))
+    hurried = scorer(read="all").score_within(QUESTION, cut(), bounds=Bounds(float("inf")))
     assert np.allclose(whole.values, hurried.values)
     assert not hurried.details["stopped_early"] and hurried.details["passages_read"] == 3
 
 
 def test_after_the_deadline_the_cheap_signals_answer() -> None:
-    found = scorer(read="all").score_until(QUESTION, cut(), until=0.0)
+    found = scorer(read="all").score_within(QUESTION, cut(), bounds=Bounds(0.0))
     assert found.details["stopped_early"] and found.details["passages_read"] == 0
     assert found.calibrated and np.isfinite(found.values).all()
 
@@ -229,7 +246,7 @@ def test_what_is_read_before_the_deadline_is_what_promises_most() -> None:
 
     with pytest.MonkeyPatch.context() as patch:  # a clock that ticks once a look
         patch.setattr("ragcompress.scorers.evidence.scorer.time.monotonic", lambda: next(times))
-        found = reader.look(QUESTION, segmentation, until=3.5)
+        found = reader.look(QUESTION, segmentation, bounds=Bounds(3.5))
     assert found.stopped_early and 0 < len(found.read) < 31
     order = gate.reading_order(found.cheap, found.passages)
     assert found.read == tuple(sorted(order[: len(found.read)]))

@@ -19,6 +19,7 @@ from ragcompress.scorers.evidence.late_interaction import (
     windows,
     worst_matches,
 )
+from ragcompress.stopping import Bounds
 from ragcompress.testing import FakeProxy
 
 SENTENCES = [
@@ -92,7 +93,7 @@ def test_nothing_to_compare_is_none() -> None:
 
 def test_after_its_time_no_further_window_is_read() -> None:
     embedder, documents = Blind(), [[f"Line {n} of a log."] for n in range(30)]
-    found = compare(QUESTION, given(documents), embedder, until=0.0)
+    found = compare(QUESTION, given(documents), embedder, bounds=Bounds(0.0))
     assert found is not None and found.there.tolist() == [True] * 8 + [False] * 22
     assert len(embedder.read) == 9
     assert np.isfinite(found.sentences).all() and np.isfinite(found.matches).all()
@@ -139,3 +140,19 @@ def test_rare_tokens_weigh_more() -> None:
 
 def test_the_worst_third_counts() -> None:
     assert worst_matches(np.array([[0.1, 0.9, 0.8], [0.5, 0.5, 0.5]])).tolist() == [0.1, 0.5]
+
+
+def test_of_a_long_text_the_windows_with_the_words_of_the_question_are_read() -> None:
+    lines = [[f"Line {n} of a log, which says nothing much."] for n in range(2500)]
+    lines[1800] = ["Anna Lund built the bridge."]
+    segmentation, bounds = given(lines), Bounds(share=0.001)
+    found = compare("Who built the bridge?", segmentation, Blind(), bounds=bounds)
+    everything = compare("Who built the bridge?", segmentation, Blind())
+    assert found is not None and everything is not None and everything.there.all()
+    assert 0 < found.there.sum() < 2500 and found.there[1800]
+    assert np.allclose(found.matches[found.there], everything.matches[found.there])
+    # The retriever's first document is read, whatever its words are.
+    ranks = np.roll(np.arange(2500.0), -1)
+    ranked = compare("Who built the bridge?", segmentation, Blind(), bounds=bounds, ranks=ranks)
+    assert not found.there[2499] and ranked is not None and ranked.there[2499]
+    assert compare("Who?", segmentation, Blind(), bounds=Bounds(share=0.5)).there.all()  # type: ignore[union-attr]

@@ -19,10 +19,12 @@ class Gate:
         missed: passages are read, the most promising first, until the rest holds at most this share of the
             evidence that the cheap signals expect.
         tokens: so many of the most promising passages are read in any case, so short inputs are read whole.
+        times_kept: beyond these, so many times what can be kept are read at most.
     """
 
     missed: float = 0.25
     tokens: int = 2000
+    times_kept: float = 4.0
 
 
 def reading_order(cheap: FloatArray, passages: Sequence[Passage]) -> list[int]:
@@ -40,12 +42,19 @@ def expectations(cheap: FloatArray, passages: Sequence[Passage]) -> FloatArray:
     return np.array([sum(float(cheap[i]) for i in sorted(set(p.sentences))) for p in passages])
 
 
-def choose(cheap: FloatArray, passages: Sequence[Passage], gate: Gate) -> list[int]:
-    """Positions of the passages to read, ascending."""
+def choose(cheap: FloatArray, passages: Sequence[Passage], gate: Gate, share: float = 1.0) -> list[int]:
+    """Positions of the passages to read, ascending.
+
+    Args:
+        cheap: probabilities (S,) of the sentences by the cheap signals.
+        share: the largest share of the text that can be kept.
+    """
     if not passages:
         return []
     order, expected = reading_order(cheap, passages), expectations(cheap, passages)
     left = float(expected.sum()) - np.cumsum(expected[order])
     enough = int(np.searchsorted(-left, -gate.missed * float(expected.sum()), side="left")) + 1
     read = np.cumsum([len(passages[p].prefix) for p in order])
-    return sorted(order[: max(enough, int((read <= gate.tokens).sum()))])
+    in_any_case = int((read <= gate.tokens).sum())
+    at_most = int((read <= gate.times_kept * share * read[-1]).sum())
+    return sorted(order[: max(1, in_any_case, min(enough, at_most))])

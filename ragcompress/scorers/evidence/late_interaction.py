@@ -8,11 +8,9 @@ like it (late interaction, ColBERT; Khattab & Zaharia, SIGIR 2020).
 
 from __future__ import annotations
 
-import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from threading import Lock
 from typing import NamedTuple
 
@@ -21,7 +19,9 @@ from numpy.typing import NDArray
 
 from ...data import FloatArray, Segmentation
 from ...models.embedding import TokenEmbedder
+from ...stopping import UNBOUNDED, Bounds
 from ...text.tokenizing import Tokenizer
+from .words import shared_words, stems
 
 States = NDArray[np.float32]
 
@@ -31,6 +31,10 @@ _BEFORE = 24  # tokens of the text before them
 _QUESTION = 254  # tokens the encoder reads at once
 _AT_ONCE = 8  # windows read between two looks at the clock
 _LEAST_SHARE = 3  # the worst third of the question's tokens counts by itself
+# Of a long text so much is read, and so many times what can be kept: the windows with the question's words.
+_ENOUGH = 20_000
+_TIMES_KEPT = 20
+_FUSION = 10  # of the reciprocal ranks by words and by the retriever
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,16 @@ def compare(
     embedder: TokenEmbedder,
     *,
     cache: WindowCache | None = None,
-    until: float | None = None,
+    bounds: Bounds = UNBOUNDED,
+    ranks: FloatArray | None = None,
 ) -> Vectors | None:
     """Read question and documents, and compare them; None if nothing was read.
 
     Args:
         cache: of the windows that were read for other questions.
-        until: a time of ``time.monotonic`` after which no window is begun; None: there is none.
+        bounds: no window is begun after its time. Of a long text the windows that share most words with the
+            question are read, up to many times what can be kept.
+        ranks: (D,) of the documents, from 0, if a retriever ranked them; they then count like the words.
     """
     cache = cache or WindowCache(0)
     tokens = embedder.tokenizer.encode([s.text for s in segmentation.sentences])
@@ -113,11 +120,16 @@ def compare(
         return None
     parts = [asked[a : a + _QUESTION] for a in range(0, len(asked), _QUESTION)]
     states = np.concatenate(cache.states(embedder, parts))
-    read, left = [], _windows(segmentation, tokens, embedder.tokenizer)
-    while some := list(islice(left, _AT_ONCE)):
+    windows = list(_windows(segmentation, tokens, embedder.tokenizer))
+    most = max(_ENOUGH, round(_TIMES_KEPT * bounds.share * sum(map(len, tokens))))
+    if bounds.share < 1:
+        windows = _promising(windows, question, segmentation, ranks, most)
+    read = []
+    for start in range(0, len(windows), _AT_ONCE):
+        some = windows[start : start + _AT_ONCE]
         whole = cache.states(embedder, [w.ids for w in some])
         read += [(w.of, own[-len(w.of) :]) for w, own in zip(some, whole, strict=True)]
-        if until is not None and time.monotonic() >= until:
+        if bounds.is_late():
             break
     return _compared(asked, states, tokens, read)
 
@@ -147,6 +159,31 @@ def _windows(
         for start, end in windows([len(tokens[i]) for i in own]):
             before = text[max(0, start - _BEFORE) : start]
             yield _Window([*title[:_TITLE], *before, *text[start:end]], of[start:end])
+
+
+def _promising(
+    windows: Sequence[_Window],
+    question: str,
+    segmentation: Segmentation,
+    ranks: FloatArray | None,
+    most: int,
+) -> list[_Window]:
+    """The windows of up to so many tokens that words, and the retriever's ranks, find best; in order."""
+    sizes = np.array([len(w.ids) for w in windows])
+    if sizes.sum() <= most:
+        return list(windows)
+    own = [np.unique(w.of) for w in windows]
+    held = [stems(s.text) for s in segmentation.sentences]
+    titles = [stems(d.title or "") for d in segmentation.documents]
+    document = [segmentation.sentences[of[0]].document for of in own]
+    texts = [titles[d] + [t for i in of for t in held[i]] for d, of in zip(document, own, strict=True)]
+    shared = shared_words(stems(question), texts)
+    value = 1 / (_FUSION + np.argsort(np.argsort(-shared, kind="stable"), kind="stable"))
+    if ranks is not None:
+        value = value + 1 / (_FUSION + ranks[document])
+    order = np.argsort(-value, kind="stable")
+    fitting = int((np.cumsum(sizes[order]) <= most).sum())
+    return [windows[i] for i in sorted(order[: max(1, fitting)])]
 
 
 def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -104,6 +104,11 @@ class Reading:
         return probabilities(self.looks[-1].logits)
 
     @property
+    def n_without_vectors(self) -> int:
+        """How many sentences the embedder did not read."""
+        return len(self.cheap) if self.vectors is None else int((~self.vectors.any(axis=1)).sum())
+
+    @property
     def attention(self) -> FloatArray:
         """(S,) probabilities by the first look's attention alone; NaN where nothing was read."""
         return probabilities(self.looks[0].attention)

@@ -25,6 +25,7 @@ from ...probes import ProbeWeights
 from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Prompt, Tail, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
+from ...stopping import UNBOUNDED, Bounds
 from ..passage_probe.attribution import Attribution
 from ..passage_probe.context import EXPERTS
 from ..passage_probe.features import PER_HEAD
@@ -115,11 +116,11 @@ class Scorer:
         """Score the sentences."""
         return self._scores(self.look(question, segmentation, progress=progress))
 
-    def score_until(
-        self, question: str, segmentation: Segmentation, *, until: float, progress: Progress | None = None
+    def score_within(
+        self, question: str, segmentation: Segmentation, *, bounds: Bounds, progress: Progress | None = None
     ) -> Scores:
-        """Score the sentences; passages are read, the most promising first, while there is time."""
-        return self._scores(self.look(question, segmentation, progress=progress, until=until))
+        """Score the sentences; the most promising passages are read, while there is time."""
+        return self._scores(self.look(question, segmentation, progress=progress, bounds=bounds))
 
     def _scores(self, found: Reading) -> Scores:
         details = {
@@ -128,6 +129,7 @@ class Scorer:
             "passages_read_again": len(found.looks[1].read) if len(found.looks) > 1 else 0,
             "stopped_early": found.stopped_early,
             "vectors": found.vectors is not None,
+            "sentences_without_vectors": found.n_without_vectors,
         }
         return Scores(
             found.values,
@@ -144,7 +146,7 @@ class Scorer:
         segmentation: Segmentation,
         *,
         progress: Progress | None = None,
-        until: float | None = None,
+        bounds: Bounds = UNBOUNDED,
     ) -> Reading:
         """Score the sentences, and keep what each signal said.
 
@@ -152,23 +154,24 @@ class Scorer:
             question: what the reader will be asked.
             segmentation: the documents and their sentences.
             progress: called with passages read, and passages that are to be read.
-            until: a time of ``time.monotonic`` after which nothing more is read; None: there is none.
+            bounds: how far passages are read, and vectors made.
 
         Raises:
             InputError: if question and longest passage do not fit into the proxy together.
         """
         passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
-        vectors = self._vectors(question, segmentation, until)
-        own = signals.signals(question, segmentation, vectors, signals.ranks_of(segmentation))
+        ranks = signals.ranks_of(segmentation)
+        vectors = self._vectors(question, segmentation, bounds, ranks)
+        own = signals.signals(question, segmentation, vectors, ranks)
         weights = np.zeros(len(own))
         if self._opinion and len(own):
             weights = self._opinion.weights(passages, segmentation)
-        asked = Asked(question, segmentation, passages, vectors, own, weights, until)
+        asked = Asked(question, segmentation, passages, vectors, own, weights, bounds.until)
         cheap = network_logits(self.probe.arrays, CHEAP, own)
         wanted: Sequence[int] = range(len(passages))
         if self.read == "gated":
-            wanted = gate.choose(probabilities(cheap), passages, self._gate)
-        if until is not None:
+            wanted = gate.choose(probabilities(cheap), passages, self._gate, bounds.share)
+        if bounds.until is not None:
             wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in set(wanted)]
         first = self._first_look(asked, cheap, wanted, progress)
         looks: tuple[Look, ...] = (first,)
@@ -182,7 +185,7 @@ class Scorer:
                 looks, facts = (first, second), chosen.facts
                 in_time = len(second.read) == len(chosen.passages)
             elif chosen:
-                in_time = until is None or time.monotonic() < until
+                in_time = not bounds.is_late()
         return Reading(
             passages=passages,
             signals=own,
@@ -291,12 +294,14 @@ class Scorer:
             took, now = time.monotonic() - now, time.monotonic()
         return found
 
-    def _vectors(self, question: str, segmentation: Segmentation, until: float | None) -> Vectors | None:
+    def _vectors(
+        self, question: str, segmentation: Segmentation, bounds: Bounds, ranks: FloatArray | None
+    ) -> Vectors | None:
         """How question and sentences compare; None without an embedder."""
         embedder = self._ready_embedder()
-        if embedder is None or (until is not None and time.monotonic() >= until):
+        if embedder is None or bounds.is_late():
             return None
-        return compare(question, segmentation, embedder, cache=self._windows, until=until)
+        return compare(question, segmentation, embedder, cache=self._windows, bounds=bounds, ranks=ranks)
 
     def _ready_embedder(self) -> TokenEmbedder | None:
         if self.embedder == "none":

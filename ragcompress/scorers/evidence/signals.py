@@ -6,8 +6,6 @@ head takes its mean instead (``head``).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from ...data import FloatArray, Segmentation
 from ...text.terms import terms
 from .late_interaction import Vectors, worst_matches
+from .words import shared_words, stems, weighted
 
 WORDS = (
     "words", "words_before", "words_behind", "words_of_document", "words_below_best", "words_rank",
@@ -45,9 +44,6 @@ NAMES = (*WORDS, *VECTORS, *RANK, *PLACE, *FORM)
 """The columns of ``signals``."""
 
 Indices = NDArray[np.int64]
-_STEM = 5
-# From Thai on, single letters are terms (``text.terms``): Korean has blanks, and longer words.
-_DENSE = "\u0e00"
 _FUNCTION_WORDS = frozenset(
     "a about an and are as at be been by can could did do does for from had has have he her his how i if in "
     "into is it its may me my of on or our she should so some such than that the their them there these they "
@@ -89,39 +85,6 @@ def signals(
         _form_signals(question, segmentation, document, vectors, ranks),
     ]
     return np.concatenate(blocks, axis=1)
-
-
-def stems(text: str) -> list[str]:
-    """The first letters of words, and pairs of neighbouring characters of scripts without blanks."""
-    found, before = [], ""
-    for term in terms(text):
-        dense = len(term) < 3 and term[0] >= _DENSE
-        found.append(before + term if dense else term[:_STEM])
-        before = term if dense else ""
-    return found
-
-
-def shared_words(query: Sequence[str], texts: Sequence[Sequence[str]]) -> FloatArray:
-    """BM25 (k1 = 1.2, b = 0.75, Lucene's weights) as a share of the most a text could get, (N,) in [0, 1)."""
-    wanted = Counter(query)
-    if not wanted or not texts:
-        return np.zeros(len(texts))
-    lengths = np.array([len(t) for t in texts], dtype=np.float64)
-    counts = np.zeros((len(texts), len(wanted)))
-    place = {term: k for k, term in enumerate(wanted)}
-    for row, text in enumerate(texts):
-        for term in text:
-            if term in place:
-                counts[row, place[term]] += 1
-    frequency = (counts > 0).sum(axis=0)
-    weights = np.log1p((len(texts) - frequency + 0.5) / (frequency + 0.5)) * list(wanted.values())
-    norm = 1.2 * (0.25 + 0.75 * lengths / max(1.0, float(lengths.mean())))[:, None]
-    return weighted(counts * 2.2 / (counts + norm), weights) / (2.2 * float(weights.sum()))
-
-
-def weighted(rows: FloatArray, weights: FloatArray) -> FloatArray:
-    """``rows @ weights``, equal for equal rows: BLAS rounds by a row's place, and ties would turn."""
-    return np.asarray(np.einsum("nk,k->n", rows, weights, optimize=False))
 
 
 def neighbour(values: FloatArray, document: Indices, by: int, fill: float = 0.0) -> FloatArray:

@@ -14,7 +14,8 @@ from ...data import FloatArray, Segmentation
 from ..passage_probe.context import EXPERTS, best_of_others, links, overlap, shared_with_best, words_of
 from .late_interaction import Vectors
 from .signals import NAMES as SIGNALS
-from .signals import Indices, best_in, neighbour, share_above, weighted
+from .signals import Indices, best_in, neighbour, share_above
+from .words import weighted
 
 _AROUND = (
     "", "_before", "_behind", "_best_of_others", "_mean_of_document", "_below_best",
