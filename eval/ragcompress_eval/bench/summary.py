@@ -155,7 +155,7 @@ def table(study: Study, results: Sequence[Result], *, seed: int) -> Table:
     reference = next((r["versus"] for r in results if r["versus"]), None)
     if reference is not None:
         names = [str(v) for v in reference.values() if not isinstance(v, Mapping)] or [next(iter(reference))]
-        caption += f"\n*: the interval of the paired difference from {', '.join(names)} leaves out 0"
+        caption += f"\n*: the interval of the paired difference from {', '.join(names)} excludes 0"
     return lay_out(about(study), results, caption=caption)
 
 
