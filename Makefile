@@ -11,6 +11,8 @@ LITELLM := .venv-litellm
 SHIPPED := .venv-shipped
 CASES ?= 5000
 PROMISES ?= 100000
+PER_TARGET ?= 300
+TARGETS ?= segmentation files pdf docx pptx xlsx gguf cards requests index stores server tool-results
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -97,8 +99,11 @@ $(CLIENTS)/.installed $(LITELLM)/.installed: .venv-%/.installed: tests/clients/r
 	.venv-$*/bin/python -m pip --disable-pip-version-check install -q -r $<
 	@touch $@
 
-fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis
+fuzz: $(VENV)/.dev  # other cases each time, CASES of them per target; what fails is kept in .hypothesis or .fuzz
 	RAGCOMPRESS_EXAMPLES=$(CASES) $(BIN)/python -m pytest -q tests/fuzz tests/unit/test_promises.py -k "not fifty"
+	$(PIP) install -q -c constraints.txt atheris  # has no wheels for every Python and system
+	set -e; for target in $(TARGETS); do \
+	    $(BIN)/python tests/fuzz/guided.py $$target --seconds $(PER_TARGET); done
 
 promises: $(VENV)/.dev  # R1 to R12 where all options meet, with free scores: PROMISES cases, other ones each time
 	RAGCOMPRESS_EXAMPLES=$(PROMISES) $(BIN)/python -m pytest -q -s tests/fuzz/test_options.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
-from .errors import DataError
+from .errors import DataError, UnreadableFile
 from .files import write_whole
 
 Arrays = Mapping[str, NDArray[Any]]
+_LENGTH = 8  # bytes that say how long the header is
 
 
 def write_arrays(path: Path, arrays: Arrays, about: Mapping[str, str], *, private: bool = False) -> int:
@@ -42,28 +44,38 @@ def write_arrays(path: Path, arrays: Arrays, about: Mapping[str, str], *, privat
 
 
 def read_arrays(path: Path, format_version: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read what ``write_arrays`` wrote, and check it.
+    """Read what ``write_arrays`` wrote, and check it; not mapped, for a file may be cut under one's feet.
 
     Args:
         format_version: what ``about["format"]`` must be.
 
     Raises:
         FileNotFoundError: if there is no such file.
+        UnreadableFile: if it can't be read at all, such as another user's.
         DataError: if it is damaged, or of another format version.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = dict(file.metadata() or {})
-            if about.get("format") != format_version:
-                raise DataError(f"{path} is of another format version")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        content = path.read_bytes()
     except FileNotFoundError:
         raise
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except OSError as error:
+        details = f"can't be read: {error.strerror or error}"
+        raise UnreadableFile(str(path), "not readable", details) from error
+    try:
+        arrays, about = load(content), _metadata(content)
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
         raise DataError(f"{path} is damaged ({error})") from error
+    if about.get("format") != format_version:
+        raise DataError(f"{path} is of another format version")
     if checksum(arrays) != about.pop("checksum", None):
         raise DataError(f"{path} is damaged (its numbers have changed)")
     return arrays, about
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The texts in a file of arrays, which the library gives of files only."""
+    end = _LENGTH + int.from_bytes(content[:_LENGTH], "little")
+    return dict(json.loads(content[_LENGTH:end]).get("__metadata__") or {})
 
 
 def checksum(arrays: Arrays) -> str:

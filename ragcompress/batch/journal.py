@@ -105,9 +105,17 @@ class Stream:
         if outcome.failed:
             self._tell(outcome.line.decode("utf-8"))
         else:
-            self._file.write(outcome.line)
-            self._file.flush()
+            self._write(outcome.line)
         self.at = self.at.after(outcome, offset, lines, time.monotonic() - self._started)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DataError(f"the results can't be written: {error.strerror or error}") from error
 
 
 class Journal:
@@ -146,8 +154,10 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._open:
-            self._save()
-            self._close()
+            try:
+                self._save()
+            finally:
+                self._close()
 
     def add(self, outcome: Outcome, *, offset: int, lines: int) -> None:
         """Write down one request's outcome; ``offset`` and ``lines`` of the input are done with it."""
@@ -171,7 +181,7 @@ class Journal:
             last = Checkpoint(**state["at"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{self._state} can't be read ({error}); remove it to start anew") from error
         if not resume:
             if not last.n_done + last.n_failed:

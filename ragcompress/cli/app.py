@@ -54,7 +54,10 @@ def main() -> None:
     """Run the command line; interrupted or terminated at any moment, it ends with one line."""
     occupy()
     with ended_cleanly():
-        app(prog_name="ragcompress")
+        try:
+            app(prog_name="ragcompress")
+        except Exception as error:  # of what is said before a command begins: --help, --version
+            raise SystemExit(exit_code(error)) from None
 
 
 def _print_version(wanted: bool) -> None:

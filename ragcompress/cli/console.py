@@ -6,6 +6,7 @@ moment. Text of users is never read as markup and never wrapped.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -36,6 +37,7 @@ from .streams import stdout
 EVERY_SECONDS = 30.0
 _MEGABYTE = 1_000_000
 _WIDE = 10_000
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED, _TERMINATED = 130, 143  # as a shell says of what a signal ended
 
 
@@ -89,20 +91,29 @@ def emit(text: str, path: Path | None = None) -> None:
 
 def exit_code(error: BaseException) -> int:
     """Say what went wrong, if there is anything to say, and return the exit status."""
+    _let_go_of_stdout()
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough. Python would complain when it flushes at the end.
-        with open(os.devnull, "w") as nowhere:
-            if sys.stdout is not None:
-                os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        return 1
+        return 1  # whoever read our output has seen enough
     if isinstance(error, KeyboardInterrupt):
         terminated = isinstance(error, Terminated)
         note("terminated" if terminated else "interrupted")
         return _TERMINATED if terminated else _INTERRUPTED
     if os.environ.get(DEBUG):
         err().print(Text("".join(traceback.format_exception(error))))
-    fail(explain(error))
+    is_ours = isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename
+    fail(f"the result can't be written: {error.strerror}" if is_ours else explain(error))  # type: ignore[attr-defined]
     return 1
+
+
+def _let_go_of_stdout() -> None:
+    """Write what waits to be written; where that can't be, Python would complain at the end once more."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 class Terminated(KeyboardInterrupt):

@@ -138,7 +138,7 @@ def _trial(server: Server) -> Iterator[Finding]:
 def _parsed(content: bytes) -> Any:
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

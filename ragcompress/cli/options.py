@@ -160,7 +160,7 @@ def _setting(text: str) -> tuple[str, Any]:
         raise typer.BadParameter(f"{text!r} is no setting; write it as NAME=VALUE")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name, value
 
 

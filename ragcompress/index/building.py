@@ -23,7 +23,7 @@ from typing import Any
 
 from ..data import Progress
 from ..documents.reading import MAX_FILE_SIZE, FolderReader, Note
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, RagCompressError
 from ..files import lock, write_whole
 from ..models.embedding import Embedder, MiniLM
 from ..text.segmentation import segment
@@ -89,7 +89,7 @@ def build_index(
     if passage_tokens < 1:
         raise InputError(f"passages of {passage_tokens} tokens are not possible")
     root, target = Path(folder).absolute(), Path(path)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"there is no folder {folder}")
     vectors.check()
     with _exclusive(target):
@@ -173,22 +173,36 @@ def check_format(path: Path, about: Mapping[str, Any]) -> None:
 @contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
     """Make the folder of the index, if need be, and keep other builds out of it."""
-    if target.is_dir() and any(target.iterdir()) and not (target / "lock").exists():
-        raise DataError(f"{target} is a folder with other things in it; give one that is empty or not there")
     try:
+        if target.is_dir() and any(target.iterdir()) and not (target / "lock").exists():
+            raise DataError(
+                f"{target} is a folder with other things in it; give one that is empty or not there"
+            )
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = lock(target / "lock", f"another build of {target} is running")
+    except DataError:
+        raise
     except OSError as error:
-        raise DataError(f"{target} can't be used as an index: {error.strerror or error}") from error
+        raise _unusable(target, error) from error
     try:
         yield
+    except RagCompressError:
+        raise
+    except OSError as error:  # a full disk, or a volume that can only be read by now
+        raise _unusable(target, error) from error
     finally:
         held.release()
+
+
+def _unusable(target: Path, error: OSError) -> DataError:
+    return DataError(f"{target} can't be used as an index: {error.strerror or error}")
 
 
 def _begin(target: Path, before: str | None, about: dict[str, object], note: Note) -> Database:
     """The next version, to be worked on: as a build that was cut short left it, or as the current one is."""
     place = target / "building"
+    if not place.is_dir() and (done := target / _next(before)).is_dir():
+        os.rename(done, place)  # killed, or the disk was full, before it could switch to what it had built
     if place.is_dir():
         try:
             database = Database(place / PASSAGES, writable=True)
@@ -247,7 +261,7 @@ def _update(
         if deleted:
             database.note(changed=True)
     stale = {name: p for name, p in found.items() if not _as_it_was(p, known.get(name))}
-    total = sum(p.stat().st_size for p in stale.values() if p.exists())
+    total = sum(_size(p) for p in stale.values())
     done = n_failed = n_new = n_changed = 0
     waiting: list[_File] = []
     for name, p in stale.items():
@@ -349,6 +363,14 @@ def _as_it_was(path: Path, known: FileState | None) -> bool:
     return known is not None and (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if it is gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _state(path: Path) -> FileState | None:
     """What a file is now; None if it can't be read."""
     try:
@@ -360,15 +382,19 @@ def _state(path: Path) -> FileState | None:
     return FileState(status.st_size, status.st_mtime_ns, digest)
 
 
+def _next(version: str | None) -> str:
+    return f"v{int(version.removeprefix('v')) + 1 if version else 1}"
+
+
 def _finish(target: Path, before: str | None, database: Database) -> str:
     """Write the vectors, give the version its name, and switch to it."""
     place = target / "building"
     checksum = vectors.write(place / VECTORS, database.vectors(), database.n_passages())
     with database.transaction():
-        database.note(changed=False, vectors=checksum)
+        database.note(vectors=checksum)  # still as changed: a build that is cut short here has to switch
     database.settle()
     database.close()
-    version = f"v{int(before.removeprefix('v')) + 1 if before else 1}"
+    version = _next(before)
     shutil.rmtree(target / version, ignore_errors=True)  # of a build killed before it could switch
     os.rename(place, target / version)
     write_whole(target / "current", f"{version}\n".encode("ascii"))

@@ -130,7 +130,10 @@ class Database:
 
     def meta(self) -> dict[str, Any]:
         """What was noted about the index."""
-        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+        try:
+            return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"{self._path} is damaged ({error}); {ANEW}") from error
 
     def note(self, **values: Any) -> None:
         """Note something about the index, JSON-able."""

@@ -34,7 +34,7 @@ def open_store(folder: Path, max_bytes: int | None = None) -> DiskStore | None:
         return DiskStore(folder, int(json.loads(about.read_bytes())["max_bytes"]))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{about} can't be read ({error}); remove {folder}, and store the keys anew"
         ) from error

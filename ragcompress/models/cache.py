@@ -59,7 +59,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return a converted folder's manifest; None if it has none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     is_intact = (
         isinstance(manifest, dict)
@@ -81,7 +81,7 @@ def write_manifest(folder: Path, name: str, fingerprint: str) -> None:
 
 def state(folder: Path) -> State:
     """Tell whether a converted folder can be used; by its files' sizes, so in no time."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # nor where nobody may look
         return "absent"
     manifest = read_manifest(folder)
     if manifest is None:

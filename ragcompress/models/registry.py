@@ -307,7 +307,7 @@ def _weight_files(folder: Path) -> list[Path]:
             names = {
                 str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
             }
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise ModelError(f"{index} can't be read as an index of weights: {error}") from None
         # An index from elsewhere must not point out of its folder.
         files = [folder / Path(name).name for name in sorted(names)]

@@ -17,9 +17,10 @@ from typing import Any, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ..errors import DataError, ProbeMismatch
+from ..files import to_bytes, write_whole
 from ..proxy.base import ProxyInfo
 
 FORMAT = 1
@@ -132,13 +133,19 @@ class ProbeWeights:
         )
 
     def save(self, path: Path) -> None:
-        """Write ``path.safetensors`` and ``path.json``."""
+        """Write ``path.safetensors`` and ``path.json``, each whole or not at all.
+
+        Raises:
+            DataError: if they can't be written.
+        """
         arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}
         text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(arrays, f"{path}.safetensors")
-            Path(f"{path}.json").write_text(text + "\n", encoding="utf-8")
+            write_whole(Path(f"{path}.safetensors"), save(arrays))
+            write_whole(Path(f"{path}.json"), to_bytes(text + "\n"))
+        except DataError:
+            raise
         except OSError as error:
             raise DataError(f"the probe can't be written to {path}: {error}") from error
 
@@ -153,7 +160,7 @@ def load(path: Path) -> ProbeWeights:
     try:
         card = json.loads(Path(f"{base}.json").read_text(encoding="utf-8"))
         arrays = load_file(f"{base}.safetensors")
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise DataError(f"the probe {base} can't be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else None

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..array_files import read_arrays, write_arrays
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, UnreadableFile
 from ..files import sweep
 from ..prompts.passages import Prompt
 from . import packing
@@ -33,6 +34,7 @@ Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
 _FORMAT = "4"
 _MEBIBYTE = 1 << 20
+_CLOCKS_DIFFER = 60.0  # seconds between machines that share a folder
 
 
 class KeyValueStore(Protocol):
@@ -124,10 +126,10 @@ class DiskStore:
     """Keeps entries in a folder, one safetensors file each; several processes may share it.
 
     Files are for their owner only, since keys and values tell of the texts. They appear whole or not at all
-    (written under another name, then renamed). What can't be read, or does not have the checksum that it was
-    written with, is removed, said in the log, and computed again. Where nothing can be written, that is said
-    once. When the folder outgrows its ceiling, the entries that were used longest ago go; each process looks
-    at what the others have written every twentieth of the ceiling.
+    (written under another name, then renamed). What does not have the checksum that it was written with is
+    removed, said in the log, and computed again. Where nothing can be written, or another user's files can't
+    be read, that is said once. When the folder outgrows its ceiling, the entries that were used longest ago
+    go; each process looks at what the others have written every twentieth of the ceiling.
 
     Args:
         folder: made if need be.
@@ -139,7 +141,7 @@ class DiskStore:
         _check(max_bytes, precision)
         self._folder, self._max_bytes, self._precision = folder, max_bytes, precision
         self._lock = threading.Lock()
-        self._writable = True
+        self._writable = self._readable = True
         with suppress(OSError):  # what can't be made is said when something is to be kept
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(folder.glob("??/.*.tmp"))
@@ -152,6 +154,11 @@ class DiskStore:
             packed, _ = read_arrays(path, _FORMAT)
             array = packing.unpack(packed)
         except FileNotFoundError:
+            return None
+        except UnreadableFile as error:  # nothing is wrong with it: another user's, or too many open files
+            if self._readable:
+                _LOG.warning("stored keys and values can't be used (%s); continuing without", error)
+            self._readable = False
             return None
         except (DataError, ValueError, KeyError) as error:
             _LOG.warning("stored keys and values can't be used and are computed again: %s", error)
@@ -195,12 +202,15 @@ class DiskStore:
     def _files(self) -> list[tuple[float, int, Path]]:
         """Time of last use, size and path of every entry; other processes may remove some meanwhile."""
         found = []
+        now = time.time() + _CLOCKS_DIFFER
         for path in self._folder.glob("??/*.safetensors"):
             try:
                 status = path.stat()
-            except FileNotFoundError:
+            except OSError:  # gone meanwhile, or in a folder of another user's
                 continue
-            found.append((status.st_mtime, status.st_size, path))
+            # What a clock that was ahead has dated would else outlive all that is used.
+            used = status.st_mtime if status.st_mtime <= now else 0.0
+            found.append((used, status.st_size, path))
         return found
 
     def _shrink(self) -> None:
@@ -212,8 +222,9 @@ class DiskStore:
         for _, size, path in files:
             if self._bytes <= self._max_bytes * 9 // 10:
                 break
-            path.unlink(missing_ok=True)
-            self._bytes -= size
+            with suppress(OSError):  # another user's, or a volume that can only be read by now
+                path.unlink(missing_ok=True)
+                self._bytes -= size
 
 
 def _check(max_bytes: int, precision: str) -> None:

@@ -86,7 +86,7 @@ class OnnxProxy:
             raise ModelError(f"unknown precision {precision!r} of the onnx backend; known are: {known}")
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
         self._shape = Shape.from_config(config)
         self._folder, self._cache = folder, cache

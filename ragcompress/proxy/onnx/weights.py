@@ -189,7 +189,7 @@ def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
         size = weights.stat().st_size
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         index, size = None, -1
     if isinstance(index, dict) and index.get("size") == size and isinstance(index.get("crc32"), int):
         return index
