@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import tiny_models
+from http_server import said, serving
 
 from ragcompress import DataError, InputError
 from ragcompress_eval import cli
@@ -89,6 +90,21 @@ def test_the_command(
     assert row["times_faster"] == pytest.approx(row["seconds_full"] / spent)
     assert [r["name"] for r in found["prices"]] == [m.name for m in EXAMPLES.models]
     assert "tokens/s" in capsys.readouterr().out
+
+
+def test_a_reader_behind_http_reads_another_prompt_each_time(tmp_path: Path) -> None:
+    proxy, target = tiny_models.save_model("llama", tmp_path / "tiny"), tmp_path / "out.json"
+    with serving(*[said("a")] * 8) as server:
+        options = ["--scorer", "raw-attention", "--reader", server.url, "--model", "mine", "--tokens", "200"]
+        options += ["--passage-tokens", "60", "--ratio", "0.5", "--runs", "2", "--json", str(target)]
+        assert cli.main(["savings", str(SAMPLE), "--proxy", str(proxy), *options]) == 0
+        bodies = [body for _, body, _ in server.requests]
+    (row,) = json.loads(target.read_text())["results"]
+    prompts = [body["messages"][0]["content"] for body in bodies]
+    assert len(prompts) == len(set(prompts)) == 5
+    assert {(body["model"], body["max_tokens"]) for body in bodies} == {("mine", 1)}
+    long, short = max(map(len, prompts)), min(map(len, prompts))
+    assert short < long and row["times_faster"] > 0
 
 
 def test_an_unknown_reader_is_refused() -> None:

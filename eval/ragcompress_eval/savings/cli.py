@@ -24,14 +24,20 @@ from ..speed import texts
 from ..speed.cli import Files, Ratio, Runs, Seed
 from . import measure, report
 from .prices import EXAMPLES, bills, load_prices
-from .readers import PRECISIONS, SHAPES, RandomReader
+from .readers import PRECISIONS, SHAPES, RandomReader, ServedReader
+
+
+def _is_url(value: str) -> bool:
+    return value.startswith(("http://", "https://"))
 
 
 def _check_readers(values: list[str]) -> list[str]:
     for value in values:
+        if _is_url(value):
+            continue
         name, _, precision = value.partition(":")
         if name not in SHAPES or precision not in ("", *PRECISIONS):
-            known = f"{', '.join(SHAPES)}, each also with :{' or :'.join(PRECISIONS)}"
+            known = f"{', '.join(SHAPES)}, each also with :{' or :'.join(PRECISIONS)}, or a server's URL"
             raise typer.BadParameter(f"{value!r} is none of: {known}")
     return list(dict.fromkeys(values))
 
@@ -41,13 +47,17 @@ Readers = Annotated[
     typer.Option(
         "--reader",
         callback=_check_readers,
-        metavar="SHAPE[:PRECISION]",
-        help=f"{', '.join(SHAPES)}, in {' or '.join(PRECISIONS)} (the first, if none is named).",
+        metavar="SHAPE[:PRECISION]|URL",
+        help=f"{', '.join(SHAPES)}, in {' or '.join(PRECISIONS)} (the first, if none is named); or a server "
+        "that speaks OpenAI's chat completions.",
     ),
 ]
 Sizes = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens retrieved, in all.")]
 Length = Annotated[int, typer.Option("--passage-tokens", min=1, metavar="N", help="Tokens of a passage.")]
 ScorerName = Annotated[str, typer.Option("--scorer", metavar="NAME", help="Which scorer compresses.")]
+ModelName = Annotated[
+    str, typer.Option("--model", metavar="NAME", help="What such a server calls its model.")
+]
 PricesFile = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Your own prices (JSON); without: three examples."),
@@ -60,6 +70,7 @@ class Asked:
 
     files: Files = None
     reader: Readers = field(default_factory=lambda: ["0.5B", "1.5B"])
+    model: ModelName = "reader"
     tokens: Sizes = field(default_factory=lambda: [300, 1000, 3000])
     passage_tokens: Length = 110
     ratio: Ratio = 0.2
@@ -86,7 +97,7 @@ def savings_command(asked: Asked) -> None:
     compressor = Compressor(scorers.make(asked.scorer, proxy=lambda: model), counter=model.tokenizer)
     contexts = measure.contexts(plan, compressor, model.tokenizer, source)
     compression = measure.compression(plan, compressor, contexts)
-    rows = _read(plan, asked.reader, compressor, contexts)
+    rows = _read(plan, asked, compressor, contexts)
     needed, billed = measure.break_even_speed(compression), bills(table, compression)
     if asked.json_file:
         settings = asdict(asked) | {"files": [], "prices": table.date, **model.info.settings()}
@@ -112,15 +123,14 @@ def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(
-    plan: measure.Plan, names: Sequence[str], compressor: Compressor, contexts: Sequence[measure.Context]
+    plan: measure.Plan, asked: Asked, compressor: Compressor, contexts: Sequence[measure.Context]
 ) -> list[dict[str, Any]]:
     """Time each reader on each size; one that does not fit into memory is left out, and said."""
     rows: list[dict[str, Any]] = []
     with phase_bar() as advance:
-        for name in names:
-            shape, _, precision = name.partition(":")
+        for name in asked.reader:
             try:
-                reader = RandomReader(SHAPES[shape], precision or PRECISIONS[0])
+                reader = _reader(name, asked.model)
             except InputError as error:
                 note(f"left out: reader {name}: {error}")
                 continue
@@ -129,3 +139,10 @@ def _read(
                 rows.append({"reader": name, **measure.reading(plan, reader, compressor, context)})
             del reader  # before the next is made
     return rows
+
+
+def _reader(name: str, model: str) -> measure.Reader:
+    if _is_url(name):
+        return ServedReader(name, model)
+    shape, _, precision = name.partition(":")
+    return RandomReader(SHAPES[shape], precision or PRECISIONS[0])

@@ -17,7 +17,7 @@ class Reader(Protocol):
     """Reads tokens, and begins an answer."""
 
     def first_token(self, n_tokens: int) -> int:
-        """Read so many tokens and return the first of the answer."""
+        """Read so many tokens and begin the answer."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Readers of the shapes of well-known models with random weights: their time is the real models' time.
+"""Readers of the shapes of well-known models with random weights, and readers behind HTTP.
 
 How long a forward pass takes depends on shapes and precision, not on what the weights are. So nothing is
 downloaded, and what a reader of 1.5B would take can be measured on any machine that has room for it.
@@ -15,9 +15,19 @@ import numpy as np
 
 from ragcompress import InputError, MissingExtra
 
+from ..quality.endpoint import EndpointReader
+
 _BYTES = {"float32": 4, "bfloat16": 2}
 PRECISIONS = tuple(_BYTES)
 _LARGEST_WEIGHT = 0.02
+_PATIENCE = 3600.0  # seconds for one prompt: a large reader on a CPU takes minutes
+# Each is one token of most vocabularies, with the blank before it.
+_WORDS = (
+    "time year people way day man thing woman life child world school state family student group country "
+    "problem hand part place case week company system program question work government number night point "
+    "home water room mother area money story fact month lot right study book eye job word business issue "
+    "side kind head house service friend father power hour game line end member law car city name team"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,33 @@ class RandomReader:
         with self._torch.inference_mode():
             made = self._model(self._torch.from_numpy(ids), use_cache=True, logits_to_keep=1)
         return int(made.logits[0, -1].argmax())
+
+
+class ServedReader:
+    """A reader behind any server that speaks OpenAI's chat completions, on this machine or elsewhere.
+
+    Args:
+        url: up to and without ``/chat/completions``, such as ``http://localhost:8080/v1``.
+        model: name of the model, as the server calls it.
+
+    Raises:
+        MissingExtra: without the package ``openai``.
+    """
+
+    def __init__(self, url: str, model: str) -> None:
+        self._reader = EndpointReader(url, model, max_answer_tokens=1, timeout=_PATIENCE, patience=0)
+        self._draw = np.random.default_rng(0)
+
+    def first_token(self, n_tokens: int) -> int:
+        """Ask with about so many tokens for an answer of one.
+
+        Words are drawn anew each time, or else the server would know the prompt's beginning.
+
+        Raises:
+            RagCompressError: if the server can't be asked.
+        """
+        self._reader.answer("Why?", " ".join(self._draw.choice(_WORDS, n_tokens)))
+        return 0
 
 
 def _filled(torch: Any, model: Any) -> Any:
