@@ -13,12 +13,13 @@ pytest.importorskip("transformers")
 import tiny_models
 from http_server import said, serving
 
-from ragcompress import DataError, InputError
+from ragcompress import DataError, InputError, load_proxy
 from ragcompress_eval import cli
 from ragcompress_eval.savings import cli as savings_cli
 from ragcompress_eval.savings import measure
 from ragcompress_eval.savings.prices import EXAMPLES, Price, Prices, bills, load_prices
 from ragcompress_eval.savings.readers import SHAPES, RandomReader, Shape
+from studies.random_reader import write
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 TINY = Shape(32, 2, 4, 2, 64, 500)
@@ -36,6 +37,20 @@ def test_a_reader_begins_an_answer(precision: str) -> None:
     first = reader.first_token(20)
     assert 0 <= first < TINY.vocabulary
     assert reader.first_token(20) == first
+
+
+@pytest.mark.parametrize("kind", ["Q4_0", "F16"])
+def test_a_file_for_llama_cpp_is_a_model_of_its_shape(tmp_path: Path, kind: str) -> None:
+    tokenizer = json.loads(tiny_models.byte_tokenizer().to_str())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["Tr"] = len(vocabulary) + len(tokenizer["added_tokens"])
+    tokenizer["model"]["merges"] = [["T", "r"]]
+    write(TINY, tmp_path / "reader.gguf", kind, tokenizer)
+    model = load_proxy(str(tmp_path / "reader.gguf"))
+    assert (model.info.n_layers, model.info.n_heads) == (TINY.n_layers, TINY.n_heads)
+    assert model.tokenizer.count("Tromvik") == 6
+    with pytest.raises(InputError, match="must be one of Q4_0"):
+        write(TINY, tmp_path / "other.gguf", "Q9", tokenizer)
 
 
 def test_a_reader_too_large_for_the_memory_is_refused() -> None:
