@@ -86,6 +86,10 @@ Ratio = Annotated[
         help="Share of the tokens to keep, in (0, 1].",
     ),
 ]
+Most = Annotated[
+    int | None,
+    typer.Option("--at-most", min=1, metavar="N", help="Keep at most N tokens, whatever the ratio."),
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
@@ -102,6 +106,7 @@ class Asked:
     rival: Rivals = field(default_factory=list)
     scorer: ScorerName = scorers.DEFAULT
     ratio: Ratio = 0.2
+    at_most: Most = None
     proxy: ProxyName = DEFAULT_PROXY
     json_file: ResultFile = None
     plot_file: PlotFile = None
@@ -144,6 +149,7 @@ class Asked:
             "reference": self.contestant[0],
             "runs": plan.runs,
             "ratio": plan.ratio,
+            "at_most": plan.most,
             "scorer": plan.scorer,
             "proxy": plan.folder.name,
             "proxy_fingerprint": plan.folder.fingerprint,
@@ -159,7 +165,7 @@ def speed_command(asked: Asked) -> None:
     seed = asked.seed
     source = speed_texts.from_files(read, seed=seed) if read else speed_texts.from_samples(seed=seed)
     folder, pythons = find_model(asked.proxy), parse(asked.rival)
-    plan = speed.Plan(asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons)
+    plan = speed.Plan(asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons, asked.at_most)
     with phase_bar() as advance:
         measured = speed.measure(plan, source, sizes, asked.contestant, progress=advance)
     results = speed.summarize(measured, ratio=asked.ratio)

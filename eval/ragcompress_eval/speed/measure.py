@@ -53,6 +53,7 @@ class Plan:
         ratio: kept ÷ original.
         runs: timed runs of each contestant at each size.
         pythons: interpreters of the rivals' environments, by contestant.
+        most: tokens that are kept at most, whatever the ratio; None: there is no such limit.
     """
 
     model: str
@@ -61,6 +62,12 @@ class Plan:
     ratio: float
     runs: int
     pythons: Mapping[str, Path]
+    most: int | None = None
+
+    def target(self, n_tokens: int) -> int:
+        """Tokens that may be kept of so many."""
+        kept = max(1, int(n_tokens * self.ratio))
+        return kept if self.most is None else min(kept, self.most)
 
 
 @dataclass(slots=True)
@@ -182,7 +189,7 @@ def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> 
         "question": source.question,
         "other_question": source.other_question,
         "passages": passages,
-        "target_tokens": max(1, int(n_tokens * plan.ratio)),
+        "target_tokens": plan.target(n_tokens),
         "model": plan.model,
         "model_folder": str(plan.folder.path),
         "scorer": plan.scorer,
