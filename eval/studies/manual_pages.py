@@ -17,6 +17,8 @@ from typing import Any
 
 # So many letters and digits in a row are found again by chance only in a page that repeats itself.
 _SURE = 40
+# Fewer than these are no description, and no name that is found without one.
+_FEWEST = 8
 _SENTENCE = re.compile(r"[^.!?]{12,400}?[.!?](?=\s|$)")
 _DEFAULT = re.compile(
     r"\bdefault(?:s| value| setting)?(?: is| to|:| of| value is) (?:the )?[^\s.,;()]+"
@@ -252,12 +254,15 @@ def locate(page: Page, text: str) -> Located:
 
 
 def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
+    """The entries that are found, in order; those without a description between their neighbors."""
     at = 0
+    waiting: list[tuple[int, str]] = []
     for number, entry in enumerate(entries):
         name, description = Letters(entry.name).text, Letters(entry.description).text
-        if not name or len(description) < 8:
+        if len(description) < _FEWEST:
+            waiting.append((number, name + description))
             continue
-        found = letters.text.find(name + description[:_SURE], at)
+        found = letters.text.find(name + description[:_SURE], at) if name else -1
         if found < 0:
             continue
         start = found + len(name)
@@ -265,8 +270,21 @@ def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
         end = letters.text.find(tail, start + max(0, len(description) - len(tail) - 20))
         if end < 0 or end - start > 1.3 * len(description) + 50:
             continue
+        yield from _bare(waiting, letters, at, found)
+        waiting = []
         yield Named(number, letters.span(found, start), letters.span(start, end + len(tail)))
         at = start
+    yield from _bare(waiting, letters, at, len(letters.text))
+
+
+def _bare(waiting: Sequence[tuple[int, str]], letters: Letters, at: int, end: int) -> Iterator[Named]:
+    """Names of which hardly anything is said, such as methods without a text, between two others."""
+    for number, name in waiting:
+        found = letters.text.find(name, at, end) if len(name) >= _FEWEST else -1
+        if found >= 0:
+            at = found + len(name)
+            span = letters.span(found, at)
+            yield Named(number, span, (span[1], span[1]))
 
 
 def _rows(rows: Sequence[tuple[str, str]], letters: Letters) -> Iterator[tuple[Span, Span]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..data import Segmentation, Sentence
 from .broken import find_broken
+from .open_names import OpenNames
 from .placed import Placed
 from .stretches import Stretches, find_stretches
 
@@ -29,10 +30,6 @@ _ANAPHORIC = re.compile(
     r"(?:This|These|Those|Such|It|Its|They|Their|Both|Neither|The default|The former|The latter)\b(?!['’])"
 )
 _NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\s+\S", re.IGNORECASE)
-# A name's description in text without indentation goes on to the next name, or for so many units.
-_FLAT = 30
-# Line ends of a gap that sets more apart than paragraphs.
-_WIDE = 3
 # What has a question mark and more words than this is no heading of an answer.
 _ASKS = 30
 
@@ -189,14 +186,15 @@ class _Reader:
 
     text: Placed
     headings: bool
+    names: OpenNames = field(init=False)
     heading: int | None = None
     header: int | None = None
-    term: int | None = None
-    below: int | None = None
-    described: int = 0
     lead_in: int | None = None
     question: int | None = None
     last: int | None = None
+
+    def __post_init__(self) -> None:
+        self.names = OpenNames(self.text)
 
     def needs(self, index: int, unit: Sentence) -> Iterator[int]:
         """What stands before the unit and has to be kept with it."""
@@ -220,8 +218,8 @@ class _Reader:
     def _named_by(self, index: int, unit: Sentence, last: int) -> Iterator[int]:
         """The name, lead-in, question or antecedent of a unit that is neither heading, row nor name."""
         before = self.text.sentences[last]
-        if self.term is not None and self._is_described(index, self.term):
-            yield self.term
+        if (name := self.names.owner(index, last)) is not None:
+            yield name
         if self.lead_in is not None and self._is_announced(unit, self.text.sentences[self.lead_in]):
             yield self.lead_in
         if unit.kind == before.kind == "table header" and before.cut:
@@ -235,14 +233,14 @@ class _Reader:
         """Keep in mind what the units behind this one may need."""
         is_prose = unit.kind == "prose"
         if unit.kind == "heading" or (is_prose and _NUMBERED.match(unit.text) and len(unit.text) < 80):
-            self.term = None
+            self.names.clear()
         if unit.kind == "heading":
             self.heading = index
         if unit.kind == "term":
-            self.term, self.below, self.described = index, None, 0
-        elif self.term is not None:
-            self.below = index if self.below is None else self.below
-            self.described += 1
+            before = "" if self.last is None else self.text.sentences[self.last].text
+            self.names.add(index, self.last, _COLON.search(before) is not None)
+        else:
+            self.names.describes(index)
         if unit.kind == "table header":
             self.header = index
         elif unit.kind != "table row":
@@ -258,33 +256,10 @@ class _Reader:
         """Whether a colon announces a unit, or a caption names it."""
         return unit.kind in _BLOCKS and (unit.kind != "list item" or _COLON.search(lead_in.text) is not None)
 
-    def _is_described(self, index: int, term: int) -> bool:
-        """Whether the unit describes the last name: is indented further, or stands below it in flat text."""
-        below = index if self.below is None else self.below
-        indent = self.text.indent(term)
-        if self.text.indent(below) > indent or self._marked(below):
-            goes_on = index != below and (bool(self.text.line(index).strip()) or self._joins(index, below))
-            inside = goes_on or self.text.indent(index) > indent or self._marked(index)
-        else:
-            inside = self.described < _FLAT
-        if not inside:
-            self.term = None
-        return inside
-
-    def _joins(self, index: int, below: int) -> bool:
-        """Whether the gap before the unit sets paragraphs apart, and the name has a wider one below it."""
-        assert self.term is not None and self.last is not None
-        under = self.text.lines_between(self.term, below)
-        return under >= _WIDE and self.text.lines_between(self.last, index) < under
-
-    def _marked(self, index: int) -> bool:
-        """Whether the unit begins with the mark of a definition, ``:``."""
-        return self.text.sentences[index].text.startswith((": ", ":\t", "~ "))
-
     def _refers(self, index: int, last: int) -> bool:
         """Whether the unit speaks of what the one before it in its paragraph names; titles name it, too."""
         unit, before = self.text.sentences[index], self.text.sentences[last]
-        if self.text.titled or self.term is not None or not _ANAPHORIC.match(unit.text):
+        if self.text.titled or self.names or not _ANAPHORIC.match(unit.text):
             return False
         return self.text.lines_between(last, index) < 2 and not _ANAPHORIC.match(before.text)
 

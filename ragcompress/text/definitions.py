@@ -14,21 +14,22 @@ from collections.abc import Iterable, Iterator
 from .blocks import Block, same_line_ends
 from .flat_names import flat_names
 
+# Most begin with the line end above: to look for it costs a tenth of trying every character for ``^``.
 _M = re.MULTILINE
 # ``-x``, ``-f FILE``, ``--long[=ARG], -l ARG`` and nothing else on the line.
 _OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}"
 _OPTIONS = re.compile(
-    rf"^[ \t]*{_OPTION}(?:(?:,[ \t]*(?:\n[ \t]*)?|[ \t]*\|[ \t]*| or ){_OPTION})*"
+    rf"\n[ \t]*+{_OPTION}(?:(?:,[ \t]*(?:\n[ \t]*)?|[ \t]*\|[ \t]*| or ){_OPTION})*"
     r"(?<![^.]\.)[ \t]*[#¶]?[ \t]*$",
     _M,
 )
 # ``-x, --long   what it does``, with what is indented below: label and value in one.
 _COLUMNS = re.compile(
-    r"^([ \t]*)-{1,2}[A-Za-z?#]\S*(?:,?[ =]\S+){0,3}(?:\t+| {2,})\S[^\n]*(?:\n\1(?:\t+| {6,})\S[^\n]*)*", _M
+    r"\n([ \t]*+)-{1,2}[A-Za-z?#]\S*(?:,?[ =]\S+){0,3}(?:\t+| {2,})\S[^\n]*(?:\n\1(?:\t+| {6,})\S[^\n]*)*", _M
 )
 # ``work_mem (integer)``, as DocBook writes settings.
 _TYPED = re.compile(
-    r"^[ \t]*[\w.$-]{2,80}(?:, [\w.$-]{2,80}){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
+    r"\n[ \t]*+[\w.$-]{2,80}+(?:, [\w.$-]{2,80}+){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
 )
 # The same behind a heading that text of HTML has put on its line, between a sentence's end and a blank line.
 _TYPE_LAST = re.compile(
@@ -41,18 +42,18 @@ _TYPED_LAST = re.compile(
 )
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
 _SIGNATURE = re.compile(
-    r"^[ \t]*(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
+    r"\n[ \t]*+(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
     r"|\w[\w.]*[ ]?\([^\n]{0,160}\)[ ]*(?:(?:→|->|⇒)[ ]?[^\n.]{1,60}|[#¶])))[ \t]*[#¶]?[ \t]*$",
     _M,
 )
 # ``copyright¶``, as Sphinx writes settings, and ``%e``, ``$HOME``, ``@list``: a sign with a name.
-_PILCROW = re.compile(r"^[ \t]*[\w.:<>*-]{1,80}¶[ \t]*$", _M)
-_SIGIL = re.compile(r"^[ \t]*[%$@&~][\w#:{][\w{}:.+-]{0,40}[ \t]*$", _M)
+_PILCROW = re.compile(r"\n[ \t]*+[\w.:<>*-]{1,80}¶[ \t]*$", _M)
+_SIGIL = re.compile(r"\n[ \t]*+[%$@&~][\w#:{][\w{}:.+-]{0,40}[ \t]*$", _M)
 # A definition list, as Markdown Extra and Pandoc write it, and markdownify of ``dl``.
-_DEFINED = re.compile(r"^(?![ \t]*[:~>|#+-])[^\n]{1,120}\n\n?(?= {0,3}[:~][ \t]{1,7}\S)", _M)
+_DEFINED = re.compile(r"\n(?![ \t]*[:~>|#+-])[^\n]{1,120}+\n\n?(?= {0,3}[:~][ \t]{1,7}\S)", _M)
 # A short line over one that is indented further, unless a mark says that it is a description itself.
 _HANGING = re.compile(
-    r"^([ \t]*)(?![:~>|][ \t])(\S[^\n]{0,70})(?<![.!?:;,{(\[\\])\n(?=\1(?: {2,}|\t)[ \t]*\S)", _M
+    r"\n([ \t]*+)(?![:~>|][ \t])(\S[^\n]{0,70}+)(?<![.!?:;,{(\[\\])(?=\n\1(?: {2,}|\t)[ \t]*\S)"
 )
 # ``commit.gpgSign`` over blank lines and what is indented further, as text of asciidoc's HTML has it.
 _APART = re.compile(
@@ -77,7 +78,7 @@ _BETWEEN_GAPS = re.compile(
     r"(?:[ \t]*\n){2,}(?=[ \t]*[^\s-][^\n]{40})"
 )
 # A row whose table a text splitter has cut off.
-_PIPED = re.compile(r"^[ \t]*\|[^\n]+\|[ \t]*$", _M)
+_PIPED = re.compile(r"\n[ \t]*+\|[^\n]+\|[ \t]*$", _M)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 # ``Width: 12 m`` and its like, two or more in a row.
 _LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
@@ -91,33 +92,35 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     """Names and labeled values in a stretch of prose, in order, not overlapping."""
     region = same_line_ends(text[start:end])
     found: list[Block] = []
+    lines = "\n" + region
     if "|" in region:
-        found += _spans(_PIPED, region, "table row")
+        found += _spans(_PIPED, lines, "table row")
     if "\n" not in region.strip():
         return [(start + a, start + b, kind) for a, b, kind in found]
     if "-" in region:
-        found += _spans(_COLUMNS, region, "list item")
-        found += _spans(_OPTIONS, region, "term")
+        found += _spans(_COLUMNS, lines, "list item")
+        found += _spans(_OPTIONS, lines, "term")
     if "(" in region:
-        found += _spans(_TYPED, region, "term")
+        found += _spans(_TYPED, lines, "term")
         found += _typed_last(region)
     if "(" in region or "class " in region:
-        found += _spans(_SIGNATURE, region, "term")
+        found += _spans(_SIGNATURE, lines, "term")
     if "¶" in region:
-        found += _spans(_PILCROW, region, "term")
-    found += _spans(_SIGIL, region, "term")
+        found += _spans(_PILCROW, lines, "term")
+    found += _spans(_SIGIL, lines, "term")
     if ":" in region or "~" in region:
-        found += _spans(_DEFINED, region, "term")
+        found += _spans(_DEFINED, lines, "term")
         found += _labels(region)
-    found += _hanging(region)
+    found += _hanging(region, lines)
     found += flat_names(region)
     found += _between_gaps(region)
     titled = (b for b in found if b[2] != "term" or not _ADMONITION.match(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(titled)]
 
 
-def _spans(pattern: re.Pattern[str], region: str, kind: str) -> Iterator[Block]:
-    return ((m.start(), m.end(), kind) for m in pattern.finditer(region))  # type: ignore[misc]
+def _spans(pattern: re.Pattern[str], lines: str, kind: str) -> Iterator[Block]:
+    """Where a pattern matches in a region that a line end was put before; offsets are the region's."""
+    return ((m.start(), m.end() - 1, kind) for m in pattern.finditer(lines))  # type: ignore[misc]
 
 
 def _typed_last(region: str) -> Iterator[Block]:
@@ -141,20 +144,26 @@ def _labels(region: str) -> Iterator[Block]:
             start += len(line)
 
 
-def _hanging(region: str) -> Iterator[Block]:
-    """Short lines over indented ones, where there are several alike: one alone may be chance."""
+def _hanging(region: str, lines: str) -> Iterator[Block]:
+    """Short lines over indented ones, where there are several alike: one alone may be chance.
+
+    Args:
+        region: the text.
+        lines: the same behind a line end.
+    """
     if not _INDENTED.search(region):
         return
     apart = [m for m in _above_gaps(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
     yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or is_name(m[2]))
-    matches = list(_HANGING.finditer(region))
+    matches = list(_HANGING.finditer(lines))
     times = Counter(m[1] for m in matches)
     for m in matches:
+        start, end = m.start(), m.end()
         if _CAPITALS.fullmatch(m[2].rstrip()) and not m[1]:
-            yield m.start(), m.end(), "heading"
-        elif times[m[1]] > 1 and not _goes_on(m[2], region[m.end() : m.end() + _SHORT]):
-            yield m.start(), m.end(), "term"
+            yield start, end, "heading"
+        elif times[m[1]] > 1 and not _goes_on(m[2], region[end : end + _SHORT]):
+            yield start, end, "term"
 
 
 def _goes_on(line: str, below: str) -> bool:

@@ -8,16 +8,20 @@ name stands on a line behind a sentence's end or a blank line, or directly befor
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from .blocks import Block
 
 # A line with a sign that is a link to it, as Sphinx puts it behind names and headings.
 _LINKED = re.compile(r"^[ \t]*([^\n¶\uf0c1]{1,400}[¶\uf0c1])", re.MULTILINE)
-_NAMES = re.compile(r"[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$")
-# What stands above a name: a sentence's end or blanks, and blank lines.
-_ABOVE = re.compile(r"[.:!?)”\"\n \t]\n(?:[ \t\xa0]*\n)*")
-_ENDED = re.compile(r"[.:!?][)”\"]?\s*\Z")
+_NAMES = re.compile(
+    r"[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$|^(?:property|class|exception|abstract|static|async) \S+$"
+)
+# What stands above a name: a sentence's end or blanks, or blank lines.
+_LINE_ENDS = re.compile(r"\n(?:[ \t\xa0]*\n)*")
+_ENDS_ABOVE = frozenset('.:!?)”" \t')
+_ENDED = re.compile(r"[.:!?][)”\"]?\Z")
 # A short line, and the start of what is below it.
 _LINE = re.compile(
     r"[ \t\xa0]*(?![-*+•|>#:~][ \t]|\d+[.)])(\S[^\n]{0,79}?)"
@@ -40,6 +44,14 @@ _GLUED = re.compile(
     r"(?=(?:An?|The|This|These|If|When|Whether|Specif(?:y|ies)|Optional|Same|Only|Sets?|List|Name)"
     r"[ \n][a-z<\"`:])"
 )
+# ``-n, --normDisplay the factors``, ``switch(label)Switch to``, ``Tls=<tl1>[,<tl2>]Sets the``, ``%cCluster``.
+_GLUED_CODE = re.compile(
+    r"[ \t]*((?:-{1,2}[A-Za-z?#][^\s,]{0,60}?(?:, ?-{1,2}[^\s,]{1,60}?){0,3}(?<=[\w>)\]])"
+    r"|[\w.:-]{2,40}(?:\([^\s()]{0,60}\)|=[^\s]{1,80}?(?<=[>\]})]))|[%$@]\w{1,20}?)"
+    r")(?=[A-Z][a-z]+[ \n.,])"
+)
+# A capital letter right behind a name: what all names that touch their description have.
+_JOINT = re.compile(r"[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=A)n?|[a-z]+)[ \n.,]")
 # The same before any word, but for what may be a brand's name; only beside others.
 _MAYBE_GLUED = re.compile(
     r"[ \t]*([\w<$%.:-][\w<$%.:>-]{0,40}?(?<=[\w>]))"
@@ -52,7 +64,10 @@ _BESIDE = re.compile(
 )
 # ``24.2.1 Basic files``, as Texinfo and DocBook number their sections.
 _SECTION = re.compile(r"[ \t]*(\d{1,2}(?:\.\d{1,2}){1,4}\.?[ \xa0]+[A-Z][^\n]{1,70}(?<![.:;,]))[ \t]*(?=\n)")
-_BEHIND = 120
+_BEHIND, _WIDEST, _LONGEST = 120, 200, 80
+# So many characters and blanks are no name, but for a list of names.
+_PHRASE, _WORDS = 63, 8
+_BLANKS = " \t\xa0"
 
 
 def flat_names(region: str) -> Iterator[Block]:
@@ -60,15 +75,20 @@ def flat_names(region: str) -> Iterator[Block]:
     if "¶" in region or "\uf0c1" in region:
         for linked in _LINKED.finditer(region):
             yield *linked.span(1), "term" if _NAMES.search(linked[1][:-1]) else "heading"
+    joints = [m.start() for m in _JOINT.finditer(region)]
     unsure: tuple[list[re.Match[str]], list[re.Match[str]]] = [], []
     for start, announced in _starts(region):
-        if m := _SECTION.match(region, start):
+        end = region.find("\n", start)
+        line = region[start : len(region) if end < 0 else end].strip(_BLANKS)
+        k = bisect_left(joints, start)
+        is_glued = k < len(joints) and joints[k] < start + _WIDEST and (end < 0 or joints[k] < end)
+        if line[:1].isdigit() and (m := _SECTION.match(region, start)):
             yield *m.span(1), "heading"
-        elif m := _GLUED.match(region, start) or _BESIDE.match(region, start):
+        elif m := _beside(region, start, line, is_glued):
             yield *m.span(1), "term"
-        elif m := _MAYBE_GLUED.match(region, start):
+        elif is_glued and (m := _MAYBE_GLUED.match(region, start)):
             unsure[0].append(m)
-        elif m := _LINE.match(region, start):
+        elif end >= 0 and _may_name(line) and (m := _LINE.match(region, start)):
             verdict = _names(m[1], m[2], announced)
             if verdict:
                 yield *m.span(1), "term"
@@ -81,16 +101,34 @@ def flat_names(region: str) -> Iterator[Block]:
 def _starts(region: str) -> Iterator[tuple[int, bool]]:
     """Where lines begin behind a sentence's end or a blank line, and whether a colon announces them."""
     yield 0, False
-    for gap in _ABOVE.finditer(region):
-        above = region[max(0, gap.start() - _BEHIND) : gap.start() + 1]
-        if gap[0].count("\n") > 1 or _ENDED.search(above):
-            yield gap.end(), above.rstrip().endswith(":")
+    for gap in _LINE_ENDS.finditer(region):
+        start = gap.start()
+        is_wide = region.find("\n", start + 1, gap.end()) >= 0
+        if start and (is_wide or region[start - 1] in _ENDS_ABOVE):
+            above = region[max(0, start - _BEHIND) : start].rstrip()
+            if is_wide or _ENDED.search(above):
+                yield gap.end(), above.endswith(":")
+
+
+def _beside(region: str, start: int, line: str, is_glued: bool) -> re.Match[str] | None:
+    """A name with its description on its line, where there surely is one."""
+    m = None
+    if is_glued:
+        m = _GLUED.match(region, start) or _GLUED_CODE.match(region, start)
+    if m is None and ("   " in line or "\t" in line or "\xa0" in line):
+        m = _BESIDE.match(region, start)
+    return m
+
+
+def _may_name(line: str) -> bool:
+    """Whether a line is short enough, and no sentence ends on it."""
+    if not 0 < len(line) <= _LONGEST or (line.endswith(_ENDS) and not line.endswith("...")):
+        return False
+    return len(line) < _PHRASE or line.count(" ") < _WORDS or any(sign in line for sign in (",", "|", " or "))
 
 
 def _names(line: str, below: str, announced: bool) -> bool | None:
     """Whether a line names what is below it; None: if another one does, too."""
-    if line.endswith(_ENDS) and not line.endswith("..."):
-        return False
     if announced and " " in line and not _LISTED.fullmatch(line):
         return False  # an example
     if _QUOTED.fullmatch(line) or (_is_coded(line) and _CLAUSE.match(below)):

@@ -1,0 +1,118 @@
+"""Which name what follows is described under: lists of names within descriptions, and where they end.
+
+A description goes on as far as it is indented further than its name; in text without indentation, to the next
+name. A list within a description ends where the text is indented less than its names, or below a wider gap
+than the one between them: what follows belongs to the name around the list again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .placed import Placed
+
+# A name's description in text without indentation goes on to the next name, or for so many units.
+_FLAT = 30
+# Line ends of a gap that sets more apart than paragraphs.
+_WIDE = 3
+
+
+@dataclass(slots=True)
+class _Open:
+    """A name whose description has not ended.
+
+    Attributes:
+        name: number of its unit.
+        indent: of its line.
+        inner: a colon within another description announces its list.
+        gap: line ends above it, and above those of its list before it, the fewest; 0: not known.
+        below: first unit of the description.
+        described: how many units it has.
+    """
+
+    name: int
+    indent: int
+    inner: bool = False
+    gap: int = 0
+    below: int | None = None
+    described: int = 0
+
+
+class OpenNames:
+    """The names that a reader has in mind at some unit, outermost first."""
+
+    def __init__(self, text: Placed) -> None:
+        self._text = text
+        self._open: list[_Open] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def clear(self) -> None:
+        """Another section begins."""
+        self._open.clear()
+
+    def add(self, index: int, last: int | None, announced: bool) -> None:
+        """A name begins.
+
+        Args:
+            index: its unit.
+            last: the unit before it.
+            announced: whether that one ends in a colon.
+        """
+        new = _Open(index, self._text.indent(index))
+        gap = 0 if last is None else self._text.lines_between(last, index)
+        while self._open:
+            top = self._open[-1]
+            if new.indent > top.indent:
+                break
+            if new.indent == top.indent:
+                if announced and top.below is not None:
+                    new.inner = True
+                    break
+                if not (top.inner and 0 < top.gap < gap):
+                    # Names with nothing between them say nothing of the gap.
+                    known = gap if top.below is not None else 0
+                    new.inner, new.gap = top.inner, min(filter(None, (top.gap, known)), default=0)
+                    self._open.pop()
+                    break
+            self._open.pop()
+        self._open.append(new)
+
+    def describes(self, index: int) -> None:
+        """A unit that is no name stands under the innermost one."""
+        if self._open:
+            top = self._open[-1]
+            top.below = index if top.below is None else top.below
+            top.described += 1
+
+    def owner(self, index: int, last: int) -> int | None:
+        """The name that a unit describes; those whose description has ended before it are closed."""
+        while self._open:
+            if self._is_inside(index, last, self._open[-1]):
+                return self._open[-1].name
+            self._open.pop()
+        return None
+
+    def _is_inside(self, index: int, last: int, top: _Open) -> bool:
+        """Whether the unit describes a name: is indented further, or stands below it in flat text."""
+        text, below = self._text, index if top.below is None else top.below
+        begins_line = not text.line(index).strip()
+        if text.indent(below) > top.indent or self._marked(below):
+            goes_on = index != below and (not begins_line or self._joins(index, last, below, top))
+            return goes_on or text.indent(index) > top.indent or self._marked(index)
+        if index != below and begins_line:
+            if text.indent(index) < top.indent:
+                return False
+            if top.inner and 0 < top.gap < text.lines_between(last, index):
+                return False
+        return top.described < _FLAT
+
+    def _joins(self, index: int, last: int, below: int, top: _Open) -> bool:
+        """Whether the gap before the unit sets paragraphs apart, and the name has a wider one below it."""
+        under = self._text.lines_between(top.name, below)
+        return under >= _WIDE and self._text.lines_between(last, index) < under
+
+    def _marked(self, index: int) -> bool:
+        """Whether the unit begins with the mark of a definition, ``:``."""
+        return self._text.sentences[index].text.startswith((": ", ":\t", "~ "))
