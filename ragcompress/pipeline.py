@@ -120,7 +120,9 @@ class Pipeline:
         if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)
         watch.lap("segment")
-        scores = self._score(call, parts, min(1.0, limit / before))
+        # What a recall needs is known after reading, and its calibration has read as if all could be kept.
+        share = 1.0 if budget.recall is not None else min(1.0, limit / before)
+        scores = self._score(call, parts, share)
         judged = self.judge.look(parts, scores, budget)
         watch.lap("score")
         if budget.min_tokens:

@@ -34,8 +34,9 @@ class Reader:
                 progress(read, n)
         values = np.where(np.arange(n) < read, np.arange(n), 0.0)
         return Scores(
-            values,
+            values / n,
             self.name,
+            calibrated=True,
             details={"passages_read": read, "stopped_early": read < n, "share": bounds.share},
         )
 
@@ -86,3 +87,4 @@ def test_a_scorer_is_told_what_share_of_the_text_can_be_kept() -> None:
     assert share(BUDGET) == 10 / 15
     assert share(Budget(ratio=0.5)) == 7 / 15
     assert share(Budget(max_tokens=99)) == share(Budget(ratio=1.0)) == 1
+    assert share(Budget(recall=0.5, max_tokens=10)) == 1
