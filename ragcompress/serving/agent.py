@@ -201,7 +201,7 @@ class Agent:
             n = max(1, min(n - 1, n * limit // size))
 
     def _shown(self, context: CompressedContext, chosen: Sequence[int], place: Place) -> Found:
-        """Text and places of sentences; neighbours in one line are one excerpt."""
+        """Text and places of sentences; neighbors in one line are one excerpt."""
         excerpts: list[Excerpt] = []
         lines: list[str] = []
         last, last_document = -2, -1

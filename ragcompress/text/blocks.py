@@ -178,16 +178,17 @@ def _json(text: str) -> list[Block]:
     stripped = text.strip()
     if stripped[:1] not in ("{", "[") or stripped[-1:] not in ("}", "]"):
         return []
-    if _is_json(stripped):
+    if is_json(stripped):
         return [(0, len(text), "code")]
     starts = _line_starts(text)
     lines = [(a, b) for a, b in pairwise(starts) if text[a:b].strip()]
-    if stripped[0] == "{" and all(_is_json(text[a:b]) for a, b in lines):
+    if stripped[0] == "{" and all(is_json(text[a:b]) for a, b in lines):
         return [(a, b, "code") for a, b in lines]
     return []
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON value, not nested too deeply."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

@@ -7,14 +7,13 @@ document is.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from ..data import Document, Segmentation, Sentence
-from .blocks import LINE_END, LONG
+from .blocks import LINE_END, LONG, is_json
 from .segmentation import bounded_block, segment
 
 Shape = Literal["json", "json lines", "diff", "log", "html", "text"]
@@ -48,10 +47,10 @@ _FILE = re.compile(r"(?:diff --git |--- \S|Index: )")
 def shape_of(text: str) -> Shape:
     """What a tool's result looks like."""
     stripped = text.strip()
-    if stripped[:1] in ("{", "[") and _is_json(stripped):
+    if stripped[:1] in ("{", "[") and is_json(stripped):
         return "json"
     lines = [line for line in stripped.splitlines() if line.strip()][:_SAMPLE]
-    if len(lines) > 1 and all(line.lstrip()[:1] == "{" and _is_json(line) for line in lines):
+    if len(lines) > 1 and all(line.lstrip()[:1] == "{" and is_json(line) for line in lines):
         return "json lines"
     if any(line.startswith("@@ ") for line in lines) and any(_FILE.match(line) for line in lines):
         return "diff"
@@ -149,11 +148,3 @@ def _diff(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 _CUTTERS = {"log": _log, "diff": _diff, "json lines": _single}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

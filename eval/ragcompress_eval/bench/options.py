@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, partial
@@ -57,15 +57,26 @@ def check_ratios(values: list[float]) -> list[float]:
     return list(dict.fromkeys(values))
 
 
+def check_names(
+    values: list[str], known: Collection[str], name: Callable[[str], str] = lambda value: value
+) -> list[str]:
+    """Refuse what is none of those known; those given twice count once.
+
+    Args:
+        name: what of a value has to be known.
+    """
+    for value in values:
+        if name(value) not in known:
+            raise typer.BadParameter(f"{name(value)!r} is none of: {', '.join(known)}")
+    return list(dict.fromkeys(values))
+
+
 def check_scorers(values: list[str]) -> list[str]:
     """Refuse names that are none, and settings that are not ``KEY=VALUE``; those given twice count once."""
     for value in values:
-        name, settings = _split(value)
-        if name not in scorers.available():
-            raise typer.BadParameter(f"{name!r} is none of: {', '.join(scorers.available())}")
-        if not all(key and separator for key, separator, _ in settings):
+        if not all(key and separator for key, separator, _ in _split(value)[1]):
             raise typer.BadParameter(f"{value!r} is not NAME or NAME:KEY=VALUE,KEY=VALUE")
-    return list(dict.fromkeys(values))
+    return check_names(values, scorers.available(), lambda value: _split(value)[0])
 
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]

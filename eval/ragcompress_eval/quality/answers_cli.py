@@ -26,13 +26,6 @@ from .positions import movable, places
 KEY = "OPENAI_API_KEY"
 
 
-def _check_orders(values: list[str]) -> list[str]:
-    for value in values:
-        if value.removesuffix(TOGETHER) not in ordering.ORDERS:
-            raise typer.BadParameter(f"{value!r} is none of: {', '.join(ordering.ORDERS)}")
-    return list(dict.fromkeys(values))
-
-
 ReaderName = Annotated[
     str,
     typer.Option(
@@ -54,7 +47,9 @@ Orders = Annotated[
     list[str],
     typer.Option(
         "--order",
-        callback=_check_orders,
+        callback=lambda values: options.check_names(
+            values, ordering.ORDERS, lambda value: value.removesuffix(TOGETHER)
+        ),
         metavar="NAME",
         help=f"One of {', '.join(ordering.ORDERS)}; with {TOGETHER} behind it, of whole documents.",
     ),

@@ -172,15 +172,18 @@ def injection_command(
     proxied: options.Proxied,
     scorer: options.ScorerNames = ["bm25", "passage-probe"],  # noqa: B006 - typer copies it
     attack: Annotated[
-        list[str], typer.Option(metavar="NAME", help=f"One of {', '.join(ATTACKS)} (without: all).")
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            callback=lambda values: options.check_names(values, ATTACKS),
+            help=f"One of {', '.join(ATTACKS)} (without: all).",
+        ),
     ] = [],  # noqa: B006
     ratio: Annotated[
         float, typer.Option(min=0.01, max=1.0, help="Share of the clean tokens to keep.")
     ] = DEFAULT_RATIO,
 ) -> None:
     """Does a hostile document get in? Ten attacks on one document of every question, and a control."""
-    if unknown := [name for name in attack if name not in ATTACKS]:
-        raise typer.BadParameter(f"{unknown[0]!r} is none of: {', '.join(ATTACKS)}")
     questions = run.read()
     model = proxied.find()
     built = options.build_scorers(scorer, model.load, run.seed)

@@ -164,12 +164,17 @@ def _where(error: Exception) -> str:
 
 def _limit_memory() -> None:
     """Let this process alone fail, not the machine, where a method wants more memory than there is."""
-    if (free := _proc("/proc/meminfo", "MemAvailable")) is not None:
+    if (free := free_bytes()) is not None:
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         soft = free if hard == resource.RLIM_INFINITY else min(free, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def free_bytes() -> int | None:
+    """Memory that is free or can be freed at once; None where it can't be told."""
+    return _proc("/proc/meminfo", "MemAvailable")
 
 
 def _proc(path: str, name: str) -> int | None:

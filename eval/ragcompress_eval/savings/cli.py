@@ -16,7 +16,7 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import read_files
 
 from ..bench.figures import figure_class, save
-from ..bench.options import PlotFile, ResultFile, find_model
+from ..bench.options import PlotFile, ResultFile, check_names, find_model
 from ..bench.provenance import provenance
 from ..bench.results import write_json
 from ..bench.runner import study_command
@@ -54,7 +54,15 @@ Readers = Annotated[
 ]
 Sizes = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens retrieved, in all.")]
 Length = Annotated[int, typer.Option("--passage-tokens", min=1, metavar="N", help="Tokens of a passage.")]
-ScorerName = Annotated[str, typer.Option("--scorer", metavar="NAME", help="Which scorer compresses.")]
+ScorerName = Annotated[
+    str,
+    typer.Option(
+        "--scorer",
+        metavar="NAME",
+        callback=lambda value: check_names([value], scorers.available())[0],
+        help="Which scorer compresses.",
+    ),
+]
 ModelName = Annotated[
     str, typer.Option("--model", metavar="NAME", help="What such a server calls its model.")
 ]

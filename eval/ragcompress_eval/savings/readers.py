@@ -16,6 +16,7 @@ import numpy as np
 from ragcompress import InputError, MissingExtra
 
 from ..quality.endpoint import EndpointReader
+from ..rivals.run import free_bytes
 
 _BYTES = {"float32": 4, "bfloat16": 2}
 PRECISIONS = tuple(_BYTES)
@@ -140,13 +141,3 @@ def _filled(torch: Any, model: Any) -> Any:
             half = module.inv_freq.shape[0]
             module.inv_freq.copy_(1e6 ** (-torch.arange(half, dtype=torch.float32) / half))
     return made
-
-
-def free_bytes() -> int | None:
-    """Memory that is free or can be freed at once; None where it can't be told."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) << 10
-    except (OSError, KeyError, ValueError):
-        return None

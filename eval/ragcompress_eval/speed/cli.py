@@ -17,7 +17,7 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import read_files
 
 from ..bench.figures import figure_class, save
-from ..bench.options import PlotFile, ResultFile, check_ratios, find_model
+from ..bench.options import PlotFile, ResultFile, check_names, check_ratios, find_model
 from ..bench.provenance import provenance
 from ..bench.results import write_json
 from ..bench.runner import study_command
@@ -32,18 +32,8 @@ from .contestants import CONTESTANTS
 EVERYONE = (*CONTESTANTS, *RIVALS)
 
 
-def _check_contestants(values: list[str]) -> list[str]:
-    for value in values:
-        if value not in EVERYONE:
-            raise typer.BadParameter(f"{value!r} is none of: {', '.join(EVERYONE)}")
-    return list(dict.fromkeys(values))
-
-
 def _check_scorer(value: str) -> str:
-    reading = [name for name in scorers.available() if scorers.load(name).needs_proxy]
-    if value not in reading:
-        raise typer.BadParameter(f"{value!r} is none of those that read the proxy: {', '.join(reading)}")
-    return value
+    return check_names([value], [n for n in scorers.available() if scorers.load(n).needs_proxy])[0]
 
 
 Files = Annotated[
@@ -61,7 +51,7 @@ Names = Annotated[
     list[str],
     typer.Option(
         "--contestant",
-        callback=_check_contestants,
+        callback=lambda values: check_names(values, EVERYONE),
         metavar="NAME",
         help=f"One of {', '.join(EVERYONE)}. Ratios are to the first.",
     ),

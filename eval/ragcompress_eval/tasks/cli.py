@@ -18,19 +18,20 @@ from ragcompress.files import to_bytes, write_whole
 from ragcompress.training.examples import parse_example, read_files
 
 from .. import tasks
-from ..bench.options import check_output
+from ..bench.options import check_names, check_output
 from . import converting, generating
 
 tasks_app = typer.Typer(no_args_is_help=True, help="Tasks, and files of questions made for them.")
 
 
-def _check_name(value: str) -> str:
-    if value not in tasks.available():
-        raise typer.BadParameter(f"{value!r} is none of: {', '.join(tasks.available())}")
-    return value
-
-
-Name = Annotated[str, typer.Argument(metavar="TASK", callback=_check_name, help="One of `tasks list`.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        callback=lambda value: check_names([value], tasks.available())[0],
+        help="One of `tasks list`.",
+    ),
+]
 Output = Annotated[
     Path,
     typer.Option("-o", "--output", metavar="OUT", callback=check_output, help="A .jsonl or .jsonl.gz file."),
