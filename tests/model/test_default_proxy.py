@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import promises
 import pytest
+from eager_proxy import EagerProxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragcompress import Budget, CompressionTimeout, Compressor, Document, models, segment
 from ragcompress.prompts.passages import Template, cut_passages, join, make_tail
-from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.onnx.session import OnnxProxy
 from ragcompress.proxy.reuse import DiskStore, MemoryStore

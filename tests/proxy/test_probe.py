@@ -19,11 +19,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import tiny_models as tiny
+from eager_proxy import EagerProxy
 
 from ragcompress import Attention, Document, InputError, ModelError, segment
 from ragcompress.prompts.passages import Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Encoder, Proxy
-from ragcompress.proxy.eager import EagerProxy
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.onnx import int8, weights
 from ragcompress.proxy.onnx.graph import Shape

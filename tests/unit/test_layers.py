@@ -44,8 +44,8 @@ LAYERS = (
 )
 # Where each of these packages may be imported, within ragcompress.
 ONLY_IN = {
-    "torch": ("proxy.hf", "proxy.eager"),
-    "transformers": ("proxy.hf", "proxy.eager", "quiet"),
+    "torch": ("proxy.hf",),
+    "transformers": ("proxy.hf", "quiet"),
     "onnxruntime": ("models.ort",),
     "faiss": ("index.vectors",),
     "onnx": (),
@@ -73,7 +73,7 @@ ONLY_IN = {
 }
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 LOOKED_AT = (ast.Import, ast.ImportFrom, ast.Call, ast.FunctionDef, ast.AsyncFunctionDef)
-BACKENDS = ("proxy.hf", "proxy.onnx.session", "proxy.eager", "proxy.fake", "proxy.loading")
+BACKENDS = ("proxy.hf", "proxy.onnx.session", "proxy.fake", "proxy.loading")
 
 
 def files(package: str) -> dict[str, Path]:

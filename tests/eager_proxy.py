@@ -1,7 +1,6 @@
 """The oracle: the same reading, done slowly and plainly from full attention matrices.
 
-Not for use, for tests and for explanation: it asks transformers for every matrix (``output_attentions``),
-runs one prompt at a time, and sums in Python.
+It asks transformers for every matrix (``output_attentions``), runs one prompt at a time, and sums in Python.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 from transformers import AutoModel
 
-from ..data import Attention, Progress
-from ..prompts.passages import Prompt
+from ragcompress import Attention
+from ragcompress.data import Progress
+from ragcompress.prompts.passages import Prompt
 
 
 class EagerProxy:
