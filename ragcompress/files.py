@@ -134,6 +134,8 @@ class AppendOnly:
             whole = self._file.seek(0, os.SEEK_END) >= size
             if whole:
                 self._file.truncate(size)
+        except DataError:
+            raise
         except OSError as error:
             raise self._refusal(error) from error
         if not whole:

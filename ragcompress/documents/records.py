@@ -92,7 +92,9 @@ def parse_document(value: Any, where: str) -> Document:
         raise InputError(f"{where} must be an object with a field 'text', not {_kind(value)}")
     if "text" not in value:
         raise InputError(f"{where} has no field 'text'{_misspelled(value, 'text')}")
-    name, title = (None if _is_missing(value.get(key)) else value.get(key) for key in ("id", "title"))
+    name, title, language = (
+        None if _is_missing(value.get(key)) else value.get(key) for key in ("id", "title", "language")
+    )
     if isinstance(name, int) and not isinstance(name, bool):
         name = str(name)
     metadata = value.get("metadata")
@@ -101,9 +103,12 @@ def parse_document(value: Any, where: str) -> Document:
     text = _string(value["text"], "text", where)
     title = None if title is None else _string(title, "title", where)
     name = None if name is None else _string(name, "id", where)
+    language = None if language in (None, "") else _string(language, "language", where)
     try:
         places = None if value.get("places") is None else Places.from_dict(value["places"])
-        return Document(text, title, name, metadata or {}, places=places, score=value.get("score"))
+        return Document(
+            text, title, name, metadata or {}, places=places, score=value.get("score"), language=language
+        )
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

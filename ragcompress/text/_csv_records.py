@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 
 # A record that spans more lines comes of a quotation mark that was never closed.
@@ -21,11 +21,14 @@ _MOST_NAMED = 4
 _HEAD = 20
 
 
-def records(lines: Sequence[str]) -> tuple[list[tuple[int, int]], set[int], list[tuple[int, int]]]:
+def records(
+    lines: Sequence[str], check: Callable[[], None]
+) -> tuple[list[tuple[int, int]], set[int], list[tuple[int, int]]]:
     """Find the records of a text.
 
     Args:
         lines: with their ends.
+        check: called for each record; it ends the work by an exception.
 
     Returns:
         three things: of each table the first record of its header and the one behind its last. The records
@@ -40,6 +43,7 @@ def records(lines: Sequence[str]) -> tuple[list[tuple[int, int]], set[int], list
     begin, was_empty = 0, False
     try:
         for values in reader:
+            check()
             if was_empty and any(values):
                 opening.append(len(found))
             was_empty = not any(values)

@@ -20,6 +20,7 @@ from ._pipe_tables import pipe_table
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
 
 Block = tuple[int, int, Kind]
 
@@ -44,6 +45,7 @@ _MARKED_TABLE = re.compile(
     r"|^\.\. (?:list-table|csv-table|table)::[^\n]*\n(?:[ \t]+\S[^\n]*\n?|[ \t]*\n(?=[ \t]+\S|\n)){1,400}",
     re.MULTILINE,
 )
+_CHECK = "check"
 _KINDS: dict[str, Kind] = {
     "fence": "code",
     "table_open": "table",
@@ -60,17 +62,25 @@ _DEPTH = 4
 _CLOSING = re.compile(r"[)\]}]|end\b|</")
 
 
-def blocks(text: str, syntax: Syntax) -> Iterable[Block]:
-    """Blocks that lie in no other, in order; what is between them is prose."""
+def _go_on() -> None:
+    """No reason to stop."""
+
+
+def blocks(text: str, syntax: Syntax, check: Callable[[], None] = _go_on) -> Iterable[Block]:
+    """Blocks that lie in no other, in order; what is between them is prose.
+
+    Args:
+        check: called for each line or so; it ends the work by an exception.
+    """
     if syntax == "text":
         return ()
     if syntax == "code":
-        return _source_code(text)
+        return _source_code(text, check)
     if syntax == "csv":
-        return _records(text)
+        return _records(text, check)
     lines = same_line_ends(text)
     return _json(text) or _first_wins(
-        [*_markdown(text), *_html(text), *_formulas(lines), *_grid_tables(lines)]
+        [*_markdown(text, check), *_html(text), *_formulas(lines), *_grid_tables(lines)]
     )
 
 
@@ -87,13 +97,13 @@ def _first_wins(found: list[Block]) -> Iterator[Block]:
             yield block
 
 
-def _markdown(text: str) -> Iterator[Block]:
+def _markdown(text: str, check: Callable[[], None]) -> Iterator[Block]:
     """Code, tables, list items and headings that lie in no other of these, as whole lines."""
     if not _MARKER.search("\n" + text):
         return
     starts = _line_starts(text)
     done = 0
-    for token in _parser().parse(text):
+    for token in _parser().parse(text, {_CHECK: check}):
         kind = _KINDS.get(token.type)
         if kind and token.map and token.map[0] >= done:
             first, last = token.map
@@ -127,10 +137,17 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("commonmark").enable("table").disable(["code", "lheading", "html_block", "reference"])
     parser.block.ruler.at("table", pipe_table, {"alt": ["paragraph"]})
+    parser.block.ruler.before("table", _CHECK, _look, {"alt": ["paragraph", "blockquote", "list"]})
     parser.core.ruler.enableOnly(["normalize", "block"])
     # The first parse fills the cache of rules in two steps; no other thread may see it half done.
     parser.parse("warm")
     return parser
+
+
+def _look(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """Rule of markdown-it that begins no block: it is asked at every line, so a parse can be stopped."""
+    state.env.get(_CHECK, _go_on)()
+    return False
 
 
 def _html(text: str) -> Iterator[Block]:
@@ -196,14 +213,14 @@ def is_json(text: str) -> bool:
     return True
 
 
-def _records(text: str) -> Iterator[Block]:
+def _records(text: str, check: Callable[[], None]) -> Iterator[Block]:
     """Records of CSV, each of which brings the header of its table; a record may span lines.
 
     What stands above a header is prose: titles, and Excel's line ``sep=;``.
     """
     starts = _line_starts(text)
     lines = [text[a:b] for a, b in pairwise(starts)]
-    headers, above, found = records(lines)
+    headers, above, found = records(lines, check)
     ends_of = dict(headers)
     within = {number for first, last in headers for number in range(first + 1, last)}
     for number, (begin, end) in enumerate(found):
@@ -227,7 +244,7 @@ class _Line:
     closes: bool
 
 
-def _source_code(text: str) -> Iterator[Block]:
+def _source_code(text: str, check: Callable[[], None]) -> Iterator[Block]:
     """Stretches between blank lines that are followed by a line without indentation.
 
     A comment belongs to what it stands right above, a closing bracket to what it closes. What is long is cut
@@ -236,6 +253,7 @@ def _source_code(text: str) -> Iterator[Block]:
     lines: list[_Line] = []
     after_blank = True
     for a, b in pairwise(_line_starts(text)):
+        check()
         code = text[a:b].strip()
         if code:
             indent = len(text[a:b].expandtabs(4)) - len(text[a:b].expandtabs(4).lstrip())

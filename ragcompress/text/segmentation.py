@@ -62,7 +62,8 @@ def segment(
     sentences: list[Sentence] = []
     for d, document in enumerate(documents):
         check()
-        for sentence in _units(d, document, document.language or language or detect(document.text)):
+        known = document.language or language or detect(document.text)
+        for sentence in _units(d, document, known, check):
             check()
             sentences.append(sentence)
     return Segmentation(tuple(documents), mark_fragments(documents, sentences))
@@ -104,12 +105,12 @@ def given(
     return Segmentation(tuple(joined), tuple(sentences))
 
 
-def _units(number: int, document: Document, language: str) -> Iterator[Sentence]:
+def _units(number: int, document: Document, language: str, check: Callable[[], None]) -> Iterator[Sentence]:
     """Blocks, and the sentences of the prose around them, in order."""
     text = document.text
     structured = document.syntax in ("markdown", "text")
     done = 0
-    for start, end, kind in [*blocks(text, document.syntax), (len(text), len(text), "prose")]:
+    for start, end, kind in [*blocks(text, document.syntax, check), (len(text), len(text), "prose")]:
         if start > done:
             named = definitions(text, done, start) if structured else []
             for first, last, name in [*named, (start, start, "prose")]:

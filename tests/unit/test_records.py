@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragcompress import segment
 from ragcompress.data import Document
 from ragcompress.documents.reading import read_documents, read_file
 from ragcompress.documents.records import json_documents, parse_document
@@ -111,3 +112,16 @@ def test_minified_scripts_are_left_out_of_folders(tmp_path: Path) -> None:
 def test_an_endless_file_is_refused() -> None:
     with pytest.raises(UnreadableFile, match="larger than 1,000 bytes"):
         read_file("/dev/zero", max_file_size=1000)
+
+
+def test_a_document_may_say_its_language(tmp_path: Path) -> None:
+    german = "Er kam am 3. Mai. Er blieb z. B. bis abends."
+    documents = [{"text": german, "language": "de"}, {"text": german, "language": "en"}, {"text": german}]
+    (tmp_path / "a.json").write_text(json.dumps(documents), encoding="utf-8")
+    found = read_documents([str(tmp_path / "a.json")])
+    assert [d.language for d in found] == ["de", "en", None]
+    cut = [sum(s.document == d for s in segment(found).sentences) for d in range(2)]
+    assert cut[0] == 2 < cut[1]
+    assert parse_document({"text": german, "language": ""}, "here").language is None
+    with pytest.raises(InputError, match="'language' must be a string, not a number"):
+        parse_document({"text": german, "language": 5}, "here")

@@ -29,6 +29,7 @@ from ragcompress.data import Progress
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress.stopping import Stop
 from ragcompress.text import lengths
+from ragcompress.text.blocks import blocks
 
 TEXT = "Fact {n} about the harbour. Another line. The light of {n}."
 DOCUMENTS = [Document(TEXT.format(n=n), title=f"T{n}", id="same", metadata={"n": n}) for n in range(6)]
@@ -111,6 +112,26 @@ def test_one_long_document_is_not_cut_to_its_end_first(text: str, monkeypatch: p
     with pytest.raises(CompressionTimeout):
         segment([Document(text)], check=check)
     assert len(made) < 7
+
+
+@pytest.mark.parametrize(
+    ("text", "syntax"),
+    [
+        ("- a\n\nb c\n\n" * 2_000, "markdown"), ("> | a |\n> |---|\n" * 2_000, "markdown"),
+        ("# a\n" + "b c d\n" * 5_000, "markdown"), ("a,b\n" * 5_000, "csv"),
+        ("def f():\n    return 1\n\n" * 2_000, "code"),
+    ],
+)  # fmt: skip
+def test_the_time_limit_is_looked_at_while_blocks_are_found(text: str, syntax: Any) -> None:
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) > 100:
+            raise CompressionTimeout(1)
+
+    with pytest.raises(CompressionTimeout):
+        list(blocks(text, syntax, check))
 
 
 def test_the_time_limit_ends_the_selection(clock: Callable[[float], None]) -> None:

@@ -1,6 +1,7 @@
 """A number in the format of its cell, as a spreadsheet shows it: ``0.25`` with ``0%`` is ``25%``.
 
-Formats are those of ECMA-376, part 1, 18.8.31; names of months and days are English.
+Formats are those of ECMA-376, part 1, 18.8.31; names of months and days are English where a
+format says no other language.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import NamedTuple
+
+from ._month_names import day, month
 
 BUILTIN = {
     0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 11: "0.00E+00",
@@ -33,8 +37,8 @@ _TOKEN = re.compile(
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
 _ELAPSED = re.compile(r"h+|m+|s+", re.IGNORECASE)
 _SECTION = re.compile(r"""((?:"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|[^;"\\_*\[]|.)*?)(?:;|\Z)""", re.DOTALL)
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_WIDTHS = ("abbreviated", "wide")
+_LEAP_DAY = 60  # Lotus took 1900 for a leap year, and so does everybody since: this is 29 February
 _MOST_DIGITS = 60
 # Of a fraction in eighths, say; zeros stand for any digit.
 _DENOMINATOR = re.compile(r"[1-9]\d*")
@@ -44,6 +48,7 @@ _DENOMINATOR = re.compile(r"[1-9]\d*")
 class _Section:
     tokens: tuple[tuple[str, str], ...]
     condition: tuple[str, float] | None
+    language: str = ""
 
     def has(self, *kinds: str) -> bool:
         return any(kind in kinds for kind, _ in self.tokens)
@@ -122,7 +127,7 @@ def _is_for_text(sections: list[_Section]) -> bool:
 
 def _parse(code: str) -> _Section:
     tokens: list[tuple[str, str]] = []
-    condition = None
+    condition, language = None, ""
     for found in _TOKEN.finditer(code):
         kind, text = found.lastgroup, found[0]
         if kind == "bracket":
@@ -130,7 +135,9 @@ def _parse(code: str) -> _Section:
             if said := _CONDITION.match(inside):
                 condition = (said[1], float(said[2]))
             elif inside.startswith("$"):
-                tokens.append(("literal", inside[1:].partition("-")[0]))
+                symbol, _, said_language = inside[1:].partition("-")
+                language = said_language or language
+                tokens.append(("literal", symbol))
             elif _ELAPSED.fullmatch(inside):
                 tokens.append(("elapsed", inside[0].lower() * len(inside)))
         elif kind in ("quoted", "escaped"):
@@ -139,7 +146,7 @@ def _parse(code: str) -> _Section:
             tokens.append((kind, text))
         elif text[0] == "_":
             tokens.append(("literal", " "))
-    return _Section(tuple(tokens), condition)
+    return _Section(tuple(tokens), condition, language)
 
 
 def _chosen(sections: list[_Section], value: float) -> tuple[_Section, float]:
@@ -259,12 +266,7 @@ def _date(value: float, section: _Section, from_1904: bool) -> str:
     tokens = [(kind, text.lower() if kind == "date" else text) for kind, text in section.tokens]
     digits = max((len(t.partition(".")[2]) for k, t in tokens if k == "date"), default=0)
     seconds = round(value * 86_400, min(digits, 3))
-    if from_1904:
-        start = datetime(1904, 1, 1)
-    else:
-        # Lotus took 1900 for a leap year, and so does everybody since.
-        start = datetime(1899, 12, 30) if value >= 60 else datetime(1899, 12, 31)
-    when = start + timedelta(seconds=seconds)
+    when = _when(value, seconds, from_1904)
     if value < 0 and not section.has("elapsed"):
         raise ValueError("no date")
     half = section.has("half")
@@ -276,10 +278,43 @@ def _date(value: float, section: _Section, from_1904: bool) -> str:
             unit = {"h": 3600, "m": 60, "s": 1}[text[0]]
             written.append(str(int(seconds // unit)).rjust(len(text), "0"))
         elif kind == "date":
-            written.append(_part(when, "M" * len(text) if _is_minute(tokens, n) else text, half))
+            written.append(
+                _part(when, "M" * len(text) if _is_minute(tokens, n) else text, half, section.language)
+            )
         else:
             written.append(text)
     return " ".join("".join(written).split())
+
+
+class _When(NamedTuple):
+    """A moment as a sheet has it, which may be one that no calendar has; days of the week from 0, Monday."""
+
+    year: int
+    month: int
+    day: int
+    weekday: int
+    hour: int
+    minute: int
+    second: int
+    microsecond: int
+
+
+def _when(value: float, seconds: float, from_1904: bool) -> _When:
+    if from_1904:
+        start = datetime(1904, 1, 1)
+    else:
+        start = datetime(1899, 12, 30) if value >= _LEAP_DAY else datetime(1899, 12, 31)
+    when = start + timedelta(seconds=seconds)
+    moment = when.hour, when.minute, when.second, when.microsecond
+    if from_1904 or not 0 <= value < _LEAP_DAY + 1:
+        return _When(when.year, when.month, when.day, when.weekday(), *moment)
+    # Days of the week are counted on through the day that was none.
+    weekday = (int(value) + 5) % 7
+    if value < 1:
+        return _When(1900, 1, 0, weekday, *moment)
+    if value >= _LEAP_DAY:
+        return _When(1900, 2, 29, weekday, *moment)
+    return _When(when.year, when.month, when.day, weekday, *moment)
 
 
 def _is_minute(tokens: list[tuple[str, str]], n: int) -> bool:
@@ -291,25 +326,18 @@ def _is_minute(tokens: list[tuple[str, str]], n: int) -> bool:
     return before[:1] == "h" or after[:1] == "s"
 
 
-def _part(when: datetime, text: str, half: bool) -> str:
+def _part(when: _When, text: str, half: bool, language: str) -> str:
     n = len(text)
     match text[0]:
         case "y" | "e":
             return f"{when.year % 100:02}" if text[0] == "y" and n <= 2 else f"{when.year:04}"
         case "m":
-            name = _MONTHS[when.month - 1]
-            return (
-                str(when.month).rjust(n, "0")
-                if n < 3
-                else name[:3]
-                if n == 3
-                else name[:1]
-                if n == 5
-                else name
-            )
+            if n < 3:
+                return str(when.month).rjust(n, "0")
+            name = month(when.month, language, "abbreviated" if n == 3 else "wide")
+            return name[:1] if n == 5 else name
         case "d":
-            name = _DAYS[when.weekday()]
-            return str(when.day).rjust(n, "0") if n < 3 else name[:3] if n == 3 else name
+            return str(when.day).rjust(n, "0") if n < 3 else day(when.weekday, language, _WIDTHS[n > 3])
         case "h":
             return str((when.hour % 12 or 12) if half else when.hour).rjust(min(n, 2), "0")
         case "M":

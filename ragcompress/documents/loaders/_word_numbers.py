@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._html_markdown import lettered
+from ._numerals import counted
 from ._office import Package, attribute, find, local, property_of, sibling, within
 
 NUMBER_END = "\ufdd3"
@@ -260,4 +261,4 @@ def _written(number: int, form: str) -> str:
     if form == "ordinal":
         ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
         return f"{number}{ending}"
-    return str(number)
+    return counted(number, form) or str(number)

@@ -16,9 +16,10 @@ from ._formulas import formula
 from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
 from ._html_markdown import lettered
-from ._office import Package, alternative, attribute, local, property_of, within
+from ._office import Package, alternative, attribute, find, local, within
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
+_MARKS = ("buNone", "buChar", "buAutoNum", "buBlip")
 # Below or above the line, in thousandths of the letters' height.
 _OFF_LINE = 10_000
 
@@ -159,17 +160,57 @@ def _marked(words: str, run: Any, before: str) -> str:
 
 
 def _frame(shape: Any) -> str:
-    """Several paragraphs of a placeholder are a list, as they mostly are on slides; others are paragraphs."""
+    """Paragraphs with a mark or a number are items of a list, in text boxes only numbered ones."""
     numbers = _Numbers()
     paragraphs = [
-        (p.level, numbers.next(p), _text(p)) for p in shape.text_frame.paragraphs if _text(p).strip()
+        (p, numbers.next(p, bullet := _mark(p, shape)), bullet, _text(p).strip())
+        for p in shape.text_frame.paragraphs
+        if _text(p).strip()
     ]
-    paragraphs = [(level, number, text.strip()) for level, number, text in paragraphs]
-    if shape.is_placeholder and len(paragraphs) > 1:
-        return "\n".join(
-            f"{'  ' * level}{_bullet(number)}{' '.join(text.split())}" for level, number, text in paragraphs
-        )
-    return "\n\n".join(f"{number} {text}" if number else text for _, number, text in paragraphs)
+    if not shape.is_placeholder or len(paragraphs) < 2:
+        return "\n\n".join(f"{number} {text}" if number else text for _, number, _, text in paragraphs)
+    written, was_item = "", False
+    for paragraph, number, bullet, text in paragraphs:
+        is_item = bullet is not None and local(bullet) != "buNone"
+        written += "\n" if is_item and was_item else "\n\n" if written else ""
+        mark = f"{'  ' * paragraph.level}{_bullet(number)}" if is_item else ""
+        written += mark + " ".join(text.split())
+        was_item = is_item
+    return written
+
+
+def _mark(paragraph: Any, shape: Any) -> Any:
+    """What says which mark stands before a paragraph: its own, its shape's, or that of layout and master."""
+    if (own := _marker(find(paragraph._p, "pPr"))) is not None:
+        return own
+    name = f"lvl{paragraph.level + 1}pPr"
+    for styles in _styles_of(shape):
+        if (found := _marker(find(styles, name))) is not None:
+            return found
+    return None
+
+
+def _marker(properties: Any) -> Any:
+    if properties is None:
+        return None
+    return next((each for each in properties if local(each) in _MARKS), None)
+
+
+def _styles_of(shape: Any) -> Iterator[Any]:
+    """Styles of the levels of a shape's text, the nearest first; placeholders inherit those of their like."""
+    each, last = shape, None
+    while each is not None:
+        body = next(within(each._element, "txBody"), None)
+        styles = None if body is None else find(body, "lstStyle")
+        if styles is not None:
+            yield styles
+        each, last = getattr(each, "_base_placeholder", None) if each.is_placeholder else None, each
+    if not shape.is_placeholder:
+        return
+    master = next(within(last.part._element, "txStyles"), None)
+    kind = "titleStyle" if "TITLE" in str(shape.placeholder_format.type) else "bodyStyle"
+    if master is not None and (styles := find(master, kind)) is not None:
+        yield styles
 
 
 def _bullet(number: str) -> str:
@@ -183,12 +224,11 @@ class _Numbers:
     def __init__(self) -> None:
         self._counts: dict[int, tuple[str, int, int]] = {}
 
-    def next(self, paragraph: Any) -> str:
-        """The number that is shown before a paragraph; empty if there is none."""
+    def next(self, paragraph: Any, numbered: Any) -> str:
+        """The number that is shown before a paragraph, by its mark; empty if there is none."""
         level = paragraph.level
         self._counts = {n: count for n, count in self._counts.items() if n <= level}
-        numbered = property_of(paragraph._p, "pPr", "buAutoNum")
-        if numbered is None:
+        if numbered is None or local(numbered) != "buAutoNum":
             self._counts.pop(level, None)
             return ""
         form, first = attribute(numbered, "type") or "", attribute(numbered, "startAt") or "1"

@@ -175,10 +175,13 @@ def _fill_gaps(upper: list[Cell], lower: Sequence[Cell]) -> None:
 
 
 def _beside(sheet: Sheet, numbers: list[int]) -> list[tuple[Sheet, list[int]]]:
-    """Tables that stand beside each other, an empty column between them, each under a title of its own."""
+    """Tables that stand beside each other, an empty column between them."""
     columns = sorted({column for number in numbers for column in sheet.rows[number]})
     groups = [[c for _, c in run] for _, run in groupby(enumerate(columns), lambda each: each[1] - each[0])]
-    if len(groups) < 2 or len(numbers) < 3 or not all(_is_titled(sheet, numbers, group) for group in groups):
+    if len(groups) < 2 or len(numbers) < 3:
+        return [(sheet, numbers)]
+    titled = all(_is_titled(sheet, numbers, group) for group in groups)
+    if not titled and not _are_tables(sheet, numbers, groups):
         return [(sheet, numbers)]
     found = []
     for group in groups:
@@ -186,11 +189,38 @@ def _beside(sheet: Sheet, numbers: list[int]) -> list[tuple[Sheet, list[int]]]:
         for number in numbers:
             if cells := {c: sheet.rows[number][c] for c in group if c in sheet.rows[number]}:
                 part.rows[number] = cells
-        title = part.rows[numbers[0]]
-        part.rows[numbers[0]] = {group[0]: title[group[0]]}
+        if titled:
+            part.rows[numbers[0]] = {group[0]: part.rows[numbers[0]][group[0]]}
         part.spans = [span for span in sheet.spans if group[0] <= span[1] <= group[-1]]
         found.append((part, sorted(part.rows)))
     return found
+
+
+def _are_tables(sheet: Sheet, numbers: Sequence[int], groups: Sequence[Sequence[int]]) -> bool:
+    """Whether columns are tables without titles, not parts of one: all named alike, or not equally long.
+
+    Each has names above, words that name its rows, and numbers.
+    """
+    names, lengths = set(), set()
+    for group in groups:
+        rows = [[c for c in group if c in sheet.rows[number]] for number in numbers]
+        n = max(k for k, row in enumerate(rows, 1) if row)
+        in_numbers = [
+            [c for c in row if (k, c) in sheet.numbers] for k, row in zip(numbers, rows, strict=True)
+        ]
+        if (
+            len(group) < 2
+            or n < 2
+            or len(rows[0]) < len(group)
+            or any(in_numbers[0])
+            or any(group[0] not in row for row in rows[:n])
+            or any(group[0] in row for row in in_numbers)
+            or not any(in_numbers)
+        ):
+            return False
+        names.add(tuple(sheet.rows[numbers[0]][c] for c in group))
+        lengths.add(n)
+    return len(names) == 1 or len(lengths) > 1
 
 
 def _is_titled(sheet: Sheet, numbers: Sequence[int], group: Sequence[int]) -> bool:
