@@ -96,7 +96,7 @@ class Database:
                     self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
             else:
                 self._db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, row)")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unusable(error) from error
 
     def close(self) -> None:
@@ -271,11 +271,13 @@ class Database:
     def _translate_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._unusable(error) from error
 
-    def _unusable(self, error: sqlite3.Error) -> DataError:
-        is_damaged = getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+    def _unusable(self, error: Exception) -> DataError:
+        is_damaged = isinstance(error, UnicodeDecodeError) or (
+            getattr(error, "sqlite_errorname", "").startswith(_DAMAGED)
+        )
         return DataError(f"{self._path} can't be used: {error}{f'; {ANEW}' if is_damaged else ''}")
 
 

@@ -91,6 +91,14 @@ def test_notes_of_an_index_that_are_damaged_are_told(tmp_path: Path) -> None:
         database.meta()
 
 
+def test_a_schema_that_is_damaged_is_told(texts: Path, tmp_path: Path, counting_folder: Path) -> None:
+    build_index(texts, tmp_path / "index", embedder=WordVectors(counting_folder), passage_tokens=60)
+    path = tmp_path / "index" / "v1" / "passages.sqlite"
+    path.write_bytes(path.read_bytes().replace(b"AUTOINCREMENT, path", b"A\xb0TOINCREMENT, path"))
+    with pytest.raises(DataError, match="can't be used"):
+        Index(tmp_path / "index", embedder=WordVectors(counting_folder))
+
+
 def test_what_a_store_can_not_remove_or_read_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
