@@ -168,10 +168,19 @@ class Journal:
             self._save()
 
     def finish(self) -> None:
-        """Put the results in their place; the run is over."""
+        """Put the results in their place; the run is over.
+
+        Raises:
+            DataError: if they can't be put there.
+        """
         self._save()
         self._close()
-        os.replace(self.partial, self.output)
+        try:
+            os.replace(self.partial, self.output)
+        except OSError as error:
+            raise DataError(
+                f"{self.partial} can't be renamed to {self.output.name}: {error.strerror}"
+            ) from error
         self._state.unlink(missing_ok=True)
 
     def _last_checkpoint(self, resume: bool) -> Checkpoint | None:

@@ -116,8 +116,9 @@ def _units(number: int, document: Document, language: str, check: Callable[[], N
             for first, last, name in [*named, (start, start, "prose")]:
                 cuts = _prose(text, done, first, language) if first > done else ()
                 yield from (s for cut in cuts if (s := _unit(number, text, cut, "prose")))
-                if named_unit := _unit(number, text, (first, last, False), name):
-                    yield named_unit
+                yield from (
+                    s for cut in bounded_block(text, first, last) if (s := _unit(number, text, cut, name))
+                )
                 done = last
         yield from (s for cut in bounded_block(text, start, end) if (s := _unit(number, text, cut, kind)))
         done = end

@@ -192,3 +192,17 @@ def test_a_batch_on_a_full_device_says_so(tmp_path: Path, counting_folder: Path)
     )
     assert (done.returncode, "results can't be written: No space" in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_results_that_can_not_be_put_in_place_stay_and_are_resumed(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    with pytest.raises(DataError, match="can't be renamed"):
+        with Journal(output, {}, resume=False) as journal:
+            journal.add(Outcome(b"{}\n", failed=False), offset=3, lines=1)
+            output.mkdir()
+            journal.finish()
+    output.rmdir()
+    with Journal(output, {}, resume=True) as journal:
+        assert journal.at.n_done == 1
+        journal.finish()
+    assert output.read_bytes() == b"{}\n"

@@ -239,3 +239,11 @@ def test_scripts_without_blanks_are_cut_between_words_where_icu_is_installed(wor
     assert "".join(parts) == text
     starts = {word[:3] for word in words.split()}
     assert all(part[:3] in starts for part in parts)
+
+
+@pytest.mark.parametrize("syntax", ["text", "markdown"])
+def test_a_row_of_plain_text_that_is_far_too_long_is_cut(syntax: str) -> None:
+    text = "| a | b |\n|---|---|\n| 1 | " + "we run to the sea " * 600 + "|\n"
+    cut = segment([Document(text, syntax=syntax)]).sentences  # type: ignore[arg-type]
+    assert max(len(s.text) for s in cut) < 2_500
+    assert "".join("".join(s.text.split()) for s in cut) == "".join(text.split())
