@@ -114,7 +114,7 @@ def _units(number: int, document: Document, language: str, check: Callable[[], N
         if start > done:
             named = definitions(text, done, start) if structured else []
             for first, last, name in [*named, (start, start, "prose")]:
-                cuts = _prose(text, done, first, language) if first > done else ()
+                cuts = _prose(text, done, first, language, check) if first > done else ()
                 yield from (s for cut in cuts if (s := _unit(number, text, cut, "prose")))
                 yield from (
                     s for cut in bounded_block(text, first, last) if (s := _unit(number, text, cut, name))
@@ -139,11 +139,11 @@ def _unit(document: int, text: str, cut: Cut, kind: Kind) -> Sentence | None:
     )
 
 
-def _prose(text: str, start: int, end: int, language: str) -> Iterator[Cut]:
+def _prose(text: str, start: int, end: int, language: str, check: Callable[[], None]) -> Iterator[Cut]:
     """The units of a stretch of prose."""
     paragraph = start
     for blank in [*(m.end() for m in _BLANK_LINES.finditer(text, start, end)), end]:
-        for cut, next_cut in pairwise(sentence_starts(text[paragraph:blank], language)):
+        for cut, next_cut in pairwise(sentence_starts(text[paragraph:blank], language, check)):
             if next_cut - cut <= lengths.LONGEST:  # no character has more than one token
                 yield paragraph + cut, paragraph + next_cut, False
             else:

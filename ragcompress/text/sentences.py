@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sentencex
 
@@ -17,6 +17,8 @@ from ..errors import InputError
 # sentencex takes quadratic time over many sentences of a text that is not ASCII (100,000: 50 s), so a
 # paragraph is read in windows of this many characters.
 _WINDOW = 2_048
+# Nor are windows larger than this: of many quotation marks, too, it takes quadratic time.
+_LARGEST_WINDOW = 8_192
 # Ends that sentencex knows nothing of: Khmer's khan, a shad of Tibetan before a blank.
 _MARKED_ENDS = {
     "km": re.compile(r"(?:[។៕]+|[.!?](?=\s))[\"'”’»)\]]*\s*"),
@@ -51,11 +53,19 @@ _TOUCHING = rf"{_RAISED}|</[a-zA-Z]\w{{0,12}}>|\[[^\[\]\n]{{1,30}}\](?![(:])|[�
 _MARKS = re.compile(rf"(?:(?:{_TOUCHING})+|[ \t](?:{_RAISED})+(?!:))(?=\s|\Z)")
 
 
-def sentence_starts(paragraph: str, language: str) -> list[int]:
-    """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between."""
+def _go_on() -> None:
+    """No reason to stop."""
+
+
+def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _go_on) -> list[int]:
+    """Where sentences start, from 0 to the end of the paragraph; what sentencex leaves out lies between.
+
+    Args:
+        check: called for each window that is read; it ends the work by an exception.
+    """
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     starts = [0]
-    for cut in _sentence_ends(paragraph, language):
+    for cut in _sentence_ends(paragraph, language, check):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
         if _stands(paragraph, cut, starts[-1], whole):
@@ -113,13 +123,14 @@ def _is_capitals(text: str) -> bool:
     return (len(word) > 1 and word.isupper() and word.isalpha()) or text[:1] in "-|)]},;=<>"
 
 
-def _sentence_ends(paragraph: str, language: str) -> list[int]:
+def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> list[int]:
     """The ends that sentencex finds, ascending, none at the paragraph's own."""
     if marks := _MARKED_ENDS.get(language):
         return [m.end() for m in marks.finditer(paragraph) if m.end() < len(paragraph)]
     found: list[int] = []
     start, size = 0, _WINDOW
     while start < len(paragraph):
+        check()
         window = paragraph[start : start + size] if start or size < len(paragraph) else paragraph
         cuts = [start + cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
         found += cuts
@@ -128,8 +139,10 @@ def _sentence_ends(paragraph: str, language: str) -> list[int]:
         if cuts:
             # The last sentence may go on behind the window: it is read again, from its start.
             start, size = cuts[-1], _WINDOW
-        else:
+        elif size < _LARGEST_WINDOW:
             size *= 2
+        else:
+            start, size = start + size, _WINDOW
     return found
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared import tries
 
 from ragcompress.data import Document
+from ragcompress.text import sentences
 from ragcompress.text.boilerplate import is_boilerplate
 from ragcompress.text.languages import detect
 from ragcompress.text.lengths import LONGEST, estimate
@@ -247,3 +248,20 @@ def test_a_row_of_plain_text_that_is_far_too_long_is_cut(syntax: str) -> None:
     cut = segment([Document(text, syntax=syntax)]).sentences  # type: ignore[arg-type]
     assert max(len(s.text) for s in cut) < 2_500
     assert "".join("".join(s.text.split()) for s in cut) == "".join(text.split())
+
+
+@pytest.mark.parametrize("part", ["`a``b", "\"a.' ", "« a "])
+def test_paragraphs_of_quotation_marks_are_read_in_windows(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, boundaries = [], sentences._boundaries
+
+    def counted(text: str, language: str) -> list[int]:
+        read.append(len(text))
+        return boundaries(text, language)
+
+    monkeypatch.setattr(sentences, "_boundaries", counted)
+    text = part * 8_000
+    cut = segment([Document(text, syntax="text")]).sentences
+    assert "".join("".join(s.text.split()) for s in cut) == "".join(text.split())
+    assert max(read) <= 8_192 and sum(read) < 4 * len(text)

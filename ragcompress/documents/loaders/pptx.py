@@ -198,7 +198,7 @@ def _marker(properties: Any) -> Any:
 
 def _styles_of(shape: Any) -> Iterator[Any]:
     """Styles of the levels of a shape's text, the nearest first; placeholders inherit those of their like."""
-    each, last = shape, None
+    each = last = shape
     while each is not None:
         body = next(within(each._element, "txBody"), None)
         styles = None if body is None else find(body, "lstStyle")
