@@ -1,7 +1,8 @@
-"""What a text splitter broke: descriptions that have lost their name, sentences that have lost a part."""
+"""What a splitter broke: descriptions without a name, half sentences, lead-ins without what they open."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -9,9 +10,10 @@ from itertools import chain
 from .definitions import is_name
 from .placed import Placed
 
-# What is left of its worth to a description without its name, which a reader takes for another's, and to half
-# a sentence, which may hold the answer all the same.
+# What is left of its worth to a description without its name, which a reader takes for another's, or to what
+# announces something that is not there; and to half a sentence, which may hold the answer all the same.
 _NAMELESS, _HALF = 0.05, 0.5
+_COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
 # So many names make a manual.
 _FEWEST_NAMES = 3
 
@@ -41,7 +43,8 @@ def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> dict[int, floa
             seen.add(text, name)
     found = dict.fromkeys(chain.from_iterable(_cut(text, units) for text, units in texts), _HALF)
     nameless = (_nameless(text, units, names[text.source]) for text, units in texts)
-    return found | dict.fromkeys(chain.from_iterable(nameless), _NAMELESS)
+    open_ends = (_opens_nothing(text, units) for text, units in texts)
+    return found | dict.fromkeys(chain(*nameless, *open_ends), _NAMELESS)
 
 
 def _named(text: Placed, units: Iterable[int]) -> list[int]:
@@ -63,8 +66,10 @@ def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]
         return ()
     for k, i in enumerate(units):
         unit = text.sentences[i]
-        if unit.kind in ("term", "heading"):
-            return units[:k] if unit.kind == "term" and is_name(unit.text) else ()
+        if unit.kind == "heading":
+            return ()
+        if unit.kind == "term" and is_name(unit.text):
+            return units[:k]
     if seen.number < _FEWEST_NAMES or not begins:
         return ()
     lines = text.stretch.text.expandtabs(4).split("\n")[1:]
@@ -78,3 +83,14 @@ def _cut(text: Placed, units: Iterable[int]) -> Iterator[int]:
         unit = text.sentences[i]
         if unit.fragment and text.documents[unit.document].start_index is not None:
             yield i
+
+
+def _opens_nothing(text: Placed, units: Sequence[int]) -> Iterator[int]:
+    """Headings and lead-ins at the end of a chunk that a splitter cut: what they open is not there."""
+    if not units or text.documents[text.sentences[units[-1]].document].start_index is None:
+        return
+    for i in reversed(units):
+        unit = text.sentences[i]
+        if unit.kind != "heading" and not (unit.kind == "prose" and _COLON.search(unit.text)):
+            return
+        yield i

@@ -40,6 +40,16 @@ _TYPED_LAST = re.compile(
     r"(?:(?<![\s\S])|(?<=[.:!?)]\n)|(?<=\s\n))[ \t]*((?:\d+(?:\.\d+)+\.?[^\S\n])?[^\n.]{0,80}?[\w.$-]{2,80}"
     rf"{_TYPE_LAST.pattern})"
 )
+# ``maxlen = number`` over what is indented: a setting with what it takes.
+_TAKES = re.compile(
+    r"\n[ \t]*+[\w.-]{2,60} ?= ?(?:integer|int|number|float|boolean|bool|string|str|text|enum|list|path|file"
+    r"|seconds|size|name|user|command|host|port|address|mode|value)(?=[ \t]*\n[ \t]+\S)"
+)
+# ``-propquery`` over ``    propq``, indented: man pages in HTML break a line within a name.
+_BROKEN_NAME = re.compile(
+    r"\n([ \t]*+)(?:-{1,2}[A-Za-z?#]\S{0,60}|[\w.-]{2,60}(?=\n[ \t]+=))"
+    r"\n\1[ \t]+[^\s.][^\n.]{0,30}+(?=\n\1\S|\n[ \t]*\n)"
+)
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
 _SIGNATURE = re.compile(
     r"\n[ \t]*+(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
@@ -99,7 +109,10 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         return [(start + a, start + b, kind) for a, b, kind in found]
     if "-" in region:
         found += _spans(_COLUMNS, lines, "list item")
+        found += _spans(_BROKEN_NAME, lines, "term")
         found += _spans(_OPTIONS, lines, "term")
+    if "=" in region:
+        found += _spans(_TAKES, lines, "term")
     if "(" in region:
         found += _spans(_TYPED, lines, "term")
         found += _typed_last(region)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from .blocks import Block
 
@@ -41,7 +42,7 @@ _PROSE = re.compile(r"\b(?:the|of|is|was|are|were|to|an?|and|in|by|as|with|that)
 # ``owner`` right before its description, which begins with one of these.
 _GLUED = re.compile(
     r"[ \t]*([\w<$%.:-][^\s,]{0,60}?(?:,? [^\s,]{1,40}?){0,3}(?<=[\w>)\].]))"
-    r"(?=(?:An?|The|This|These|If|When|Whether|Specif(?:y|ies)|Optional|Same|Only|Sets?|List|Name)"
+    r"(?=(?:(?<![A-Z])An?|The|This|These|If|When|Whether|Specif(?:y|ies)|Optional|Same|Only|Sets?|List|Name)"
     r"[ \n][a-z<\"`:])"
 )
 # ``-n, --normDisplay the factors``, ``switch(label)Switch to``, ``Tls=<tl1>[,<tl2>]Sets the``, ``%cCluster``.
@@ -50,6 +51,8 @@ _GLUED_CODE = re.compile(
     r"|[\w.:-]{2,40}(?:\([^\s()]{0,60}\)|=[^\s]{1,80}?(?<=[>\]})]))|[%$@]\w{1,20}?)"
     r")(?=[A-Z][a-z]+[ \n.,])"
 )
+# And where a wide gap stands above, and another such name beside it.
+_ALSO_GLUED = re.compile(r"[ \t]*([\w.:-]{2,40}?(?<=[a-z\d>]))(?=[A-Z][a-z]+[ ][a-z]+[ \n])")
 # A capital letter right behind a name: what all names that touch their description have.
 _JOINT = re.compile(r"[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=A)n?|[a-z]+)[ \n.,]")
 # The same before any word, but for what may be a brand's name; only beside others.
@@ -68,6 +71,7 @@ _BEHIND, _WIDEST, _LONGEST = 120, 200, 80
 # So many characters and blanks are no name, but for a list of names.
 _PHRASE, _WORDS = 63, 8
 _BLANKS = " \t\xa0"
+_Seen = tuple[str, re.Match[str] | None]
 
 
 def flat_names(region: str) -> Iterator[Block]:
@@ -76,48 +80,70 @@ def flat_names(region: str) -> Iterator[Block]:
         for linked in _LINKED.finditer(region):
             yield *linked.span(1), "term" if _NAMES.search(linked[1][:-1]) else "heading"
     joints = [m.start() for m in _JOINT.finditer(region)]
-    unsure: tuple[list[re.Match[str]], list[re.Match[str]]] = [], []
-    for start, announced in _starts(region):
+    found: defaultdict[str, list[re.Match[str]]] = defaultdict(list)
+    for start, above, announced in _starts(region):
         end = region.find("\n", start)
-        line = region[start : len(region) if end < 0 else end].strip(_BLANKS)
         k = bisect_left(joints, start)
         is_glued = k < len(joints) and joints[k] < start + _WIDEST and (end < 0 or joints[k] < end)
-        if line[:1].isdigit() and (m := _SECTION.match(region, start)):
-            yield *m.span(1), "heading"
-        elif m := _beside(region, start, line, is_glued):
-            yield *m.span(1), "term"
-        elif is_glued and (m := _MAYBE_GLUED.match(region, start)):
-            unsure[0].append(m)
-        elif end >= 0 and _may_name(line) and (m := _LINE.match(region, start)):
-            verdict = _names(m[1], m[2], announced)
-            if verdict:
-                yield *m.span(1), "term"
-            elif verdict is None:
-                unsure[1].append(m)
-    several = (name for found in unsure if len({name[1] for name in found}) > 1 for name in found)
-    yield from ((*name.span(1), "term") for name in several)
+        verdict, m = _glued(region, start, above) if is_glued else ("", None)
+        if m is None:
+            line = region[start : len(region) if end < 0 else end].strip(_BLANKS)
+            verdict, m = _alone(region, start, line, announced)
+        if m is not None:
+            found[verdict].append(m)
+    yield from ((*m.span(1), "heading") for m in found["heading"])
+    names = found["name"] + found["glued"]
+    if found["glued"] or _are_several(found["maybe glued"]):
+        names += found["maybe glued"]
+    if _are_several(found["maybe"]):
+        names += found["maybe"]
+    yield from ((*m.span(1), "term") for m in names)
 
 
-def _starts(region: str) -> Iterator[tuple[int, bool]]:
-    """Where lines begin behind a sentence's end or a blank line, and whether a colon announces them."""
-    yield 0, False
+def _are_several(names: Sequence[re.Match[str]]) -> bool:
+    return len({name[1] for name in names}) > 1
+
+
+def _starts(region: str) -> Iterator[tuple[int, int, bool]]:
+    """Where lines begin behind a sentence's end or a blank line.
+
+    Yields:
+        where, how many line ends stand above, and whether a colon announces it.
+    """
+    yield 0, 0, False
     for gap in _LINE_ENDS.finditer(region):
         start = gap.start()
-        is_wide = region.find("\n", start + 1, gap.end()) >= 0
-        if start and (is_wide or region[start - 1] in _ENDS_ABOVE):
+        number = gap[0].count("\n")
+        if start and (number > 1 or region[start - 1] in _ENDS_ABOVE):
             above = region[max(0, start - _BEHIND) : start].rstrip()
-            if is_wide or _ENDED.search(above):
-                yield gap.end(), above.endswith(":")
+            if number > 1 or _ENDED.search(above):
+                yield gap.end(), number, above.endswith(":")
 
 
-def _beside(region: str, start: int, line: str, is_glued: bool) -> re.Match[str] | None:
-    """A name with its description on its line, where there surely is one."""
-    m = None
-    if is_glued:
-        m = _GLUED.match(region, start) or _GLUED_CODE.match(region, start)
-    if m is None and ("   " in line or "\t" in line or "\xa0" in line):
-        m = _BESIDE.match(region, start)
-    return m
+def _glued(region: str, start: int, above: int) -> _Seen:
+    """A name that touches its description, and is not the first words of a sentence."""
+    m = _GLUED.match(region, start)
+    if m and " " in m[1] and _PROSE.search(m[1]):
+        m = None
+    if m or (m := _GLUED_CODE.match(region, start)):
+        return "glued", m
+    m = _MAYBE_GLUED.match(region, start)
+    if m is None and (not start or above > 2):
+        m = _ALSO_GLUED.match(region, start)
+    return "maybe glued", m
+
+
+def _alone(region: str, start: int, line: str, announced: bool) -> _Seen:
+    """A numbered heading, or a name that stands beside or above its description."""
+    if line[:1].isdigit() and (m := _SECTION.match(region, start)):
+        return "heading", m
+    if ("   " in line or "\t" in line or "\xa0" in line) and (m := _BESIDE.match(region, start)):
+        return "name", m
+    if _may_name(line) and (m := _LINE.match(region, start)):
+        verdict = _names(m[1], m[2], announced)
+        if verdict is not False:
+            return "name" if verdict else "maybe", m
+    return "", None
 
 
 def _may_name(line: str) -> bool:

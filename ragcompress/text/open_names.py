@@ -104,7 +104,7 @@ class OpenNames:
         if index != below and begins_line:
             if text.indent(index) < top.indent:
                 return False
-            if top.inner and 0 < top.gap < text.lines_between(last, index):
+            if (top.inner or top.gap >= _WIDE) and 0 < top.gap < text.lines_between(last, index):
                 return False
         return top.described < _FLAT
 
