@@ -47,7 +47,8 @@ _TAKES = re.compile(
 )
 # ``-propquery`` over ``    propq``, indented: man pages in HTML break a line within a name.
 _BROKEN_NAME = re.compile(
-    r"\n([ \t]*+)(?:-{1,2}[A-Za-z?#]\S{0,60}|[\w.-]{2,60}(?=\n[ \t]+=))"
+    r"\n([ \t]*+)(?:-{1,2}[A-Za-z?#]\S{0,60}|[\w.-]{2,60}(?=\n[ \t]+[=<\[])"
+    r"|[a-z][\w-]{1,30}(?= [<\[|])[^\n.]{1,60}+)"
     r"\n\1[ \t]+[^\s.][^\n.]{0,30}+(?=\n\1\S|\n[ \t]*\n)"
 )
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
@@ -107,9 +108,10 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_PIPED, lines, "table row")
     if "\n" not in region.strip():
         return [(start + a, start + b, kind) for a, b, kind in found]
+    wrapped: dict[int, Block] = {}
     if "-" in region:
         found += _spans(_COLUMNS, lines, "list item")
-        found += _spans(_BROKEN_NAME, lines, "term")
+        wrapped = {block[0]: block for block in _spans(_BROKEN_NAME, lines, "term")}
         found += _spans(_OPTIONS, lines, "term")
     if "=" in region:
         found += _spans(_TAKES, lines, "term")
@@ -127,6 +129,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     found += _hanging(region, lines)
     found += flat_names(region)
     found += _between_gaps(region)
+    found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     titled = (b for b in found if b[2] != "term" or not _ADMONITION.match(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(titled)]
 

@@ -70,6 +70,7 @@ _SECTION = re.compile(r"[ \t]*(\d{1,2}(?:\.\d{1,2}){1,4}\.?[ \xa0]+[A-Z][^\n]{1,
 _BEHIND, _WIDEST, _LONGEST = 120, 200, 80
 # So many characters and blanks are no name, but for a list of names.
 _PHRASE, _WORDS = 63, 8
+_TAKING = 40
 _BLANKS = " \t\xa0"
 _Seen = tuple[str, re.Match[str] | None]
 
@@ -95,7 +96,7 @@ def flat_names(region: str) -> Iterator[Block]:
     names = found["name"] + found["glued"]
     if found["glued"] or _are_several(found["maybe glued"]):
         names += found["maybe glued"]
-    if _are_several(found["maybe"]):
+    if _are_several(found["maybe"] + found["name"]):
         names += found["maybe"]
     yield from ((*m.span(1), "term") for m in names)
 
@@ -168,7 +169,9 @@ def _names(line: str, below: str, announced: bool) -> bool | None:
         return False
     if _PLACEHOLDER.search(line) or _CODED.search(line.split()[0]):
         return True
-    return None if line.isupper() else False
+    # ``stratum number``: a name with what it takes.
+    takes = line.islower() and line.count(" ") < 3 and len(line) < _TAKING
+    return None if line.isupper() or takes else False
 
 
 def _is_coded(line: str) -> bool:

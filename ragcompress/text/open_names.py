@@ -64,6 +64,8 @@ class OpenNames:
         gap = 0 if last is None else self._text.lines_between(last, index)
         while self._open:
             top = self._open[-1]
+            if self._is_stripped(top.name):
+                top.indent = new.indent
             if new.indent > top.indent:
                 break
             if new.indent == top.indent:
@@ -107,6 +109,11 @@ class OpenNames:
             if (top.inner or top.gap >= _WIDE) and 0 < top.gap < text.lines_between(last, index):
                 return False
         return top.described < _FLAT
+
+    def _is_stripped(self, name: int) -> bool:
+        """Whether a name begins a chunk from within a text: splitters strip what it was indented by."""
+        document = self._text.documents[self._text.sentences[name].document]
+        return self._text.at(name) == 0 and bool(document.start_index)
 
     def _joins(self, index: int, last: int, below: int, top: _Open) -> bool:
         """Whether the gap before the unit sets paragraphs apart, and the name has a wider one below it."""

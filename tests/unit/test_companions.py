@@ -209,3 +209,31 @@ def test_whole_tables_read_as_they_did(order: str) -> None:
     rising = Scores(np.arange(4.0), "given")
     text = Layout(len, order).render(parts, (0, 1, 2, 3), rising).text
     assert text.startswith("year,cost")
+
+
+INDENTED = (
+    "  -d kinds\n  Convert the kinds.\n      user\n      Entries of users.\n      host\n"
+    "      Entries of hosts.\n    See the section on defaults.\n"
+)
+FLAT = (
+    "It is so.\n\ndate_format(text)¶\nThese signs are known:\n\n\n\n%a\nThe name of the day.\n\n\n%b\nThe"
+    " name of the month.\n\n\n\n\n\nThe result is a text.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "behind", "name"), [(INDENTED, "See", "-d"), (FLAT, "The result", "date_format")]
+)
+def test_what_follows_a_list_within_a_description_is_under_the_name_around_it(
+    text: str, behind: str, name: str
+) -> None:
+    parts = segment([Document(text)])
+    unit = next(i for i, s in enumerate(parts.sentences) if s.text.startswith(behind))
+    assert [parts.sentences[i].text[: len(name)] for i in companions(parts).needs[unit]] == [name]
+
+
+def test_a_lead_in_at_the_end_of_a_chunk_opens_nothing_that_is_there() -> None:
+    text = "The valve is shut at night. The signs are these:"
+    found = companions(segment([Document(text, metadata={"source": "a", "start_index": 40})]))
+    assert found.broken == {1: 0.05}
+    assert not companions(segment([Document(text)])).broken

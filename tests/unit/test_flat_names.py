@@ -30,6 +30,16 @@ def terms(text: str) -> list[str]:
         ("It is so.\n\nlinkcheckThe check of all links.\n", ["linkcheck"]),
         ("It is so.\n\n software   Inform the owner of mail that was lost.\n", ["software"]),
         ("It is so.\n\nkinds: list = []¶\nThe kinds of images.\n", ["kinds: list = []¶"]),
+        (
+            "It is.\n\nlayer number\nThe layer of it.\n\ntime2 time\nThe other time.\n",
+            ["layer number", "time2 time"],
+        ),
+        ("It is so.\n\nproperty size¶\nHow large it is.\n", ["property size¶"]),
+        ("It is so.\n\n\n-n, --normShow the norm of it.\n", ["-n, --norm"]),
+        ("It is so.\n\n\nswitch(label)Switch to a label.\n", ["switch(label)"]),
+        ("It is so.\n\n\nPoolNumber of threads.\n\n\n--allShow all of it.\n", ["Pool", "--all"]),
+        ("  -port\n    number\n  The port of it.\n", ["-port\n    number"]),
+        ("  longest = number\n      The longest line of all.\n", ["longest = number"]),
     ],
 )
 def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None:
@@ -43,6 +53,8 @@ def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None
         "It works so.\n\nNote\nThe pump is off at night.\n\nTip\nThe valve is open at night.\n",
         "For example:\n\ncopy = first (second)\n\nThe copy is made at once.\n",
         "JavaScript is a language of pages.\n\nPostgreSQL is a data base.\n",
+        "It is so.\n\nNUMA modes are read first of all.\n",
+        "It is so.\n\nIf the NodeName is read, it stays.\n",
         "It works.\n\n  A file that has one\n    is read by it.\n\n  A file that has none\n    is sent.\n",
     ],
 )
