@@ -59,6 +59,7 @@ ONLY_IN = {
         "documents.loaders._pdf_unseen",
     ),
     "lxml": ("documents.loaders.*",),
+    "babel": ("documents.loaders._month_names",),
     "tinycss2": ("documents.loaders._html_styles",),
     "cssselect": ("documents.loaders._html_styles",),
     "webencodings": ("documents.loaders._encodings",),
