@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def n_cores() -> int:
@@ -22,14 +23,39 @@ def thread_limit() -> int:
     return 0 if quota is None or quota >= _allowed() else n_cores()
 
 
-def cgroup_quota(root: Path = _CGROUPS) -> float | None:
-    """Cores' worth of time that the container gets; None: as much as there is, or not known."""
+def cgroup_quota(root: Path = _CGROUPS, own: Path = _OWN) -> float | None:
+    """Cores' worth of time that this process gets; None: as much as there is, or not known.
+
+    Args:
+        root: where groups are mounted; in a container it is the container's own.
+        own: which groups the process is in, below that, as under systemd's ``CPUQuota``.
+    """
+    quotas = [quota for folder in _groups(root, own) if (quota := _quota(folder)) is not None]
+    return min(quotas, default=None)
+
+
+def _groups(root: Path, own: Path) -> Iterator[Path]:
+    """Folders of the groups that a process is in, of both versions of cgroups, and of those above them."""
+    yield from (root, root / "cpu")
     try:
-        quota, period = (root / "cpu.max").read_text(encoding="ascii").split()
+        lines = own.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        parts = [part for part in path.split("/") if part]
+        if ".." not in parts and (not controllers or "cpu" in controllers.split(",")):
+            base = root / "cpu" if controllers else root
+            yield from (base.joinpath(*parts[:n]) for n in range(1, len(parts) + 1))
+
+
+def _quota(folder: Path) -> float | None:
+    try:
+        quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):
         try:  # the first version of cgroups
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text(encoding="ascii")
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text(encoding="ascii")
+            quota = (folder / "cpu.cfs_quota_us").read_text(encoding="ascii")
+            period = (folder / "cpu.cfs_period_us").read_text(encoding="ascii")
         except (OSError, ValueError):
             return None
     try:

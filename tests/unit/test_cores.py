@@ -27,6 +27,37 @@ def test_quotas_of_containers(files: dict[str, str], quota: float | None, tmp_pa
     assert cores.cgroup_quota(tmp_path) == quota
 
 
+@pytest.mark.parametrize(
+    ("groups", "files", "quota"),
+    [
+        ("0::/a.slice/b.service\n", {"a.slice/b.service/cpu.max": "50000 100000"}, 0.5),
+        ("0::/a.slice/b.service\n", {"a.slice/cpu.max": "150000 100000"}, 1.5),
+        (
+            "0::/a/b\n",
+            {"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000", "cpu.max": "400000 100000"},
+            1.0,
+        ),
+        (
+            "4:memory:/x\n1:cpu:/b\n",
+            {"cpu/b/cpu.cfs_quota_us": "50000", "cpu/b/cpu.cfs_period_us": "100000"},
+            0.5,
+        ),
+        ("4:memory:/x\n", {"cpu/x/cpu.cfs_quota_us": "50000", "cpu/x/cpu.cfs_period_us": "100000"}, None),
+        ("0::/../../a\n", {"a/cpu.max": "50000 100000"}, None),
+        ("nonsense\n", {}, None),
+    ],
+)
+def test_quotas_of_the_groups_of_a_process(
+    groups: str, files: dict[str, str], quota: float | None, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content, encoding="ascii")
+    (tmp_path / "own").write_text(groups, encoding="ascii")
+    assert cores.cgroup_quota(root, tmp_path / "own") == quota
+
+
 def test_a_quota_bounds_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "_allowed", lambda: 64)
     for quota, n, limit in ((None, 64, 0), (1.5, 2, 2), (0.1, 1, 1), (80.0, 64, 0)):
