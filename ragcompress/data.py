@@ -244,6 +244,8 @@ class Scores:
         details: what happened with this question, such as how many passages were read; JSON-able.
         vectors: float32 (S, V), read-only, each of length 1, or of zeros where a sentence has none; their
             cosines say which sentences are near repeats. None: the scorer makes none.
+        strongest: by name, the largest value of each of the scorer's signals; None where it is missing. They
+            help to tell whether the documents hold an answer.
     """
 
     values: FloatArray
@@ -252,6 +254,7 @@ class Scores:
     settings: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     vectors: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    strongest: Mapping[str, float | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = np.array(self.values, dtype=np.float64)
@@ -261,6 +264,7 @@ class Scores:
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
+        object.__setattr__(self, "strongest", MappingProxyType(dict(self.strongest)))
         if self.vectors is not None:
             object.__setattr__(self, "vectors", self._checked(self.vectors))
 

@@ -13,11 +13,11 @@ from typing import Any
 from ..errors import DataError
 from ..files import to_bytes, write_whole
 from ..probes import ProbeWeights
-from .answerable import Answerable
+from .answerable import USED, Answerable
 from .request import SHAPE, WORD_BINS, Group
 from .values import Calibration, Case, case_as_dict
 
-FORMAT = 1
+FORMAT = 2
 NONE = "none"
 """In place of a file: no calibration, not even the one that ships."""
 _FOLDER = Path(__file__).parent / "shipped"
@@ -113,9 +113,17 @@ def _parse(content: Mapping[str, Any]) -> Calibration:
         settings=content["settings"],
         conditions=content["conditions"],
         cases=tuple(_case(c) for c in content["cases"]),
-        answerable=None if known is None else Answerable(**{**known, "weights": tuple(known["weights"])}),
+        answerable=None if known is None else _answerable(known),
         card=content["card"],
     )
+
+
+def _answerable(values: Mapping[str, Any]) -> Answerable:
+    lists = {name: tuple(values[name]) for name in ("weights", "signals", "means")}
+    found = Answerable(**{**values, **lists})
+    if len(found.weights) != USED + len(found.signals) or len(found.signals) != len(found.means):
+        raise ValueError(f"{len(found.weights)} weights for {len(found.signals)} signals")
+    return found
 
 
 def _case(values: Mapping[str, Any]) -> Case:

@@ -220,7 +220,7 @@ class Calibration:
         return Outlook(
             request,
             shift,
-            None if known is None else known.probability(request.shape),
+            None if known is None else known.probability(request.shape, scores.strongest),
             self._trouble(request, scores, shift),
             tuple(c.evidence for c in group),
         )

@@ -80,11 +80,13 @@ def calibrate(
     examples = [e for own in chosen.values() for e in own]
     tell = partial(progress, "scoring questions")
     cases: list[Case] = []
+    strongest: list[Mapping[str, float | None]] = []
     last: Scores | None = None
     seen: dict[str, set[bool]] = {name: set() for name in _CONDITIONS}
     for done, example in enumerate(examples, 1):
         for case, last in cases_of(_prepared(example, settings, count), scorer, settings):
             cases.append(case)
+            strongest.append(last.strongest)
             for name in _CONDITIONS:
                 if isinstance(value := last.details.get(name), bool):
                     seen[name].add(value)
@@ -97,7 +99,7 @@ def calibrate(
         settings=bound_settings(last.settings),
         conditions={name: values.pop() for name, values in seen.items() if len(values) == 1},
         cases=tuple(cases),
-        answerable=fit_answerable(cases),
+        answerable=fit_answerable(cases, strongest),
         card=_card(files, chosen, settings, n),
     )
 

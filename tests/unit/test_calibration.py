@@ -28,6 +28,7 @@ from ragcompress import (
 )
 from ragcompress.budget import RecallOf
 from ragcompress.calibration import Calibration, load, save, shipped_for
+from ragcompress.calibration.answerable import USED
 from ragcompress.calibration.bound import bounded_recall, smallest_n, threshold
 from ragcompress.calibration.request import look_at, values_of
 from ragcompress.data import Progress
@@ -55,7 +56,10 @@ class Spoken:
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         values = np.array([float(s.text.split()[-1].rstrip(".") or 0) for s in segmentation.sentences])
         settings = {"probe": "one"}
-        return Scores(values, self.name, calibrated=True, settings=settings, details=self.details)
+        strongest = {"best": float(values.max(initial=0)), "other": None}
+        return Scores(
+            values, self.name, calibrated=True, settings=settings, details=self.details, strongest=strongest
+        )
 
 
 def parts(probabilities: Sequence[float], *, documents: int = 4, word: str = "holds") -> Segmentation:
@@ -270,6 +274,18 @@ def test_a_best_effort_is_marked(made: Calibration, tmp_path: Path) -> None:
     assert unsure.text == sure.text and "no answer" in str(unsure.to_dict()["best_effort"])
 
 
+def test_the_strongest_signals_tell_whether_an_answer_is_there(made: Calibration) -> None:
+    known = made.answerable
+    assert known is not None and known.signals == ("best",)  # the other is missing everywhere
+    assert len(known.weights) == USED + 1
+    shape = made.cases[0].shape
+    chances = [known.probability(shape, {"best": value}) for value in (0.1, 0.5, 0.9)]
+    assert len(set(chances)) == 3 and chances in (sorted(chances), sorted(chances)[::-1])
+    # One that is missing counts as its mean.
+    assert known.probability(shape, {}) == known.probability(shape, {"best": known.means[0]})
+    assert known.probability(shape, {"best": None}) == known.probability(shape, {})
+
+
 def test_a_best_effort_needs_probabilities() -> None:
     from ragcompress import scorers
 
@@ -286,8 +302,15 @@ def test_a_calibration_is_read_as_it_was_written(made: Calibration, tmp_path: Pa
     save(made, path)
     found = load(path)
     assert found == made
-    assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1
+    assert json.loads(path.read_text(encoding="utf-8"))["format"] == 2
     assert QUESTION not in path.read_text(encoding="utf-8")
+
+
+def test_weights_without_their_signals_are_refused(made: Calibration, tmp_path: Path) -> None:
+    assert made.answerable is not None
+    save(replace(made, answerable=replace(made.answerable, signals=())), tmp_path / "made.json")
+    with pytest.raises(DataError, match="is damaged: .*8 weights for 0 signals"):
+        load(tmp_path / "made.json")
 
 
 def test_a_file_that_was_changed_is_refused(made: Calibration, tmp_path: Path) -> None:

@@ -117,6 +117,16 @@ def test_question_and_sentences_are_compared() -> None:
     assert np.isfinite(column(found.signals, "matches")).all()
 
 
+def test_the_strongest_signals_are_told() -> None:
+    whole = scorer(embedder=Letters())
+    found, scores = whole.look(QUESTION, cut()), whole.score(QUESTION, cut())
+    assert set(scores.strongest) == set(signals.TELLING)
+    assert scores.strongest["matches"] == column(found.signals, "matches").max()
+    blind = scorer().score(QUESTION, cut()).strongest
+    assert blind["matches"] is None and blind["words"] == scores.strongest["words"]
+    assert set(scorer().score(QUESTION, Segmentation((Document(" "),), ())).strongest.values()) == {None}
+
+
 def with_gate(probe: ProbeWeights, **settings: object) -> ProbeWeights:
     return ProbeWeights(probe.arrays, {**probe.card, "gate": settings})
 

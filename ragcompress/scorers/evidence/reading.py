@@ -104,6 +104,16 @@ class Reading:
         return probabilities(self.looks[-1].logits)
 
     @property
+    def strongest(self) -> dict[str, float | None]:
+        """The largest value of each of ``signals.TELLING``; None where it is missing."""
+        columns = self.signals[:, [signals.NAMES.index(name) for name in signals.TELLING]]
+        largest = np.where(np.isfinite(columns), columns, -np.inf).max(axis=0, initial=-np.inf)
+        return {
+            name: float(value) if np.isfinite(value) else None
+            for name, value in zip(signals.TELLING, largest, strict=True)
+        }
+
+    @property
     def n_without_vectors(self) -> int:
         """How many sentences the embedder did not read."""
         return len(self.cheap) if self.vectors is None else int((~self.vectors.any(axis=1)).sum())

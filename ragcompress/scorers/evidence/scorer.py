@@ -138,6 +138,7 @@ class Scorer:
             settings=self._settings(),
             details=details,
             vectors=found.vectors,
+            strongest=found.strongest,
         )
 
     def look(

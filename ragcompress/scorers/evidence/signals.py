@@ -42,6 +42,12 @@ FORM = (
 )  # fmt: skip
 NAMES = (*WORDS, *VECTORS, *RANK, *PLACE, *FORM)
 """The columns of ``signals``."""
+TELLING = (
+    "words", "words_of_document", "stems", "stems_of_document", "stems_of_title", "cosine", "cosine_of_three",
+    "cosine_of_document", "matches", "matches_of_three", "matches_of_document", "centred_matches",
+    "worst_matches", "covered",
+)  # fmt: skip
+"""Signals whose largest value tells something of whether the documents hold an answer."""
 
 Indices = NDArray[np.int64]
 _FUNCTION_WORDS = frozenset(
