@@ -151,7 +151,10 @@ def _may_name(line: str) -> bool:
     """Whether a line is short enough, and no sentence ends on it."""
     if not 0 < len(line) <= _LONGEST or (line.endswith(_ENDS) and not line.endswith("...")):
         return False
-    return len(line) < _PHRASE or line.count(" ") < _WORDS or any(sign in line for sign in (",", "|", " or "))
+    blanks = line.count(" ")
+    if len(line) < _PHRASE or blanks < _WORDS:
+        return True
+    return blanks <= line.count(", ") + 2 * line.count(" or ")
 
 
 def _names(line: str, below: str, announced: bool) -> bool | None:
