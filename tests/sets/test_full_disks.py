@@ -190,7 +190,9 @@ def test_a_batch_on_a_full_device_says_so(tmp_path: Path, counting_folder: Path)
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
-    assert (done.returncode, "results can't be written: No space" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "can't be written: No space left on device" in done.stderr) == (1, True), (
+        done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 
