@@ -72,7 +72,7 @@ def _load(path: Path, changed: int, size: int) -> Calibration:
     """A file as it was at a time: adapters and servers make compressors by the request."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"the calibration {path} can't be read: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else None

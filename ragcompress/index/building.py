@@ -11,7 +11,6 @@ it; older ones go.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -30,6 +29,7 @@ from ..text.segmentation import segment
 from . import vectors
 from .database import ANEW, Database, FileState
 from .passages import Passage, cut
+from .states import is_as_it_was, size_of, state_of
 
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
 PASSAGE_TOKENS = 128
@@ -260,12 +260,12 @@ def _update(
             database.remove_file(name)
         if deleted:
             database.note(changed=True)
-    stale = {name: p for name, p in found.items() if not _as_it_was(p, known.get(name))}
-    total = sum(_size(p) for p in stale.values())
+    stale = {name: p for name, p in found.items() if not is_as_it_was(p, known.get(name))}
+    total = sum(size_of(p) for p in stale.values())
     done = n_failed = n_new = n_changed = 0
     waiting: list[_File] = []
     for name, p in stale.items():
-        state = _state(p)
+        state = state_of(p)
         before, done = done, done + (state.size if state else 0)
         if state and name in known and state.sha256 == known[name].sha256:
             with database.transaction():
@@ -343,7 +343,7 @@ def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
     if not begun:
         return
     path = found.get(begun["path"])
-    state = path and _state(path)
+    state = path and state_of(path)
     if not state or state.sha256 != begun["sha256"]:
         with database.transaction():
             database.remove_file(begun["path"])
@@ -353,33 +353,6 @@ def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
 def _key(path: Path, root: Path) -> str:
     """What the index calls a file; SQLite takes no bytes of a name that are not UTF-8: they are escaped."""
     return os.fsencode(path.relative_to(root)).decode("utf-8", "backslashreplace")
-
-
-def _as_it_was(path: Path, known: FileState | None) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return known is not None and (status.st_size, status.st_mtime_ns) == (known.size, known.mtime_ns)
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; 0 if it is gone meanwhile."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _state(path: Path) -> FileState | None:
-    """What a file is now; None if it can't be read."""
-    try:
-        status = path.stat()
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-    return FileState(status.st_size, status.st_mtime_ns, digest)
 
 
 def _next(version: str | None) -> str:

@@ -40,5 +40,5 @@ def load_or_read(folder: Path | None, name: str, read: Callable[[], Arrays]) -> 
         arrays = read()
     except DataError as error:
         raise DataError(f"{error}; delete it and run again") from error
-    write_arrays(path, arrays, {"format": _FORMAT})
+    write_arrays(path, arrays, {"format": _FORMAT}, private=True)  # states tell of the texts
     return arrays

@@ -313,6 +313,14 @@ def test_weights_without_their_signals_are_refused(made: Calibration, tmp_path: 
         load(tmp_path / "made.json")
 
 
+def test_what_is_no_calibration_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made.json"
+    for content in (b"\xff", b"[" * 100_000, b"{", b"[]"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"made\.json"):
+            load(path)
+
+
 def test_a_file_that_was_changed_is_refused(made: Calibration, tmp_path: Path) -> None:
     path = tmp_path / "made.json"
     save(made, path)
