@@ -19,6 +19,7 @@ from ragcompress.scorers.evidence.reading import Reading
 from ragcompress.scorers.passage_probe.head import SECOND
 from ragcompress.scorers.passage_probe.looks import attention_logits
 from ragcompress.scorers.passage_probe.second_look import choose, fact_texts
+from ragcompress.stopping import UNBOUNDED, Bounds
 from ragcompress.testing import FakeProxy
 
 TEXTS = [
@@ -38,7 +39,7 @@ def scorer(probe: ProbeWeights | None = None, **settings: object) -> Scorer:
 
 
 def looked(made: Scorer, until: float | None = None) -> Reading:
-    return made.look(QUESTION, cut(), until=until)
+    return made.look(QUESTION, cut(), bounds=Bounds(until))
 
 
 def test_the_second_look_equals_its_steps() -> None:
@@ -58,7 +59,7 @@ def test_the_second_look_equals_its_steps() -> None:
     places = [i for p in chosen.passages for i in found.passages[p].sentences]
     for place, row in zip(places, logits, strict=True):
         of_sentence[place] = row
-    vectors = made._vectors(QUESTION, whole, None)
+    vectors = made._vectors(QUESTION, whole, UNBOUNDED, None)
     rows = second_look.features(QUESTION, whole, of_sentence, first.own, found.signals, chosen, vectors)
     assert np.array_equal(second.features, rows, equal_nan=True)
     own = (first.own + network_logits(made.probe.arrays, second_look.NETWORK, rows)) / 2
