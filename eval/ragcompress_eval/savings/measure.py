@@ -16,7 +16,7 @@ from ..speed.texts import Source
 class Reader(Protocol):
     """Reads tokens, and begins an answer."""
 
-    def first_token(self, n_tokens: int) -> int:
+    def first_token(self, n_tokens: int) -> object:
         """Read so many tokens and begin the answer."""
         ...
 

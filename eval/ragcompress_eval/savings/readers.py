@@ -118,7 +118,7 @@ class ServedReader:
         self._reader = EndpointReader(url, model, max_answer_tokens=1, timeout=_PATIENCE, patience=0)
         self._draw = np.random.default_rng(0)
 
-    def first_token(self, n_tokens: int) -> int:
+    def first_token(self, n_tokens: int) -> None:
         """Ask with about so many tokens for an answer of one.
 
         Words are drawn anew each time, or else the server would know the prompt's beginning.
@@ -127,7 +127,6 @@ class ServedReader:
             RagCompressError: if the server can't be asked.
         """
         self._reader.answer("Why?", " ".join(self._draw.choice(_WORDS, n_tokens)))
-        return 0
 
 
 def _filled(torch: Any, model: Any) -> Any:

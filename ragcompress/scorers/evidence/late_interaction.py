@@ -120,10 +120,9 @@ def compare(
         return None
     parts = [asked[a : a + _QUESTION] for a in range(0, len(asked), _QUESTION)]
     states = np.concatenate(cache.states(embedder, parts))
-    windows = list(_windows(segmentation, tokens, embedder.tokenizer))
     most = max(_ENOUGH, round(_TIMES_KEPT * bounds.share * sum(map(len, tokens))))
-    if bounds.share < 1:
-        windows = _promising(windows, question, segmentation, ranks, most)
+    every = list(_windows(segmentation, tokens, embedder.tokenizer))
+    windows = _promising(every, question, segmentation, ranks, most)
     read = []
     for start in range(0, len(windows), _AT_ONCE):
         some = windows[start : start + _AT_ONCE]

@@ -173,7 +173,8 @@ class Scorer:
         if self.read == "gated":
             wanted = gate.choose(probabilities(cheap), passages, self._gate, bounds.share)
         if bounds.until is not None:
-            wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in set(wanted)]
+            chosen_first = set(wanted)
+            wanted = [p for p in gate.reading_order(probabilities(cheap), passages) if p in chosen_first]
         first = self._first_look(asked, cheap, wanted, progress)
         looks: tuple[Look, ...] = (first,)
         facts: tuple[int, ...] = ()

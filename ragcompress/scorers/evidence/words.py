@@ -16,7 +16,7 @@ _DENSE = "\u0e00"
 
 
 def stems(text: str) -> list[str]:
-    """The first letters of words, and pairs of neighbouring characters of scripts without blanks."""
+    """The first letters of words, and pairs of neighboring characters of scripts without blanks."""
     found, before = [], ""
     for term in terms(text):
         dense = len(term) < 3 and term[0] >= _DENSE
