@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ragcompress_eval.cli import new_app, run
 
+from .askers import askers_command
 from .gateway import gateway_command
 from .load import load_command
 from .loaders import loaders_command
@@ -22,6 +23,7 @@ def studies() -> None:
     """Studies of loaders, layout and server, for those who develop them."""
 
 
+app.command("askers", short_help="Do several askers get more done than one?")(askers_command)
 app.command("gateway", short_help="What is saved behind LiteLLM?")(gateway_command)
 app.command("load", short_help="How much does the server bear?")(load_command)
 app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)

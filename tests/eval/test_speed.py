@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from operator import gt, lt
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -400,3 +401,39 @@ def test_docs_have_the_help_text_and_every_name(
     assert f"```console\n$ ragcompress-eval speed --help\n{capsys.readouterr().out}```" in text
     for name in (*speed_contestants.CONTESTANTS, *processes.RIVALS):
         assert f"| `{name}` |" in text
+
+
+def test_growth_is_told_as_powers_between_neighboring_sizes() -> None:
+    sizes = [speed.Size(10, 50), speed.Size(100, 50), speed.Size(10, 100)]
+    turns = [measured("a", size, s) for size, s in zip(sizes, (1.0, 10.0, 4.0), strict=True)]
+    assert speed_report.growth(speed.summarize(turns, ratio=0.2)) == [
+        "a, 10 to 100 passages (50 tokens): time grows with the power 1.00, memory with 0.00",
+        "a, 50 to 100 tokens (10 passages): time grows with the power 2.00, memory with 0.00",
+    ]
+
+
+def test_a_run_may_ask_several_questions(proxy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    names = ("onnx", "onnx-reuse", "forward-onnx")
+    chosen = [a for name in names for a in ("--contestant", name)]
+    asked = ("--passages", 2, "--tokens", 60, "--questions", 3, "--json", out)
+    assert measure(proxy, SAMPLE, *chosen, *asked) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["provenance"]["settings"]["questions"] == 3
+    results = {r["contestant"]: r["skipped"] for r in found["results"]}
+    assert results == {
+        "onnx": None,
+        "onnx-reuse": None,
+        "forward-onnx": "forward-onnx asks one question a run",
+    }
+
+
+def test_all_questions_of_a_run_are_asked(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = speed_contestants.CONTESTANTS["onnx"](replace(setting, further_questions=("Who?", "Where?")))
+    asked: list[str] = []
+    whole = cast(speed_contestants.Whole, made)
+    compress = whole.compressor
+    monkeypatch.setattr(whole, "compressor", lambda q, *a, **k: (asked.append(q), compress(q, *a, **k)))
+    whole.prepare("When?", PASSAGES)
+    whole.run()
+    assert asked == ["When?", "Who?", "Where?"]

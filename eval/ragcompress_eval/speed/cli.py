@@ -80,6 +80,10 @@ Most = Annotated[
     int | None,
     typer.Option("--at-most", min=1, metavar="N", help="Keep at most N tokens, whatever the ratio."),
 ]
+Questions = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Ask N questions about the same passages in each run, in turn."),
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
@@ -97,6 +101,7 @@ class Asked:
     scorer: ScorerName = scorers.DEFAULT
     ratio: Ratio = 0.2
     at_most: Most = None
+    questions: Questions = 1
     proxy: ProxyName = DEFAULT_PROXY
     json_file: ResultFile = None
     plot_file: PlotFile = None
@@ -140,6 +145,7 @@ class Asked:
             "runs": plan.runs,
             "ratio": plan.ratio,
             "at_most": plan.most,
+            "questions": plan.questions,
             "scorer": plan.scorer,
             "proxy": plan.folder.name,
             "proxy_fingerprint": plan.folder.fingerprint,
@@ -155,7 +161,9 @@ def speed_command(asked: Asked) -> None:
     seed = asked.seed
     source = speed_texts.from_files(read, seed=seed) if read else speed_texts.from_samples(seed=seed)
     folder, pythons = find_model(asked.proxy), parse(asked.rival)
-    plan = speed.Plan(asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons, asked.at_most)
+    plan = speed.Plan(
+        asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons, asked.at_most, asked.questions
+    )
     with phase_bar() as advance:
         measured = speed.measure(plan, source, sizes, asked.contestant, progress=advance)
     results = speed.summarize(measured, ratio=asked.ratio)
@@ -166,7 +174,7 @@ def speed_command(asked: Asked) -> None:
     if asked.plot_file:
         save(speed_report.costs(results), asked.plot_file)
     out().print(speed_report.table(results))
-    for reason in speed_report.reasons(results):
-        note(reason)
+    for line in (*speed_report.growth(results), *speed_report.reasons(results)):
+        note(line)
     if all(r["skipped"] is not None for r in results):
         raise RagCompressError("nothing could be measured")

@@ -46,12 +46,14 @@ class Setting:
         scorer: one that reads the proxy.
         target_tokens: budget, in tokens of the proxy's tokenizer.
         other_question: asked before the timed one, where something is to be reused.
+        further_questions: asked right after the timed one, about the same passages, in the same run.
     """
 
     model: str
     scorer: str
     target_tokens: int
     other_question: str
+    further_questions: tuple[str, ...] = ()
 
     @property
     def budget(self) -> Budget:
@@ -66,6 +68,7 @@ class Whole:
     Attributes:
         other_question: asked before the timed one; None: nothing is.
         forget: called before each run.
+        further_questions: asked in each run after the first.
     """
 
     compressor: Compressor
@@ -73,6 +76,7 @@ class Whole:
     about: dict[str, Any]
     other_question: str | None = None
     forget: Callable[[], None] = lambda: None
+    further_questions: tuple[str, ...] = ()
     asked: tuple[str, list[Document]] = ("", [])
 
     def prepare(self, question: str, passages: list[str]) -> None:
@@ -84,7 +88,9 @@ class Whole:
     def run(self) -> None:
         """Compress."""
         self.forget()
-        self.compressor(*self.asked, budget=self.budget)
+        question, documents = self.asked
+        for asked in (question, *self.further_questions):
+            self.compressor(asked, documents, budget=self.budget)
 
 
 class Joint(Whole):
@@ -179,22 +185,24 @@ def whole(
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     made = scorers.make(scorer or setting.scorer, proxy=lambda: proxy, **settings)
     compressor = Compressor(made, counter=proxy.tokenizer)
+    call = Whole(compressor, setting.budget, _about(proxy), further_questions=setting.further_questions)
     if reuse:
-        return Whole(compressor, setting.budget, _about(proxy), other_question=setting.other_question)
+        return replace(call, other_question=setting.other_question)
 
     def forget() -> None:
         store.clear()
         if isinstance(made, evidence.Scorer):
             made.forget()
 
-    return Whole(compressor, setting.budget, _about(proxy), forget=forget)
+    return replace(call, forget=forget)
 
 
 def without_proxy(setting: Setting, *, scorer: str) -> Whole:
     """A scorer that reads no proxy."""
     folder = models.resolve(setting.model, download=False)
     counter = Tokenizer.from_folder(folder.path)
-    return Whole(Compressor(scorers.make(scorer), counter=counter), setting.budget, {})
+    compressor = Compressor(scorers.make(scorer), counter=counter)
+    return Whole(compressor, setting.budget, {}, further_questions=setting.further_questions)
 
 
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {

@@ -54,6 +54,7 @@ class Plan:
         runs: timed runs of each contestant at each size.
         pythons: interpreters of the rivals' environments, by contestant.
         most: tokens that are kept at most, whatever the ratio; None: there is no such limit.
+        questions: that each run asks about the same passages, one after the other.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Plan:
     runs: int
     pythons: Mapping[str, Path]
     most: int | None = None
+    questions: int = 1
 
     def target(self, n_tokens: int) -> int:
         """Tokens that may be kept of so many."""
@@ -188,6 +190,7 @@ def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> 
     return {
         "question": source.question,
         "other_question": source.other_question,
+        "further_questions": [source.questions[n % len(source.questions)] for n in range(1, plan.questions)],
         "passages": passages,
         "target_tokens": plan.target(n_tokens),
         "model": plan.model,

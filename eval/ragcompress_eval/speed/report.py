@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import log
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -49,22 +51,45 @@ def reasons(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"skipped: {name} ({', '.join(sizes)}): {reason}" for (name, reason), sizes in found.items()]
 
 
+def growth(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each contestant and pair of neighboring sizes: the powers that time and memory grow with.
+
+    Sizes are neighbors where only the number of passages differs, or only their tokens.
+    """
+    measured = [r for r in results if r["seconds"]]
+    lines = []
+    for grows, same in (("passages", "tokens"), ("tokens", "passages")):
+        ranked = sorted(measured, key=lambda r: r[grows])
+        for name, value in dict.fromkeys((r["contestant"], r[same]) for r in measured):
+            alike = [r for r in ranked if (r["contestant"], r[same]) == (name, value)]
+            for small, large in pairwise(alike):
+                time, memory = (_power(small, large, grows, what) for what in ("seconds", "peak_bytes"))
+                lines.append(
+                    f"{name}, {small[grows]:,} to {large[grows]:,} {grows} ({value:,} {same}): "
+                    f"time grows with the power {time:.2f}, memory with {memory:.2f}"
+                )
+    return lines
+
+
+def _power(small: Mapping[str, Any], large: Mapping[str, Any], grows: str, what: str) -> float:
+    return log(large[what] / small[what]) / log(large[grows] / small[grows])
+
+
 def costs(results: Sequence[Mapping[str, Any]]) -> Figure:
-    """Seconds against tokens in all, both on logarithmic scales, a line per contestant.
+    """Seconds and memory against tokens in all, on logarithmic scales, a line per contestant.
 
     Raises:
         MissingExtra: if matplotlib isn't installed.
     """
-    figure = figure_class()(figsize=(8, 5.5), layout="constrained")
-    axes = figure.add_subplot()
-    for name in dict.fromkeys(r["contestant"] for r in results):
-        points = sorted(
-            (r["n_tokens"], r["seconds"]) for r in results if r["contestant"] == name and r["seconds"]
-        )
-        if points:
-            axes.plot(*zip(*points, strict=True), marker="o", label=name)
-    axes.set(xscale="log", yscale="log", xlabel="tokens in all", ylabel="seconds, median")
-    axes.grid(which="both", alpha=0.3)
-    if axes.lines:
-        axes.legend()
+    figure = figure_class()(figsize=(12, 5), layout="constrained")
+    panels = (("seconds", "seconds, median"), ("peak_mebibytes", "peak memory, MiB"))
+    for axes, (what, label) in zip(figure.subplots(1, 2), panels, strict=True):
+        for name in dict.fromkeys(r["contestant"] for r in results):
+            own = [r for r in results if r["contestant"] == name and r["seconds"]]
+            if points := sorted((r["n_tokens"], r[what]) for r in own):
+                axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        axes.set(xscale="log", yscale="log", xlabel="tokens in all", ylabel=label)
+        axes.grid(which="both", alpha=0.3)
+        if axes.lines:
+            axes.legend()
     return figure

@@ -22,11 +22,13 @@ class Source:
         question: what is timed.
         other_question: asked before, where something is to be reused.
         sentences: in reading order, each with the white space before it.
+        questions: those that may be asked, the timed one first.
     """
 
     question: str
     other_question: str
     sentences: tuple[str, ...]
+    questions: tuple[str, ...]
 
     def passages(self, tokenizer: Tokenizer, n_passages: int, n_tokens: int) -> tuple[str, ...]:
         """Cut passages, no two of them equal, each ending at the border nearest to ``n_tokens``.
@@ -51,7 +53,8 @@ class Source:
 def from_samples(*, seed: int) -> Source:
     """The sample documents of the package, in an order drawn from the seed."""
     sample = demo()
-    return Source(sample.question, _OTHER, _shuffled(_by_document(segment(sample.documents)), seed))
+    sentences = _shuffled(_by_document(segment(sample.documents)), seed)
+    return Source(sample.question, _OTHER, sentences, (sample.question, _OTHER))
 
 
 def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
@@ -69,8 +72,9 @@ def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
     documents = dict.fromkeys(d for e in examples for d in _by_document(e.segmentation))
     asked = list(dict.fromkeys(e.question for e in examples))
     question = sorted(asked, key=len)[(len(asked) - 1) // 2]
-    other = next((q for q in asked if q != question), _OTHER)
-    return Source(question, other, _shuffled(list(documents), seed))
+    others = [q for q in asked if q != question]
+    sentences = _shuffled(list(documents), seed)
+    return Source(question, [*others, _OTHER][0], sentences, (question, *others))
 
 
 def _by_document(segmentation: Segmentation) -> list[tuple[str, ...]]:

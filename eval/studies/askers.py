@@ -1,0 +1,174 @@
+"""Many at once: is a model asked by several no slower than asked one after the other?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ragcompress import Budget, Compressor, InputError
+from ragcompress.cli.console import out, phase_bar
+from ragcompress.plan import Plan
+from ragcompress.prompts.passages import Template, cut_passages
+from ragcompress.proxy.base import Encoder
+from ragcompress.proxy.reuse import MemoryStore
+from ragcompress.scorers.evidence import Scorer as Evidence
+from ragcompress.training.examples import Example, read_files
+from ragcompress_eval.bench.options import ResultFile
+from ragcompress_eval.bench.results import write_json
+
+_BUDGET = Budget(ratio=0.2)
+_PASSAGE_TOKENS = 384
+_LAYERS = 20
+_TOGETHER = (1, 2, 4)
+Way = tuple[str, int, Callable[[], float]]
+"""Name, number, and what runs it and gives its seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way of doing the same requests.
+
+    Attributes:
+        way: ``askers``: threads of one process; ``workers``: processes of ``ragcompress batch``, their start
+            included; ``together``: requests whose passages the proxy reads in one call, and nothing else.
+        n: of them.
+        per_second: requests.
+        versus_one: that rate ÷ the rate of one.
+    """
+
+    way: str
+    n: int
+    requests: int
+    seconds: float
+    per_second: float
+    versus_one: float
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def asked_by(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
+    """Seconds for requests, each with passages of its own, from ``n`` threads."""
+
+    def ask(example: Example) -> None:
+        compressor(example.question, list(example.segmentation.documents), budget=_BUDGET)
+
+    if isinstance(compressor.scorer, Evidence):
+        compressor.scorer.forget()
+    with ThreadPoolExecutor(n) as pool:
+        return _timed(lambda: list(pool.map(ask, examples)))
+
+
+def read_together(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
+    """Seconds for reading the passages of requests, those of ``n`` in one call of the proxy."""
+    proxy = compressor.proxy
+    if not isinstance(proxy, Encoder):
+        raise InputError(
+            f"the scorer {compressor.scorer.name} has no proxy that reads passages by themselves"
+        )
+    template = Template()
+    each = [
+        [p.prefix for p in cut_passages(proxy.tokenizer, template, e.segmentation, _PASSAGE_TOKENS)]
+        for e in examples
+    ]
+    calls = [list(chain.from_iterable(each[i : i + n])) for i in range(0, len(each), n)]
+
+    def read() -> None:
+        for prefixes in calls:
+            for _ in proxy.encode(prefixes, n_layers=_LAYERS):
+                pass
+
+    return _timed(read)
+
+
+def worked_by(examples: Sequence[Example], n: int) -> float:
+    """Seconds of ``ragcompress batch`` with ``n`` workers."""
+    with tempfile.TemporaryDirectory() as folder:
+        requests, results = Path(folder, "requests.jsonl"), Path(folder, "results.jsonl")
+        lines = [
+            {"question": e.question, "documents": [
+                {"text": d.text, "title": d.title} for d in e.segmentation.documents
+            ]}
+            for e in examples
+        ]  # fmt: skip
+        requests.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        command = [sys.executable, "-m", "ragcompress", "batch", str(requests), "-o", str(results)]
+        command += ["--ratio", str(_BUDGET.ratio), "--workers", str(n)]
+        return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def rows_of(
+    ways: Sequence[Way],
+    requests: int,
+    progress: Callable[[str, int, int], None],
+) -> Iterator[Row]:
+    """Run each way once; the first of a name is what the others of that name are compared with."""
+    first: dict[str, float] = {}
+    for number, (way, n, run) in enumerate(ways):
+        progress(f"{way} {n}", number, len(ways))
+        seconds = run()
+        one = first.setdefault(way, seconds)
+        yield Row(way, n, requests, seconds, requests / seconds, one / seconds)
+
+
+def askers_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Questions.", exists=True)],
+    askers: Annotated[
+        list[int] | None,
+        typer.Option("--askers", min=1, metavar="N", help="Threads; 1, 2, 4, 8."),
+    ] = None,
+    workers: Annotated[
+        list[int] | None, typer.Option("--workers", min=1, metavar="N", help="Processes; 1, 2.")
+    ] = None,
+    requests: Annotated[int, typer.Option("--requests", min=1, metavar="N", help="Of each run.")] = 32,
+    json_file: ResultFile = None,
+) -> None:
+    """How much more do several askers get done than one?
+
+    The same requests, each with its own documents, from threads of one process and by `ragcompress batch`;
+    and the passages of several requests read in one call. Time it on a machine that does nothing else.
+    """
+    examples = [e for f in read_files(files) for e in f.examples][:requests]
+    if len(examples) < requests:
+        raise typer.BadParameter(
+            f"the files have {len(examples)} questions, fewer than --requests {requests}"
+        )
+    # Nothing that one run has read may be there in the next.
+    compressor = Compressor.from_plan(Plan(), store=MemoryStore(0))
+    compressor(examples[0].question, list(examples[0].segmentation.documents), budget=_BUDGET)
+    ways: list[Way] = [
+        *(("askers", n, partial(asked_by, compressor, examples, n)) for n in askers or (1, 2, 4, 8)),
+        *(("together", n, partial(read_together, compressor, examples, n)) for n in _TOGETHER),
+        *(("workers", n, partial(worked_by, examples, n)) for n in workers or (1, 2)),
+    ]
+    with phase_bar() as advance:
+        rows = list(rows_of(ways, requests, advance))
+    out().print(table(rows))
+    if json_file is not None:
+        write_json(json_file, {"results": [asdict(row) for row in rows]})
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The figures, a line a way."""
+    made = Table("way", "n", "requests", "seconds", "a second", "× one", box=None, header_style="bold")
+    for r in rows:
+        made.add_row(
+            r.way, str(r.n), str(r.requests), f"{r.seconds:.1f}", f"{r.per_second:.2f}", f"{r.versus_one:.2f}"
+        )
+    return made
