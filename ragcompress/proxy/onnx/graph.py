@@ -4,7 +4,7 @@ The graph does what probing needs and no more: the first ``n_layers`` layers, no
 the last layer nothing beyond its attention weights. It continues a prefix whose keys and values are given
 (of length 0 at the start), so that the same graph encodes passages and reads a question's rows:
 
-    inputs   input_ids (B, T) · positions (B, T) · mask (B, 1, 1, T, P+T), added to the scores
+    inputs   embedded (B, T, hidden) · positions (B, T) · mask (B, 1, 1, T, P+T), added to the scores
              row_weights (R, T) · pool (B, 1, P+T, S) · past_key_i, past_value_i (B, KV, P, D)
     outputs  mass_i (B, H, R, S) · key_i, value_i (B, KV, T, D)        for each layer i
 
@@ -213,7 +213,7 @@ class GraphBuilder(Nodes):
         # The G query heads that share a key head are stacked along the tokens: keys are never repeated.
         q = self.op("Reshape", q, self.ints(0, s.n_key_heads, -1, s.head_size))  # (B, KV, G·T, D)
         scores = self.op("MatMul", self.op("Mul", q, "scale"), self.op("Transpose", keys, perm=[0, 1, 3, 2]))
-        tokens = self.op("Shape", "input_ids", start=1, end=2)
+        tokens = self.op("Shape", "positions", start=1, end=2)
         split = self.op("Concat", self.ints(0, s.n_key_heads, groups), tokens, self.ints(-1), axis=0)
         scores = self.op("Add", self.op("Reshape", scores, split), "mask")  # (B, KV, G, T, P+T)
         weights = self.op("Softmax", scores, axis=-1)
@@ -246,7 +246,7 @@ class GraphBuilder(Nodes):
 
     def build(self) -> None:
         """Add all layers."""
-        h = self.op("Gather", self.weight("embedding"), "input_ids")
+        h = "embedded"
         for layer in range(self.n_layers):
             out = self.attention(self.norm(h, f"{layer}.norm"), layer)
             if out is None:
@@ -285,7 +285,7 @@ class GraphBuilder(Nodes):
     def _inputs(self) -> list[bytes]:
         s, value = self.shape, protobuf.value
         inputs = [
-            value("input_ids", "int64", ["B", "T"]),
+            value("embedded", "float32", ["B", "T", s.hidden]),
             value("positions", "int64", ["B", "T"]),
             value("mask", "float32", ["B", 1, 1, "T", "K"]),
             value("row_weights", "float32", ["R", "T"]),

@@ -34,6 +34,7 @@ from ..stacking import Stacks
 from . import weights
 from .graph import WHOLE, GraphBuilder, Shape
 from .int8 import rotation
+from .stored_rows import StoredRows
 
 _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
@@ -92,6 +93,7 @@ class OnnxProxy:
         self._folder, self._cache = folder, cache
         self._form = "int8" if precision in WHOLE else precision
         self._index, self._is_intact = self._weights(), False
+        self._embeddings = self._open_embeddings()
         if precision == "int8" and not sums_exactly():
             precision = "int7"
         self._threads, self._limits = threads, BatchLimits(batch_tokens)
@@ -194,6 +196,7 @@ class OnnxProxy:
             session = self._session_of(graph)
             if not intact.result():
                 self._index = self._weights(anew=True)
+                self._embeddings = self._open_embeddings()
                 session = self._session_of(graph)
         self._is_intact = True
         return session
@@ -204,6 +207,9 @@ class OnnxProxy:
         return weights.ensure(
             self._folder, self._cache, shape.n_layers, shape.head_size, self._form, anew=anew
         )
+
+    def _open_embeddings(self) -> StoredRows:
+        return StoredRows(self._cache / self._index["file"], self._index["tensors"]["embedding"])
 
     def _session_of(self, graph: bytes) -> ort.InferenceSession:
         options = ort.SessionOptions()
@@ -236,7 +242,7 @@ class OnnxProxy:
         empty = np.zeros((n, self._shape.n_key_heads, 0, self._shape.head_size), dtype=np.float32)
         feed: dict[str, Any] = dict.fromkeys(past, empty)
         return feed | {
-            "input_ids": ids,
+            "embedded": self._embeddings[ids],
             "positions": np.broadcast_to(np.arange(longest), ids.shape),
             # Padding stands on the right, where no real token looks: the causal mask alone is enough.
             "mask": np.broadcast_to(_causal(longest), (n, 1, 1, longest, longest)),
@@ -253,8 +259,9 @@ class OnnxProxy:
         mask = np.zeros((n, 1, 1, len(tail), longest + len(tail)), dtype=np.float32)
         mask[..., :longest] = np.where(np.arange(longest) < starts[:, None], 0, _MASKED)[:, None, None, None]
         mask[..., longest:] = _causal(len(tail))
+        embedded = self._embeddings[np.array(tail, dtype=np.int64)]
         feed: dict[str, Any] = past | {
-            "input_ids": np.broadcast_to(np.array(tail, dtype=np.int64), (n, len(tail))),
+            "embedded": np.broadcast_to(embedded, (n, *embedded.shape)),
             "positions": starts[:, None] + np.arange(len(tail)),
             "mask": mask,
             "row_weights": batching.row_weights(prompts[0]),
