@@ -105,24 +105,30 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     return Companions(needs, opens, copies, find_broken(texts), stretches, positions)
 
 
-def anchor_texts(segmentation: Segmentation) -> list[str]:
-    """For each unit the names, lead-ins and headers that it is read under, outermost first; mostly empty.
+def find_anchors(segmentation: Segmentation) -> list[tuple[int, ...]]:
+    """For each unit the names, lead-ins and headers that it is read under, outermost first; mostly none.
 
     The sentence before ``It …`` is none: read under it, what follows would be as good as what says it.
     """
     found, sentences = companions(segmentation), segmentation.sentences
-    texts: list[str] = []
+    anchors: list[tuple[int, ...]] = []
     for index in range(len(sentences)):
-        anchors: dict[int, None] = {}
+        over: dict[int, None] = {}
         waiting = list(found.needs.get(found.copies.get(index, index), ()))
         while waiting:
             unit = waiting.pop()
-            if unit not in anchors:
-                anchors[unit] = None
+            if unit not in over:
+                over[unit] = None
                 waiting += found.needs.get(unit, ())
-        over = [sentences[i] for i in found.in_order(anchors)]
-        texts.append("\n".join(s.text for s in over if s.kind != "prose" or _ANNOUNCES.search(s.text)))
-    return texts
+        named = ((i, sentences[i]) for i in found.in_order(over))
+        anchors.append(tuple(i for i, s in named if s.kind != "prose" or _ANNOUNCES.search(s.text)))
+    return anchors
+
+
+def anchor_texts(segmentation: Segmentation) -> list[str]:
+    """The text of what each unit is read under (``find_anchors``); mostly empty."""
+    sentences = segmentation.sentences
+    return ["\n".join(sentences[i].text for i in over) for over in find_anchors(segmentation)]
 
 
 def anchored_texts(segmentation: Segmentation) -> list[str]:

@@ -10,7 +10,15 @@ import pytest
 from fake_probe import fake_evidence
 from shared import QUESTION, Letters
 
-from ragcompress import DataError, Document, InputError, ProbeMismatch, Segmentation, given
+from ragcompress import (
+    DataError,
+    Document,
+    InputError,
+    ProbeMismatch,
+    Segmentation,
+    given,
+    segment,
+)
 from ragcompress.data import Sentence
 from ragcompress.probes import ProbeWeights
 from ragcompress.prompts.passages import Template, cut_passages
@@ -85,6 +93,27 @@ def test_a_sentence_without_tokens_has_no_vector() -> None:
     values = signals.signals(QUESTION, whole, some)
     for name in ("cosine", "matches", "covered"):
         assert np.array_equal(np.isfinite(column(values, name)), some.there)
+
+
+def test_words_of_what_a_sentence_is_read_under_count_as_its_own() -> None:
+    texts = [["checkpoint_timeout (integer)", "The default is five minutes.", "It is red."]]
+    alone = signals.signals("checkpoint_timeout?", given(texts))
+    found = signals.signals("checkpoint_timeout?", given(texts), anchors=[(), (0,), ()])
+    for name in ("words", "stems"):
+        assert column(alone, name)[1] == 0 < column(found, name)[1] < column(found, name)[0]
+    assert np.array_equal(column(found, "words_of_document"), column(alone, "words_of_document"))
+
+
+def test_a_value_is_read_under_the_name_of_its_option() -> None:
+    text = (
+        "wal_level (enum)\n    How much is written to the log.\n    The default is replica.\n\n"
+        "lamp_timeout (integer)\n    How long the lamp burns.\n    The default is five minutes.\n"
+    )
+    cut_text = segment([Document(text, syntax="text")])
+    found = scorer(read="all").look("lamp_timeout", cut_text)
+    words = column(found.signals, "words")
+    values = {s.text: w for s, w in zip(cut_text.sentences, words, strict=True)}
+    assert values["The default is five minutes."] > values["The default is replica."] == 0
 
 
 def test_equal_sentences_get_equal_signals_and_scores() -> None:

@@ -59,7 +59,7 @@ def test_the_second_look_equals_its_steps() -> None:
     places = [i for p in chosen.passages for i in found.passages[p].sentences]
     for place, row in zip(places, logits, strict=True):
         of_sentence[place] = row
-    vectors = made._vectors(QUESTION, whole, UNBOUNDED, None)
+    vectors = made._vectors(QUESTION, whole, UNBOUNDED, None, ())
     rows = second_look.features(QUESTION, whole, of_sentence, first.own, found.signals, chosen, vectors)
     assert np.array_equal(second.features, rows, equal_nan=True)
     own = (first.own + network_logits(made.probe.arrays, second_look.NETWORK, rows)) / 2

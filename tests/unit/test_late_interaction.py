@@ -156,3 +156,15 @@ def test_of_a_long_text_the_windows_with_the_words_of_the_question_are_read() ->
     ranked = compare("Who built the bridge?", segmentation, Blind(), bounds=bounds, ranks=ranks)
     assert not found.there[2499] and ranked is not None and ranked.there[2499]
     assert compare("Who?", segmentation, Blind(), bounds=Bounds(share=0.5)).there.all()  # type: ignore[union-attr]
+
+
+def test_what_a_sentence_is_read_under_matches_for_it_too() -> None:
+    segmentation = given(SENTENCES)
+    alone = compare(QUESTION, segmentation, Blind())
+    found = compare(QUESTION, segmentation, Blind(), anchors=[(), (0,), (0, 1), (), ()])
+    assert alone is not None and found is not None
+    for rows, own in ((found.matches, alone.matches), (found.centred, alone.centred)):
+        assert np.array_equal(rows[[0, 3, 4]], own[[0, 3, 4]])
+        assert np.array_equal(rows[1], np.maximum(own[1], own[0]))
+        assert np.array_equal(rows[2], own[:3].max(0))
+    assert np.array_equal(found.sentences, alone.sentences)

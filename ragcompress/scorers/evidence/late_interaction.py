@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import NamedTuple
 
@@ -104,6 +104,7 @@ def compare(
     cache: WindowCache | None = None,
     bounds: Bounds = UNBOUNDED,
     ranks: FloatArray | None = None,
+    anchors: Sequence[Sequence[int]] = (),
 ) -> Vectors | None:
     """Read question and documents, and compare them; None if nothing was read.
 
@@ -112,6 +113,7 @@ def compare(
         bounds: no window is begun after its time. Of a long text the windows that share most words with the
             question are read, up to many times what can be kept.
         ranks: (D,) of the documents, from 0, if a retriever ranked them; they then count like the words.
+        anchors: for each sentence those whose matches count as its own (``text.companions.find_anchors``).
     """
     cache = cache or WindowCache(0)
     tokens = embedder.tokenizer.encode([s.text for s in segmentation.sentences])
@@ -130,7 +132,7 @@ def compare(
         read += [(w.of, own[-len(w.of) :]) for w, own in zip(some, whole, strict=True)]
         if bounds.is_late():
             break
-    return _compared(asked, states, tokens, read)
+    return _under(_compared(asked, states, tokens, read), anchors)
 
 
 class _Window(NamedTuple):
@@ -229,6 +231,16 @@ def _compared(
         np.asarray(covered / np.maximum(counts, 1), dtype=np.float32),
         rarity(asked, tokens),
     )
+
+
+def _under(vectors: Vectors, anchors: Sequence[Sequence[int]]) -> Vectors:
+    """Each sentence matches what those match that it is read under."""
+    matches, centred = vectors.matches.copy(), vectors.centred.copy()
+    for i, over in enumerate(anchors):
+        if vectors.there[i] and (held := [a for a in over if vectors.there[a]]):
+            for rows, own in ((matches, vectors.matches), (centred, vectors.centred)):
+                rows[i] = np.maximum(own[i], own[held].max(0))
+    return replace(vectors, matches=matches, centred=centred)
 
 
 def rarity(asked: Sequence[int], tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:

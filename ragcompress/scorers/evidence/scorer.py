@@ -26,6 +26,7 @@ from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Prompt, Tail, Template, cut_passages, join, make_tail
 from ...proxy.base import Proxy
 from ...stopping import UNBOUNDED, Bounds
+from ...text.companions import find_anchors
 from ..passage_probe.attribution import Attribution
 from ..passage_probe.context import EXPERTS
 from ..passage_probe.features import PER_HEAD
@@ -162,8 +163,9 @@ class Scorer:
         """
         passages = cut_passages(self.proxy.tokenizer, self._template, segmentation, self.probe.passage_tokens)
         ranks = signals.ranks_of(segmentation)
-        vectors = self._vectors(question, segmentation, bounds, ranks)
-        own = signals.signals(question, segmentation, vectors, ranks)
+        anchors = find_anchors(segmentation)
+        vectors = self._vectors(question, segmentation, bounds, ranks, anchors)
+        own = signals.signals(question, segmentation, vectors, ranks, anchors)
         weights = np.zeros(len(own))
         if self._opinion and len(own):
             weights = self._opinion.weights(passages, segmentation)
@@ -297,13 +299,26 @@ class Scorer:
         return found
 
     def _vectors(
-        self, question: str, segmentation: Segmentation, bounds: Bounds, ranks: FloatArray | None
+        self,
+        question: str,
+        segmentation: Segmentation,
+        bounds: Bounds,
+        ranks: FloatArray | None,
+        anchors: Sequence[Sequence[int]],
     ) -> Vectors | None:
         """How question and sentences compare; None without an embedder."""
         embedder = self._ready_embedder()
         if embedder is None or bounds.is_late():
             return None
-        return compare(question, segmentation, embedder, cache=self._windows, bounds=bounds, ranks=ranks)
+        return compare(
+            question,
+            segmentation,
+            embedder,
+            cache=self._windows,
+            bounds=bounds,
+            ranks=ranks,
+            anchors=anchors,
+        )
 
     def _ready_embedder(self) -> TokenEmbedder | None:
         if self.embedder == "none":

@@ -6,6 +6,7 @@ head takes its mean instead (``head``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,13 +71,18 @@ def ranks_of(segmentation: Segmentation) -> FloatArray | None:
 
 
 def signals(
-    question: str, segmentation: Segmentation, vectors: Vectors | None = None, ranks: FloatArray | None = None
+    question: str,
+    segmentation: Segmentation,
+    vectors: Vectors | None = None,
+    ranks: FloatArray | None = None,
+    anchors: Sequence[Sequence[int]] = (),
 ) -> FloatArray:
     """Signals (S, K) of every sentence, K as in ``NAMES``; NaN where one is not there.
 
     Args:
         vectors: of question and sentences, if there are any.
         ranks: (D,) of the documents, from 0, if a retriever ranked them.
+        anchors: for each sentence those whose words count as its own (``text.companions.find_anchors``).
     """
     n = len(segmentation.sentences)
     if not n:
@@ -84,7 +90,7 @@ def signals(
     document = np.array([s.document for s in segmentation.sentences], dtype=np.int64)
     n_documents = len(segmentation.documents)
     blocks = [
-        _word_signals(question, segmentation, document),
+        _word_signals(question, segmentation, document, anchors),
         _vector_signals(vectors, document, n_documents),
         _rank_signals(ranks, document),
         _place_signals(segmentation, document),
@@ -119,7 +125,9 @@ def _share_above_of_documents(values: FloatArray, document: Indices) -> FloatArr
     return share_above(values[first])[np.searchsorted(present, document)]
 
 
-def _word_signals(question: str, segmentation: Segmentation, document: Indices) -> FloatArray:
+def _word_signals(
+    question: str, segmentation: Segmentation, document: Indices, anchors: Sequence[Sequence[int]]
+) -> FloatArray:
     columns = []
     for cut, has_rank in ((terms, True), (stems, False)):
         titles = [cut(d.title or "") for d in segmentation.documents]
@@ -127,6 +135,11 @@ def _word_signals(question: str, segmentation: Segmentation, document: Indices) 
         whole: list[list[str]] = [list(t) for t in titles]
         for d, own in zip(document, sentences, strict=True):
             whole[d] += own
+        if anchors:
+            sentences = [
+                [*(t for a in over for t in sentences[a]), *own]
+                for over, own in zip(anchors, sentences, strict=True)
+            ]
         asked = cut(question)
         value, of_document = shared_words(asked, sentences), shared_words(asked, whole)
         columns += [
