@@ -34,6 +34,7 @@ from .reuse import KeyValueStore, Prefix, encode_with
 from .stacking import Stacks
 
 _NAME = "ragcompress_probe"
+_CPU_TOKENS, _GPU_TOKENS = 2048, 65_536  # of a batch: all on a CPU, the most on a GPU
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -164,6 +165,19 @@ def choose_precision(device: str) -> str:
     return "bfloat16" if features.get("amx_bf16") or features.get("avx512_bf16") else "float32"
 
 
+def fitting_tokens(free_bytes: int, config: Any) -> int:
+    """Tokens of a batch whose activations take half of the free memory, from 2,048 to 65,536.
+
+    A token holds the inner layer's three arrays, some ten of the hidden size, and keys and values of all
+    layers, in four bytes each. What reads the attention has, for each token, some thirty rows of every head.
+    """
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    kept = 2 * config.num_hidden_layers * (config.num_key_value_heads or heads) * size
+    numbers = 3 * config.intermediate_size + 10 * config.hidden_size + kept + 3 * 30 * heads
+    return int(min(_GPU_TOKENS, max(_CPU_TOKENS, free_bytes // (2 * 4 * numbers))))
+
+
 class TorchProxy:
     """Any causal model of transformers whose attention goes through its registry.
 
@@ -172,7 +186,8 @@ class TorchProxy:
         name, fingerprint: for ``info``.
         device: ``cpu``, ``cuda``, ``cuda:1`` …; None: ``choose_device()``.
         precision: ``float32``, ``bfloat16`` or ``float16``; None: ``choose_precision(device)``.
-        batch_tokens: most tokens, padding included, of one batch; bounds the memory.
+        batch_tokens: most tokens, padding included, of one batch; bounds the memory. None: 2,048 on the CPU,
+            on a GPU what fits into half of its free memory.
         store: where passages' keys and values are kept for the next question; None: one pass per prompt.
 
     Raises:
@@ -187,7 +202,7 @@ class TorchProxy:
         fingerprint: str,
         device: str | None = None,
         precision: str | None = None,
-        batch_tokens: int = 2048,
+        batch_tokens: int | None = None,
         store: KeyValueStore | None = None,
     ) -> None:
         device = device or choose_device()
@@ -203,8 +218,10 @@ class TorchProxy:
             raise ModelError(f"transformers can't load {folder}: {error}") from error
         self.model = model.to(device).eval()
         self._device, self._store = device, store
-        self.limits = BatchLimits(batch_tokens)
-        if device != "cpu":  # starting a run on a GPU costs as much as reading thousands of tokens there
+        if device == "cpu":
+            self.limits = BatchLimits(batch_tokens or _CPU_TOKENS)
+        else:  # starting a run on a GPU costs as much as reading thousands of tokens there
+            batch_tokens = batch_tokens or fitting_tokens(torch.cuda.mem_get_info(device)[0], model.config)
             self.limits = BatchLimits(batch_tokens, run_tokens=batch_tokens)
         self._folder, self._lock, self._stacks = folder, threading.Lock(), Stacks()
         self._head: LanguageHead | None = None

@@ -23,6 +23,7 @@ from eager_proxy import EagerProxy
 
 from ragcompress import Attention, Document, InputError, ModelError, segment
 from ragcompress.prompts.passages import Prompt, Template, cut_passages, join, make_tail
+from ragcompress.proxy import hf
 from ragcompress.proxy.base import Encoder, Proxy
 from ragcompress.proxy.hf import TorchProxy
 from ragcompress.proxy.onnx import int8, weights
@@ -361,3 +362,10 @@ def test_special_tokens_in_documents_are_plain_text(make: Make, folders: dict[st
     special = 256
     for passage in passages:
         assert special not in join(passage, tail).prefix + tail.ids
+
+
+def test_a_gpu_batch_is_as_large_as_its_free_memory_allows(tiny_llama: Path) -> None:
+    config = hf.TorchProxy(tiny_llama, name="tiny", fingerprint="0").model.config
+    found = [hf.fitting_tokens(free, config) for free in (0, 1 << 27, 1 << 28, 1 << 40)]
+    assert found[0] == 2048 and found[-1] == 65_536
+    assert 2048 < found[1] < found[2] < 65_536 and abs(found[2] - 2 * found[1]) <= 1
