@@ -20,7 +20,7 @@ _M = re.MULTILINE
 _OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}"
 _OPTIONS = re.compile(
     rf"\n[ \t]*+{_OPTION}(?:(?:,[ \t]*(?:\n[ \t]*)?|[ \t]*\|[ \t]*| or ){_OPTION})*"
-    r"(?<![^.]\.)[ \t]*[#¶]?[ \t]*$",
+    r"(?<![^.]\.)(?<!\\)[ \t]*[#¶]?[ \t]*$",
     _M,
 )
 # ``-x, --long   what it does``, with what is indented below: label and value in one.
@@ -51,6 +51,11 @@ _BROKEN_NAME = re.compile(
     r"|[a-z][\w-]{1,30}(?= [<\[|])[^\n.]{1,60}+)"
     r"\n\1[ \t]+[^\s.][^\n.]{0,30}+(?=\n\1\S|\n[ \t]*\n)"
 )
+# ``commit [--object`` over ``    ID] [-q] NAME``: the brackets are closed on a line further down.
+_OPEN_NAME = re.compile(
+    r"\n([ \t]*+)(?:-{1,2}[A-Za-z?#]|[a-z][\w-]*[ ])[^\n]{0,100}[\[{(][^\])}\n]{0,80}"
+    r"(?:\n\1[ \t]+[^\n]{1,100}){1,4}?(?<=[\])}>A-Z.])(?=\n[ \t]{0,8}[A-Z][a-z]+ [a-z])"
+)
 # ``rank () → bigint``, ``re.compile(pattern, flags=0)¶``, ``class Thing(base)``.
 _SIGNATURE = re.compile(
     r"\n[ \t]*+(?:(?:(?:class|exception|function|def|method|async def)[ ]\w[\w.]*(?:[ ]?\([^\n]{0,160}\))?:?"
@@ -79,18 +84,19 @@ _SHORT = 70
 _FUNCTION_WORD = re.compile(r"\b(?:the|of|is|are|was|were|has|have|to|an?|and|in|by|as|with|that|which)\b")
 # What stands over a remark within a description, and names nothing.
 _ADMONITION = re.compile(
-    r"\s*(?:notes?|important|hint|tip|warning|caution|attention|danger|remarks?|examples?|see also)\s*\Z",
+    r"\s*(?:notes?|important|hint|tip|warning|caution|attention|danger|remarks?|examples?|see also"
+    r"|change ?log|parameters|returns|return type|raises|yields):?\s*\Z",
     re.IGNORECASE,
 )
 _FURTHER = re.compile(r" {2,}|\t")
 # A short line between wide gaps, over a sentence: what a page sets in a larger type.
 _BETWEEN_GAPS = re.compile(
-    r"[ \t]*((?![-:~>|*+•#])[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
+    r"[ \t]*((?![-:~>|*+•#])(?=[^\n]*[^\W\d_]{2})[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
     r"(?:[ \t]*\n){2,}(?=[ \t]*[^\s-][^\n]{40})"
 )
 # A row whose table a text splitter has cut off.
 _PIPED = re.compile(r"\n[ \t]*+\|[^\n]+\|[ \t]*$", _M)
-_CAPITALS = re.compile(r"[A-Z][A-Z0-9 ,/&'()-]{2,60}")
+_CAPITALS = re.compile(r"(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 # ``Width: 12 m`` and its like, two or more in a row.
 _LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
 # A value, and a label below it: cheap to look for, and most texts have none.
@@ -109,9 +115,13 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     if "\n" not in region.strip():
         return [(start + a, start + b, kind) for a, b, kind in found]
     wrapped: dict[int, Block] = {}
+    if "[" in region or "{" in region:
+        wrapped = {
+            block[0]: block for block in _spans(_OPEN_NAME, lines, "term") if _is_closed(region, block)
+        }
     if "-" in region:
         found += _spans(_COLUMNS, lines, "list item")
-        wrapped = {block[0]: block for block in _spans(_BROKEN_NAME, lines, "term")}
+        wrapped |= {block[0]: block for block in _spans(_BROKEN_NAME, lines, "term")}
         found += _spans(_OPTIONS, lines, "term")
     if "=" in region:
         found += _spans(_TAKES, lines, "term")
@@ -132,6 +142,13 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     titled = (b for b in found if b[2] != "term" or not _ADMONITION.match(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(titled)]
+
+
+def _is_closed(region: str, block: Block) -> bool:
+    """Whether all brackets within a name are closed, and no sentence ends in it."""
+    name = region[block[0] : block[1]]
+    is_sentence = re.search(r"[^.]\.(?:\s|$)", name) or _FUNCTION_WORD.search(name)
+    return not is_sentence and all(name.count(a) == name.count(b) for a, b in ("[]", "{}", "()"))
 
 
 def _spans(pattern: re.Pattern[str], lines: str, kind: str) -> Iterator[Block]:

@@ -13,11 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .blocks import Block
+from .glued_names import JOINT, PROSE, Seen, glued, repeated
 
 # A line with a sign that is a link to it, as Sphinx puts it behind names and headings.
 _LINKED = re.compile(r"^[ \t]*([^\n¶\uf0c1]{1,400}[¶\uf0c1])", re.MULTILINE)
 _NAMES = re.compile(
-    r"[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$|^(?:property|class|exception|abstract|static|async) \S+$"
+    r"^-{1,2}\w|[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$|"
+    r"^(?:property|class|exception|abstract|static|async) \S+$"
 )
 # What stands above a name: a sentence's end or blanks, or blank lines.
 _LINE_ENDS = re.compile(r"\n(?:[ \t\xa0]*\n)*")
@@ -38,28 +40,6 @@ _LISTED = re.compile(rf"{_WORD}(?:(?:, ?| or |\|){_WORD}){{0,5}}")
 # What no word of prose has.
 _CODED = re.compile(r"\w[_=./]\w|[a-z][A-Z]|\w-\w|[a-z]\d|\d[a-z]|^[<\[%$@-]")
 _PLACEHOLDER = re.compile(r"[<\[{|]|\.\.\.")
-_PROSE = re.compile(r"\b(?:the|of|is|was|are|were|to|an?|and|in|by|as|with|that)\b")
-# ``owner`` right before its description, which begins with one of these.
-_GLUED = re.compile(
-    r"[ \t]*([\w<$%.:-][^\s,]{0,60}?(?:,? [^\s,]{1,40}?){0,3}(?<=[\w>)\].]))"
-    r"(?=(?:(?<![A-Z])An?|The|This|These|If|When|Whether|Specif(?:y|ies)|Optional|Same|Only|Sets?|List|Name)"
-    r"[ \n][a-z<\"`:])"
-)
-# ``-n, --normDisplay the factors``, ``switch(label)Switch to``, ``Tls=<tl1>[,<tl2>]Sets the``, ``%cCluster``.
-_GLUED_CODE = re.compile(
-    r"[ \t]*((?:-{1,2}[A-Za-z?#][^\s,]{0,60}?(?:, ?-{1,2}[^\s,]{1,60}?){0,3}(?<=[\w>)\]])"
-    r"|[\w.:-]{2,40}(?:\([^\s()]{0,60}\)|=[^\s]{1,80}?(?<=[>\]})]))|[%$@]\w{1,20}?)"
-    r")(?=[A-Z][a-z]+[ \n.,])"
-)
-# And where a wide gap stands above, and another such name beside it.
-_ALSO_GLUED = re.compile(r"[ \t]*([\w.:-]{2,40}?(?<=[a-z\d>]))(?=[A-Z][a-z]+[ ][a-z]+[ \n])")
-# A capital letter right behind a name: what all names that touch their description have.
-_JOINT = re.compile(r"[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=A)n?|[a-z]+)[ \n.,]")
-# The same before any word, but for what may be a brand's name; only beside others.
-_MAYBE_GLUED = re.compile(
-    r"[ \t]*([\w<$%.:-][\w<$%.:>-]{0,40}?(?<=[\w>]))"
-    r"(?=[A-Z][a-z]+[ ](?!(?:is|was|has|can|will|and|or|of|in|for|are|were|had)\b)[a-z]+[ \n])"
-)
 # ``software   Inform the postmaster of …``
 _BESIDE = re.compile(
     r"[ \t\xa0]*([\w<\[.-][\w<>.|/-]*(?: [\w<>\[\].:|-]+){0,2})"
@@ -67,26 +47,26 @@ _BESIDE = re.compile(
 )
 # ``24.2.1 Basic files``, as Texinfo and DocBook number their sections.
 _SECTION = re.compile(r"[ \t]*(\d{1,2}(?:\.\d{1,2}){1,4}\.?[ \xa0]+[A-Z][^\n]{1,70}(?<![.:;,]))[ \t]*(?=\n)")
-_BEHIND, _WIDEST, _LONGEST = 120, 200, 80
+_BEHIND, _WIDEST, _LONGEST, _TRIED = 120, 400, 80, 3
 # So many characters and blanks are no name, but for a list of names.
 _PHRASE, _WORDS = 63, 8
 _TAKING = 40
 _BLANKS = " \t\xa0"
-_Seen = tuple[str, re.Match[str] | None]
 
 
 def flat_names(region: str) -> Iterator[Block]:
     """Such names, and headings that link to themselves."""
     if "¶" in region or "\uf0c1" in region:
-        for linked in _LINKED.finditer(region):
-            yield *linked.span(1), "term" if _NAMES.search(linked[1][:-1]) else "heading"
-    joints = [m.start() for m in _JOINT.finditer(region)]
+        yield from _linked(region)
+    joints = [m.start() for m in JOINT.finditer(region)]
     found: defaultdict[str, list[re.Match[str]]] = defaultdict(list)
     for start, above, announced in _starts(region):
         end = region.find("\n", start)
-        k = bisect_left(joints, start)
-        is_glued = k < len(joints) and joints[k] < start + _WIDEST and (end < 0 or joints[k] < end)
-        verdict, m = _glued(region, start, above) if is_glued else ("", None)
+        last = start + _WIDEST if end < 0 else min(end, start + _WIDEST)
+        near = joints[(k := bisect_left(joints, start)) : min(k + _TRIED, bisect_left(joints, last, k))]
+        verdict, m = glued(region, start, near, above) if near else ("", None)
+        if m is None and (m := repeated(region, start)):
+            verdict = "glued"
         if m is None:
             line = region[start : len(region) if end < 0 else end].strip(_BLANKS)
             verdict, m = _alone(region, start, line, announced)
@@ -99,6 +79,31 @@ def flat_names(region: str) -> Iterator[Block]:
     if _are_several(found["maybe"] + found["name"]):
         names += found["maybe"]
     yield from ((*m.span(1), "term") for m in names)
+
+
+def _linked(region: str) -> Iterator[Block]:
+    """Lines that link to themselves: names, and headings, which are phrases."""
+    lines = list(_LINKED.finditer(region))
+    sure = [bool(_NAMES.search(line[1][:-1]) or _takes(line[1][:-1])) for line in lines]
+    # Words in small letters are no heading beside a name.
+    commands = [_is_command(line[1][:-1].split()) for line in lines]
+    others = any(sure) or sum(commands) > 1
+    for line, is_name, is_command in zip(lines, sure, commands, strict=True):
+        yield *line.span(1), "term" if is_name or (is_command and others) else "heading"
+
+
+def _takes(line: str) -> bool:
+    """``set community COMMUNITY``, ``bgp deterministic-med``: a command with what it takes."""
+    words = line.split()
+    coded = any(word.isupper() or not word.isalpha() for word in words)
+    return coded and _is_command(words)
+
+
+def _is_command(words: Sequence[str]) -> bool:
+    """Whether words are in small letters, but for placeholders in capitals, and make no sentence."""
+    if not words or not words[0].islower() or any(PROSE.fullmatch(word) for word in words):
+        return False
+    return all(word.islower() or word.isupper() or word.isdigit() for word in words)
 
 
 def _are_several(names: Sequence[re.Match[str]]) -> bool:
@@ -121,20 +126,7 @@ def _starts(region: str) -> Iterator[tuple[int, int, bool]]:
                 yield gap.end(), number, above.endswith(":")
 
 
-def _glued(region: str, start: int, above: int) -> _Seen:
-    """A name that touches its description, and is not the first words of a sentence."""
-    m = _GLUED.match(region, start)
-    if m and " " in m[1] and _PROSE.search(m[1]):
-        m = None
-    if m or (m := _GLUED_CODE.match(region, start)):
-        return "glued", m
-    m = _MAYBE_GLUED.match(region, start)
-    if m is None and (not start or above > 2):
-        m = _ALSO_GLUED.match(region, start)
-    return "maybe glued", m
-
-
-def _alone(region: str, start: int, line: str, announced: bool) -> _Seen:
+def _alone(region: str, start: int, line: str, announced: bool) -> Seen:
     """A numbered heading, or a name that stands beside or above its description."""
     if line[:1].isdigit() and (m := _SECTION.match(region, start)):
         return "heading", m
@@ -168,7 +160,7 @@ def _names(line: str, below: str, announced: bool) -> bool | None:
         if line.islower() and is_sentence:
             return True
         return None if is_sentence or (line.islower() and " " in below) else False
-    if not is_sentence or len(line) > 60 or _PROSE.search(line):
+    if not is_sentence or len(line) > 60 or PROSE.search(line):
         return False
     if _PLACEHOLDER.search(line) or _CODED.search(line.split()[0]):
         return True

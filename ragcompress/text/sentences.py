@@ -37,11 +37,13 @@ _SHORT = tuple(
     "|p. ej.|ad.es.|ad es.|bijv.|t.ex.|t. ex.|bl.a.|т.е.|т. е.|напр.".split("|")
 )
 # sentencex begins a sentence with what closes the one before.
-_CLOSED = re.compile(r"[」』）】》〉〕］]+")
+_CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)")
 # Behind what is quoted, Japanese goes on with a particle; these are words of their own.
 _SAID = re.compile(r"って|と(?!ても|にかく|ころ|くに|もだち|うとう)")
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
+# ``D..M``, ``1..10``: a range.
+_RANGE = re.compile(r"[^\W_]\.\.(?:[A-Z\d_]+|\w)\b")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
 # An end tag, or a footnote mark: ``[3]``, ``[^note]``, ``[citation needed]``, ``¹``, ``<sup>1</sup>``, ``†``.
 # Behind a blank only those that nothing else could be.
@@ -105,6 +107,8 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     if _LEFT_OUT.search(before):
         return False
     behind = paragraph[cut : cut + 40].lstrip()
+    if _RANGE.match(paragraph, max(last, cut - 3), cut + 12):
+        return False
     return not _DOTS.search(before) or not (behind[:1].islower() or _is_capitals(behind))
 
 

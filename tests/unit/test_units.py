@@ -34,6 +34,8 @@ def units(text: str) -> list[tuple[str, str]]:
         "Call `x. Y` now.",
         "It is old.[^1]",
         "It was built in 1931.¹",
+        "The range D..M leaves A..B and 1..10 out.",
+        "(It ends in a call of stop(1).)",
         "It was built.<sup>1</sup>",
         "It was built.[citation needed]",
         "El Sr. Holm y la Sra. Lund lo hicieron en EE. UU. en la pág. 5.",
