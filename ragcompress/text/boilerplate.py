@@ -28,6 +28,7 @@ _WHOLE = re.compile(
     | page\s+\d+\s+(?:of|/)\s+\d+ | (?:table\s+of\s+)?contents | inhaltsverzeichnis | table\s+des\s+matières
     | (?:share|tweet|follow\s+us)\s+on\s+\w+ | powered\s+by\s+[\w.\s]{1,40}
     | edit\s+(?:this\s+page|on\s+github)
+    | quick\s+search | (?:show|view(?:\s+page)?)\s+source
     | permalink | print\s+this\s+page | sign\s+(?:in|up) | subscribe(?:\s+to\s+our\s+newsletter)?
     )\s*""",
     re.VERBOSE | re.IGNORECASE,
@@ -36,10 +37,18 @@ _WHOLE = re.compile(
 _FIRST = tuple(
     "page last zuletzt dernière última copyright all skip back to jump this we accept reject allow decline "
     "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign "
-    "subscribe © (c) [#".split()
+    "subscribe quick show view © (c) [#".split()
 )
 # ``Introduction ........ 7``: an entry of a table of contents.
 _ENTRY = re.compile(r"[^\n]{1,120}?(?:\s?\.){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\s*")
+# ``CP(1)   User Commands   CP(1)``, ``GNU coreutils 9.1   September 2022   CP(1)``: over and under man pages.
+_PAGE_NAME = r"[\w.:+-]{1,60}\([1-9]\w{0,4}\)"
+_DATE = r"(?:[A-Z][a-z]{2,8}\.? (?:\d{1,2}, )?(?:19|20)\d\d|(?:19|20)\d\d-\d\d-\d\d)"
+_RUNNING = re.compile(
+    rf"({_PAGE_NAME})\s{{3,}}\S[^\n]{{0,80}}\s{{3,}}\1"
+    rf"|\S[^\n]{{0,60}}?\s{{3,}}(?:{_DATE}|v?\d+(?:\.\d+)+)\s{{3,}}{_PAGE_NAME}"
+    rf"|([A-Za-z][^\n]{{0,60}}?)\s{{3,}}{_DATE}\s{{3,}}\2"
+)
 
 
 def is_boilerplate(text: str) -> bool:
@@ -54,6 +63,8 @@ def is_boilerplate(text: str) -> bool:
     bare = text.strip(" \t\r\n#*_|>-")
     if not bare:
         return False
+    if "   " in bare and _RUNNING.fullmatch(bare):
+        return True
     return _WHOLE.fullmatch(bare) is not None or _lists_pages(text) or _leads_about(text)
 
 
@@ -71,6 +82,7 @@ def _leads_about(text: str) -> bool:
     words = [cell.lower() for cell in cells if _WORD.search(cell)]
     if len(words) == 1:
         words = words[0].split()
-        return len(words) > 1 and all(word in _NAVIGATION for word in words)
+        is_marked = len(cells) > 1  # ``next |``
+        return (len(words) > 1 or is_marked) and all(word in _NAVIGATION for word in words)
     leading = sum(word in _NAVIGATION for word in words)
     return leading >= 2 and leading * 2 >= len(words)

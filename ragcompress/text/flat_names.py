@@ -124,6 +124,24 @@ def _starts(region: str) -> Iterator[tuple[int, int, bool]]:
             above = region[max(0, start - _BEHIND) : start].rstrip()
             if number > 1 or _ENDED.search(above):
                 yield gap.end(), number, above.endswith(":")
+                continue
+        if start and region.startswith(("  ", "\t"), gap.end()) and _hangs(region, start, gap.end()):
+            yield gap.end(), number, False
+
+
+def _hangs(region: str, end: int, start: int) -> bool:
+    """Whether the line above is indented further, and the one below is not: paragraphs with hanging lines.
+
+    Args:
+        region: the text.
+        end: of the line above.
+        start: of the line.
+    """
+    above, line = region[region.rfind("\n", 0, end) + 1 : end][:_LONGEST], region[start : start + _LONGEST]
+    indent = len(line) - len(line.lstrip(" "))
+    below = region.find("\n", start) + 1
+    next_line = region[below : below + _LONGEST]
+    return len(above) - len(above.lstrip(" ")) > indent == len(next_line) - len(next_line.lstrip(" "))
 
 
 def _alone(region: str, start: int, line: str, announced: bool) -> Seen:

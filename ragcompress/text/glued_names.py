@@ -28,7 +28,7 @@ _ALSO_GLUED = re.compile(r"[ \t]*([\w.:-]{2,40}?(?<=[a-z\d>]))(?=[A-Z][a-z]+[ ][
 # Or any word behind a bracket: ``TimeOut (timestamp)when this expires``.
 JOINT = re.compile(
     r"(?:[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=[^A-Z]A)n?|(?!s\b)[a-z]+)|(?<=[a-z\d)]\))[A-Za-z]{2,})"
-    r"(?:[’'][a-z]+)?[ \n.,]"
+    r"(?:[’'][a-z]+)?[ \n.,/-]"
 )
 # The same before any word, but for what may be a brand's name; only beside others.
 _MAYBE_GLUED = re.compile(
@@ -40,12 +40,12 @@ _WORDS = re.compile(r"[ \t]*([\w<$%.:\[{+@/-][^\n\\]*(?<=[\w>)\]}]))\Z")
 _OPTION = re.compile(r"-{1,2}[A-Za-z?#]")
 # ``interleaveinterleave memory``, ``mode=modemode is …``: a description that begins with its name.
 _REPEATED = re.compile(
-    r"[ \t]*((?:[\w.|-]{1,40}=(?=[\w.-]{3})|(?=[\w.-]{5}))([a-z][\w.-]{1,60}[a-z\d]))(?=\2[ ])"
+    r"[ \t]*((?:[\w.|-]{1,40}=(?=[\w.-]{3})|(?=[\w.-]{5}))([A-Za-z][\w.-]{1,60}[A-Za-z\d]))(?=\2[ ])"
 )
 _TYPED = re.compile(r"[\w.$-]{2,80} ?\([a-z][a-z0-9 ,_|/-]{1,40}(?:\(\d+\))?\)")
 # No end of a name: the first half of ``JavaScript``, ``iPhone`` or ``CSVFeedSpider``.
 _HALF = re.compile(r"(?:(?:^|[^A-Z])[A-Z][a-z]+|(?:^|[\W_])[A-Za-z])\Z")
-_DESCRIBES = re.compile(r"[A-Za-z]+(?:[’'][a-z]+)?[ ,.](?!\s*\n)")
+_DESCRIBES = re.compile(r"[A-Za-z]+(?:[’'][a-z]+|[/-][a-z]+)?[ ,.](?!\s*\n)")
 _FOOTNOTE = re.compile(r"\[\w{1,3}\]\Z")
 _CODED = re.compile(r"\w[_=-]\w|[<\[{|]")
 _SIGNED = re.compile(r"[<{|]|\[[a-z]")

@@ -49,6 +49,12 @@ def terms(text: str) -> list[str]:
         ("It is so.\n\n{% raw *line* %}Prints the line.\n", ["{% raw *line* %}"]),
         ("It is so.\n\nTimeOut (timestamp)when this expires.\n", ["TimeOut (timestamp)"]),
         ("It is so.\n\ninterleaveinterleave the blocks.\n", ["interleave"]),
+        ("It is so.\n\nmouse=[on|off]Enable/disable the mouse.\n", ["mouse=[on|off]"]),
+        ("It is so.\n\nusb-botBulk-only storage of it.\n", ["usb-bot"]),
+        (
+            "  one\n  The first of all, which goes\n      on here\n  count=off\n  The second of all.\n",
+            ["one", "count=off"],
+        ),
         ("It is so.\n\nmode=modemode is on or off.\n", ["mode=mode"]),
         (
             "It is.\n\nlog.showRoot\n\nThe root of it.\n\nlog.diffMerges\n\nThe merges of it.\n",

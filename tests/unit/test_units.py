@@ -158,7 +158,10 @@ def test_the_language_is_found_out_or_given(code: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Prev | Up | Chapter 21. Locks | Home | Next", "Last updated 2024-05-31", "Skip to main content",
-     "Introduction ........ 5", "© 2024 Skarn Ltd. All rights reserved.", "Page 3 of 12"],
+     "Introduction ........ 5", "© 2024 Skarn Ltd. All rights reserved.", "Page 3 of 12",
+     "CP(1)                 User Commands                CP(1)", "next |", "Show Source", "Quick search",
+     "xfs_db(8)\n    System Manager's Manual\n    xfs_db(8)", "Skarn tools 9.1     May 2022     cp(1)",
+     "Open Switch           3.1.0           ovs(7)", "Debian         November 28, 2022          Debian"],
 )  # fmt: skip
 def test_boilerplate_is_known(text: str) -> None:
     assert is_boilerplate(text)
@@ -167,7 +170,9 @@ def test_boilerplate_is_known(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["We use cookies to bake.", "The page was last updated by Ann, who also wrote it.", 
-     "Home is where it is.", "Next of kin", "Copyright law protects it.", "Contents of the box are old."],
+     "Home is where it is.", "Next of kin", "Copyright law protects it.", "Contents of the box are old.",
+     "cp(1) copies and mv(1) moves", "next", "Bergen     2019     Bergen", "12.5     2022-08-05     12.5",
+     "Pump     May 2022     Valve"],
 )  # fmt: skip
 def test_content_is_no_boilerplate(text: str) -> None:
     assert not is_boilerplate(text)
