@@ -108,7 +108,7 @@ def changed_xml(data: bytes, most: int, seed: int) -> bytes:
     """Change the elements of an XML part; its first byte says which part it is, and stays.
 
     Args:
-        most: longest result in bytes; a longer one is cut, and then is no XML.
+        most: longest result in bytes; what would be longer stays as it was.
         seed: of the changes.
     """
     try:
@@ -118,7 +118,8 @@ def changed_xml(data: bytes, most: int, seed: int) -> bytes:
     drawn = random.Random(seed)
     for _ in range(drawn.randint(1, _CHANGES)):
         _change(root, drawn)
-    return (data[:1] + etree.tostring(root))[:most]
+    written = data[:1] + etree.tostring(root)
+    return written if len(written) <= most else data
 
 
 def _change(root: Any, drawn: random.Random) -> None:
