@@ -58,6 +58,12 @@ def main() -> None:
             app(prog_name="ragcompress")
         except Exception as error:  # of what is said before a command begins: --help, --version
             raise SystemExit(exit_code(error)) from None
+        except SystemExit as error:
+            # Before and after a command typer turns an interrupt into a status, and says nothing.
+            cause = getattr(error.__context__, "__cause__", None)
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
+            raise
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ that the user has configured for Python packages.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
     Args:
         requirement: a pinned requirement, ``name==version``.
         sha256: what the wheel must hash to, 64 hex digits.
-        folder: where to put it; empty.
+        folder: where to put it, and what pip writes on the way; empty.
         progress: called as the bytes come in if pip is 24.1 or later, and once at the end.
 
     Raises:
@@ -44,7 +45,7 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-input", "--disable-pip-version-check", *options, "--dest", str(folder), requirement]
     try:
-        _run(command, progress)
+        _run(command, folder, progress)
     except OSError as error:
         raise ModelNotFound(f"pip could not be started ({error})") from None
     wheels = list(folder.glob("*.whl"))
@@ -89,11 +90,15 @@ def _pip_version() -> tuple[int, int]:
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
 
 
-def _run(command: list[str], progress: Progress | None) -> None:
-    """Run pip, hand on its progress, and raise what it said if it failed."""
+def _run(command: list[str], folder: Path, progress: Progress | None) -> None:
+    """Run pip, hand on its progress, and raise what it said if it failed.
+
+    What it writes on the way lies in ``folder``: an interrupt ends pip before it can put that away.
+    """
     last: deque[str] = deque(maxlen=50)
     with subprocess.Popen(
         command,
+        env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

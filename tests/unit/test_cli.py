@@ -251,6 +251,24 @@ ragcompress.cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "said"), [("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "terminated\n")]
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end a process at once there")
+def test_a_signal_before_the_command_begins_is_one_line_too(name: str, code: int, said: str) -> None:
+    script = f"""
+import signal
+from ragcompress.cli import app
+class Hit(app._Group):
+    def parse_args(self, *given):
+        signal.raise_signal(signal.{name})
+app.app.info.cls = Hit
+app.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
 def test_models_and_doctor_work_without_a_model(tmp_path: Path) -> None:
     listed = CliRunner().invoke(app, ["models", "list"])
     assert listed.exit_code == 0

