@@ -15,6 +15,7 @@ from ._grid import Cell, pipe_table
 from ._number_formats import shown
 
 _RELATIONS = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
+_WHOLE = re.compile(r"\s*[-+]?[0-9]{1,15}\s*")
 _DRAWN = re.compile(r"/(?:charts/chart\d*|diagrams/data\d*)\.xml$")
 
 
@@ -48,6 +49,14 @@ def sibling(like: Any, name: str, value: str | None) -> Any:
     """An element in the name space of another."""
     space = like.tag[: like.tag.index("}") + 1]
     return like.makeelement(space + name, {} if value is None else {f"{space}val": value})
+
+
+def whole(value: str | None, default: int = 0) -> int:
+    """A whole number as files write it; anything else counts as not said.
+
+    Digits of other scripts and endless ones are none: one odd attribute must not cost the whole document.
+    """
+    return int(value) if value and _WHOLE.fullmatch(value) else default
 
 
 def alternative(own: Any) -> str:
@@ -188,9 +197,9 @@ def _points(element: Any) -> dict[int, str]:
     found: dict[int, str] = {}
     for point in within(element, "pt"):
         value = next((v.text or "" for v in within(point, "v")), "")
-        index = attribute(point, "idx") or ""
+        index = whole(attribute(point, "idx"), len(found))
         own = attribute(point, "formatCode") or code
-        found[int(index) if index.isdigit() else len(found)] = _as_shown(value, own)
+        found[index] = _as_shown(value, own)
     return found or {0: " ".join(v.text or "" for v in within(element, "v"))}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ._clock import Clock
 from ._html_inline import lowered, raised, struck
 from ._number_formats import BUILTIN, general, is_date, shown, text_shown
-from ._office import Package, attribute, find, local, within
+from ._office import Package, attribute, find, local, whole, within
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 """Excel's own limits."""
@@ -60,8 +60,8 @@ class Styles:
         formats = find(root, "cellXfs")
         for each in () if formats is None else formats:
             number = each.get("numFmtId") or "0"
-            self.codes.append(own.get(number) or BUILTIN.get(int(number), "General"))
-            font, fill = int(each.get("fontId") or 0), int(each.get("fillId") or 0)
+            self.codes.append(own.get(number) or BUILTIN.get(whole(number, -1), "General"))
+            font, fill = _at(each, "fontId"), _at(each, "fillId")
             self._struck.append(font < len(struck) and struck[font])
             is_filled = fill < len(filled) and filled[fill]
             self._white.append(font < len(white) and white[font] and not is_filled)
@@ -75,13 +75,18 @@ class Styles:
         return style < len(self._white) and self._white[style]
 
 
+def _at(element: Any, name: str) -> int:
+    """A place in a list, from 0."""
+    return max(0, whole(element.get(name)))
+
+
 def _is_on(element: Any) -> bool:
     return element is not None and (attribute(element, "val") or "1") not in ("0", "false", "off")
 
 
 def _is_white(color: Any) -> bool:
-    if color is None or float(color.get("tint") or 0) < 0:
-        return False
+    if color is None or (color.get("tint") or "").strip().startswith("-"):
+        return False  # darkened
     return (color.get("rgb") or "").upper().endswith("FFFFFF") or color.get("theme") == "0"
 
 
@@ -171,8 +176,8 @@ class Reader:
                     while element.getprevious() is not None:
                         del element.getparent()[0]
                 case "col" if _is_true(element.get("hidden")) or _is_nothing(element.get("width")):
-                    first, last = int(element.get("min") or 1), int(element.get("max") or 1)
-                    hidden.update(range(first, min(last, MAX_COLUMNS) + 1))
+                    first, last = whole(element.get("min"), 1), whole(element.get("max"), 1)
+                    hidden.update(range(max(1, first), min(last, MAX_COLUMNS) + 1))
                 case "sheetView" if element.get("showZeros") in ("0", "false"):
                     self._shows_zeros = False
                 case "mergeCell":
@@ -199,8 +204,8 @@ class Reader:
     def _take_out(self, sheet: Sheet, hidden: set[int], unseen: Sequence[tuple[int, int]]) -> None:
         """Leave out hidden columns, and cells that nobody sees."""
         for number, column in unseen:
-            del sheet.rows[number][column]
-            self._left_out["hidden cell"] += 1
+            if sheet.rows[number].pop(column, None) is not None:
+                self._left_out["hidden cell"] += 1
         columns = {column for cells in sheet.rows.values() for column in cells} & hidden
         self._left_out["hidden column"] += len(columns)
         for cells in sheet.rows.values():
@@ -209,8 +214,9 @@ class Reader:
         sheet.rows = {number: cells for number, cells in sheet.rows.items() if cells}
 
     def _row(self, row: Any, sheet: Sheet, hidden: set[int]) -> None:
-        number = int(row.get("r") or max(sheet.rows, default=0) + 1)
-        if not 0 < number <= MAX_ROWS:
+        number = whole(row.get("r"))
+        number = number if number > 0 else max(sheet.rows, default=0) + 1
+        if number > MAX_ROWS:
             raise ValueError(f"a sheet has at most {MAX_ROWS:,} rows")
         cells: dict[int, str] = {}
         white: list[tuple[int, int]] = []
@@ -223,7 +229,7 @@ class Reader:
             text, is_number = self._cell(cell)
             if text.strip():
                 cells[column] = text
-                style = int(cell.get("s") or 0)
+                style = _at(cell, "s")
                 if is_number:
                     sheet.numbers.add((number, column))
                     if cell.get("t") == "d" or (style < len(self._dates) and self._dates[style]):
@@ -234,13 +240,13 @@ class Reader:
             self._left_out["hidden row"] += 1
             self._hidden_rows[number] = cells
         elif cells:
-            sheet.rows[number] = cells
+            sheet.rows.setdefault(number, {}).update(cells)
             sheet.white += white
 
     def _cell(self, cell: Any) -> tuple[str, bool]:
         """What a cell shows, and whether it is a number."""
         value = formula = None
-        style = int(cell.get("s") or 0)
+        style = _at(cell, "s")
         for part in cell:
             name = local(part)
             if name == "v":
@@ -258,10 +264,18 @@ class Reader:
         text, is_number = self._value(cell.get("t") or "n", value, style)
         return self._styles.marked(text, style), is_number
 
+    def _said(self, number: str) -> str:
+        """A text by its number."""
+        at = whole(number, -1)
+        if 0 <= at < len(self._strings):
+            return self._strings[at]
+        self._left_out["broken cell"] += 1
+        return ""
+
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
         code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
         if kind in ("s", "str", "is"):
-            said = self._strings[int(value)] if kind == "s" else value
+            said = self._said(value) if kind == "s" else value
             text = text_shown(said, code)
             self._left_out["hidden cell"] += bool(said.strip()) and not text.strip()
             return text, False
@@ -269,7 +283,10 @@ class Reader:
             return ("TRUE" if value == "1" else "FALSE"), False
         if kind != "n":  # an error such as #DIV/0!, a date in words
             return value, kind == "d"
-        number = float(value)
+        try:
+            number = float(value)
+        except ValueError:
+            return value, False
         if not (number or self._shows_zeros):
             self._left_out["hidden cell"] += 1
             return "", True

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._formulas import CLOSING, formula
-from ._office import Package, alternative, attribute, find, local, property_of, sibling, within
+from ._office import Package, alternative, attribute, find, local, property_of, sibling, whole, within
 from ._word_drawn import join_drop_caps, replace, run_of, show_drawn, show_signs, show_text_box, write_reading
 from ._word_numbers import Numbers
 from ._word_tables import align_cells
@@ -146,28 +146,20 @@ class _Field:
     Attributes:
         chosen: the entry of a list that is chosen.
         instruction: what stands before its result.
+        in_result, has_result: whether its result has begun, and has words.
     """
 
     chosen: str | None
     instruction: str = ""
     in_result: bool = False
+    has_result: bool = False
 
 
 def _take_out_instructions(root: Any) -> None:
     """What stands in a field before its result is no text, fields within it included; lists have a choice."""
     opened: list[_Field] = []
     for run in list(within(root, "r")):
-        shown = None
-        for part in run:
-            if local(part) == "instrText" and opened:
-                opened[-1].instruction += part.text or ""
-            match local(part) == "fldChar" and attribute(part, "fldCharType"):
-                case "begin":
-                    opened.append(_Field(_choice(part)))
-                case "separate" if opened:
-                    opened[-1].chosen, opened[-1].in_result = None, True
-                case "end" if opened:
-                    shown = _shown(opened.pop())
+        shown = _follow(run, opened)
         if any(not field.in_result for field in opened):
             for part in [p for p in run if local(p) in ("t", "tab", "br", "drawing", "pict")]:
                 run.remove(part)
@@ -175,15 +167,34 @@ def _take_out_instructions(root: Any) -> None:
             run.addnext(run_of(root, shown))
 
 
+def _follow(run: Any, opened: list[_Field]) -> str | None:
+    """Open and close the fields that begin and end in a run; what the one that ends here shows by itself."""
+    shown = None
+    for part in run:
+        name = local(part)
+        if name == "instrText" and opened:
+            opened[-1].instruction += part.text or ""
+        elif name != "rPr" and name != "fldChar" and opened and opened[-1].in_result:
+            opened[-1].has_result = True
+        match name == "fldChar" and attribute(part, "fldCharType"):
+            case "begin":
+                opened.append(_Field(_choice(part)))
+            case "separate" if opened:
+                opened[-1].chosen, opened[-1].in_result = None, True
+            case "end" if opened:
+                shown = _shown(opened.pop())
+    return shown
+
+
 def _shown(field: _Field) -> str | None:
     """What a field without a result shows: the entry of a list, a formula, a sign."""
     name, _, rest = field.instruction.strip().partition(" ")
-    if field.in_result or field.chosen:
+    if field.has_result or field.chosen:
         return field.chosen
     if name.upper() == "EQ":
         return f" {rest.strip()} "
-    number = rest.split()[:1] if name.upper() == "SYMBOL" and "\\f" not in rest.lower() else []
-    return chr(int(number[0])) if number and number[0].isdigit() and 31 < int(number[0]) < 256 else None
+    number = whole(rest.split()[0]) if name.upper() == "SYMBOL" and rest and "\\f" not in rest.lower() else 0
+    return chr(number) if 31 < number < 256 else None
 
 
 def _choice(begin: Any) -> str | None:
@@ -194,8 +205,8 @@ def _choice(begin: Any) -> str | None:
     entries = [attribute(e, "val") or "" for e in within(listed, "listEntry")]
     result = find(listed, "result")
     result = find(listed, "default") if result is None else result
-    number = 0 if result is None else int(attribute(result, "val") or 0)
-    return entries[number] if number < len(entries) else None
+    number = 0 if result is None else whole(attribute(result, "val"))
+    return entries[number] if 0 <= number < len(entries) else None
 
 
 def _write_special(root: Any) -> None:
@@ -266,7 +277,7 @@ def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
     Tables and boxes may be colored by their styles: white letters in them count as shown.
     """
     size, color = said.get("sz"), said.get("color")
-    if size is not None and 0 < _whole(size) <= _TINY:
+    if size is not None and 0 < whole(attribute(size, "val")) <= _TINY:
         return True
     if color is None or not _WHITE.fullmatch(attribute(color, "val") or ""):
         return False
@@ -284,11 +295,6 @@ def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
     return True
 
 
-def _whole(element: Any) -> int:
-    value = attribute(element, "val") or ""
-    return int(value) if value.isdigit() else 0
-
-
 def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
     """What the styles of a run and of its paragraph say of it."""
     paragraph = next((up for up in run.iterancestors() if local(up) == "p"), None)
@@ -302,8 +308,8 @@ def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
 
 def _height(position: Any) -> int:
     """How far text is moved off its line, in half points; 0 for little."""
-    value = "" if position is None else attribute(position, "val") or ""
-    return int(value) if value.lstrip("-").isdigit() and abs(int(value)) >= _OFF_LINE else 0
+    value = 0 if position is None else whole(attribute(position, "val"))
+    return value if abs(value) >= _OFF_LINE else 0
 
 
 def _join_runs(paragraph: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ._html_markdown import lettered
 from ._numerals import counted
-from ._office import Package, attribute, find, local, property_of, sibling, within
+from ._office import Package, attribute, find, local, property_of, sibling, whole, within
 
 NUMBER_END = "\ufdd3"
 """Stands behind the number of an item of a list until its list is written; no document may hold it."""
@@ -154,12 +154,8 @@ def _of(properties: Any) -> tuple[str | None, int | None]:
     level = None if properties is None else find(properties, "ilvl")
     return (
         None if number is None else attribute(number, "val"),
-        None if level is None else _whole(attribute(level, "val"), 0),
+        None if level is None else whole(attribute(level, "val"), 0),
     )
-
-
-def _whole(value: str | None, default: int) -> int:
-    return int(value) if value and value.isdigit() and len(value) < 10 else default
 
 
 def _is_gone(properties: Any) -> bool:
@@ -191,20 +187,20 @@ def _lists(root: Any) -> dict[str, _List]:
         number = attribute(each, "numId") or ""
         found[number] = made = _List(number, key, dict(above.levels), {}, dict(above.by_style))
         for override in (e for e in each if local(e) == "lvlOverride"):
-            level = _whole(attribute(override, "ilvl"), 0)
+            level = whole(attribute(override, "ilvl"), 0)
             _read_levels(override, made)
             if (start := find(override, "startOverride")) is not None:
-                made.fresh[level] = _whole(attribute(start, "val"), 1)
+                made.fresh[level] = whole(attribute(start, "val"), 1)
     return found
 
 
 def _read_levels(element: Any, into: _List) -> None:
     for each in (e for e in element if local(e) == "lvl"):
-        number = _whole(attribute(each, "ilvl"), 0)
+        number = whole(attribute(each, "ilvl"), 0)
         said = {name: find(each, name) for name in ("numFmt", "lvlText", "start", "pStyle")}
         value = {k: attribute(v, "val") for k, v in said.items() if v is not None}
         into.levels[number] = _Level(
-            value.get("numFmt") or "decimal", value.get("lvlText") or "", _whole(value.get("start"), 0)
+            value.get("numFmt") or "decimal", value.get("lvlText") or "", whole(value.get("start"), 0)
         )
         if style := value.get("pStyle"):
             into.by_style[style] = number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ._office import attribute, find, local, property_of, sibling, within
+from ._office import attribute, find, local, property_of, sibling, whole, within
 
 _MOST_SKIPPED = 63
 
@@ -16,12 +16,12 @@ def align_cells(root: Any) -> None:
         _join_cells(row)
         for name, at in (("gridBefore", 0), ("gridAfter", len(row))):
             skipped = property_of(row, "trPr", name)
-            number = "" if skipped is None else attribute(skipped, "val") or ""
-            if number.isdigit() and 0 < int(number) <= _MOST_SKIPPED:
+            number = 0 if skipped is None else whole(attribute(skipped, "val"))
+            if 0 < number <= _MOST_SKIPPED:
                 start = next((row.index(c) for c in row if local(c) == "tc"), at) if not at else at
                 cell = sibling(row, "tc", None)
                 cell.append(sibling(row, "p", None))
-                row[start:start] = [cell, *(copy.deepcopy(cell) for _ in range(int(number) - 1))]
+                row[start:start] = [cell, *(copy.deepcopy(cell) for _ in range(number - 1))]
 
 
 def _join_cells(row: Any) -> None:
@@ -38,6 +38,6 @@ def _join_cells(row: Any) -> None:
             span = find(properties, "gridSpan")
             if span is None:
                 properties.append(span := sibling(row, "gridSpan", "1"))
-            value = next(iter(span.attrib))
-            span.set(value, str(int(span.get(value)) + 1))
+            value = next(iter(span.attrib), span.tag.replace("gridSpan", "val"))
+            span.set(value, str(whole(span.get(value), 1) + 1))
             row.remove(cell)

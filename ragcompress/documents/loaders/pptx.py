@@ -16,7 +16,7 @@ from ._formulas import formula
 from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
 from ._html_markdown import lettered
-from ._office import Package, alternative, attribute, find, local, within
+from ._office import Package, alternative, attribute, find, local, whole, within
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
 _MARKS = ("buNone", "buChar", "buAutoNum", "buBlip")
@@ -153,7 +153,7 @@ def _marked(words: str, run: Any, before: str) -> str:
     if properties is None or not words.strip():
         return words
     offset = attribute(properties, "baseline") or "0"
-    height = int(offset.rstrip("%") or 0) * (1000 if offset.endswith("%") else 1)
+    height = whole(offset.rstrip("%")) * (1000 if offset.endswith("%") else 1)
     if abs(height) >= _OFF_LINE:
         return (raised if height > 0 else lowered)(words.strip(), before)
     return words if (attribute(properties, "strike") or "noStrike") == "noStrike" else struck(words)
@@ -231,8 +231,7 @@ class _Numbers:
         if numbered is None or local(numbered) != "buAutoNum":
             self._counts.pop(level, None)
             return ""
-        form, first = attribute(numbered, "type") or "", attribute(numbered, "startAt") or "1"
-        start = int(first) if first.isdigit() else 1
+        form, start = attribute(numbered, "type") or "", whole(attribute(numbered, "startAt"), 1)
         before = self._counts.get(level)
         number = before[2] + 1 if before and before[:2] == (form, start) else start
         self._counts[level] = (form, start, number)
