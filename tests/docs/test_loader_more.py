@@ -102,6 +102,30 @@ def test_a_page_without_body_is_read_from_its_first_element(html: str, text: str
     assert page(html) == text
 
 
+@pytest.mark.parametrize(
+    ("sign", "said"),
+    [
+        ("<span class=tick aria-label='Included'></span>", "[Image: Included]"),
+        ("<i title='Not in this plan'></i>", "[Image: Not in this plan]"),
+        ("<svg><title>Yes</title><path d=''/></svg>", "[Image: Yes]"),
+        ("<div><svg aria-label=Yes></svg></div>", "[Image: Yes]"),
+        ("<span title='three of five'>3/5</span>", "3/5"),
+        ("<button title=Edit></button>", ""),
+        ("<progress value=70 max=100></progress>", "70/100"),
+        ("<meter value=.6>60%</meter>", "60%"),
+    ],
+)
+def test_a_sign_that_fills_a_cell_is_what_its_label_says(sign: str, said: str) -> None:
+    found = rows(f"<table><tr><th>What<th>Free<tr><td>Calls<td>{sign}</table>")
+    assert found[-1].rstrip() == f"Calls | {said}".rstrip()
+
+
+def test_signs_beside_words_say_nothing_but_pictures_do() -> None:
+    assert page("<p><i title='info'></i>Fee: <span role=img aria-label='four stars'></span></p>") == (
+        "Fee: [Image: four stars]"
+    )
+
+
 def test_a_cell_without_its_row_is_no_table() -> None:
     assert "|" not in page("<div role=cell>alone</div><div role=table><p>text</p></div>")
 

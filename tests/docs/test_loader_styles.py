@@ -100,14 +100,27 @@ SHOWN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("html", HIDDEN)
+NESTED = (
+    "<style>.a{color:red;.b{display:none}}</style><div class=a><p class=b>no</div>",
+    "<style>.a{& > .b, .c{display:none}}</style><div class=a><p class=b>no</div>",
+    "<style>.z,.a{.b{&.c{visibility:hidden}}}</style><div class=a><div class=b></div><p class='b c'>no</div>",
+    "<style>.b{@media screen{display:none}}</style><p class=b>no",
+)
+NESTED_SHOWN = (
+    "<style>.a{.b{display:none}}</style><p class=b>yes</p>",
+    "<style>.b{@media print{display:none}}</style><p class=b>yes</p>",
+    "<style>.a{.b{display:none}.b.c{display:block}}</style><div class=a><p class='b c'>yes</div>",
+)
+
+
+@pytest.mark.parametrize("html", HIDDEN + NESTED)
 def test_what_nobody_sees_is_out_and_counted(html: str) -> None:
     loaded = page(f"<p>12 crowns</p>{html}")
     assert loaded.text.strip() == "12 crowns"
     assert +loaded.left_out == {"hidden part": 1}
 
 
-@pytest.mark.parametrize("html", SHOWN)
+@pytest.mark.parametrize("html", SHOWN + NESTED_SHOWN)
 def test_what_only_looks_hidden_stays(html: str) -> None:
     text = page(f"<p>text</p>{html}").text
     assert "yes" in text and "no" not in text

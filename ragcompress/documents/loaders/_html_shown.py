@@ -30,6 +30,11 @@ _ASKING = ("h1", "h2", "h3", "h4", "h5", "h6", "dt")
 _APART = re.compile(r"modal|dialog|dropdown|menu|tooltip|popover|offcanvas", re.IGNORECASE)
 # The words that a button needs to be more than a command.
 _WORDS = 3
+# What fills a cell besides a sign.
+_FILLED = (
+    ".//text()[normalize-space() and not(ancestor::svg or ancestor::style or ancestor::script)]"
+    " | .//img[@alt] | .//input | .//select | .//textarea"
+)
 _BACK = re.compile(r"\s*[\u2190-\u2199\u21a9\u21b5\u23ce^]\ufe0e?\s*")
 # Invisible: soft hyphen, byte order mark, word joiner.
 _INVISIBLE = re.compile("[\xad\ufeff\u2060]")
@@ -39,6 +44,7 @@ def take_out(tree: Any, check: Callable[[], None]) -> Counter[str]:
     """Empty what is not shown, in place; how much of which kind held text."""
     left_out: Counter[str] = Counter()
     _take_out_hidden(tree, check, left_out)
+    _name_signs(tree)
     _take_out_silent(tree)
     check()
     for element in list(tree.iter(*_FRAMES)):
@@ -59,6 +65,9 @@ def show_controls(tree: Any) -> Counter[str]:
     left_out: Counter[str] = Counter()
     for element in list(tree.iter("button", "select", "textarea", "input")):
         _show_control(element, left_out)
+    for element in list(tree.iter("progress", "meter")):
+        if element.get("value") and not "".join(element.itertext()).strip():
+            _say(element, f" {element.get('value')}/{element.get('max') or 1} ")
     return left_out
 
 
@@ -109,6 +118,19 @@ def _empty_around(element: Any, seen: set[Any]) -> bool:
             had_text |= bool((child.tail or "").strip())
             child.tail = " "
     return had_text
+
+
+def _name_signs(tree: Any) -> None:
+    """A sign without words that fills a cell, or is said to be a picture, is what its label says."""
+    for sign in tree.xpath("//*[@aria-label or @title or self::svg][not(self::img or self::td or self::th)]"):
+        above = [sign, *sign.iterancestors()]
+        within = next((up for up in above if up.tag in ("td", "th") or up.get("role") == "img"), None)
+        if within is None or any(up.tag in ("a", "button", _GONE) for up in above) or within.xpath(_FILLED):
+            continue
+        drawn = next((t for t in sign if sign.tag == "svg" and t.tag == "title"), None)
+        label = sign.get("aria-label") or sign.get("title") or ("" if drawn is None else drawn.text or "")
+        if label.strip():
+            _say(sign, f"[Image: {' '.join(label.split())}]")
 
 
 def _take_out_silent(tree: Any) -> None:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Any
 
 _NOTHING = r"0(?:\.0*)?(?:px|r?em|pt|%|vh|vw)?"
@@ -58,6 +59,8 @@ _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
 _DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
 _MOST = 20_000_000
+# Selectors of a rule within others; each level multiplies them.
+_MOST_NESTED = 200
 # Characters that sheets may add to a page.
 _MOST_ADDED = 100_000
 
@@ -295,27 +298,56 @@ def _names(tree: Any) -> set[str]:
     return found
 
 
-def _rules(parsed: list[Any], number: int, depth: int) -> Iterator[_Rule]:
+def _rules(parsed: list[Any], number: int, depth: int, outer: str = "") -> Iterator[_Rule]:
+    """The declarations of rules, and of those within them; ``outer`` are the selectors of the rule around."""
     import tinycss2
-    from cssselect import SelectorError, parse
 
     for rule in parsed:
         if rule.type == "at-rule" and rule.content and rule.lower_at_keyword in _NESTED and depth:
-            if not _ELSEWHERE.search(tinycss2.serialize(rule.prelude)):
+            if _ELSEWHERE.search(tinycss2.serialize(rule.prelude)):
+                pass
+            elif outer:
+                yield from _of_block(outer, rule.content, number, depth - 1)
+            else:
                 inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
                 yield from _rules(inner, number, depth - 1)
         elif rule.type == "qualified-rule":
-            said = _normal(_said(tinycss2.parse_blocks_contents(rule.content)))
-            if not said:
-                continue
-            words = tinycss2.serialize(rule.prelude)
-            try:
-                selectors = parse(words)
-            except SelectorError:
-                continue
-            for selector in selectors:
-                yield from _of_selector(selector, _words(selector, words, selectors), said, number)
+            words = _within(outer, rule.prelude) if outer else tinycss2.serialize(rule.prelude)
+            yield from _of_block(words, rule.content, number, depth)
         number += 1
+
+
+def _of_block(words: str, content: list[Any], number: int, depth: int) -> Iterator[_Rule]:
+    import tinycss2
+    from cssselect import SelectorError, parse
+
+    parts = tinycss2.parse_blocks_contents(content)
+    said = _normal(_said(parts))
+    try:
+        selectors = parse(words) if said else []
+    except SelectorError:
+        selectors = []
+    for selector in selectors:
+        yield from _of_selector(selector, _words(selector, words, selectors), said, number)
+    nested = [part for part in parts if part.type in ("qualified-rule", "at-rule")]
+    if nested and depth:
+        yield from _rules(nested, number, depth - 1, words)
+
+
+def _within(outer: str, prelude: list[Any]) -> str:
+    """The selectors of a rule within another one: ``&`` stands for those of the outer."""
+    import tinycss2
+
+    above, own = (
+        [tinycss2.serialize(list(part)).strip() for comma, part in groupby(tokens, _is_comma) if not comma]
+        for tokens in (tinycss2.parse_component_value_list(outer), prelude)
+    )
+    found = (o.replace("&", a) if "&" in o else f"{a} {o}" for o in own for a in above)
+    return ", ".join(islice(found, _MOST_NESTED))
+
+
+def _is_comma(token: Any) -> bool:
+    return bool(token == ",")
 
 
 def _of_selector(
