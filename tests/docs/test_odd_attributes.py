@@ -8,7 +8,10 @@ import zipfile
 
 import office_files as office
 import openpyxl
+import pptx
 import pytest
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
 
 from ragcompress.documents import loaders
 from ragcompress.documents.loaders import Loaded
@@ -80,6 +83,20 @@ def test_of_slides(value: str) -> None:
         assert b"Built 1902" in given.read("ppt/slides/slide1.xml")
     put = f'<a:r><a:rPr><a:x baseline="{value}"/></a:rPr><a:t>Built 1902'.encode()
     assert "Built 1902" in load(with_part(data, "ppt/slides/slide1.xml", run, put), ".pptx").text
+
+
+def test_a_chart_without_a_chart() -> None:
+    deck = pptx.Presentation(io.BytesIO(office.slides()))
+    values = CategoryChartData()
+    values.categories = ["1902"]
+    values.add_series("Cost", (4.5,))
+    deck.slides[0].shapes.add_chart(XL_CHART_TYPE.BAR_CLUSTERED, 0, 0, 9, 9, values)
+    data, buffer = office.saved(deck), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(buffer, "w") as made:
+        for name in given.namelist():
+            part = given.read(name)
+            made.writestr(name, part.replace(b"c:chart>", b"c:lang>") if "charts/chart" in name else part)
+    assert "Built 1902" in load(buffer.getvalue(), ".pptx").text
 
 
 @pytest.mark.parametrize("value", ODD)

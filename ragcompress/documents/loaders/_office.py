@@ -30,8 +30,8 @@ def attribute(element: Any, name: str) -> str | None:
 
 
 def find(element: Any, name: str) -> Any:
-    """The first child of a name; None if there is none."""
-    return next((child for child in element if local(child) == name), None)
+    """The first child of a name; None if there is none, or no element."""
+    return next((c for c in (() if element is None else element) if local(c) == name), None)
 
 
 def within(element: Any, *names: str) -> Iterator[Any]:
