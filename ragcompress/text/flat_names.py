@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .blocks import Block
-from .glued_names import JOINT, PROSE, Seen, glued, repeated
+from .glued_names import PROSE, Seen, glued, joints, repeated
 
 # A line with a sign that is a link to it, as Sphinx puts it behind names and headings.
 _LINKED = re.compile(r"^[ \t]*([^\n¶\uf0c1]{1,400}[¶\uf0c1])", re.MULTILINE)
@@ -58,12 +58,12 @@ def flat_names(region: str) -> Iterator[Block]:
     """Such names, and headings that link to themselves."""
     if "¶" in region or "\uf0c1" in region:
         yield from _linked(region)
-    joints = [m.start() for m in JOINT.finditer(region)]
+    ends = joints(region)
     found: defaultdict[str, list[re.Match[str]]] = defaultdict(list)
     for start, above, announced in _starts(region):
         end = region.find("\n", start)
         last = start + _WIDEST if end < 0 else min(end, start + _WIDEST)
-        near = joints[(k := bisect_left(joints, start)) : min(k + _TRIED, bisect_left(joints, last, k))]
+        near = ends[(k := bisect_left(ends, start)) : min(k + _TRIED, bisect_left(ends, last, k))]
         verdict, m = glued(region, start, near, above) if near else ("", None)
         if m is None and (m := repeated(region, start)):
             verdict = "glued"

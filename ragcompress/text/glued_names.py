@@ -24,12 +24,10 @@ _GLUED_CODE = re.compile(
 )
 # And where a wide gap stands above, and another such name beside it.
 _ALSO_GLUED = re.compile(r"[ \t]*([\w.:-]{2,40}?(?<=[a-z\d>]))(?=[A-Z][a-z]+[ ][a-z]+[ \n])")
-# A capital letter right behind a name: what all names that touch their description have.
+# A capital letter right behind a name: what most names that touch their description have.
+_JOINT = re.compile(r"[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=[^A-Z]A)n?|(?!s\b)[a-z]+)(?:[’'][a-z]+)?[ \n.,/-]")
 # Or any word behind a bracket: ``TimeOut (timestamp)when this expires``.
-JOINT = re.compile(
-    r"(?:[A-Z](?<=[\w>)\].}][A-Z])(?:(?<=[^A-Z]A)n?|(?!s\b)[a-z]+)|(?<=[a-z\d)]\))[A-Za-z]{2,})"
-    r"(?:[’'][a-z]+)?[ \n.,/-]"
-)
+_BRACKET_JOINT = re.compile(r"\)(?<=[a-z\d)]\))[A-Za-z]{2,}[ \n.,]")
 # The same before any word, but for what may be a brand's name; only beside others.
 _MAYBE_GLUED = re.compile(
     r"[ \t]*([\w<$%.:-][\w<$%.:>-]{0,40}?(?<=[\w>]))"
@@ -55,13 +53,20 @@ _MOST, _LONGEST = 6, 60
 Seen = tuple[str, re.Match[str] | None]
 
 
-def glued(region: str, start: int, joints: Sequence[int], above: int) -> Seen:
+def joints(region: str) -> list[int]:
+    """Where names may end that touch their description, ascending."""
+    found = [m.start() for m in _JOINT.finditer(region)]
+    behind_brackets = [m.start() + 1 for m in _BRACKET_JOINT.finditer(region)] if ")" in region else []
+    return sorted({*found, *behind_brackets}) if behind_brackets else found
+
+
+def glued(region: str, start: int, ends: Sequence[int], above: int) -> Seen:
     """A name that touches its description, and is not the first words of a sentence.
 
     Args:
         region: the text.
         start: of the line.
-        joints: the first places in the line where a name may end.
+        ends: the first places in the line where a name may end.
         above: line ends above.
     """
     m = _GLUED.match(region, start)
@@ -70,8 +75,8 @@ def glued(region: str, start: int, joints: Sequence[int], above: int) -> Seen:
     if m or (m := _GLUED_CODE.match(region, start)):
         return "glued", m
     m = _MAYBE_GLUED.match(region, start)
-    for joint in () if m else joints:
-        words = _DESCRIBES.match(region, joint) and _WORDS.match(region, start, joint)
+    for end in () if m else ends:
+        words = _DESCRIBES.match(region, end) and _WORDS.match(region, start, end)
         if not words or not _takes(words[1]):
             continue
         is_coded = (_SIGNED if " " in words[1] else _CODED).search(words[1])
