@@ -11,8 +11,10 @@ from .definitions import is_name
 from .placed import Placed
 
 # What is left of its worth to a description without its name, which a reader takes for another's, or to what
-# announces something that is not there; and to half a sentence, which may hold the answer all the same.
-_NAMELESS, _HALF = 0.05, 0.5
+# announces something that is not there; and to half a sentence, which may hold the answer all the same. Among
+# probabilities, what has no name stands behind nearly all that has one.
+_NAMELESS, _HALF = 0.005, 0.5
+_SCRAP = re.compile(r"\W*(?:[^\W\d]+(?:\W+|\Z)){0,3}\Z")  # up to three words, no number: says nothing
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
 # So many names make a manual.
 _FEWEST_NAMES = 3
@@ -41,7 +43,7 @@ def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> dict[int, floa
         seen = names.setdefault(text.source, _Names())
         for name in _named(text, units):
             seen.add(text, name)
-    found = dict.fromkeys(chain.from_iterable(_cut(text, units) for text, units in texts), _HALF)
+    found = dict(chain.from_iterable(_cut(text, units) for text, units in texts))
     nameless = (_nameless(text, units, names[text.source]) for text, units in texts)
     open_ends = (_opens_nothing(text, units) for text, units in texts)
     return found | dict.fromkeys(chain(*nameless, *open_ends), _NAMELESS)
@@ -77,12 +79,12 @@ def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]
     return units if least > seen.indent or (seen.flat and least == seen.indent) else ()
 
 
-def _cut(text: Placed, units: Iterable[int]) -> Iterator[int]:
-    """Fragments of which it is known that a splitter cut them."""
+def _cut(text: Placed, units: Iterable[int]) -> Iterator[tuple[int, float]]:
+    """Fragments of which it is known that a splitter cut them, and the share of their worth that is left."""
     for i in units:
         unit = text.sentences[i]
         if unit.fragment and text.documents[unit.document].start_index is not None:
-            yield i
+            yield i, _NAMELESS if _SCRAP.match(unit.text) else _HALF
 
 
 def _opens_nothing(text: Placed, units: Sequence[int]) -> Iterator[int]:

@@ -235,5 +235,19 @@ def test_what_follows_a_list_within_a_description_is_under_the_name_around_it(
 def test_a_lead_in_at_the_end_of_a_chunk_opens_nothing_that_is_there() -> None:
     text = "The valve is shut at night. The signs are these:"
     found = companions(segment([Document(text, metadata={"source": "a", "start_index": 40})]))
-    assert found.broken == {1: 0.05}
+    assert found.broken == {1: 0.005}
     assert not companions(segment([Document(text)])).broken
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("argument. It rains.", 0.005),
+        ("of the valve.", 0.005),
+        ("5 GB. It rains.", 0.5),
+        ("when it is shut at night.", 0.5),
+    ],
+)
+def test_a_scrap_of_a_sentence_is_worth_less_than_half_of_one(text: str, share: float) -> None:
+    found = companions(segment([Document(text, metadata={"source": "a", "start_index": 40})]))
+    assert found.broken == {0: share}
