@@ -153,6 +153,22 @@ def test_pages_are_decoded_as_browsers_do(declared: str, codec: str, text: str) 
     assert load(f"{declared}<p>{text}</p>".encode(codec), ".html").text == text
 
 
+@pytest.mark.parametrize(
+    ("suffix", "before", "codec"),
+    [
+        (".xml", "<?xml version='1.0' encoding='ISO-8859-1'?>\n<a>", "latin-1"),
+        (".py", "#!/usr/bin/python\n# -*- coding: cp1251 -*-\n#", "cp1251"),
+        (".css", '@charset "windows-1252";\n/* ', "cp1252"),
+    ],
+)
+def test_source_code_is_decoded_as_it_declares(suffix: str, before: str, codec: str) -> None:
+    word = "Мост" if codec == "cp1251" else "caf\xe9"
+    assert load(f"{before}{word}".encode(codec), suffix).text == before + word
+    for wrong in ("nothing", "utf-8", "hex"):
+        with pytest.raises(UnreadableFile, match="is not UTF-8 text"):
+            load(f"<?xml version='1.0' encoding='{wrong}'?>\n\xe9".encode("latin-1"), suffix)
+
+
 def test_style_sheets_in_other_files_are_not_read_and_counted() -> None:
     links = (
         "<link rel=stylesheet href=a.css><link rel='alternate stylesheet' href=b.css><link rel=icon href=c>"
