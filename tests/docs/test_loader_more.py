@@ -126,6 +126,17 @@ def test_signs_beside_words_say_nothing_but_pictures_do() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "<m:math xmlns:m='http://www.w3.org/1998/Math/MathML'><m:msup><m:mi>x</m:mi><m:mn>2</m:mn></m:msup></m:math>",
+        "<math alttext='x^2'></math>",
+    ],
+)
+def test_formulas_with_a_prefix_or_only_an_alternative_are_read(formula: str) -> None:
+    assert " ".join(page(f"<p>So {formula} holds.").split()) == "So x^2 holds."
+
+
 def test_a_cell_without_its_row_is_no_table() -> None:
     assert "|" not in page("<div role=cell>alone</div><div role=table><p>text</p></div>")
 

@@ -49,9 +49,11 @@ _WALLS = ("p", "li", "td", "th", "div", "dd", "dt", "body", "h1", "h2", "h3", "h
 
 def write_inline(tree: Any) -> None:
     """Write in place of raised, lowered and struck-out text, readings, pictures, formulas what they say."""
-    for element in list(tree.iter("math", "{http://www.w3.org/1998/Math/MathML}math")):
+    named = tree.xpath("//*[contains(name(), ':math')]")  # of XHTML, with a prefix
+    for element in [*tree.iter("math", "{http://www.w3.org/1998/Math/MathML}math"), *named]:
         behind = "" if (element.tail or "").startswith(CLOSING) else " "
-        _replace(element, f" {formula(element)}{behind}" if len(element) else "".join(element.itertext()))
+        words = "".join(element.itertext()).strip() or element.get("alttext") or ""
+        _replace(element, f" {formula(element)}{behind}" if len(element) else words)
     for element in list(tree.iter("img")):
         _replace(element, _picture(element))
     for element in tree.xpath("//*[contains(@style, 'vertical-align') or contains(@style, 'line-through')]"):

@@ -24,6 +24,9 @@ _UNSEEN = {
     "clip": r"rect\((?:[01](?:px)?[\s,]*){4}\)",
     "clip-path": r"inset\((?:50|100)%\)|circle\(0\w*\)",
     "transform": rf"scale[xy]?\({_NOTHING}(?:\s*,\s*[\d.]+)?\)|translate[xy]?\((?:{_FAR})\b.*",
+    "scale": _NOTHING,
+    "translate": rf"(?:{_FAR})\b.*|[^ ]+ (?:{_FAR}).*",
+    "inset": rf"(?:.*\s)?(?:{_FAR})(?:\s.*)?",
     "filter": r"opacity\(0?\.?0+%?\)",
     "color": r"transparent",
 }
@@ -47,12 +50,20 @@ _HIDES = {name: re.compile(pattern) for name, pattern in (_HIDING | _UNSEEN).ite
 _INHERITED = {"visibility", "font-size", "color"}
 _SAME = {"text-decoration-line": "text-decoration", "overflow-x": "overflow", "overflow-y": "overflow",
          "background-color": "background", "background-image": "background"}  # fmt: skip
+# Without any color at all: the fourth part is what one sees of it.
+_CLEAR = re.compile(r"#(?:[0-9a-f]{3}0|[0-9a-f]{6}00)|(?:rgb|hsl)a?\([^()]*[,/]\s*0*\.?0+%?\s*\)")
+_OF_FOUR = re.compile(r"(?:[^,/]*,){3}|/")
 _WHITE = re.compile(r"white|#f{3}|#(?:f[c-f]){3}|rgba?\((?:\s*25[0-5]\s*,?){3}(?:,\s*1)?\)")
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
 _NESTED = ("media", "supports", "layer", "container")
 # A page is read as on a wide screen.
-_ELSEWHERE = re.compile(r"\bprint\b|\bspeech\b|max-|prefers-|hover|orientation", re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"^\s*not\b|\bprint\b|\bspeech\b|max-|prefers-|hover|orientation|(?:width|height)\s*<|>=?\s*(?:width|height)",
+    re.IGNORECASE,
+)
+_NOT_ELSEWHERE = re.compile(r"\bnot\s+(?:print|speech)\b", re.IGNORECASE)
+_SCOPE = re.compile(r"\s*\((.+?)\)\s*(?:to\b.*)?", re.DOTALL)
 _CONTENT = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|attr\(\s*([\w-]+)\s*\))""")
 _COUNTER = re.compile(r"\bcounters?\(", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
@@ -148,6 +159,8 @@ def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]
         if name in _MATTERS:
             found[name] = (value, important)
     color, ground = (found.get(name, ("", False)) for name in ("color", "background"))
+    if _CLEAR.fullmatch(color[0]) and (color[0][0] == "#" or _OF_FOUR.search(color[0])):
+        color = found["color"] = ("transparent", color[1])
     if color[0] and color[0] == ground[0]:
         found["color"] = ("transparent", color[1])
     elif _WHITE.fullmatch(color[0]):
@@ -247,7 +260,7 @@ def _unescaped(found: re.Match[str]) -> str:
 def _relevant(tree: Any, check: Callable[[], None]) -> list[_Rule]:
     """The rules of the page's sheets that can matter to its elements."""
     sheets = [e.text for e in tree.iter("style") if e.text]
-    if not any(name in sheet for sheet in sheets for name in _MATTERS):
+    if not any(name in sheet.lower() for sheet in sheets for name in _MATTERS):
         return []
     import tinycss2
 
@@ -303,18 +316,25 @@ def _rules(parsed: list[Any], number: int, depth: int, outer: str = "") -> Itera
     import tinycss2
 
     for rule in parsed:
-        if rule.type == "at-rule" and rule.content and rule.lower_at_keyword in _NESTED and depth:
-            if _ELSEWHERE.search(tinycss2.serialize(rule.prelude)):
+        if rule.type == "at-rule" and rule.content and depth:
+            about = tinycss2.serialize(rule.prelude)
+            scope = _SCOPE.fullmatch(about) if rule.lower_at_keyword == "scope" else None
+            if not scope and (rule.lower_at_keyword not in _NESTED or not _applies(about)):
                 pass
-            elif outer:
+            elif outer and not scope:
                 yield from _of_block(outer, rule.content, number, depth - 1)
             else:
                 inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
-                yield from _rules(inner, number, depth - 1)
+                yield from _rules(inner, number, depth - 1, scope[1] if scope else "")
         elif rule.type == "qualified-rule":
             words = _within(outer, rule.prelude) if outer else tinycss2.serialize(rule.prelude)
             yield from _of_block(words, rule.content, number, depth)
         number += 1
+
+
+def _applies(condition: str) -> bool:
+    """Whether rules hold on a wide screen: one of the conditions is enough."""
+    return any(not _ELSEWHERE.search(_NOT_ELSEWHERE.sub("", one)) for one in condition.split(","))
 
 
 def _of_block(words: str, content: list[Any], number: int, depth: int) -> Iterator[_Rule]:
