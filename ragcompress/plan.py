@@ -89,7 +89,7 @@ class Plan:
         precision: of the proxy's products with weights; None: the backend's default.
         order: of the kept sentences; ``attention-sort`` is held as an ``AttentionSort``, which has settings.
         keep_together: put whole documents in order, each as good as its best sentence.
-        format: ``text``, ``md`` (Markdown with citations) or ``plain`` (without titles).
+        format: ``text``, ``md`` (Markdown with citations), ``xml`` or ``plain`` (without titles).
         mark_gaps: write ``[…]`` where sentences were left out.
         headings: keep the heading above a kept sentence, too.
         near_repeats: share of its worth that a sentence loses which says the same as a kept one, in [0, 1];

@@ -113,7 +113,7 @@ def compress_hits(question: str, found: Retrieved, plan: Plan, written: Written)
 
 
 def _with_format(plan: Plan, format: ResultFormat) -> Plan:
-    return plan.with_options({"format": "md" if format is ResultFormat.md else "text"})
+    return plan.with_options({"format": "text" if format is ResultFormat.json else format.value})
 
 
 def _compress(

@@ -37,6 +37,8 @@ class ResultFormat(StrEnum):
     text = "text"
     json = "json"
     md = "md"
+    xml = "xml"
+    plain = "plain"
 
 
 class ReportFormat(StrEnum):
@@ -204,7 +206,9 @@ TopK = Annotated[
 OutputFormat = Annotated[
     ResultFormat,
     typer.Option(
-        "--format", help="Plain text, JSON with source offsets and scores, or Markdown with citations."
+        "--format",
+        help="Text with titles, JSON with source offsets and scores, Markdown with citations, XML, or plain: "
+        "text without titles.",
     ),
 ]
 Workers = Annotated[

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from os.path import commonpath
-from pathlib import PurePosixPath, PureWindowsPath
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 from ..data import Document, Segmentation, Sentence
 
@@ -23,14 +24,30 @@ def short_sources(documents: Sequence[Document]) -> dict[str, str]:
 
     Whoever reads the context has no need of the folders of the machine that it was made on.
     """
-    sources = dict.fromkeys(document.origin for document in documents)
-    posix = [s for s in sources if s.startswith("/")]
-    windows = [s for s in sources if _WINDOWS.match(s)]
-    if posix:
-        root = commonpath([str(PurePosixPath(s).parent) for s in posix])
-        sources |= {s: str(PurePosixPath(s).relative_to(root)) for s in posix}
-    sources |= {s: PureWindowsPath(s).name for s in windows}
-    return {source: shown or source for source, shown in sources.items()}
+    sources = {document.origin: _path(document.origin) for document in documents}
+    posix = {s: PurePosixPath(path) for s, path in sources.items() if path.startswith("/")}
+    windows = {s: PureWindowsPath(path) for s, path in sources.items() if _WINDOWS.match(path)}
+    shown = _below_root(posix, "/")
+    for anchor in {path.anchor.lower() for path in windows.values()}:
+        shown |= _below_root({s: p for s, p in windows.items() if p.anchor.lower() == anchor}, "\\")
+    return {source: shown.get(source) or source for source in sources}
+
+
+def _path(source: str) -> str:
+    """The path of a ``file:`` address; any other source as it is."""
+    if not source.startswith("file:/"):
+        return source
+    path = unquote(
+        "/" + source.removeprefix("file:").removeprefix("//").removeprefix("localhost").lstrip("/")
+    )
+    return path[1:] if _WINDOWS.match(path[1:]) else path
+
+
+def _below_root(paths: Mapping[str, PurePath], separator: str) -> dict[str, str]:
+    """Each path from the folder on that all have in common."""
+    levels = zip(*(path.parent.parts[1:] for path in paths.values()), strict=False)
+    common = 1 + len(list(takewhile(lambda names: len(set(names)) == 1, levels)))
+    return {source: separator.join(path.parts[common:]) for source, path in paths.items()}
 
 
 class Headers:

@@ -71,7 +71,7 @@ def render(
               read from files the header has the source in any case. Marks such as ``[p. 12]`` say where a
               stretch of sentences stands: where it begins, and on every new page.
             - ``xml``: ``documents`` with ``document`` elements, each with index, source and content, as
-              Anthropic's guide to prompts has them.
+              Anthropic's guide to prompts has them. Marks say on which page, slide or row a stretch stands.
         mark_gaps: whether to write ``[…]`` where sentences were left out within a run.
         stretches: which documents are of one text; the title stands once over those that follow each other.
 
@@ -118,11 +118,14 @@ class _Writer:
         after_gap = previous is None or index - 1 != previous
         between = self._end(previous, after_gap)
         if previous is None or new_run:
-            between += self._header(previous, index)
+            header = self._header(previous, index)
+            if header.strip():
+                self.marks.said = ""
+            between += header
         else:
             between += _separator(self.segmentation, previous, index, self.mark_gaps)
-        if self.format == "md":
-            between += self.marks.before(self.segmentation, index, new_run, after_gap=after_gap)
+        if self.format in ("md", "xml"):
+            between += self._mark(index, after_gap=new_run or after_gap)
         if after_gap:
             between += self._resume(index)
         self._add(between)
@@ -130,6 +133,15 @@ class _Writer:
         self._add(sentence.text)
         self.pieces.append(Piece(start, self.length, index))
         self.previous = index
+
+    def _mark(self, index: int, *, after_gap: bool) -> str:
+        """What says where the sentence stands in its file; in XML only its page and the like, no line."""
+        sentence = self.segmentation.sentences[index]
+        place = self.segmentation.documents[sentence.document].place(sentence.start_char, sentence.end_char)
+        if place is not None and place.unit == "line" and self.format == "xml":
+            return ""
+        mark = self.marks.before(place, after_gap=after_gap)
+        return mark and mark + (" " if sentence.kind == "prose" else "\n")
 
     def finish(self) -> Rendered:
         """End what is open, and return the text."""
@@ -248,17 +260,13 @@ class _Marks:
     last: Place | None = None
     said: str = ""
 
-    def before(self, segmentation: Segmentation, index: int, new_run: bool, *, after_gap: bool) -> str:
-        sentence = segmentation.sentences[index]
-        place = segmentation.documents[sentence.document].place(sentence.start_char, sentence.end_char)
+    def before(self, place: Place | None, *, after_gap: bool) -> str:
         turned = self.last and place and place.unit in _TURNED and place.first != self.last.last
         self.last = place
-        if place is None or not (new_run or after_gap or turned):
-            return ""
-        if (mark := place.mark()) == self.said and not new_run:
+        if place is None or not (after_gap or turned) or (mark := place.mark()) == self.said:
             return ""
         self.said = mark
-        return f"[{one_line(mark)}]" + (" " if sentence.kind == "prose" else "\n")
+        return f"[{one_line(mark)}]"
 
 
 def _check(sequence: Sequence[int], n_sentences: int) -> None:

@@ -72,6 +72,7 @@ def test_json_points_into_the_files(invoke: Callable[..., Result], tmp_path: Pat
     ("options", "shown"),
     [
         (("--format", "md"), "### [1] "),
+        (("--format", "xml"), '<documents>\n<document index="1">\n'),
         (("--order", "edges"), "1902.\n\nThe bridge"),
         (("--order", "edges", "--keep-together"), "Oslo. Anna Lund"),
         (("--mark-gaps",), "1902. […] Larch was used."),

@@ -183,6 +183,44 @@ def test_parts_of_one_source_have_one_heading_and_no_folders_of_the_machine() ->
     assert [(d.findtext("document_content") or "").strip() for d in root] == ["A.\n\nC.", "B.", "E."]
 
 
+@pytest.mark.parametrize(
+    ("sources", "shown"),
+    [
+        (
+            ["C:\\Users\\ann\\d\\a.md", "c:\\Users\\ann\\d\\e\\a.md", "D:\\x\\b.md"],
+            ["a.md", "e\\a.md", "b.md"],
+        ),
+        (["file:///home/ann/my%20docs/a.md", "/home/ann/b.md"], ["my docs/a.md", "b.md"]),
+        (["file:///C:/Users/ann/a.md"], ["a.md"]),
+        (["/a.md", "/b/c.md"], ["a.md", "b/c.md"]),
+        (["docs/a.md", "https://e.example/home/ann"], ["docs/a.md", "https://e.example/home/ann"]),
+    ],
+)
+def test_paths_are_short_and_tell_files_apart(sources: list[str], shown: list[str]) -> None:
+    documents = [Document(f"{i} is it.", metadata={"source": s}) for i, s in enumerate(sources)]
+    xml = render(segment(documents), range(len(documents)), format="xml").text
+    assert [d.findtext("source") for d in ElementTree.fromstring(xml)] == shown
+
+
+def test_a_place_is_not_said_again_below_the_same_header() -> None:
+    def chunk(text: str, page: int, start: int) -> Document:
+        about = {"source": "a.pdf", "start_index": start}
+        return Document(text, "T", metadata=about, places=Places("page", (0,), (page,)))
+
+    parts = segment([chunk("Aa. Bb.", 2, 0), chunk("C.", 2, 90), chunk("D.", 3, 200)])
+    assert render(parts, (0, 2, 3), format="md").text == (
+        "### [1] T (a.pdf)\n\n[p. 2] Aa.\n\nC.\n\n[p. 3] D."
+    )
+
+
+def test_xml_says_the_page_but_no_line() -> None:
+    paged = Document("Aa. Bb.\nCc. Dd.", metadata={"source": "a.pdf"}, places=Places("page", (0, 8), (1, 2)))
+    text = "Ee.\nFf."
+    lined = Document(text, metadata={"source": "n.md"}, places=Places.of_lines(text))
+    root = ElementTree.fromstring(render(segment([paged, lined]), (0, 3, 4, 5), format="xml").text)
+    assert [d.findtext("document_content") for d in root] == ["\n[p. 1] Aa. [p. 2] Dd.\n", "\nEe.\nFf.\n"]
+
+
 def test_chunks_of_one_source_that_were_found_apart_stand_together() -> None:
     def chunk(text: str, source: str, start: int) -> Document:
         return Document(text, metadata={"source": source, "start_index": start})
