@@ -64,7 +64,7 @@ def render(
         format: sources are numbered as they appear, and absolute paths begin at their common folder.
 
             - ``text``: a run of a document with a title starts with a line holding the title, unless its
-              first sentence is the heading that says the same.
+              first sentence says the same.
             - ``plain``: no titles.
             - ``md``: a run starts with ``### [n] title``, unless the run before is of the same source.
               Without a title its ``metadata["source"]``, or nothing, stands there. Of documents that were
@@ -204,7 +204,7 @@ class _Writer:
             if previous is not None and self._goes_on(previous, index):
                 return between
             title = headers.title(document)
-            says_it = sentence.kind == "heading" and _bare(sentence.text) == _bare(title)
+            says_it = _bare(sentence.text) == _bare(title)
             return between + ("" if says_it or not title else title + "\n")
         if previous is not None and self._goes_on(previous, index):
             return between

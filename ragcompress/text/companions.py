@@ -18,9 +18,12 @@ from .open_names import OpenNames
 from .placed import Placed
 from .stretches import Stretches, find_stretches
 
-_BLOCKS = ("code", "table", "table header", "list item")
+_TABLES = ("code", "table", "table header")
+_BLOCKS = (*_TABLES, "list item")
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
 _ANNOUNCES = re.compile(r"[:：?？]\s*[*_`\"”»)]*\Z")
+# ``If that works, type`` over an example: a sentence that goes on in it.
+_ENDED = re.compile(r"[.!?…:;。！？：；।][\"'”’»)\]*_`]*\Z")
 _CAPTION = re.compile(
     r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
 )
@@ -180,10 +183,15 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
         return True
     if unit.kind != "prose":
         return False
-    if _COLON.search(unit.text):
+    if _COLON.search(unit.text) or (following.kind == "code" and _goes_on(unit)):
         return True
-    is_block = following.kind in ("table", "table header", "code")
+    is_block = following.kind in _TABLES
     return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
+
+
+def _goes_on(unit: Sentence) -> bool:
+    """Whether a sentence has no end: of several words, so that it is no label or page number."""
+    return unit.text.count(" ") > 1 and not (unit.fragment or _ENDED.search(unit.text))
 
 
 @dataclass(slots=True)
@@ -251,7 +259,7 @@ class _Reader:
             self.header = index
         elif unit.kind != "table row":
             self.header = None
-        if is_prose and (_COLON.search(unit.text) or _CAPTION.match(unit.text)):
+        if is_prose and (_COLON.search(unit.text) or _CAPTION.match(unit.text) or _goes_on(unit)):
             self.lead_in = index
         elif unit.kind not in ("list item", "table header"):
             self.lead_in = None
@@ -260,7 +268,13 @@ class _Reader:
 
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
         """Whether a colon announces a unit, or a caption names it."""
-        return unit.kind in _BLOCKS and (unit.kind != "list item" or _COLON.search(lead_in.text) is not None)
+        if _COLON.search(lead_in.text):
+            return unit.kind in _BLOCKS
+        return (
+            unit.kind == "code"
+            if _goes_on(lead_in) and not _CAPTION.match(lead_in.text)
+            else unit.kind in _TABLES
+        )
 
     def _refers(self, index: int, last: int) -> bool:
         """Whether the unit speaks of what the one before it in its paragraph names; titles name it, too."""

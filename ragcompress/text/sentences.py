@@ -31,6 +31,9 @@ _WHOLE = re.compile(
     | \\\([^\n]{1,400}?\\\) | \\\[.{1,2000}?\\\]""",
     re.VERBOSE | re.DOTALL,
 )
+_LONGEST_NUMBER = 32
+# A line that begins with a number, below a title.
+_NUMBER_BELOW = re.compile(r"[^\W\d_a-zß-öø-ÿ][^\s.,;:]*:?[ \t]*\n(?=[ \t]*\d{1,3}(?:\.\d{1,3})+\.\s*\Z)")
 # Never at the end of a sentence.
 _SHORT = tuple(
     "e.g.|e. g.|i.e.|i. e.|cf.|viz.|vs.|z.b.|z. b.|d.h.|d. h.|bzw.|u.a.|u. a.|p.ex.|p. ex.|c.-à-d.|p.ej."
@@ -42,8 +45,14 @@ _CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)")
 _SAID = re.compile(r"って|と(?!ても|にかく|ころ|くに|もだち|うとう)")
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
+# ``13.2.1.`` or ``Table 13.1.``: what it numbers follows.
+_NUMBER = re.compile(
+    r"\s*(?:(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s\d{1,3}(?:[.-]\d{1,3})*"
+    r"|\d{1,3}(?:\.\d{1,3})+)\.\s*",
+    re.IGNORECASE,
+)
 # ``D..M``, ``1..10``: a range.
-_RANGE = re.compile(r"[^\W_]\.\.(?:[A-Z\d_]+|\w)\b")
+_RANGE = re.compile(r"(?<!\.)[^\W_]\.\.(?:[A-Z\d_]+|\w)\b")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
 # An end tag, or a footnote mark: ``[3]``, ``[^note]``, ``[citation needed]``, ``¹``, ``<sup>1</sup>``, ``†``.
 # Behind a blank only those that nothing else could be.
@@ -70,6 +79,8 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     for cut in _sentence_ends(paragraph, language, check):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
+        if below := _NUMBER_BELOW.search(paragraph, max(starts[-1], cut - 2 * _LONGEST_NUMBER), cut):
+            cut = below.end()
         if _stands(paragraph, cut, starts[-1], whole):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
@@ -98,6 +109,8 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     """Whether a reader would see the end of a sentence here."""
     k = bisect_left(whole, (cut, 0)) - 1
     if k >= 0 and cut < whole[k][1]:
+        return False
+    if cut - last < _LONGEST_NUMBER and _NUMBER.fullmatch(paragraph, last, cut):
         return False
     before = paragraph[max(last, cut - 16) : cut]
     if _is_short(before) or (before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut)):

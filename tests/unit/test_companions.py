@@ -232,6 +232,22 @@ def test_what_follows_a_list_within_a_description_is_under_the_name_around_it(
     assert [parts.sentences[i].text[: len(name)] for i in companions(parts).needs[unit]] == [name]
 
 
+def test_a_sentence_that_goes_on_in_an_example_is_its_lead_in() -> None:
+    text = (
+        "Test it.\n\nIf that works, type\n\n```\n$ mark good\n```\n\nIt ends.\n\nPage 3\n\n```\n$ stop\n```\n"
+    )
+    assert kept_of(text, "```\n$ mark") == ["If that works, type", "```\n$ mark good\n```"]
+    assert kept_of(text, "```\n$ stop") == ["```\n$ stop\n```"]
+    parts, found = units_of(text)
+    opened = {parts.sentences[i].text: parts.sentences[first].text for i, (first, _) in found.opens.items()}
+    assert opened == {"If that works, type": "```\n$ mark good\n```"}
+
+
+def test_a_caption_stays_in_one_with_its_number() -> None:
+    text = "It is so.\n\nTable\xa013.1. Levels of it\n\n| a | b |\n|---|---|\n| c | d |\n"
+    assert kept_of(text, "| a")[0] == "Table\xa013.1. Levels of it"
+
+
 def test_a_lead_in_at_the_end_of_a_chunk_opens_nothing_that_is_there() -> None:
     text = "The valve is shut at night. The signs are these:"
     found = companions(segment([Document(text, metadata={"source": "a", "start_index": 40})]))

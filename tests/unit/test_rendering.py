@@ -144,10 +144,12 @@ def test_titles_head_every_run() -> None:
     assert render(segmentation, range(4), format="md").text == markdown
 
 
-def test_a_heading_that_is_the_title_needs_none_above_it() -> None:
+def test_a_line_that_is_the_title_needs_none_above_it() -> None:
     segmentation = segment([Document("# The light\n\nIt burns. It is old.", "The light", syntax="markdown")])
     assert render(segmentation, (0, 2)).text == "# The light\n\nIt is old."
     assert render(segmentation, (1,)).text == "The light\nIt burns."
+    line = segment([Document("The light\n\nIt burns. It is old.", "The light")])
+    assert render(line, (0, 1)).text == "The light\n\nIt burns."
     other = segment([Document("# The light\n\nIt burns.", "Keepers", syntax="markdown")])
     assert render(other, (0,)).text == "Keepers\n# The light"
 

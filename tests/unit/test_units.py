@@ -34,6 +34,8 @@ def units(text: str) -> list[tuple[str, str]]:
         "Call `x. Y` now.",
         "It is old.[^1]",
         "It was built in 1931.¹",
+        "Table\xa013.1. Levels of it.",
+        "2.1. A party agrees to it.",
         "The range D..M leaves A..B and 1..10 out.",
         "(It ends in a call of stop(1).)",
         "It was built.<sup>1</sup>",
@@ -43,6 +45,13 @@ def units(text: str) -> list[tuple[str, str]]:
 )
 def test_this_is_one_sentence(sentence: str) -> None:
     assert units(f"{sentence} Next one.")[0] == ("prose", sentence)
+
+
+def test_a_line_begins_with_its_number() -> None:
+    text = "Terms and Words\n2.1. First Level\n2.1.1. Second Level\n2.2. A party agrees."
+    assert [t for _, t in units(text)] == [
+        "Terms and Words", "2.1. First Level", "2.1.1. Second Level", "2.2. A party agrees.",
+    ]  # fmt: skip
 
 
 def test_prices_are_no_formula_and_a_pause_may_end_a_sentence() -> None:
