@@ -204,8 +204,8 @@ class _Writer:
             if previous is not None and self._goes_on(previous, index):
                 return between
             title = headers.title(document)
-            says_it = _bare(sentence.text) == _bare(title)
-            return between + ("" if says_it or not title else title + "\n")
+            says_it = not title or _bare(sentence.text) == _bare(title)
+            return between + ("" if says_it else title + "\n")
         if previous is not None and self._goes_on(previous, index):
             return between
         if self.format == "md":

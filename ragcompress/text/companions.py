@@ -23,7 +23,7 @@ _BLOCKS = (*_TABLES, "list item")
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
 _ANNOUNCES = re.compile(r"[:：?？]\s*[*_`\"”»)]*\Z")
 # ``If that works, type`` over an example: a sentence that goes on in it.
-_ENDED = re.compile(r"[.!?…:;。！？：；।][\"'”’»)\]*_`]*\Z")
+_ENDS, _CLOSING = frozenset(".!?…:;。！？：；।"), "\"'”’»)]*_`"
 _CAPTION = re.compile(
     r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
 )
@@ -191,7 +191,10 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
 
 def _goes_on(unit: Sentence) -> bool:
     """Whether a sentence has no end: of several words, so that it is no label or page number."""
-    return unit.text.count(" ") > 1 and not (unit.fragment or _ENDED.search(unit.text))
+    last = unit.text[-1:]
+    if last in _CLOSING:
+        last = unit.text.rstrip(_CLOSING)[-1:]
+    return last not in _ENDS and not unit.fragment and unit.text.count(" ") > 1
 
 
 @dataclass(slots=True)

@@ -79,8 +79,11 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     for cut in _sentence_ends(paragraph, language, check):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
-        if below := _NUMBER_BELOW.search(paragraph, max(starts[-1], cut - 2 * _LONGEST_NUMBER), cut):
-            cut = below.end()
+        if _ends_in_number(paragraph, cut):
+            if below := _NUMBER_BELOW.search(paragraph, max(starts[-1], cut - 2 * _LONGEST_NUMBER), cut):
+                cut = below.end()
+            elif _NUMBER.fullmatch(paragraph, starts[-1], cut):
+                continue
         if _stands(paragraph, cut, starts[-1], whole):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
@@ -88,6 +91,12 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     if paragraph:
         starts.append(len(paragraph))
     return starts
+
+
+def _ends_in_number(paragraph: str, cut: int) -> bool:
+    """Whether a digit and a full stop stand before a cut: cheap to ask, and few sentences end so."""
+    tail = paragraph[max(0, cut - 6) : cut].rstrip()
+    return tail[-1:] == "." and tail[-2:-1].isdigit()
 
 
 def _behind_marks(paragraph: str, cut: int, last: int) -> int:
@@ -109,8 +118,6 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     """Whether a reader would see the end of a sentence here."""
     k = bisect_left(whole, (cut, 0)) - 1
     if k >= 0 and cut < whole[k][1]:
-        return False
-    if cut - last < _LONGEST_NUMBER and _NUMBER.fullmatch(paragraph, last, cut):
         return False
     before = paragraph[max(last, cut - 16) : cut]
     if _is_short(before) or (before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut)):
