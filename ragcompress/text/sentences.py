@@ -37,8 +37,12 @@ _NUMBER_BELOW = re.compile(r"[^\W\d_a-zß-öø-ÿ][^\s.,;:]*:?[ \t]*\n(?=[ \t]*\
 # Never at the end of a sentence.
 _SHORT = tuple(
     "e.g.|e. g.|i.e.|i. e.|cf.|viz.|vs.|z.b.|z. b.|d.h.|d. h.|bzw.|u.a.|u. a.|p.ex.|p. ex.|c.-à-d.|p.ej."
-    "|p. ej.|ad.es.|ad es.|bijv.|t.ex.|t. ex.|bl.a.|т.е.|т. е.|напр.".split("|")
+    "|p. ej.|ad.es.|ad es.|bijv.|o.a.|d.w.z.|t.ex.|t. ex.|bl.a.|m.in.|inż.|tzw.|т.е.|т. е.|напр.".split("|")
 )
+# Before a name; a small ``m.`` is a meter.
+_TITLES = {"fr": ("M.", "Mme.", "Mlle.", "Mgr.")}
+# Before a number.
+_COUNTED = re.compile(r"(?<!\w)(?:vols?|chs?|eqs?|bd)\.\s*\Z", re.IGNORECASE)
 # sentencex begins a sentence with what closes the one before.
 _CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)")
 # Behind what is quoted, Japanese goes on with a particle; these are words of their own.
@@ -84,7 +88,7 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
                 cut = below.end()
             elif _NUMBER.fullmatch(paragraph, starts[-1], cut):
                 continue
-        if _stands(paragraph, cut, starts[-1], whole):
+        if _stands(paragraph, cut, starts[-1], whole, language):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
                 starts.append(cut)
@@ -114,13 +118,15 @@ def _may_hold_whole(paragraph: str) -> bool:
     return "`" in paragraph or "$" in paragraph or "\\" in paragraph
 
 
-def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]]) -> bool:
+def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]], language: str) -> bool:
     """Whether a reader would see the end of a sentence here."""
     k = bisect_left(whole, (cut, 0)) - 1
     if k >= 0 and cut < whole[k][1]:
         return False
     before = paragraph[max(last, cut - 16) : cut]
-    if _is_short(before) or (before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut)):
+    if _is_short(before, language) or (paragraph[cut : cut + 1].isdigit() and _COUNTED.search(before)):
+        return False
+    if before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut):
         return False
     if not (".." in before or "…" in before or ". ." in before):
         return True
@@ -132,9 +138,13 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     return not _DOTS.search(before) or not (behind[:1].islower() or _is_capitals(behind))
 
 
-def _is_short(before: str) -> bool:
+def _is_short(before: str, language: str) -> bool:
     """Whether an abbreviation stands at the end that no sentence ends with."""
-    tail = before.rstrip().lower()
+    before = before.rstrip()
+    for title in _TITLES.get(language, ()):
+        if before.endswith(title) and not before[: -len(title)][-1:].isalnum():
+            return True
+    tail = before.lower()
     if not tail.endswith(_SHORT):
         return False
     short = max((s for s in _SHORT if tail.endswith(s)), key=len)

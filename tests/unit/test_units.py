@@ -47,6 +47,21 @@ def test_this_is_one_sentence(sentence: str) -> None:
     assert units(f"{sentence} Next one.")[0] == ("prose", sentence)
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("fr", "Il a vu M. Lund. Mme. Roy est là. M. Lund est là. Il y a 5 m. Puis rien.",
+         ["Il a vu M. Lund.", "Mme. Roy est là.", "M. Lund est là.", "Il y a 5 m.", "Puis rien."]),
+        ("nl", "De brug is o.a. van hout, d.w.z. van lariks. Ja.",
+         ["De brug is o.a. van hout, d.w.z. van lariks.", "Ja."]),
+        ("pl", "Zbudował go inż. Lis, m.in. tu. Tak.", ["Zbudował go inż. Lis, m.in. tu.", "Tak."]),
+        ("en", "See vol. 2 and ch. 3. Eqs. 4 hold.", ["See vol. 2 and ch. 3.", "Eqs. 4 hold."]),
+    ],
+)  # fmt: skip
+def test_short_forms_of_a_language_end_no_sentence(language: str, text: str, expected: list[str]) -> None:
+    assert [s.text for s in segment([Document(text)], language=language).sentences] == expected
+
+
 def test_a_line_begins_with_its_number() -> None:
     text = "Terms and Words\n2.1. First Level\n2.1.1. Second Level\n2.2. A party agrees."
     assert [t for _, t in units(text)] == [
