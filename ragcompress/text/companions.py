@@ -183,10 +183,15 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
         return True
     if unit.kind != "prose":
         return False
-    if _COLON.search(unit.text) or (following.kind == "code" and _goes_on(unit)):
+    if _ends_in_colon(unit.text) or (following.kind == "code" and _goes_on(unit)):
         return True
     is_block = following.kind in _TABLES
     return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
+
+
+def _ends_in_colon(text: str) -> bool:
+    """Whether a text announces something; most have no colon, which is cheap to see."""
+    return (":" in text or "：" in text) and _COLON.search(text) is not None
 
 
 def _goes_on(unit: Sentence) -> bool:
@@ -255,14 +260,14 @@ class _Reader:
             self.heading = index
         if unit.kind == "term":
             before = "" if self.last is None else self.text.sentences[self.last].text
-            self.names.add(index, self.last, _COLON.search(before) is not None)
+            self.names.add(index, self.last, _ends_in_colon(before))
         else:
             self.names.describes(index)
         if unit.kind == "table header":
             self.header = index
         elif unit.kind != "table row":
             self.header = None
-        if is_prose and (_COLON.search(unit.text) or _CAPTION.match(unit.text) or _goes_on(unit)):
+        if is_prose and (_ends_in_colon(unit.text) or _CAPTION.match(unit.text) or _goes_on(unit)):
             self.lead_in = index
         elif unit.kind not in ("list item", "table header"):
             self.lead_in = None
@@ -271,7 +276,7 @@ class _Reader:
 
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
         """Whether a colon announces a unit, or a caption names it."""
-        if _COLON.search(lead_in.text):
+        if _ends_in_colon(lead_in.text):
             return unit.kind in _BLOCKS
         return (
             unit.kind == "code"
