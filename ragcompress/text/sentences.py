@@ -55,6 +55,9 @@ _NUMBER = re.compile(
     r"|\d{1,3}(?:\.\d{1,3})+)\.\s*",
     re.IGNORECASE,
 )
+# ``2.``, ``(b)``, ``A.``: marks the sentence behind it.
+_ITEM_MARK = re.compile(r"\s*\(?(?:\d{1,3}|[^\W\d_])[.)]\s*")
+_LONGEST_ITEM_MARK = 8
 # ``D..M``, ``1..10``: a range.
 _RANGE = re.compile(r"(?<!\.)[^\W_]\.\.(?:[A-Z\d_]+|\w)\b")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
@@ -83,6 +86,8 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     for cut in _sentence_ends(paragraph, language, check):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
+        if cut - starts[-1] <= _LONGEST_ITEM_MARK and _ITEM_MARK.fullmatch(paragraph, starts[-1], cut):
+            continue
         if _ends_in_number(paragraph, cut):
             if below := _NUMBER_BELOW.search(paragraph, max(starts[-1], cut - 2 * _LONGEST_NUMBER), cut):
                 cut = below.end()

@@ -62,6 +62,13 @@ def test_short_forms_of_a_language_end_no_sentence(language: str, text: str, exp
     assert [s.text for s in segment([Document(text)], language=language).sentences] == expected
 
 
+def test_a_mark_stays_with_the_sentence_behind_it() -> None:
+    text = "A. The first. 2. The second. B. Then this. (b) And that. Done."
+    assert [t for _, t in units(text)] == [
+        "A. The first.", "2. The second.", "B. Then this.", "(b) And that.", "Done.",
+    ]  # fmt: skip
+
+
 def test_a_line_begins_with_its_number() -> None:
     text = "Terms and Words\n2.1. First Level\n2.1.1. Second Level\n2.2. A party agrees."
     assert [t for _, t in units(text)] == [
