@@ -43,7 +43,8 @@ METRICS = (
 )
 """Shares of the evidence sentences, over questions: ``retrieval_…`` in the passages found, ``truncated_…`` in
 as many tokens from the start of the list, the others in the compressed context. ``gain`` is the paired
-difference from cutting the list off."""
+difference from cutting the list off. ``seconds`` of a scorer that reads by the budget are of passages that an
+earlier budget has read, but for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class _Found:
     """What an index has for a question, best first, and the seconds that the search took.
 
     Attributes:
-        scored: scores that were made of it, by scorer and list, and the seconds that they took: all budgets
-            look at the same.
+        scored: scores that were made of it, by scorer, list and budget, and the seconds that they took. All
+            budgets look at the same, unless the scorer reads by the budget.
     """
 
     hits: tuple[Hit, ...]
     seconds: float
-    scored: dict[tuple[str, str], tuple[Scores, float]] = field(default_factory=dict)
+    scored: dict[tuple[str, str, int | None], tuple[Scores, float]] = field(default_factory=dict)
 
 
 class _Asking:
@@ -87,7 +88,8 @@ class _Asking:
         found, gold = self._search(example), gold_spans(example)
         hits = found.hits if condition.labels["list"] == RANKED else self._shuffle(found.hits)
         name, n_tokens = str(condition.labels["scorer"]), int(condition.labels["budget"] or 0)
-        what = (name, str(condition.labels["list"]))
+        by_budget = isinstance(self._compressors[name].scorer, scorers.Bounded)
+        what = (name, str(condition.labels["list"]), n_tokens if by_budget else None)
         scores, scoring = found.scored.get(what, (None, 0.0))
         start = time.perf_counter()
         parts = self._index.segmentation(hits)
