@@ -31,8 +31,8 @@ class BudgetTooSmall(InputError):
 
     Attributes:
         limit: the budget that was asked for, in tokens of the caller's counter.
-        smallest: a budget, in tokens, that works; without rules about documents, and with a counter that
-            grows with the text, the smallest one.
+        smallest: a budget, in tokens, that works; without rules about documents, with a counter that grows
+            with the text, and where no sentence stands in two documents, the smallest one.
         what: what does not fit.
     """
 
