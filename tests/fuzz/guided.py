@@ -216,7 +216,8 @@ def server() -> tuple[Target, Iterable[bytes]]:
     from fastapi.testclient import TestClient
 
     app = create_app(lambda seen: Compressor(scorers.make("bm25"), counter=by_words))
-    client = TestClient(app, raise_server_exceptions=False)
+    # Under another name nothing gets further than the guard of a server without keys.
+    client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     client.__enter__()
     while client.get("/readyz").status_code != 200:
         pass
@@ -233,7 +234,7 @@ def server() -> tuple[Target, Iterable[bytes]]:
             return
         path = paths[data[0] % len(paths)]
         answer = client.post(path, content=data[1:], headers={"content-type": "application/json"})
-        assert answer.status_code < 500, (path, answer.text)
+        assert answer.status_code < 500 and answer.status_code != 421, (path, answer.text)
         answer.json()
 
     return target, examples
