@@ -204,12 +204,12 @@ def _legend(view: View) -> str:
 def _reader(view: View) -> str:
     context, shown, end = view.context, [], 0
     for p in context.pieces:
-        document = context.segmentation.sentences[p.sentence].document
+        sentence = context.segmentation.sentences[p.sentence]
         shown.append(
             f'<span class="between">{_text(context.text[end : p.start])}</span>'
             f'<a class="piece l{view.levels[p.sentence]}" id="p{view.number}-{p.sentence}" '
-            f'href="#s{view.number}-{p.sentence}" data-s="{p.sentence}" data-n="{document + 1}">'
-            f"{_text(context.text[p.start : p.end])}</a>"
+            f'href="#s{view.number}-{p.sentence}" data-s="{p.sentence}" data-n="{sentence.document + 1}" '
+            f'data-kind="{sentence.kind}">{_text(context.text[p.start : p.end])}</a>'
         )
         end = p.end
     return (

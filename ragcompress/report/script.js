@@ -99,8 +99,9 @@
       between(before.slice(0, end));
       if (end) blocks.push(make("div", []));
       between(before.slice(end));
+      const kind = document.getElementById(`s${view.v}-${i}`)?.dataset.kind ?? "prose";
       blocks.at(-1).append(make("a", s.t, {
-        class: `piece l${view.levels[i]}`, id: `p${view.v}-${i}`, href: `#s${view.v}-${i}`, "data-s": i, "data-n": s.d + 1,
+        class: `piece l${view.levels[i]}`, id: `p${view.v}-${i}`, href: `#s${view.v}-${i}`, "data-s": i, "data-n": s.d + 1, "data-kind": kind,
       }));
     }
     $(".context", view.article).replaceChildren(...blocks);

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ragcompress import Budget, Compressor, Document, InputError
+from ragcompress.places import Places
 from ragcompress.scorers.bm25 import Scorer as Bm25
 from ragcompress_adapters.messages import awith_context, with_context
 
@@ -47,6 +48,28 @@ def test_parts_stay_and_a_tools_result_stays_first() -> None:
     question = {"type": "text", "text": "Who built it?", "cache_control": {"type": "ephemeral"}}
     found = placed([*HISTORY, {"role": "user", "content": [result, question]}])
     assert found[-1]["content"] == [result, {"type": "text", "text": "Berit Holm built it."}, question]
+
+
+@pytest.mark.parametrize(
+    ("format", "words", "part"),
+    [
+        ("md", 9, "### [1] log.pdf\n\n[p. 3] Berit Holm built it."),
+        (
+            "xml",
+            14,
+            '<documents>\n<document index="1">\n<source>log.pdf</source>\n<document_content>\n'
+            "[p. 3] Berit Holm built it.\n</document_content>\n</document>\n</documents>",
+        ),
+    ],
+)
+def test_a_part_can_be_cited_and_says_no_folder_of_the_machine(format: Any, words: int, part: str) -> None:
+    text = "The bridge is of larch. Berit Holm built it. It is red."
+    about = {"source": "/home/ann/docs/log.pdf"}
+    document = Document(text, metadata=about, places=Places("page", (0, 24), (2, 3)))
+    compressor = Compressor(Bm25(), counter=lambda text: len(text.split()), format=format)
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Who built it, Berit Holm?"}]}]
+    found = with_context(messages, [document], compressor=compressor, budget=Budget(max_tokens=words))
+    assert found[-1]["content"][0] == {"type": "text", "text": part}
 
 
 def test_parts_of_openais_responses_stay_of_their_kind() -> None:

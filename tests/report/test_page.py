@@ -250,6 +250,16 @@ def test_the_policy_stops_what_would_slip_through(browser: Any, tmp_path: Any) -
     page.close()
 
 
+def test_code_looks_like_code_where_it_is_kept_too(show: Show) -> None:
+    page = show(run(Budget(ratio=1.0)).to_html())
+    fonts = page.evaluate(
+        """[".s", ".piece"].map((kind) => [...document.querySelectorAll(kind)].map((e) => [
+             e.textContent.includes("build('"), getComputedStyle(e).fontFamily.includes("monospace")]))"""
+    )
+    assert all(is_code == is_mono for side in fonts for is_code, is_mono in side)
+    assert [sum(is_code for is_code, _ in side) for side in fonts] == [1, 1]
+
+
 def test_without_scripts_the_run_is_there(show: Show) -> None:
     context = run(Budget(ratio=0.4))
     page = show(context.to_html(), java_script_enabled=False)
