@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 
 import docx
@@ -136,6 +137,13 @@ def test_what_nobody_sees_is_out_and_counted(html: str) -> None:
     loaded = page(f"<p>12 crowns</p>{html}")
     assert loaded.text.strip() == "12 crowns"
     assert +loaded.left_out == {"hidden part": 1}
+
+
+def test_rules_that_multiply_within_each_other_cost_little() -> None:
+    inner = "& " * 900 + "{" + "& " * 900 + "{" + "& " * 900 + "{display:none}}}"
+    started = time.process_time()
+    assert "yes" in page(f"<style>.a{{{inner}}}</style><p class=a>yes").text
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("html", SHOWN + NESTED_SHOWN)

@@ -122,15 +122,21 @@ def _empty_around(element: Any, seen: set[Any]) -> bool:
 
 def _name_signs(tree: Any) -> None:
     """A sign without words that fills a cell, or is said to be a picture, is what its label says."""
+    filled: dict[Any, bool] = {}
     for sign in tree.xpath("//*[@aria-label or @title or self::svg][not(self::img or self::td or self::th)]"):
         above = [sign, *sign.iterancestors()]
         within = next((up for up in above if up.tag in ("td", "th") or up.get("role") == "img"), None)
-        if within is None or any(up.tag in ("a", "button", _GONE) for up in above) or within.xpath(_FILLED):
+        if within is None or any(up.tag in ("a", "button", _GONE) for up in above):
+            continue
+        if within not in filled:  # asked once: a cell may hold a whole page
+            filled[within] = bool(within.xpath(_FILLED))
+        if filled[within]:
             continue
         drawn = next((t for t in sign if sign.tag == "svg" and t.tag == "title"), None)
         label = sign.get("aria-label") or sign.get("title") or ("" if drawn is None else drawn.text or "")
         if label.strip():
             _say(sign, f"[Image: {' '.join(label.split())}]")
+            filled[within] = True
 
 
 def _take_out_silent(tree: Any) -> None:

@@ -71,7 +71,7 @@ _DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
 _MOST = 20_000_000
 # Selectors of a rule within others; each level multiplies them.
-_MOST_NESTED = 200
+_MOST_NESTED, _LONGEST_NESTED = 200, 2_000
 # Characters that sheets may add to a page.
 _MOST_ADDED = 100_000
 
@@ -362,7 +362,8 @@ def _within(outer: str, prelude: list[Any]) -> str:
         [tinycss2.serialize(list(part)).strip() for comma, part in groupby(tokens, _is_comma) if not comma]
         for tokens in (tinycss2.parse_component_value_list(outer), prelude)
     )
-    found = (o.replace("&", a) if "&" in o else f"{a} {o}" for o in own for a in above)
+    short = ((o, a) for o in own for a in above if (1 + o.count("&")) * len(a) + len(o) < _LONGEST_NESTED)
+    found = (o.replace("&", a) if "&" in o else f"{a} {o}" for o, a in short)
     return ", ".join(islice(found, _MOST_NESTED))
 
 
