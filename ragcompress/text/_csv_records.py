@@ -142,7 +142,7 @@ def _count_headers(head: Sequence[Sequence[str]]) -> int:
 
 def _are_names(records: Sequence[Sequence[str]], n: int) -> bool:
     """Whether the first records are the rows of a header: gaps over names, over values."""
-    if len(records) <= n or len({len(record) for record in records}) > 1:
+    if len(records) <= n or not records[0] or len({len(record) for record in records}) > 1:
         return False
     *upper, lower, values = records
     gaps = [

@@ -167,6 +167,10 @@ def test_rows_of_a_second_table_have_its_own_header() -> None:
     ]  # fmt: skip
 
 
+def test_many_empty_lines_above_a_table_are_no_names() -> None:
+    assert "".join(text for text, _ in csv_blocks("\n" * 60 + "a,b\n1,2\n")).split() == ["a,b", "1,2"]
+
+
 def test_an_empty_line_between_rows_begins_no_table() -> None:
     found = csv_blocks("Town,n\nOslo,1\n\nVoss,2\n\nOdda,n/a\nBodo,4\n")
     assert [kind for _, kind in found] == ["header", "row", "row", "row", "row"]
