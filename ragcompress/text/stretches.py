@@ -134,10 +134,16 @@ def _by_text(documents: Sequence[Document], members: Sequence[int]) -> Iterable[
     for p in members if heads else ():
         text = documents[p].text
         for at in range(max(1, len(text) - _LONGEST), len(text) - _SURE + 1):
-            tail = text[at : at + _SURE]
-            ahead = [q for q in heads.get(tail, ()) if documents[q].text.startswith(text[at:])]
+            alike = heads.get(text[at : at + _SURE])
+            if alike is None:  # nearly always
+                continue
             ahead = [
-                q for q in ahead if q != p and q not in taken and len(documents[q].text) > len(text) - at
+                q
+                for q in alike
+                if q != p
+                and q not in taken
+                and len(documents[q].text) > len(text) - at
+                and documents[q].text.startswith(text[at:])
             ]
             if ahead:
                 following[p] = ahead[0], at
