@@ -118,7 +118,7 @@ class Document:
     def start_index(self) -> int | None:
         """Where it begins in its source, as text splitters say it in the metadata, in any type of number."""
         value: Any = self.metadata.get("start_index")
-        if isinstance(value, bool):
+        if isinstance(value, bool | np.bool_):  # older versions of NumPy count with theirs
             return None
         try:
             start = as_index(value)

@@ -12,6 +12,8 @@ from numbers import Real
 from operator import index as as_index
 from typing import Any, Literal
 
+import numpy as np
+
 from ragcompress import CompressedContext, Document, InputError, Piece, score_by_rank
 
 Syntax = Literal["markdown", "text", "code", "csv"]
@@ -241,7 +243,7 @@ def _title(metadata: Mapping[str, Any], key: str | None) -> str | None:
 def to_offset(value: object) -> int | None:
     """A whole number of any type, NumPy's and a float without a fraction among them; None: there is none."""
     try:
-        number = None if isinstance(value, bool) else as_index(value)  # type: ignore[arg-type]
+        number = None if isinstance(value, bool | np.bool_) else as_index(value)  # type: ignore[arg-type]
     except TypeError:
         real = _finite(value)
         # Above this, a float is not one whole number but several.

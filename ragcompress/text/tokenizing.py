@@ -11,6 +11,7 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tokenizers
 
 from ..errors import InputError, ModelError, RagCompressError
@@ -115,7 +116,7 @@ def _checked(count: Callable[[str], Any]) -> Counter:
         except Exception as error:
             raise InputError(f"the token counter failed: {type(error).__name__}: {error}") from error
         try:
-            whole = -1 if isinstance(n, bool) else index(n)
+            whole = -1 if isinstance(n, bool | np.bool_) else index(n)
         except TypeError:
             whole = -1
         if whole < 0:
