@@ -264,6 +264,7 @@ class Hit(app._Group):
     def parse_args(self, *given):
         signal.raise_signal(signal.{name})
 app.app.info.cls = Hit
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born deaf to it
 app.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
