@@ -30,8 +30,6 @@ from ragcompress_eval.bench.options import ResultFile
 from ragcompress_eval.bench.results import write_json
 
 _BUDGET = Budget(ratio=0.2)
-_PASSAGE_TOKENS = 384
-_LAYERS = 20
 _TOGETHER = (1, 2, 4)
 Way = tuple[str, int, Callable[[], float]]
 """Name, number, and what runs it and gives its seconds."""
@@ -77,21 +75,19 @@ def asked_by(compressor: Compressor, examples: Sequence[Example], n: int) -> flo
 
 def read_together(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
     """Seconds for reading the passages of requests, those of ``n`` in one call of the proxy."""
-    proxy = compressor.proxy
-    if not isinstance(proxy, Encoder):
-        raise InputError(
-            f"the scorer {compressor.scorer.name} has no proxy that reads passages by themselves"
-        )
-    template = Template()
+    scorer, proxy, template = compressor.scorer, compressor.proxy, Template()
+    if not (isinstance(scorer, Evidence) and isinstance(proxy, Encoder)):
+        raise InputError(f"the scorer {scorer.name} has no proxy that reads passages by themselves")
+    probe = scorer.probe
     each = [
-        [p.prefix for p in cut_passages(proxy.tokenizer, template, e.segmentation, _PASSAGE_TOKENS)]
+        [p.prefix for p in cut_passages(proxy.tokenizer, template, e.segmentation, probe.passage_tokens)]
         for e in examples
     ]
     calls = [list(chain.from_iterable(each[i : i + n])) for i in range(0, len(each), n)]
 
     def read() -> None:
         for prefixes in calls:
-            for _ in proxy.encode(prefixes, n_layers=_LAYERS):
+            for _ in proxy.encode(prefixes, n_layers=probe.n_layers):
                 pass
 
     return _timed(read)
