@@ -60,7 +60,7 @@ ONLY_IN = {
     ),
     "lxml": ("documents.loaders.*",),
     "babel": ("documents.loaders._month_names",),
-    "tinycss2": ("documents.loaders._html_styles",),
+    "tinycss2": tuple(f"documents.loaders._html_{name}" for name in ("styles", "colors", "variables")),
     "cssselect": ("documents.loaders._html_styles",),
     "webencodings": ("documents.loaders._encodings",),
     "mammoth": ("documents.loaders.docx",),

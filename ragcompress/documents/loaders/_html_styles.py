@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 
+from ._html_colors import CLEAR, WHITE, color_of, ground_of, unseen_on_ground
+from ._html_variables import is_variable, reckoned, settle, uses_variable
+
 _NOTHING = r"0(?:\.0*)?(?:px|r?em|pt|%|vh|vw)?"
 _FAR = r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}(?:\.\d+)?(?:r?em|vw|vh|%)"
 _HIDING = {"display": r"none", "visibility": r"hidden|collapse", "content-visibility": r"hidden"}
@@ -42,18 +45,16 @@ _MATTERS = {
 }
 _MATTERS |= {name: re.compile(pattern) for name, pattern in _NO_SIZE.items()}
 _MATTERS |= {
-    "overflow": re.compile(r"hidden|clip"), "color": re.compile("transparent|white"),
-    "background": re.compile("(?!white$).*"), "content": re.compile(r".*(?:\w|[€$£¥%°]).*"),
+    "overflow": re.compile(r"hidden|clip"), "color": re.compile("transparent|white|#.*"),
+    "background": re.compile(".*"), "background-clip": re.compile("text"),
+    "content": re.compile(r".*(?:\w|[€$£¥%°]).*"),
 }  # fmt: skip
 _HIDES = {name: re.compile(pattern) for name, pattern in (_HIDING | _UNSEEN).items()}
 # What elements have of their own, else from what they stand in.
 _INHERITED = {"visibility", "font-size", "color"}
 _SAME = {"text-decoration-line": "text-decoration", "overflow-x": "overflow", "overflow-y": "overflow",
-         "background-color": "background", "background-image": "background"}  # fmt: skip
-# Without any color at all: the fourth part is what one sees of it.
-_CLEAR = re.compile(r"#(?:[0-9a-f]{3}0|[0-9a-f]{6}00)|(?:rgb|hsl)a?\([^()]*[,/]\s*0*\.?0+%?\s*\)")
-_OF_FOUR = re.compile(r"(?:[^,/]*,){3}|/")
-_WHITE = re.compile(r"white|#f{3}|#(?:f[c-f]){3}|rgba?\((?:\s*25[0-5]\s*,?){3}(?:,\s*1)?\)")
+         "background-color": "background", "background-image": "background",
+         "-webkit-background-clip": "background-clip", "-webkit-text-fill-color": "color"}  # fmt: skip
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
 _NESTED = ("media", "supports", "layer", "container")
@@ -115,23 +116,22 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     Args:
         left_out: counts the rules that were not looked at, because they and the page are too many.
     """
-    rules = _relevant(tree, check)
+    own_styles = {element: declared(element) for element in tree.xpath("//*[contains(@style, ':')]")}
+    rules = _relevant(tree, own_styles, check)
     won = _cascade(tree, rules, check, left_out) if rules else {}
     said: dict[Any, dict[str, str]] = {}
     for (element, name), rule in won.items():
         said.setdefault(element, {})[name] = rule.value
-    for element in tree.xpath("//*[contains(@style, ':')]"):
-        own = declared(element)
+    for element, own in own_styles.items():
         strong = {n for n in own if (element, n) in won and won[element, n].strength[0]}
         said.setdefault(element, {}).update((n, v) for n, v in own.items() if n not in strong)
     for element in tree.xpath("//font[@color]"):
-        if _WHITE.fullmatch(element.get("color").strip().lower()):
-            said.setdefault(element, {}).setdefault("color", "white")
+        said.setdefault(element, {}).setdefault("color", color_of(element.get("color").strip().lower()))
+    settle(said, lambda own: {n: v for n, (v, _) in _normal((n, v, False) for n, v in own.items()).items()})
     columns = {e: said.pop(e) for e in tuple(said) if e.tag in ("col", "colgroup")}
     hidden = {e: why for e, found in said.items() if (why := _reasons(e, found))}
-    whites = [element for element, found in said.items() if found.get("color") == "white"]
-    if whites:
-        hidden |= {element: {"color"} for element in _unseen_on_white(tree, whites, said)}
+    for element in unseen_on_ground(tree, said):
+        hidden.setdefault(element, set()).add("color")
     seen = _seen_within(hidden, said)
     left = _MOST_ADDED
     for element, found in said.items():
@@ -146,9 +146,10 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
 
 def declared(element: Any) -> dict[str, str]:
     """What an element's own style says that matters here, by property."""
-    pairs = (part.partition(":") for part in (element.get("style") or "").lower().split(";"))
-    said = ((n.strip(), v.replace("!important", "").strip(), "!" in v) for n, _, v in pairs)
-    return {name: value for name, (value, _) in _normal(said).items()}
+    pairs = (part.partition(":") for part in (element.get("style") or "").split(";"))
+    said = ((n.strip().lower(), v.replace("!important", "").strip(), "!" in v) for n, _, v in pairs)
+    cased = ((n, v if is_variable(n) else v.lower(), important) for n, v, important in said)
+    return {name: value for name, (value, _) in _normal(cased).items()}
 
 
 def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
@@ -156,24 +157,21 @@ def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]
     found = {}
     for name, value, important in said:
         name = _SAME.get(name, name)
-        if name in _MATTERS:
-            found[name] = (value, important)
-    color, ground = (found.get(name, ("", False)) for name in ("color", "background"))
-    if _CLEAR.fullmatch(color[0]) and (color[0][0] == "#" or _OF_FOUR.search(color[0])):
-        color = found["color"] = ("transparent", color[1])
-    if color[0] and color[0] == ground[0]:
-        found["color"] = ("transparent", color[1])
-    elif _WHITE.fullmatch(color[0]):
-        found["color"] = ("transparent" if _WHITE.fullmatch(ground[0]) else "white", color[1])
-    if ground[0]:
-        clear = _WHITE.fullmatch(ground[0]) or ground[0] in ("none", "transparent", "inherit", "initial")
-        found["background"] = ("white" if clear else "dark", ground[1])
+        if name in _MATTERS or is_variable(name):
+            found[name] = (value if name == "content" else reckoned(value), important)
+    for name, written in (("color", color_of), ("background", ground_of)):
+        if name in found and not uses_variable(found[name][0]):
+            found[name] = (written(found[name][0]), found[name][1])
+    if "color" in found and found["color"][0] == found.get("background", ("",))[0]:
+        found["color"] = (CLEAR, found["color"][1])
     return found
 
 
 def _reasons(element: Any, said: Said) -> set[str]:
     """The properties that let nobody see an element."""
     found = {n for n, v in said.items() if n in _HIDES and _HIDES[n].fullmatch(v)}
+    if said.get("background-clip") == "text":
+        found.discard("color")  # letters that the ground is seen through
     cut_off = _MATTERS["overflow"].fullmatch(said.get("overflow", ""))
     found |= {n for n in _NO_SIZE if cut_off and _MATTERS[n].fullmatch(said.get(n, "x"))}
     return {name for name in found if not _is_faded(element, name)}
@@ -187,7 +185,7 @@ def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> di
         return seen
     for element, found in said.items():
         own = {name for name in _INHERITED & found.keys() if _shows(name, found[name])}
-        if found.get("background") == "dark":
+        if found.get("background", CLEAR) not in (CLEAR, WHITE):
             own.add("color")
         for up in element.iterancestors() if own else ():
             if inherited.get(up) in own:
@@ -199,7 +197,7 @@ def _shows(name: str, value: str) -> bool:
     """Whether a value that would else be taken from above lets an element be seen."""
     if name == "font-size" and re.search(r"\d(?:em|%)$|^(?:smaller|larger|inherit)$", value):
         return False  # a share of nothing
-    return not _MATTERS[name].fullmatch(value) and value not in ("inherit", "unset")
+    return not _HIDES[name].fullmatch(value) and value not in (WHITE, "inherit", "unset")
 
 
 def _is_faded(element: Any, name: str) -> bool:
@@ -208,23 +206,11 @@ def _is_faded(element: Any, name: str) -> bool:
     return name in ("opacity", "transform", *_NO_SIZE) and _FADED.search(about) is not None
 
 
-def _unseen_on_white(tree: Any, whites: Iterable[Any], said: Mapping[Any, Said]) -> Iterator[Any]:
-    """White letters of which nothing colors the ground; sheets in other files may do so."""
-    if any("stylesheet" in (link.get("rel") or "").lower() for link in tree.iter("link")):
-        return
-    for element in whites:
-        around = (element, *element.iterancestors())
-        if not any(
-            said.get(e, {}).get("background") == "dark" or e.get("bgcolor") or e.get("background")
-            for e in around
-        ):
-            yield element
-
-
 def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule], most: int) -> int:
     """Give an element the style that sheets give it, and its text what they add to it: so many characters."""
     for name in _MEANING:
-        if (element, name) in won and re.fullmatch(_MEANING[name], said.get(name, "")):
+        unwritten = (element, name) in won or "var(" in (element.get("style") or "")
+        if unwritten and re.fullmatch(_MEANING[name], said.get(name, "")):
             element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
     before, after = (_content(element, value) for value in _contents(said))
     if not (before or after) or len(before) + len(after) > most:
@@ -257,10 +243,10 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if 31 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
 
 
-def _relevant(tree: Any, check: Callable[[], None]) -> list[_Rule]:
-    """The rules of the page's sheets that can matter to its elements."""
+def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> list[_Rule]:
+    """The rules of the page's sheets that can matter to its elements; ``own`` are those elements' styles."""
     sheets = [e.text for e in tree.iter("style") if e.text]
-    if not any(name in sheet.lower() for sheet in sheets for name in _MATTERS):
+    if not any(name in sheet.lower() for sheet in sheets for name in ("--", *_MATTERS)):
         return []
     import tinycss2
 
@@ -271,14 +257,31 @@ def _relevant(tree: Any, check: Callable[[], None]) -> list[_Rule]:
         rules += _rules(parsed, len(rules), _DEPTH)
     names = _names(tree)
     rules = [r for r in rules if ":" in r.words or names.issuperset(_NAMED.findall(r.words))]
+    said = [*((r.name, r.value) for r in rules), *(pair for found in own.values() for pair in found.items())]
     # A property of which no rule says anything that matters here need not be looked up.
-    telling = {r.name for r in rules if _MATTERS[r.name.split()[0]].fullmatch(r.value)}
-    inline = tree.xpath("//@style")
-    if not (telling & {*_NO_SIZE} or any(f"{n}:" in style for style in inline for n in _NO_SIZE)):
-        telling.discard("overflow")
-    if "color" not in telling and not any("color" in style for style in inline):
-        telling.discard("background")
+    telling = _telling(said, {color_of(value.strip().lower()) for value in tree.xpath("//@bgcolor")})
     return [rule for rule in rules if rule.name in telling]
+
+
+def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
+    """The properties that can matter, of all that is declared on a page; colors, by those of grounds."""
+    values: dict[str, set[str]] = {}
+    for name, value in said:
+        values.setdefault(name, set()).add(value)
+    grounds |= values.get("background", set())
+    found = {
+        name
+        for name, those in values.items()
+        if not is_variable(name)
+        and any(uses_variable(v) or _MATTERS[name.split()[0]].fullmatch(v) for v in those)
+    }
+    if not any(uses_variable(v) or v in (CLEAR, WHITE) or v in grounds for v in values.get("color", ())):
+        found -= {"color", "background", "background-clip"}
+    if not found & {*_NO_SIZE}:
+        found.discard("overflow")
+    if any(uses_variable(v) for name in found for v in values[name]):
+        found.update(filter(is_variable, values))
+    return found
 
 
 def _cascade(
@@ -348,7 +351,8 @@ def _of_block(words: str, content: list[Any], number: int, depth: int) -> Iterat
     except SelectorError:
         selectors = []
     for selector in selectors:
-        yield from _of_selector(selector, _words(selector, words, selectors), said, number)
+        own = words if len(selectors) == 1 else selector.canonical()
+        yield from _of_selector(selector, own, said, number)
     nested = [part for part in parts if part.type in ("qualified-rule", "at-rule")]
     if nested and depth:
         yield from _rules(nested, number, depth - 1, words)
@@ -384,14 +388,11 @@ def _of_selector(
             yield _Rule(strength, selector, words, f"content {beside}", value)
 
 
-def _words(selector: Any, words: str, selectors: list[Any]) -> str:
-    return words if len(selectors) == 1 else selector.canonical()
-
-
 def _said(declarations: list[Any]) -> Iterator[tuple[str, str, bool]]:
     import tinycss2
 
     for each in declarations:
         if each.type == "declaration":
             value = tinycss2.serialize(each.value).strip()
-            yield each.lower_name, value if each.lower_name == "content" else value.lower(), each.important
+            cased = each.lower_name == "content" or is_variable(each.lower_name)
+            yield each.lower_name, value if cased else value.lower(), each.important
