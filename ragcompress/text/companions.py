@@ -1,21 +1,22 @@
 """What belongs to a kept unit: what it needs to be understood, and what it opens.
 
-A row needs its table's header, a description the name of its option. A list or an example needs the sentence
-that announces it, an answer its question, ``It …`` the sentence before. A heading, a name, a caption and a
-sentence that ends in a colon say nothing unless they stand over something. One value holds all of it:
-selection prices a unit together with what belongs to it, and rendering writes each of these once.
+A row needs its table's header and the name of its group, a description the name of its option. A list or an
+example needs the sentence that announces it, an answer its question, ``It …`` the sentence before. A heading,
+a name, a caption and a sentence that ends in a colon say nothing unless they stand over something. One value
+holds all of it: selection prices a unit together with what belongs to it, and rendering writes each once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..data import Segmentation, Sentence
 from .broken import find_broken
 from .open_names import OpenNames
 from .placed import Placed
+from .row_groups import find_row_groups
 from .stretches import Stretches, find_stretches
 
 _TABLES = ("code", "table", "table header")
@@ -98,12 +99,13 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         own = text.copies(members)
         copies |= own
         units = [i for d in stretch.documents for i in members[d] if i not in own]
-        reader = _Reader(text, headings)
+        groups = find_row_groups(units, segmentation.sentences)
+        reader = _Reader(text, headings, groups)
         for index in units:
             if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
                 needs[index] = tuple(found)
             reader.passes(index, segmentation.sentences[index])
-        opens |= _opened(units, segmentation.sentences, needs, positions)
+        opens |= _opened(units, segmentation.sentences, needs, positions, set(groups.values()))
         texts.append((text, units))
     return Companions(needs, opens, copies, find_broken(texts), stretches, positions)
 
@@ -145,8 +147,9 @@ def _opened(
     sentences: Sequence[Sentence],
     needs: Mapping[int, tuple[int, ...]],
     positions: Mapping[int, int],
+    names: Collection[int],
 ) -> Iterator[tuple[int, tuple[int, int]]]:
-    """What the openers of a text open; those at its end open nothing."""
+    """What the openers of a text open, names of groups of rows among them; those at its end open nothing."""
 
     def position(unit: int) -> int:
         return positions.get(unit, unit)
@@ -164,7 +167,7 @@ def _opened(
             if position(following) < stop:
                 yield index, (following, stop)
             later.append((position(index), level))
-        elif _is_opener(unit, sentences[following]):
+        elif index in names or _is_opener(unit, sentences[following]):
             last = k + 1
             while last + 1 < len(units) and index in needs.get(units[last + 1], ()):
                 last += 1
@@ -208,6 +211,7 @@ class _Reader:
 
     text: Placed
     headings: bool
+    groups: Mapping[int, int]
     names: OpenNames = field(init=False)
     heading: int | None = None
     header: int | None = None
@@ -224,6 +228,8 @@ class _Reader:
             return
         if unit.kind == "table row" and self.header is not None:
             yield self.header
+            if (group := self.groups.get(index)) is not None:
+                yield group
             return
         if self.headings and self.heading is not None:
             yield self.heading

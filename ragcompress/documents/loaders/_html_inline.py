@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ._formulas import CLOSING, formula
+from ._html_notes import defined_notes, marks_of
 from ._markers import LINE_END
 
 _NOTE = re.compile(r"foot-?note|noteref|reference|\bfn|cite|endnote|doc-noteref", re.IGNORECASE)
@@ -17,6 +18,9 @@ _NOTED = re.compile(
     r"(?:[.,;:!?…”’»\"]|(?<![^\W\d_])(?!(?:sin|cos|tan|cot|log|exp|sec|min|mol)$)[^\W\d_]{3,})$"
 )
 _NUMBER_BEFORE = re.compile(r"\d\s*$")
+_POWER_OF_TEN = re.compile(r"(?<![\d.,])10\s*$")
+_UNIT = re.compile(r"(?<![^\W\d_])(?:[a-zα-ω]|[kcdmn]m|ft|in|yd|mi)$")
+_NO_EXPONENT, _ORDINALS = frozenset("bcdfgh"), frozenset("ae")
 _ORDINAL = re.compile(r"st|nd|rd|th|er|re|ers|ère|ème|ième|mes?|nde?|os?|as?|es?|ª|º", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?:\d|\b(?:[NnIVXLC]+|[ijkm]))$")
 _OF_CENTURY, _ROMAN = re.compile(r"e|er|ème|o|º", re.IGNORECASE), re.compile(r"\b[IVXLC]+$")
@@ -62,13 +66,14 @@ def write_inline(tree: Any) -> None:
         _raise_mark(element)
     for element in list(tree.iter("sup")):
         _write_fraction(element)
+    notes = defined_notes(tree)
     for element in list(tree.iter("sup", "sub", "del", "s", "strike", "q", "rt")):
         if element.tag in ("sup", "sub"):  # those within first: x to the power of y to the power of z
             for inner in reversed(list(element.iter("sup", "sub"))[1:]):
-                _write_one(inner, " ".join("".join(inner.itertext()).split()))
+                _write_one(inner, " ".join("".join(inner.itertext()).split()), notes)
         text = " ".join("".join(element.itertext()).split())
         if text and element.getparent() is not None:
-            _write_one(element, text)
+            _write_one(element, text, notes)
 
 
 def _raise_mark(link: Any) -> None:
@@ -126,12 +131,13 @@ def _write_fraction(above: Any) -> None:
     _replace(below, "")
 
 
-def _write_one(element: Any, text: str) -> None:
+def _write_one(element: Any, text: str, notes: Collection[str]) -> None:
+    """Write one element as characters; ``notes`` are the marks that notes of the page begin with."""
     match element.tag:
         case "sup" if text in ("o", "0") and _SCALE.match(element.tail or ""):
             _replace(element, "°")
         case "sup":
-            _replace(element, raised(text, _before(element), is_note=_is_note(element)))
+            _replace(element, raised(text, _before(element), is_note=_is_note(element), notes=notes))
         case "sub":
             _replace(element, lowered(text, _before(element)))
         case "rt":
@@ -146,17 +152,19 @@ def _write_one(element: Any, text: str) -> None:
             _surround(element, "~~", "~~")
 
 
-def raised(text: str, before: str, *, is_note: bool = False) -> str:
+def raised(text: str, before: str, *, is_note: bool = False, notes: Collection[str] = ()) -> str:
     """Write text above the line: a power as ``^6``, the mark of a note as ``[6]``, ``1st`` as it is.
 
     Args:
         before: what stands before it, or its last characters.
         is_note: whether it is known to be the mark of a note.
+        notes: marks that notes begin with.
     """
     if not re.search(r"\w", text):
         return text  # an asterisk, a degree
     if _BRACKETED.fullmatch(text):
         return text  # [3], [citation needed]
+    is_note = is_note or _is_mark(text, before, notes)
     if not is_note and _OF_CENTURY.fullmatch(text) and _ROMAN.search(before):
         return text
     if is_note or (_MARK.fullmatch(text) and _NOTED.search(before) and not _NUMBER_BEFORE.search(before)):
@@ -171,6 +179,25 @@ def raised(text: str, before: str, *, is_note: bool = False) -> str:
         if len(text) > 1 or (text == "r" and _SHORT_FORM.search(before)):
             return text  # Mme, Dr
     return f"^{text}" if _SIMPLE.fullmatch(text) else f"^({text})"
+
+
+def _is_area(text: str, before: str) -> bool:
+    return text in ("2", "3") and _UNIT.search(before) is not None
+
+
+def _is_mark(text: str, before: str, notes: Collection[str]) -> bool:
+    """Whether it is the mark of a note by what it is, or because a note of the page begins with it."""
+    marks = marks_of(text)
+    if not marks or (text.isdigit() and _POWER_OF_TEN.search(before)) or _is_area(text, before):
+        return False
+    if notes and all(mark in notes for mark in marks):
+        return True
+    # A bracket that only closes, or a letter behind a number that is no usual exponent.
+    closed = text.endswith(")") and not text.startswith("(")
+    lettered = all(mark in _NO_EXPONENT or mark in _ORDINALS for mark in marks) and not _ORDINAL.fullmatch(
+        text
+    )
+    return bool(before.strip()) and (closed or (lettered and _NUMBER_BEFORE.search(before) is not None))
 
 
 def lowered(text: str, before: str) -> str:
