@@ -6,13 +6,14 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from errno import ENOENT, ENOSPC
+from errno import EINVAL, ENOENT, ENOSPC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from .errors import DataError
 
@@ -76,6 +77,20 @@ def write_whole(path: Path, data: bytes, *, private: bool = False) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of one's own to read: a pipe that nobody writes, or a device, would never end.
+
+    Raises:
+        OSError: if it can't be opened, or is something else.
+    """
+    # A pipe is opened at once, too, and then refused; nothing changes for other files.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(EINVAL, "not a regular file", str(path))
+    return file
 
 
 def _opener(private: bool) -> Callable[[str, int], int]:

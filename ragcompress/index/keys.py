@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..data import Progress
 from ..errors import DataError
-from ..files import write_whole
+from ..files import open_regular, write_whole
 from ..proxy.reuse import DiskStore
 from ..scorers import Scorer
 from .passages import assemble
@@ -31,7 +31,8 @@ def open_store(folder: Path, max_bytes: int | None = None) -> DiskStore | None:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(about, json.dumps({"max_bytes": max_bytes}).encode())
     try:
-        return DiskStore(folder, int(json.loads(about.read_bytes())["max_bytes"]))
+        with open_regular(about) as file:
+            return DiskStore(folder, json.loads(file.read())["max_bytes"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -3,7 +3,8 @@
     {cache}/models/gguf-{16 hex digits of the GGUF's SHA-256}-v{format}/
         config.json, model.safetensors, tokenizer.json, tokenizer_config.json
         model.gguf       where it was downloaded
-        ragcompress.json name, fingerprint, and every file's size, to find a damaged one without reading it
+        ragcompress.json name, fingerprint, and every file's size, to find a damaged one without reading it;
+                         of those that are not large the sum (CRC-32), too
     {cache}/embedding/{name}-v{format}/
         model.onnx, tokenizer.json, ragcompress.json
 
@@ -19,6 +20,7 @@ import os
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +35,7 @@ State = Literal["absent", "damaged", "ready"]
 MANIFEST = "ragcompress.json"
 # Raised when a conversion writes something else than before: older entries are then left alone and not used.
 _FORMAT = 1
+_SUMMED = 32 << 20  # bytes: takes some milliseconds
 _SCRATCH_PREFIX = ".building-"
 _SCRATCH_LIFETIME = 24 * 3600.0
 
@@ -67,6 +70,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         and isinstance(manifest.get("fingerprint"), str)
         and isinstance(manifest.get("name"), str)
         and isinstance(manifest.get("bytes"), dict)
+        and isinstance(manifest.setdefault("crc32", {}), dict)  # those of older versions have none
         and ("model.safetensors" in manifest["bytes"] or "model.onnx" in manifest["bytes"])
     )
     return manifest if is_intact else None
@@ -75,12 +79,15 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def write_manifest(folder: Path, name: str, fingerprint: str) -> None:
     """Record what the folder is and how large its files are; to be called when all of them are there."""
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    manifest = {"format": _FORMAT, "name": name, "fingerprint": fingerprint, "bytes": sizes}
+    sums = {name: _crc32(folder / name) for name, size in sizes.items() if size <= _SUMMED}
+    manifest = {
+        "format": _FORMAT, "name": name, "fingerprint": fingerprint, "bytes": sizes, "crc32": sums,
+    }  # fmt: skip
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def state(folder: Path) -> State:
-    """Tell whether a converted folder can be used; by its files' sizes, so in no time."""
+    """Tell whether a converted folder can be used: by its files' sizes, and the sums of those not large."""
     if not os.path.isdir(folder):  # nor where nobody may look
         return "absent"
     manifest = read_manifest(folder)
@@ -88,9 +95,14 @@ def state(folder: Path) -> State:
         return "damaged"
     try:
         whole = all((folder / name).stat().st_size == size for name, size in manifest["bytes"].items())
-    except OSError:
+        whole = whole and all(_crc32(folder / name) == crc for name, crc in manifest["crc32"].items())
+    except (OSError, ValueError):  # a name that no file can have
         return "damaged"
     return "ready" if whole else "damaged"
+
+
+def _crc32(path: Path) -> int:
+    return zlib.crc32(path.read_bytes())
 
 
 def install(target: Path, build: Callable[[Path], None]) -> None:

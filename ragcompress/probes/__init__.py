@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from ..array_files import checksum
 from ..errors import DataError, ProbeMismatch
 from ..files import to_bytes, write_whole
 from ..proxy.base import ProxyInfo
@@ -27,6 +28,10 @@ FORMAT = 1
 DEFAULT_SCORER = "passage-probe"
 _FOLDER = Path(__file__).parent
 _T = TypeVar("_T")
+# A type that NumPy does not have, such as bfloat16, is an AttributeError, KeyError or TypeError.
+_UNREADABLE = (
+    OSError, ValueError, RecursionError, SafetensorError, AttributeError, KeyError, TypeError,
+)  # fmt: skip
 
 
 class Wording(Protocol):
@@ -58,8 +63,14 @@ class ProbeWeights:
 
     @property
     def passage_tokens(self) -> int:
-        """Longest passage that is read at once, in tokens."""
-        return int(self.card["passage_tokens"])
+        """Longest passage that is read at once, in tokens.
+
+        Raises:
+            DataError: if the card does not say, as those of scorers that read no passages.
+        """
+        if (at_once := self.card.get("passage_tokens")) is None:
+            raise DataError("the probe's card has no 'passage_tokens', which its scorer reads; train it anew")
+        return int(at_once)
 
     @property
     def scorer(self) -> str:
@@ -139,7 +150,8 @@ class ProbeWeights:
             DataError: if they can't be written.
         """
         arrays = {k: np.ascontiguousarray(v) for k, v in self.arrays.items()}
-        text = json.dumps(dict(self.card), indent=1, ensure_ascii=False)
+        card = {**self.card, "checksum": checksum(arrays)}
+        text = json.dumps(card, indent=1, ensure_ascii=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(Path(f"{path}.safetensors"), save(arrays))
@@ -160,15 +172,28 @@ def load(path: Path) -> ProbeWeights:
     try:
         card = json.loads(Path(f"{base}.json").read_text(encoding="utf-8"))
         arrays = load_file(f"{base}.safetensors")
-    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"the probe {base} can't be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         found = card.get("format") if isinstance(card, dict) else None
         raise DataError(f"the probe {base} has format {found!r}; this version reads format {FORMAT}")
     _check_card(base, card)
-    if unfit := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
-        raise DataError(f"the probe {base} has numbers that are not finite, in {unfit[0]!r}")
+    written = card.pop("checksum", None)  # older ones have none
+    if written is not None and written != checksum(arrays):
+        raise DataError(f"the probe {base} is damaged: its numbers are not those of its card")
+    _check_numbers(base, arrays)
     return ProbeWeights(_Arrays(arrays), card)
+
+
+def _check_numbers(base: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse arrays that no training writes: not of floats, not finite, or scales that are not positive."""
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise DataError(f"the probe {base} has {array.dtype} as {name!r}, not float32")
+        if not np.isfinite(array).all():
+            raise DataError(f"the probe {base} has numbers that are not finite, in {name!r}")
+        if name.endswith(".scale") and not (array > 0).all():
+            raise DataError(f"the probe {base} has numbers that are not positive, in {name!r}")
 
 
 class _Arrays(dict[str, NDArray[np.float32]]):
@@ -193,7 +218,7 @@ def _check_card(base: Path, card: Mapping[str, Any]) -> None:
         "scorer": isinstance(scorer, str),
         "n_layers": _is_count(card.get("n_layers")),
         "passage_tokens": _is_count(at_once),
-        "second_look": isinstance(card.get("second_look") or {}, dict),
+        "second_look": card.get("second_look") is None or isinstance(card["second_look"], dict),
     }
     for field, is_right in checks.items():
         if not is_right:

@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 _FLOAT = NDArray[np.float32]
 Packed = dict[str, NDArray[Any]]
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+# Types of numbers and scales.
+_KINDS = {("f4", None), ("f2", None), ("u2", None), ("i1", "f4")}
+_DIMENSIONS = 4
 
 
 def pack(array: _FLOAT, precision: str) -> Packed:
@@ -42,10 +45,19 @@ def pack(array: _FLOAT, precision: str) -> Packed:
 
 
 def unpack(packed: Packed) -> _FLOAT:
-    """Return float32 numbers; where float32 was packed, the packed array itself."""
-    numbers = packed["numbers"]
-    if "scales" in packed:
-        return np.multiply(numbers, packed["scales"], dtype=np.float32)
+    """Return float32 numbers; where float32 was packed, the packed array itself.
+
+    Raises:
+        ValueError: if it is nothing that ``pack`` returns.
+    """
+    numbers, scales = packed["numbers"], packed.get("scales")
+    kind = (numbers.dtype.str[1:], None if scales is None else scales.dtype.str[1:])
+    if kind not in _KINDS or numbers.ndim != _DIMENSIONS:
+        raise ValueError(f"no keys and values: {numbers.ndim} dimensions of {kind[0]}")
+    if scales is not None:
+        if scales.shape != (*numbers.shape[:-1], 1):
+            raise ValueError(f"scales {scales.shape} of numbers {numbers.shape}")
+        return np.multiply(numbers, scales, dtype=np.float32)
     if numbers.dtype == np.uint16:
         return (numbers.astype(np.uint32) << 16).view(np.float32)
     return numbers.astype(np.float32, copy=False)

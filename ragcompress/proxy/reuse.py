@@ -15,6 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from numbers import Integral
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +33,7 @@ _FLOAT = NDArray[np.float32]
 Prefix = tuple[int, ...]
 Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
-_FORMAT = "4"
+_FORMAT = "5"
 _MEBIBYTE = 1 << 20
 _CLOCKS_DIFFER = 60.0  # seconds between machines that share a folder
 
@@ -151,7 +152,9 @@ class DiskStore:
         """See ``KeyValueStore``."""
         path = self._path(key)
         try:
-            packed, _ = read_arrays(path, _FORMAT)
+            packed, about = read_arrays(path, _FORMAT, most=self._max_bytes)
+            if about.get("key") != key:
+                raise DataError(f"{path} holds those of other texts")
             array = packing.unpack(packed)
         except FileNotFoundError:
             return None
@@ -173,7 +176,7 @@ class DiskStore:
         """See ``KeyValueStore``; where the disk is full, nothing is kept and the log says so."""
         packed = packing.pack(array, self._precision)
         try:
-            n_bytes = write_arrays(self._path(key), packed, {"format": _FORMAT}, private=True)
+            n_bytes = write_arrays(self._path(key), packed, {"format": _FORMAT, "key": key}, private=True)
         except DataError as error:
             if self._writable:
                 _LOG.warning("keys and values can't be stored (%s); continuing without", error)
@@ -228,7 +231,7 @@ class DiskStore:
 
 
 def _check(max_bytes: int, precision: str) -> None:
-    if max_bytes < 0:
-        raise InputError(f"max_bytes must not be negative, got {max_bytes}")
+    if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 0:
+        raise InputError(f"max_bytes must be a whole number and not negative, got {max_bytes!r}")
     if precision not in packing.PRECISIONS:
         raise InputError(f"keys and values can be kept as {', '.join(packing.PRECISIONS)}, not {precision!r}")

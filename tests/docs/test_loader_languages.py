@@ -11,6 +11,7 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls
 from pptx.oxml.ns import qn
 
+from ragcompress import UnreadableFile
 from ragcompress.documents.loaders import load
 from ragcompress.documents.loaders._number_formats import shown
 from ragcompress.documents.loaders._numerals import counted
@@ -156,3 +157,22 @@ def test_tables_beside_each_other_without_titles_stand_apart() -> None:
 def test_columns_of_one_table_stay_together(rows: tuple[tuple[object, ...], ...]) -> None:
     assert sheet(*rows).count("---") == sum(cell is not None for cell in rows[0])
     assert sheet(*rows).count("\n\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "named"),
+    [
+        ("Мост построен в 1931 году. Плата 12 крон.", "koi8_r", "KOI8-R"),
+        ("Міст збудовано у 1931 році. Плата за проїзд 12 крон.", "koi8_u", "KOI8-R"),
+        ("Мост построен в 1931 году. Плата 12 крон.", "cp866", "CP866"),
+        ("Мост построен в 1931 году. Плата 12 крон. Fee: 12 kr", "cp1251", "WINDOWS-1251"),
+        ("Η γέφυρα χτίστηκε το 1931. Το τέλος είναι 12 κορώνες.", "cp1253", "WINDOWS-1253"),
+        ("市長は、この橋は1931年に作られたと言いました。", "cp932", "SHIFT_JIS"),
+        ("市长说这座桥建于1931年。过桥费是12克朗。", "gbk", "GB18030"),
+        ("이 다리는 1931년에 지어졌다. 요금은 12 크로네이다.", "cp949", "EUC-KR"),
+        ("Le café coûte 12 couronnes à Orléans.", "cp1252", "WINDOWS-1252"),
+    ],
+)
+def test_the_hint_names_the_encoding_that_a_text_is_in(text: str, codec: str, named: str) -> None:
+    with pytest.raises(UnreadableFile, match=f"iconv -f {named} -t UTF-8"):
+        load(text.encode(codec), ".txt", "a.txt", LIMIT)

@@ -319,6 +319,17 @@ def test_a_damaged_weight_file_is_made_anew(
         assert file.read_bytes() == whole
 
 
+def test_places_in_the_weight_file_that_have_changed_are_made_anew(folders: dict[str, Path]) -> None:
+    expected = onnx_proxy(folders["qwen2"]).probe(prompts(2), n_layers=2)
+    file = folders["qwen2"] / "onnx" / f"weights-float32-v{weights.FORMATS['float32']}.json"
+    whole = json.loads(file.read_text())
+    places = whole["tensors"]
+    places["0.q"], places["1.q"] = places["1.q"], places["0.q"]
+    for damaged in (whole, whole | {"tensors": {}}):
+        file.write_text(json.dumps(damaged))
+        assert largest_difference(onnx_proxy(folders["qwen2"]).probe(prompts(2), n_layers=2), expected) == 0
+
+
 def test_a_full_disk_is_named_and_nothing_is_left(
     tmp_path: Path, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

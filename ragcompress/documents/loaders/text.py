@@ -10,6 +10,7 @@ from ...places import Places
 from . import Loaded
 from ._clock import Clock
 from ._data_uris import without_data
+from ._old_encodings import likely_encoding
 
 
 def load(data: bytes, name: str, clock: Clock) -> Loaded:
@@ -33,7 +34,9 @@ def decode(data: bytes, name: str) -> str:
         text = data.decode(codec)
     except UnicodeDecodeError as error:
         # Of UTF-16 there was a mark: such a file is damaged.
-        hint = "" if marked else "; convert it first, for instance: iconv -f WINDOWS-1252 -t UTF-8"
+        hint = (
+            "" if marked else f"; convert it first, for instance: iconv -f {likely_encoding(data)} -t UTF-8"
+        )
         said = f"is not {codec.removesuffix('-sig').upper()} text (byte {error.start}){hint}"
         raise UnreadableFile(name, "in another encoding", said) from None
     if "\0" in text:

@@ -36,6 +36,14 @@ from .int8 import READS_NORM, group_size
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 WHOLE = ("int8", "int7")
+# Of a table of angles, some 30 MB; no prompt is that long.
+_LONGEST = 1 << 17
+_LARGEST = 1e15
+# What each rotary embedding goes by, besides its base.
+_ROTARY: Mapping[str, tuple[str, ...]] = {
+    "default": (), "linear": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +94,54 @@ class Shape:
                 f"the onnx backend knows the shapes {', '.join(SUPPORTED)}, not {architecture!r}; "
                 "try the torch backend (--backend torch)"
             )
-        # transformers 5 writes rope_parameters, 4 wrote rope_theta and rope_scaling.
-        rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
-        rope.setdefault("rope_theta", config.get("rope_theta", 10_000.0))
-        rope.setdefault("rope_type", rope.get("type", "default"))
-        if rope["rope_type"] not in ("default", "linear", "llama3"):
-            raise ModelError(
-                f"the onnx backend knows the rotary embeddings default, linear and llama3, "
-                f"not {rope['rope_type']!r}; try the torch backend (--backend torch)"
-            )
+        rope = _rotary(config)
         try:
-            heads, hidden = int(config["num_attention_heads"]), int(config["hidden_size"])
+            heads, hidden = _count(config, "num_attention_heads"), _count(config, "hidden_size")
             uses_window = architecture == "mistral" or bool(config.get("use_sliding_window"))
             return cls(
                 architecture=architecture,
-                n_layers=int(config["num_hidden_layers"]),
+                n_layers=_count(config, "num_hidden_layers"),
                 n_heads=heads,
-                n_key_heads=int(config.get("num_key_value_heads") or heads),
-                head_size=int(config.get("head_dim") or hidden // heads),
+                n_key_heads=_count(config, "num_key_value_heads", heads),
+                head_size=_count(config, "head_dim", hidden // heads),
                 hidden=hidden,
-                inner=int(config["intermediate_size"]),
+                inner=_count(config, "intermediate_size"),
                 eps=float(config.get("rms_norm_eps", 1e-6)),
                 rope=rope,
-                max_tokens=int(config.get("max_position_embeddings", 2048)),
-                window=int(config["sliding_window"])
+                max_tokens=min(_count(config, "max_position_embeddings", 2048), _LONGEST),
+                window=_count(config, "sliding_window")
                 if uses_window and config.get("sliding_window")
                 else None,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise ModelError(f"config.json lacks or garbles {error}") from error
+
+
+def _count(config: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    """A number of at least 1; ``default`` for null, 0 or nothing."""
+    value = config[name] if default is None else config.get(name) or default
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name}: {value!r}")
+    return int(value)
+
+
+def _rotary(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the rotary embedding: transformers 5 has rope_parameters, 4 rope_theta and rope_scaling."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, Mapping):
+        raise ModelError(f"config.json has {rope!r} as settings of the rotary embedding")
+    kind = str(rope.get("rope_type", rope.get("type", "default")))
+    if kind not in _ROTARY:
+        raise ModelError(
+            f"the onnx backend knows the rotary embeddings {', '.join(_ROTARY)}, not {kind!r}; "
+            "try the torch backend (--backend torch)"
+        )
+    found = {"rope_theta": config.get("rope_theta", 10_000.0), **rope, "rope_type": kind}
+    for name in ("rope_theta", *_ROTARY[kind]):
+        value = found.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+            raise ModelError(f"config.json has {value!r} as {name} of the rotary embedding")
+    return found
 
 
 def rope_caches(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

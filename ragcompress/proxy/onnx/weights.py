@@ -32,6 +32,7 @@ _LOG = logging.getLogger("ragcompress")
 FORMATS = {"float32": 3, "int8": 5}
 _PAGE = 4096
 _READ_AT_ONCE = 1 << 20
+_KINDS = ("F64", "F32", "F16")
 _DAMAGED = "%s is damaged, and is written anew"
 MATRICES = {
     "q": "self_attn.q_proj",
@@ -88,10 +89,30 @@ def open_tensors(folder: Path) -> tuple[Mapping[str, Path], Callable[[str], NDAr
             raise ModelError(f"{path} is broken: {error}") from error
 
     def read(name: str) -> NDArray[np.float32]:
-        with safe_open(where[name], framework="numpy") as handle:
-            return np.asarray(handle.get_tensor(name)).astype(np.float32)
+        path = where[name]
+        try:
+            with safe_open(path, framework="numpy") as handle:
+                kind = handle.get_slice(name).get_dtype()
+                if kind in _KINDS:
+                    return np.asarray(handle.get_tensor(name)).astype(np.float32)
+            if kind == "BF16":
+                return _bfloat16(path, name)
+        except Exception as error:
+            raise ModelError(f"{path} is broken: {error}") from error
+        raise ModelError(f"{path} has {name} as {kind}; {', '.join(_KINDS)} and BF16 can be read: convert it")
 
     return where, read
+
+
+def _bfloat16(path: Path, name: str) -> NDArray[np.float32]:
+    """A tensor of a type that NumPy does not have: the upper half of a float32."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(length))[name]
+        start, end = entry["data_offsets"]
+        file.seek(8 + length + start)
+        halves = np.frombuffer(file.read(end - start), dtype="<u2").reshape(entry["shape"])
+    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 def ensure(
@@ -145,7 +166,12 @@ def _write(out: IO[bytes], named: Iterable[tuple[str, NDArray[Any]]]) -> dict[st
             "shape": list(array.shape),
         }
         end = start + array.nbytes
-    return {"size": end, "crc32": total, "tensors": entries}
+    return {"size": end, "crc32": total, "tensors": entries, "places_crc32": _places_sum(entries)}
+
+
+def _places_sum(entries: Any) -> int:
+    """What changes with any of the places in the weight file."""
+    return zlib.crc32(json.dumps(entries, sort_keys=True).encode())
 
 
 def is_intact(index: Mapping[str, Any], target: Path) -> bool:
@@ -192,6 +218,9 @@ def _read_index(path: Path, weights: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         index, size = None, -1
     if isinstance(index, dict) and index.get("size") == size and isinstance(index.get("crc32"), int):
-        return index
+        entries = index.get("tensors")
+        # Those that older versions have written have no sum of their own.
+        if entries and index.get("places_crc32", _places_sum(entries)) == _places_sum(entries):
+            return index
     _LOG.warning(_DAMAGED, weights)
     return None

@@ -46,6 +46,7 @@ NAMES = (
 )
 # So many of the best sentences are looked at for shared words.
 _BEST = 5
+_SURE = 700.0  # a logit of which the exponential is still a number
 # Where a sentence has no neighbor, no link and so on: a logit that says "no evidence".
 _NONE = -6.0
 _WORD = re.compile(r"\w+")
@@ -196,7 +197,8 @@ def shared_with_best(
     held = Counter(word for part in own for word in part)
     weight = {word: math.log((len(own) + 1) / (n + 0.5)) for word, n in held.items()}
     unseen = math.log(len(own) + 1)
-    best = [(part, 1 / (1 + math.exp(-logits[part]))) for part in np.argsort(-logits, kind="stable")[:_BEST]]
+    order = np.argsort(-logits, kind="stable")[:_BEST]
+    best = [(part, 1 / (1 + math.exp(min(-logits[part], _SURE)))) for part in order]
     around = [part | titles[d] for part, d in zip(own, document, strict=True)]
     result = np.zeros((len(own), 3))
     for part, near in enumerate(around):
