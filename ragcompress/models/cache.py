@@ -3,8 +3,7 @@
     {cache}/models/gguf-{16 hex digits of the GGUF's SHA-256}-v{format}/
         config.json, model.safetensors, tokenizer.json, tokenizer_config.json
         model.gguf       where it was downloaded
-        ragcompress.json name, fingerprint, and every file's size, to find a damaged one without reading it;
-                         of those that are not large the sum (CRC-32), too
+        ragcompress.json name, fingerprint, sizes of all files and sums of those not large: to find damage
     {cache}/embedding/{name}-v{format}/
         model.onnx, tokenizer.json, ragcompress.json
 
