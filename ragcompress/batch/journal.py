@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 from ..errors import DataError
-from ..files import AppendOnly, to_bytes, write_whole
+from ..files import AppendOnly, open_regular, to_bytes, write_whole
 from .request import Outcome
 
 _FORMAT = 1
+_LARGEST = 1 << 62
 _EVERY = 0.5  # seconds between checkpoints: what a run that is killed loses, and how often the disk must wait
 
 
@@ -53,6 +55,23 @@ class Checkpoint:
     seconds: float = 0.0
     n_promised: int = 0
     n_withdrawn: int = 0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what ``asdict`` gave.
+
+        Raises:
+            ValueError: for what no checkpoint has.
+            KeyError, TypeError: where a number is missing, or one too many.
+        """
+        found = cls(**values)
+        for name, value in asdict(found).items():
+            kinds = (int, float) if name == "seconds" else (int,)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < _LARGEST:
+                raise ValueError(f"{name} is {value!r}")
+        if found.n_done + found.n_failed > found.lines:
+            raise ValueError(f"{found.n_done + found.n_failed} requests in {found.lines} lines")
+        return found
 
     def after(self, outcome: Outcome, offset: int, lines: int, seconds: float) -> Checkpoint:
         """The checkpoint behind one more request."""
@@ -186,8 +205,12 @@ class Journal:
     def _last_checkpoint(self, resume: bool) -> Checkpoint | None:
         """The last checkpoint of the run to resume."""
         try:
-            state = json.loads(self._state.read_bytes())
-            last = Checkpoint(**state["at"])
+            with open_regular(self._state) as file:
+                state = json.loads(file.read())
+            about, last = {**state["about"]}, Checkpoint.from_dict(state["at"])
+            written = state.pop("crc32", None)  # older versions wrote none
+            if written is not None and written != _sum(state):
+                raise ValueError("it has changed since it was written")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -199,7 +222,7 @@ class Journal:
                 f"a run was cut short after {last.n_done + last.n_failed} requests; --resume continues "
                 f"it, or remove {self._state} to start anew"
             )
-        if different := _difference(state.get("about", {}), dict(self._about or {})):
+        if different := _difference(about, dict(self._about or {})):
             raise DataError(
                 f"the run that was cut short had another {different}; give what it had, or remove "
                 f"{self._state} to start anew"
@@ -212,7 +235,8 @@ class Journal:
             return
         self._results.sync()
         self._reasons.sync()
-        state = {"about": {"format": _FORMAT, **self._about}, "at": asdict(self.at)}
+        state: dict[str, Any] = {"about": {"format": _FORMAT, **self._about}, "at": asdict(self.at)}
+        state["crc32"] = _sum(state)
         write_whole(self._state, to_bytes(json.dumps(state, ensure_ascii=False, indent=1) + "\n"))
 
     def _close(self) -> None:
@@ -231,6 +255,11 @@ def errors_path(output: Path) -> Path:
 def state_path(output: Path) -> Path:
     """``OUT.jsonl.state.json``: there during a run, and after it was interrupted."""
     return output.with_name(f"{output.name}.state.json")
+
+
+def _sum(state: Mapping[str, Any]) -> int:
+    """CRC-32 of a state: with a digit changed, requests would be left out, or answered twice."""
+    return zlib.crc32(json.dumps(state, sort_keys=True).encode())
 
 
 def _size(path: Path) -> int | None:

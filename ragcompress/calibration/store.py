@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import DataError
 from ..files import to_bytes, write_whole
@@ -20,6 +20,8 @@ from .values import Calibration, Case, case_as_dict
 FORMAT = 2
 NONE = "none"
 """In place of a file: no calibration, not even the one that ships."""
+_LARGEST = 1e15
+_T = TypeVar("_T")
 _FOLDER = Path(__file__).parent / "shipped"
 
 
@@ -64,11 +66,11 @@ def load(path: Path) -> Calibration:
         state = path.stat()
     except (OSError, ValueError) as error:
         raise DataError(f"the calibration {path} can't be read: {error}") from error
-    return _load(path, state.st_mtime_ns, state.st_size)
+    return _load(path, (state.st_ino, state.st_ctime_ns, state.st_mtime_ns, state.st_size))
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, changed: int, size: int) -> Calibration:
+def _load(path: Path, state: tuple[int, ...]) -> Calibration:
     """A file as it was at a time: adapters and servers make compressors by the request."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +80,11 @@ def _load(path: Path, changed: int, size: int) -> Calibration:
         found = content.get("format") if isinstance(content, dict) else None
         raise DataError(f"the calibration {path} has format {found!r}; this version reads format {FORMAT}")
     written = content.pop("sha256", None)
-    if written != _checksum(content):
+    try:
+        whole = written == _checksum(content)
+    except RecursionError:  # deep enough to be read, too deep to be written
+        whole = False
+    if not whole:
         raise DataError(
             f"the calibration {path} was changed after it was made (its checksum does not fit); "
             "take a copy that is whole, or make it anew with: ragcompress calibrate"
@@ -109,18 +115,24 @@ def _checksum(content: Mapping[str, Any]) -> str:
 def _parse(content: Mapping[str, Any]) -> Calibration:
     known = content["answerable"]
     return Calibration(
-        scorer=str(content["scorer"]),
-        settings=content["settings"],
-        conditions=content["conditions"],
-        cases=tuple(_case(c) for c in content["cases"]),
-        answerable=None if known is None else _answerable(known),
-        card=content["card"],
+        scorer=_of(str, content["scorer"]),
+        settings=_of(dict, content["settings"]),
+        conditions=_of(dict, content["conditions"]),
+        cases=tuple(_case(c) for c in _of(list, content["cases"])),
+        answerable=None if known is None else _answerable(_of(dict, known)),
+        card=_of(dict, content["card"]),
     )
 
 
 def _answerable(values: Mapping[str, Any]) -> Answerable:
-    lists = {name: tuple(values[name]) for name in ("weights", "signals", "means")}
-    found = Answerable(**{**values, **lists})
+    found = Answerable(
+        weights=_numbers(values["weights"]),
+        bias=_number(values["bias"]),
+        questions=_of(int, values["questions"]),
+        auc=None if values["auc"] is None else _number(values["auc"]),
+        signals=tuple(_of(str, name) for name in _of(list, values["signals"])),
+        means=_numbers(values["means"]),
+    )
     if len(found.weights) != USED + len(found.signals) or len(found.signals) != len(found.means):
         raise ValueError(f"{len(found.weights)} weights for {len(found.signals)} signals")
     return found
@@ -128,13 +140,35 @@ def _answerable(values: Mapping[str, Any]) -> Answerable:
 
 def _case(values: Mapping[str, Any]) -> Case:
     case = Case(
-        kind=str(values["kind"]),
-        group=Group(*values["group"]),
-        shape=tuple(values["shape"]),
-        words=tuple(values["words"]),
-        evidence=tuple(sorted(values["evidence"])),
-        answerable=values["answerable"],
+        kind=_of(str, values["kind"]),
+        group=Group(*(_of(str, name) for name in _of(list, values["group"]))),
+        shape=_numbers(values["shape"]),
+        words=_numbers(values["words"]),
+        evidence=tuple(sorted(_numbers(values["evidence"]))),
+        answerable=None if values["answerable"] is None else _of(bool, values["answerable"]),
     )
     if len(case.shape) != len(SHAPE) or len(case.words) != WORD_BINS:
         raise ValueError(f"a question of {len(case.shape)} and {len(case.words)} numbers")
     return case
+
+
+def _of(kind: type[_T], value: Any) -> _T:
+    """A value of a type, where true is no number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{_short(value)} is no {kind.__name__}")
+    return value
+
+
+def _number(value: Any) -> float:
+    """A number, not infinite, as JSON has it: whole or not."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        raise ValueError(f"{_short(value)} is no number that a calibration has")
+    return float(value)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(map(_number, _of(list, values)))
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:80]

@@ -23,7 +23,7 @@ from typing import Any
 from ..data import Progress
 from ..documents.reading import MAX_FILE_SIZE, FolderReader, Note
 from ..errors import DataError, InputError, RagCompressError
-from ..files import lock, write_whole
+from ..files import lock, open_regular, write_whole
 from ..models.embedding import Embedder, MiniLM
 from ..text.segmentation import segment
 from . import vectors
@@ -34,6 +34,7 @@ from .states import is_as_it_was, size_of, state_of
 PASSAGES, VECTORS, KEYS = "passages.sqlite", "vectors.faiss", "keys"
 PASSAGE_TOKENS = 128
 _FORMAT = 3
+_LONGEST_NAME = 64
 _TOGETHER = 64  # passages written in one transaction, of as many files as that takes
 _File = tuple[str, FileState, list[Passage]]
 
@@ -131,12 +132,13 @@ def build_index(
 def current(path: Path) -> str | None:
     """Name of the version to read; None if there is none yet."""
     try:
-        found = (path / "current").read_bytes()
+        with open_regular(path / "current") as file:
+            found = file.read(_LONGEST_NAME)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DataError(f"{path / 'current'} can't be read: {error.strerror or error}") from error
-    if not re.fullmatch(rb"v\d+\n", found):
+    if not re.fullmatch(rb"v\d{1,18}\n", found):
         raise DataError(f"{path / 'current'} names no version of an index; {ANEW}")
     return found.decode("ascii").strip()
 
@@ -296,7 +298,7 @@ def _update(
 
 def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None:
     """Put files in place of what they were, in one transaction."""
-    embedded = [(embedder.embed([p.titled for p in passages])) for _, _, passages in waiting]
+    embedded = [vectors.embedded(embedder, [p.titled for p in passages]) for _, _, passages in waiting]
     with database.transaction():
         for (name, state, passages), rows in zip(waiting, embedded, strict=True):
             database.remove_file(name)
@@ -319,7 +321,7 @@ def _part(progress: Progress | None, start: int, end: int, total: int) -> Progre
 def _write_large(database: Database, file: _File, embedder: Embedder, progress: Progress) -> None:
     """Put a file in place of what it was, bit by bit: interrupted, it resumes where it was."""
     name, state, passages = file
-    begun = database.meta().get("begun") or {}
+    begun = database.begun() or {}
     start = begun["n"] if (begun.get("path"), begun.get("sha256")) == (name, state.sha256) else 0
     if not start:
         with database.transaction():
@@ -327,7 +329,7 @@ def _write_large(database: Database, file: _File, embedder: Embedder, progress: 
             database.note(changed=True)
     for first in range(start, len(passages), _TOGETHER):
         group = passages[first : first + _TOGETHER]
-        rows = embedder.embed([p.titled for p in group])
+        rows = vectors.embedded(embedder, [p.titled for p in group])
         with database.transaction():
             database.add(name, group, rows)
             database.note(begun={"path": name, "sha256": state.sha256, "n": first + len(group)})
@@ -339,7 +341,7 @@ def _write_large(database: Database, file: _File, embedder: Embedder, progress: 
 
 def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
     """Forget a large file that was half written when a build was cut short, and is no more or has changed."""
-    begun = database.meta().get("begun")
+    begun = database.begun()
     if not begun:
         return
     path = found.get(begun["path"])
@@ -363,8 +365,9 @@ def _finish(target: Path, before: str | None, database: Database) -> str:
     """Write the vectors, give the version its name, and switch to it."""
     place = target / "building"
     checksum = vectors.write(place / VECTORS, database.vectors(), database.n_passages())
-    with database.transaction():
-        database.note(vectors=checksum)  # still as changed: a build that is cut short here has to switch
+    size = (place / VECTORS).stat().st_size
+    with database.transaction():  # still as changed: a build that is cut short here has to switch
+        database.note(vectors=checksum, vectors_size=size)
     database.settle()
     database.close()
     version = _next(before)
@@ -377,7 +380,8 @@ def _finish(target: Path, before: str | None, database: Database) -> str:
 def _has_vectors(version: Path, database: Database) -> bool:
     """Whether its vectors can be read; they stand among the passages as well, and can be written anew."""
     try:
-        vectors.read(version / VECTORS, database.meta().get("vectors"))
+        about = database.meta()
+        vectors.read(version / VECTORS, about.get("vectors"), about.get("vectors_size"))
     except (DataError, FileNotFoundError):
         return False
     return True

@@ -78,6 +78,8 @@ class Database:
     def __init__(self, path: Path, *, writable: bool = False) -> None:
         if not writable and not path.exists():
             raise FileNotFoundError(path)
+        if path.exists() and not path.is_file():  # SQLite would wait for ever at a pipe
+            raise DataError(f"{path} is no file; {ANEW}")
         mode = "rwc" if writable else "ro&immutable=1"
         self._path, self._lock = path, threading.RLock()
         try:
@@ -134,6 +136,16 @@ class Database:
             return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM meta")}
         except (ValueError, TypeError, RecursionError) as error:
             raise DataError(f"{self._path} is damaged ({error}); {ANEW}") from error
+
+    def begun(self) -> dict[str, Any] | None:
+        """What is known of a large file of which not all is written: path, SHA-256 and number of passages."""
+        found = self.meta().get("begun")
+        if not found:
+            return None
+        kinds = {"path": str, "sha256": str, "n": int}
+        if isinstance(found, dict) and all(isinstance(found.get(k), kind) for k, kind in kinds.items()):
+            return found
+        raise DataError(f"{self._path} is damaged (it says that {found!r} was begun); {ANEW}")
 
     def note(self, **values: Any) -> None:
         """Note something about the index, JSON-able."""
@@ -194,7 +206,10 @@ class Database:
             "SELECT id, vector FROM passages WHERE id > ? ORDER BY id LIMIT ?", (last, _CHUNK)
         ):
             last = rows[-1][0]
-            whole = b"".join(self._opened(key, packed) for key, packed in rows)
+            opened = [self._opened(key, packed) for key, packed in rows]
+            if len(longest := {len(vector) for vector in opened}) > 1:
+                raise DataError(f"the vectors in {self._path} have {sorted(longest)} bytes; {ANEW}")
+            whole = b"".join(opened)
             vectors = np.frombuffer(whole, dtype="<f4").reshape(len(rows), -1)
             yield np.array([row[0] for row in rows], dtype=np.int64), vectors.astype(np.float32)
 
@@ -254,7 +269,7 @@ class Database:
 
     def _opened(self, key: int, packed: bytes) -> bytes:
         """The bytes of a vector, if they are those that were written."""
-        if packed is None or _sealed(packed[:-4]) != packed:
+        if not isinstance(packed, bytes) or _sealed(packed[:-4]) != packed:
             raise DataError(f"the vector of passage {key} of {self._path} is damaged; {ANEW}")
         return packed[:-4]
 

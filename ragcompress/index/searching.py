@@ -60,10 +60,12 @@ class Index:
         self.about: Mapping[str, Any] = self._database.meta()
         check_format(self.path, self.about)
         self._embedder = embedder or MiniLM()
-        if self.about["embedder"] != self._embedder.name:
+        built_with = self.about.get("embedder")
+        if not isinstance(built_with, str):
+            raise DataError(f"the index {path} does not say what embedder it was built with; {ANEW}")
+        if built_with != self._embedder.name:
             raise InputError(
-                f"the index {path} was built with the embedder {self.about['embedder']!r}, "
-                f"not {self._embedder.name!r}"
+                f"the index {path} was built with the embedder {built_with!r}, not {self._embedder.name!r}"
             )
 
     def __len__(self) -> int:
@@ -90,7 +92,8 @@ class Index:
             raise InputError("the question is empty")
         depth = max(top_k, _DEPTH)
         words = _ranks(self._database.matching(question, depth))
-        meaning = _ranks(vectors.nearest(self._vectors, self._embedder.embed([question])[0], depth))
+        asked = vectors.embedded(self._embedder, [question])[0]
+        meaning = _ranks(vectors.nearest(self._vectors, asked, depth))
         fused = {
             key: sum(1 / (_FUSION + ranks[key]) for ranks in (words, meaning) if key in ranks)
             for key in words.keys() | meaning.keys()
@@ -114,7 +117,9 @@ class Index:
     def _open(self) -> None:
         version = readable(self.path)
         self._database = Database(self.path / version / PASSAGES)
-        self._vectors = vectors.read(self.path / version / VECTORS, self._database.meta().get("vectors"))
+        about = self._database.meta()
+        place = self.path / version / VECTORS
+        self._vectors = vectors.read(place, about.get("vectors"), about.get("vectors_size"))
 
 
 def to_sources(result: Mapping[str, Any], hits: Sequence[Hit]) -> dict[str, Any]:

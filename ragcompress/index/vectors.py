@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, MissingExtra
-from ..files import write_whole
-from ..models.embedding import Vectors
+from ..errors import DataError, InputError, MissingExtra, RagCompressError
+from ..files import open_regular, write_whole
+from ..models.embedding import Embedder, Vectors
 
 Ids = NDArray[np.int64]
 FLAT_UP_TO = 100_000
@@ -39,6 +40,27 @@ def write(path: Path, chunks: Iterable[tuple[Ids, Vectors]], n: int, *, flat_up_
     return zlib.crc32(whole)
 
 
+def embedded(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """What an embedder gives for texts, (N, dimensions), float32.
+
+    Raises:
+        InputError: where one of the caller's own fails, or gives something else.
+    """
+    try:
+        found = np.asarray(embedder.embed(texts), dtype=np.float32)
+    except RagCompressError:
+        raise
+    except Exception as error:
+        raise InputError(f"the embedder {embedder.name} failed: {type(error).__name__}: {error}") from error
+    if found.ndim != 2 or len(found) != len(texts) or not np.isfinite(found).all():
+        finite = "" if np.isfinite(found).all() else " with numbers that are not finite"
+        raise InputError(
+            f"the embedder {embedder.name} gave an array {found.shape}{finite} for {len(texts)} texts; "
+            "it must give one row of numbers for each"
+        )
+    return found
+
+
 def check() -> None:
     """Find out before the work begins whether FAISS is there.
 
@@ -48,11 +70,12 @@ def check() -> None:
     _faiss()
 
 
-def read(path: Path, checksum: int | None) -> Any:
+def read(path: Path, checksum: int | None, size: int | None = None) -> Any:
     """Load an index that was written; not mapped, so that a file cut under one's feet ends no process.
 
     Args:
         checksum: what ``write`` returned.
+        size: bytes of the file; None: not known, as of indexes that older versions made.
 
     Raises:
         DataError: if it can't be read, or is not what was written.
@@ -60,7 +83,10 @@ def read(path: Path, checksum: int | None) -> Any:
     """
     faiss = _faiss()
     try:
-        whole = np.fromfile(path, dtype=np.uint8)
+        with open_regular(path) as file:
+            if size is not None and os.fstat(file.fileno()).st_size != size:
+                raise DataError(f"{path} is damaged; build the index again")
+            whole = np.frombuffer(file.read(), dtype=np.uint8)
         if zlib.crc32(whole.data) != checksum:
             raise DataError(f"{path} is damaged; build the index again")
         return faiss.deserialize_index(whole)
@@ -77,6 +103,10 @@ def nearest(index: Any, vector: Vectors, n: int) -> list[int]:
     n = min(n, index.ntotal)
     if not n:
         return []
+    if vector.shape != (index.d,):
+        raise InputError(
+            f"the embedder gives vectors of shape {vector.shape}; those of the index have {index.d}"
+        )
     faiss = _faiss()
     inner = faiss.downcast_index(index.index)
     settings: dict[str, Any] = {}
