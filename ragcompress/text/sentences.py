@@ -40,9 +40,23 @@ _SHORT = tuple(
     "|p. ej.|ad.es.|ad es.|bijv.|o.a.|d.w.z.|t.ex.|t. ex.|bl.a.|m.in.|inż.|tzw.|т.е.|т. е.|напр.".split("|")
 )
 # Before a name; a small ``m.`` is a meter.
-_TITLES = {"fr": ("M.", "Mme.", "Mlle.", "Mgr.")}
-# Before a number.
-_COUNTED = re.compile(r"(?<!\w)(?:vols?|chs?|eqs?|bd)\.\s*\Z", re.IGNORECASE)
+_TITLES = {"fr": ("M.", "Mme.", "Mlle.", "Mgr."), "en": ("Ms.", "Mx.", "Mses.", "Atty.")}
+# Before a number; behind one, ``min.`` and its like are units.
+_COUNTED = re.compile(
+    r"(?<!\w)(?:vols?|chs?|eqs?|bd|refs?|paras?|apps?|figs?|tabs?|eds?|suppl|tel|tél|approx|aprox|abt|est|incl|excl"
+    r"|inkl|exkl|(?<!\d )(?:max|min|máx|mín))\.\s*\Z",
+    re.IGNORECASE,
+)
+# An ordinal of German, as ``am 3.`` before a noun.
+_ORDINAL = re.compile(
+    r"\b(?:am|im|vom|zum|zur|beim|der|die|das|dem|den|des|(?:ein|kein|jed|ihr|sein|unser)(?:e[mnrs]?)?)\s+\d{1,3}\.\s*\Z",
+    re.IGNORECASE,
+)
+# No sentence ends with these, or with an initial, where a small letter follows.
+_BEFORE_SMALL = re.compile(
+    r"(?<!\w)(?:[^\W\d_]|коп|руб|шт|тыс|млн|млрд|гг|вв|ул|кв|стр|см|др|пр|им|обл|грн|ст|pcs|dept|est)\.\s*\Z",
+    re.IGNORECASE,
+)
 # sentencex begins a sentence with what closes the one before.
 _CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)")
 # Behind what is quoted, Japanese goes on with a particle; these are words of their own.
@@ -131,6 +145,12 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     before = paragraph[max(last, cut - 16) : cut]
     if _is_short(before, language) or (paragraph[cut : cut + 1].isdigit() and _COUNTED.search(before)):
         return False
+    if paragraph[cut : cut + 1].islower() and _BEFORE_SMALL.search(before):
+        return False
+    if language == "de" and _ORDINAL.search(before):
+        return False
+    if before[-1:] == "." and before[-2:-1].isspace() and paragraph[cut : cut + 1].isalpha():
+        return False  # .NET
     if before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut):
         return False
     if not (".." in before or "…" in before or ". ." in before):
