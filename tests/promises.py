@@ -32,7 +32,7 @@ markdown = st.lists(
 ).map("\n\n".join)
 csv = st.builds(
     lambda rows: "\n".join(",".join(row) for row in rows) + "\n",
-    st.lists(st.lists(st.sampled_from(["Ann", "who", "7", "a b"]), min_size=2, max_size=2), max_size=6),
+    st.lists(st.lists(st.sampled_from(["Ann", "who", "7", "a b", ""]), min_size=2, max_size=2), max_size=8),
 )
 texts_and_syntax = st.one_of(
     st.tuples(st.one_of(texts, markdown), st.just("markdown")),
