@@ -12,7 +12,7 @@ import typer
 
 from ..budget import Budget
 from ..errors import MissingExtra
-from ..options import DEFAULT_RATIO
+from ..options import DEFAULT_MIN_TOKENS, DEFAULT_RATIO
 from ..plan import Plan
 from .console import Terminated
 from .options import plan_options
@@ -112,7 +112,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise MissingExtra("ragcompress serve", "server") from error
 
-    budget = plan.budget or Budget(ratio=DEFAULT_RATIO)
+    budget = plan.budget or Budget(ratio=DEFAULT_RATIO, min_tokens=DEFAULT_MIN_TOKENS)
     bounds = Limits(
         body_bytes=max_body << 20,
         documents=max_documents,

@@ -24,7 +24,6 @@ Packed = dict[str, NDArray[Any]]
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 # Types of numbers and scales.
 _KINDS = {("f4", None), ("f2", None), ("u2", None), ("i1", "f4")}
-_DIMENSIONS = 4
 
 
 def pack(array: _FLOAT, precision: str) -> Packed:
@@ -52,8 +51,8 @@ def unpack(packed: Packed) -> _FLOAT:
     """
     numbers, scales = packed["numbers"], packed.get("scales")
     kind = (numbers.dtype.str[1:], None if scales is None else scales.dtype.str[1:])
-    if kind not in _KINDS or numbers.ndim != _DIMENSIONS:
-        raise ValueError(f"no keys and values: {numbers.ndim} dimensions of {kind[0]}")
+    if kind not in _KINDS:
+        raise ValueError(f"numbers {kind[0]} with scales {kind[1]}")
     if scales is not None:
         if scales.shape != (*numbers.shape[:-1], 1):
             raise ValueError(f"scales {scales.shape} of numbers {numbers.shape}")

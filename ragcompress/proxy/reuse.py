@@ -34,6 +34,7 @@ Prefix = tuple[int, ...]
 Encode = Callable[[Sequence[Prefix]], list[_FLOAT]]
 _LOG = logging.getLogger("ragcompress")
 _FORMAT = "5"
+_DIMENSIONS = 4
 _MEBIBYTE = 1 << 20
 _CLOCKS_DIFFER = 60.0  # seconds between machines that share a folder
 
@@ -156,6 +157,8 @@ class DiskStore:
             if about.get("key") != key:
                 raise DataError(f"{path} holds those of other texts")
             array = packing.unpack(packed)
+            if array.ndim != _DIMENSIONS:
+                raise DataError(f"{path} holds an array of {array.ndim} dimensions")
         except FileNotFoundError:
             return None
         except UnreadableFile as error:  # nothing is wrong with it: another user's, or too many open files

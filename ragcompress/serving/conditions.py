@@ -57,7 +57,7 @@ class Condition(Body):
         convert: Callable[[Any], float] = _date if comparison in _OF_DATES else float
         try:
             return (_OF_NUMBERS | _OF_DATES)[comparison](convert(found), convert(self.value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # a whole number of hundreds of digits
             return False
 
 
@@ -85,6 +85,6 @@ def _date(value: Any) -> float:
     """Seconds since 1970: a number is that, a text an ISO date, in UTC if it doesn't say."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError):  # but a number that is too large stays one
         found = datetime.fromisoformat(str(value))
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -90,7 +90,8 @@ def _with(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
 def _question(earlier: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> str:
     """The user's last message before the result, and the call; empty: neither was sent."""
     asked = next((" ".join(_texts(r)) for r in reversed(earlier) if r.get("role") == "user"), "")
-    calls = [c for r in earlier for c in (r.get("tool_calls") or []) if isinstance(c, dict)]
+    listed = [calls for r in earlier if isinstance(calls := r.get("tool_calls"), list)]
+    calls = [c for some in listed for c in some if isinstance(c, dict)]
     call = next((c.get("function") for c in calls if c.get("id") == row.get("tool_call_id")), None)
     named = f"{call.get('name')}: {call.get('arguments')}" if isinstance(call, dict) else ""
     return question(f"{asked}\n{named}".strip())

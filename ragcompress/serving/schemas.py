@@ -91,6 +91,7 @@ class BudgetIn(Body):
     max_documents: Annotated[int, Field(ge=1)] | None = None
     min_per_document: Annotated[int, Field(ge=0)] = 0
     max_per_document: Annotated[int, Field(ge=1)] | None = None
+    min_tokens: Annotated[int, Field(ge=0)] = 0
     recall_of: RecallOf = "share"
 
     @model_validator(mode="after")

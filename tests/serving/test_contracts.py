@@ -72,6 +72,18 @@ def test_of_messages_only_tool_results_change_and_replay_is_the_same(url: str) -
     assert unasked["messages"] == messages[3:]
 
 
+@pytest.mark.parametrize("calls", [5, True, "c1", {"id": "c1"}, [5], [{"id": ["c1"], "function": 5}]])
+def test_calls_of_another_shape_are_passed_over(url: str, calls: Any) -> None:
+    messages = [
+        {"role": "user", "content": "Why did the build fail?"},
+        {"role": "assistant", "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "c1", "content": LOG + CULPRIT},
+    ]
+    answer = post(url, "/v1/compress", {"messages": messages})
+    assert answer.status_code == 200
+    assert CULPRIT.strip() in answer.json()["messages"][2]["content"]
+
+
 def test_dify_asks_upstream_through_us(url: str) -> None:
     from http_server import serving as answering
 

@@ -192,6 +192,12 @@ def test_conditions_on_dates_and_on_what_is_not_there() -> None:
     assert not holds("<", 3)
 
 
+@pytest.mark.parametrize("comparison", ["=", ">", "before", "after"])
+def test_numbers_of_hundreds_of_digits_fulfill_no_condition(comparison: Any) -> None:
+    for value, found in ((10**400, 3), (3, 10**400)):
+        assert not Condition(name="n", comparison_operator=comparison, value=value).holds({"n": found})
+
+
 def test_one_condition_or_all() -> None:
     conditions = [
         {"name": "page", "comparison_operator": "=", "value": 3},

@@ -56,10 +56,14 @@ def test_this_is_one_sentence(sentence: str) -> None:
          ["De brug is o.a. van hout, d.w.z. van lariks.", "Ja."]),
         ("pl", "Zbudował go inż. Lis, m.in. tu. Tak.", ["Zbudował go inż. Lis, m.in. tu.", "Tak."]),
         ("en", "See vol. 2 and ch. 3. Eqs. 4 hold.", ["See vol. 2 and ch. 3.", "Eqs. 4 hold."]),
-        ("en", "Ms. Lund paid approx. 12 crowns. Built est. 1931. Tel. 55.", ["Ms. Lund paid approx. 12 crowns.", "Built est. 1931.", "Tel. 55."]),
-        ("en", "It runs on .NET 8. Edit .env first. Plan B. We go.", ["It runs on .NET 8.", "Edit .env first.", "Plan B.", "We go."]),
-        ("de", "Am 3. Tag kam er. Er kam um 5. Dann ging er.", ["Am 3. Tag kam er.", "Er kam um 5.", "Dann ging er."]),
-        ("ru", "Это 50 коп. за шт. Проф. Иванов А. Б. сказал так. Да.", ["Это 50 коп. за шт.", "Проф. Иванов А. Б. сказал так.", "Да."]),
+        ("en", "Ms. Lund paid approx. 12 crowns. Built est. 1931. Tel. 55.",
+         ["Ms. Lund paid approx. 12 crowns.", "Built est. 1931.", "Tel. 55."]),
+        ("en", "It runs on .NET 8. Edit .env first. Plan B. We go.",
+         ["It runs on .NET 8.", "Edit .env first.", "Plan B.", "We go."]),
+        ("de", "Am 3. Tag kam er. Er kam um 5. Dann ging er.",
+         ["Am 3. Tag kam er.", "Er kam um 5.", "Dann ging er."]),
+        ("ru", "Это 50 коп. за шт. Проф. Иванов А. Б. сказал так. Да.",
+         ["Это 50 коп. за шт.", "Проф. Иванов А. Б. сказал так.", "Да."]),
     ],
 )  # fmt: skip
 def test_short_forms_of_a_language_end_no_sentence(language: str, text: str, expected: list[str]) -> None:
