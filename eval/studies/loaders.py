@@ -16,7 +16,6 @@ from ragcompress import RagCompressError, read_documents
 from ragcompress.cli.console import out
 
 from .loader_cases import Case, cases
-from .loader_documents import documents
 
 _EMPHASIS = re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}|\\(?=[^\w\s])|&nbsp;")
 # Converts each file that it is given, and prints the texts as JSON; an error gives an empty one.
@@ -89,7 +88,7 @@ def loaders_command(
 ) -> None:
     """Score the loaders on small files of all formats, beside markitdown's if there is one."""
     with tempfile.TemporaryDirectory() as folder:
-        files = written(Path(folder), [*cases(), *documents()])
+        files = written(Path(folder), list(cases()))
         texts = {"ragcompress": ours(files)}
         if rival:
             texts["markitdown"] = markitdown(rival, files)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from studies.loader_cases import Case, cases
-from studies.loader_documents import documents
 from studies.loaders import ours, score, written
 
-CASES = [*cases(), *documents()]
+CASES = list(cases())
 
 
 def test_there_are_files_of_all_formats() -> None:
