@@ -9,14 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ragcompress import Budget, Compressor, InputError
 from ragcompress.cli.console import out, phase_bar
@@ -26,33 +24,25 @@ from ragcompress.proxy.base import Encoder
 from ragcompress.proxy.reuse import MemoryStore
 from ragcompress.scorers.evidence import Scorer as Evidence
 from ragcompress.training.examples import Example, read_files
-from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_json
+from ragcompress_eval.bench import options
+from ragcompress_eval.bench.results import write_results
+from ragcompress_eval.bench.summary import describe, lay_out
 
 _BUDGET = Budget(ratio=0.2)
+ASKERS, WORKERS = [1, 2, 4, 8], [1, 2]
 _TOGETHER = (1, 2, 4)
 Way = tuple[str, int, Callable[[], float]]
 """Name, number, and what runs it and gives its seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One way of doing the same requests.
-
-    Attributes:
-        way: ``askers``: threads of one process; ``workers``: processes of ``ragcompress batch``, their start
-            included; ``together``: requests whose passages the proxy reads in one call, and nothing else.
-        n: of them.
-        per_second: requests.
-        versus_one: that rate ÷ the rate of one.
-    """
-
-    way: str
-    n: int
-    requests: int
-    seconds: float
-    per_second: float
-    versus_one: float
+ABOUT = describe(
+    "askers",
+    "Do several askers get more done than one?",
+    ["way"],
+    {"requests": ("requests", "d"), "seconds": ("seconds", ".1f")}
+    | {"per_second": ("a second", ".2f"), "versus_one": ("× one", ".2f")},
+    higher=["per_second"],
+)
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -110,37 +100,37 @@ def worked_by(examples: Sequence[Example], n: int) -> float:
 
 
 def rows_of(
-    ways: Sequence[Way],
-    requests: int,
-    progress: Callable[[str, int, int], None],
-) -> Iterator[Row]:
-    """Run each way once; the first of a name is what the others of that name are compared with."""
+    ways: Sequence[Way], requests: int, progress: Callable[[str, int, int], None]
+) -> Iterator[dict[str, Any]]:
+    """Run each way once.
+
+    Returns:
+        ``way``: ``askers``, threads of one process; ``workers``, processes of ``ragcompress batch``, their
+        start included; ``together``, requests whose passages the proxy reads in one call, and nothing else.
+        ``n`` of them; ``per_second``: requests; ``versus_one``: ÷ the rate of the first of its name.
+    """
     first: dict[str, float] = {}
     for number, (way, n, run) in enumerate(ways):
         progress(f"{way} {n}", number, len(ways))
         seconds = run()
-        one = first.setdefault(way, seconds)
-        yield Row(way, n, requests, seconds, requests / seconds, one / seconds)
+        rates = {"per_second": requests / seconds, "versus_one": first.setdefault(way, seconds) / seconds}
+        yield {"way": way, "n": n, "requests": requests, "seconds": seconds, **rates}
 
 
 def askers_command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Questions.", exists=True)],
-    askers: Annotated[
-        list[int] | None,
-        typer.Option("--askers", min=1, metavar="N", help="Threads; 1, 2, 4, 8."),
-    ] = None,
-    workers: Annotated[
-        list[int] | None, typer.Option("--workers", min=1, metavar="N", help="Processes; 1, 2.")
-    ] = None,
+    files: options.Files,
+    askers: Annotated[list[int], typer.Option("--askers", min=1, metavar="N", help="Threads.")] = ASKERS,
+    workers: Annotated[list[int], typer.Option("--workers", min=1, metavar="N", help="Processes.")] = WORKERS,
     requests: Annotated[int, typer.Option("--requests", min=1, metavar="N", help="Of each run.")] = 32,
-    json_file: ResultFile = None,
+    json_file: options.ResultFile = None,
 ) -> None:
     """How much more do several askers get done than one?
 
     The same requests, each with its own documents, from threads of one process and by `ragcompress batch`;
     and the passages of several requests read in one call. Time it on a machine that does nothing else.
     """
-    examples = [e for f in read_files(files) for e in f.examples][:requests]
+    read = read_files(files)
+    examples = [e for f in read for e in f.examples][:requests]
     if len(examples) < requests:
         raise typer.BadParameter(
             f"the files have {len(examples)} questions, fewer than --requests {requests}"
@@ -149,22 +139,11 @@ def askers_command(
     compressor = Compressor.from_plan(Plan(), store=MemoryStore(0))
     compressor(examples[0].question, list(examples[0].segmentation.documents), budget=_BUDGET)
     ways: list[Way] = [
-        *(("askers", n, partial(asked_by, compressor, examples, n)) for n in askers or (1, 2, 4, 8)),
+        *(("askers", n, partial(asked_by, compressor, examples, n)) for n in askers),
         *(("together", n, partial(read_together, compressor, examples, n)) for n in _TOGETHER),
-        *(("workers", n, partial(worked_by, examples, n)) for n in workers or (1, 2)),
+        *(("workers", n, partial(worked_by, examples, n)) for n in workers),
     ]
     with phase_bar() as advance:
         rows = list(rows_of(ways, requests, advance))
-    out().print(table(rows))
-    if json_file is not None:
-        write_json(json_file, {"results": [asdict(row) for row in rows]})
-
-
-def table(rows: Sequence[Row]) -> Table:
-    """The figures, a line a way."""
-    made = Table("way", "n", "requests", "seconds", "a second", "× one", box=None, header_style="bold")
-    for r in rows:
-        made.add_row(
-            r.way, str(r.n), str(r.requests), f"{r.seconds:.1f}", f"{r.per_second:.2f}", f"{r.versus_one:.2f}"
-        )
-    return made
+    out().print(lay_out(ABOUT, rows, caption="n: threads, processes, or requests in one call"))
+    write_results(json_file, rows, about=ABOUT, settings={"requests": requests}, files=read)

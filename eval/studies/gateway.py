@@ -13,17 +13,26 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from ragcompress import scorers
+from ragcompress import Compressor, InputError, Plan, scorers
 from ragcompress.cli.console import note, out
-from ragcompress.errors import InputError
+from ragcompress.cli.options import ScorerName
 from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_json
+from ragcompress_eval.bench.results import write_results
+from ragcompress_eval.bench.summary import describe
 
 from . import gateway_parts as parts
-from .load import served
-from .tool_results import Case, read_cases
+from .processes import serving
+from .tool_results import Case, CasesFile, Longest, read_cases
 
 _BYPASS = {"x-compresr-bypass": "true"}
+ABOUT = describe(
+    "gateway",
+    "What is saved behind LiteLLM?",
+    ("id", "kind"),
+    {"tokens_through": ("tokens", "d"), "tokens_first": ("left", "d"), "kept_first": ("kept", ".3f")},
+    higher=["kept_first"],
+    lower=["tokens_first"],
+)
 _TRIES: tuple[tuple[str, dict[str, str]], ...] = (("through", _BYPASS), ("first", {}), ("again", {}))
 
 
@@ -59,14 +68,12 @@ def measure(url: str, stub: parts.StubModel, cases: Sequence[Case]) -> list[dict
 
 
 def gateway_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)],
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What reads.")] = scorers.DEFAULT,
+    file: CasesFile,
+    scorer: ScorerName = scorers.DEFAULT,
     removed: Annotated[
         float, typer.Option("--removed", metavar="R", help="The share that goes, as LiteLLM is told.")
     ] = 0.8,
-    longest: Annotated[
-        int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
-    ] = None,
+    longest: Longest = None,
     json_file: ResultFile = None,
 ) -> None:
     """What does compression behind LiteLLM save, and what does it cost?
@@ -76,17 +83,14 @@ def gateway_command(
     command = parts.litellm_command(Path.cwd())
     if command is None:
         raise InputError("there is no LiteLLM: set RAGCOMPRESS_LITELLM to its command, or run `make clients`")
-    from ragcompress import Compressor
-    from ragcompress.plan import Plan
-
-    cases = [case for case in read_cases(file) if longest is None or len(case.text) <= longest]
+    cases = read_cases(file, longest)
     stub = parts.StubModel(Compressor.from_plan(Plan(scorer="bm25")).count)
     settings = {
         "target_compression_ratio": removed, "allow_bypass_header": True,
         "compression_params": {"deadline_ms": 60_000},
     }  # fmt: skip
     try:
-        with served(scorer) as server, tempfile.TemporaryDirectory() as name:
+        with serving(scorer) as server, tempfile.TemporaryDirectory() as name:
             config = parts.configuration(stub.url, server.url, settings)
             with parts.proxy(command, config, Path(name)) as url:
                 rows = measure(url, stub, cases)
@@ -94,9 +98,8 @@ def gateway_command(
     finally:
         stub.close()
     out().print(summary(rows))
-    if json_file is not None:
-        content = {"scorer": scorer, "results": rows, "spend_log": logged}
-        write_json(json_file, content)
+    rests_on = {"scorer": scorer, **settings}
+    write_results(json_file, rows, about=ABOUT, settings=rests_on, scorer=scorer, spend_log=logged)
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from .processes import answers, running
 
 MODEL = "stub"
 # What LiteLLM would write into its spend log, written to a file: the log itself needs a database.
@@ -169,27 +169,13 @@ def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 
         # It listens on this machine alone, before a stub: nothing is there that a key would guard.
         "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
     }  # fmt: skip
-    with (folder / "litellm.log").open("wb") as log:
-        process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, env=environment)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(f"{url}/health/readiness", process, seconds, folder / "litellm.log")
-            yield url
-        finally:
-            process.terminate()
-            process.wait(60)
+    url = f"http://127.0.0.1:{port}"
 
+    def ready(_: str) -> str | None:
+        return url if answers(url, "/health/readiness") else None
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], seconds: float, log: Path) -> None:
-    until = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=30):
-                return
-        except OSError:
-            time.sleep(0.5)
-    said = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-    raise TimeoutError(f"{url} does not answer; the proxy said: {said}")
+    with running(arguments, ready, seconds=seconds, cwd=folder, env=environment):
+        yield url
 
 
 def spend(folder: Path, n: int, seconds: float = 60) -> list[dict[str, Any]]:

@@ -8,12 +8,14 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated
 
 import typer
 
 from ragcompress import RagCompressError, read_documents
 from ragcompress.cli.console import out
+from ragcompress_eval.bench.summary import text_table
 
 from .loader_cases import Case, cases
 
@@ -96,17 +98,13 @@ def loaders_command(
             name: {path: score(case, made.get(str(path), "")) for path, case in files.items()}
             for name, made in texts.items()
         }
-    out().print(f"{'files':28}{'n':>4}" + "".join(f"{name:>14}" for name in scores))
     groups = {
         suffix: [p for p, case in files.items() if case.suffix == suffix]
         for suffix in sorted({case.suffix for case in files.values()})
     }
-    for label, paths in [*groups.items(), ("all", list(files))]:
-        _line(label, paths, scores)
-    for path, case in files.items() if every else ():
-        _line(case.name, [path], scores)
-
-
-def _line(label: str, paths: Sequence[Path], scores: Mapping[str, Mapping[Path, float]]) -> None:
-    means = (sum(found[p] for p in paths) / len(paths) for found in scores.values())
-    out().print(f"{label:28}{len(paths):>4}" + "".join(f"{mean:>14.3f}" for mean in means))
+    shown = [*groups.items(), ("all", list(files)), *((c.name, [p]) for p, c in files.items() if every)]
+    rows = [
+        (label, str(len(paths)), *(f"{fmean(found[p] for p in paths):.3f}" for found in scores.values()))
+        for label, paths in shown
+    ]
+    out().print(text_table(("files", "n", *scores), rows))

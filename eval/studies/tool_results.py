@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Annotated
+from statistics import fmean
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ragcompress import Budget, BudgetTooSmall, Compressor, compress_tool_result, scorers, segment_tool_result
 from ragcompress.cli.console import note, out
+from ragcompress.cli.options import ScorerName
 from ragcompress.errors import DataError
 from ragcompress.plan import Plan
+from ragcompress.training.examples import read_lines
 from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_json
+from ragcompress_eval.bench.results import write_results
+from ragcompress_eval.bench.summary import describe, text_table
 
 Method = Callable[["Case", int], str]
 RATIOS = [0.1, 0.2]
+ABOUT = describe(
+    "tool-results",
+    "Does what a person would keep survive?",
+    ("id", "kind", "method", "budget"),
+    {"kept": ("kept", ".3f"), "ratio": ("ratio", ".3f")},
+    higher=["kept"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +52,30 @@ class Case:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One case under one method.
-
-    Attributes:
-        kept: share of what is needed that stands in what came out; 0 for what came back whole.
-        ratio: tokens that came out, of those that went in.
-    """
-
-    id: str
-    kind: str
-    method: str
-    budget: float
-    kept: float
-    ratio: float
-
-
-def read_cases(file: Path) -> list[Case]:
+def read_cases(file: Path, longest: int | None = None) -> list[Case]:
     """Read the labeled set: texts (``id``, ``text``, ``source``), and cases (``of`` a text, ``case`` …).
+
+    Args:
+        longest: characters; cases of longer texts are left out.
 
     Raises:
         DataError: if what is needed does not stand in the text.
     """
     texts: dict[str, dict[str, str]] = {}
     cases = []
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            if "text" in record:
-                texts[record["id"]] = record
-                continue
-            of = texts[record["of"]]
-            needed = tuple(record["needed"])
-            cases.append(
-                Case(record["case"], record["kind"], record["question"], of["text"], needed, of["source"])
-            )
+    for _, line in read_lines(file):
+        record = json.loads(line)
+        if "text" in record:
+            texts[record["id"]] = record
+            continue
+        of, needed = texts[record["of"]], tuple(record["needed"])
+        cases.append(
+            Case(record["case"], record["kind"], record["question"], of["text"], needed, of["source"])
+        )
     for case in cases:
         if missing := [part for part in case.needed if part not in case.text]:
             raise DataError(f"{file.name}: {case.id} needs {missing[0]!r}, which is not in its text")
-    return cases
+    return [case for case in cases if longest is None or len(case.text) <= longest]
 
 
 def head(case: Case, limit: int, count: Callable[[str], int]) -> str:
@@ -140,55 +136,54 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
     return reading, found
 
 
-def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iterator[Row]:
-    """Every case under every method."""
+def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iterator[dict[str, Any]]:
+    """Every case under every method.
+
+    Returns:
+        Rows with ``kept``: the share of what is needed that stands in what came out, 0 for what came back
+        whole; and ``ratio``: tokens that came out, of those that went in.
+    """
     reading, found = methods(scorer)
     for done, case in enumerate(cases):
         before = reading.count(case.text)
-        for ratio in ratios:
-            limit = max(1, int(ratio * before))
-            for name, method in found.items():
-                text = method(case, limit)
-                kept = sum(part in text for part in case.needed) / len(case.needed)
-                if text == case.text:  # too small a budget for one unit: it came back whole
-                    kept = 0.0
-                yield Row(case.id, case.kind, name, ratio, kept, reading.count(text) / before)
+        for ratio, (name, method) in product(ratios, found.items()):
+            text = method(case, max(1, int(ratio * before)))
+            # Where the budget is too small for one unit, the text comes back whole.
+            kept = 0.0 if text == case.text else fmean(part in text for part in case.needed)
+            about = {"id": case.id, "kind": case.kind, "method": name, "budget": ratio}
+            yield {**about, "kept": kept, "ratio": reading.count(text) / before}
         note(f"{done + 1} of {len(cases)}: {case.id}")
 
 
+CasesFile = Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)]
+Longest = Annotated[
+    int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
+]
+
+
 def tool_results_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)],
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What reads.")] = scorers.DEFAULT,
-    ratio: Annotated[
-        list[float] | None, typer.Option("--ratio", metavar="R", help="Repeatable; 0.1 and 0.2.")
-    ] = None,
-    longest: Annotated[
-        int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
-    ] = None,
+    file: CasesFile,
+    scorer: ScorerName = scorers.DEFAULT,
+    ratio: Annotated[list[float], typer.Option("--ratio", metavar="R", help="Repeatable.")] = RATIOS,
+    longest: Longest = None,
     json_file: ResultFile = None,
 ) -> None:
     """Of what tools said, does what a person would keep survive?"""
-    cases = [case for case in read_cases(file) if longest is None or len(case.text) <= longest]
-    rows = list(measure(cases, scorer, ratio or RATIOS))
+    rows = list(measure(read_cases(file, longest), scorer, ratio))
     out().print(table(rows))
-    if json_file is not None:
-        content = {"scorer": scorer, "results": [asdict(row) for row in rows]}
-        write_json(json_file, content)
+    write_results(json_file, rows, about=ABOUT, settings={"scorer": scorer}, scorer=scorer)
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Means over all cases, and by kind at the first ratio."""
-    kinds = sorted({row.kind for row in rows})
-    budgets = sorted({row.budget for row in rows})
-    titles = [f"at {budget:.0%}" for budget in budgets] + [f"{kind} at {budgets[0]:.0%}" for kind in kinds]
-    made = Table("method", *titles, box=None, header_style="bold")
-    for name in dict.fromkeys(row.method for row in rows):
-        own = [row for row in rows if row.method == name]
-        cells = [_mean([r.kept for r in own if r.budget == budget]) for budget in budgets]
-        cells += [_mean([r.kept for r in own if (r.budget, r.kind) == (budgets[0], k)]) for k in kinds]
-        made.add_row(name, *cells)
-    return made
-
-
-def _mean(values: Sequence[float]) -> str:
-    return f"{sum(values) / len(values):.3f}" if values else ""
+    kinds = sorted({row["kind"] for row in rows})
+    budgets = sorted({row["budget"] for row in rows})
+    columns = [
+        *((f"at {budget:.0%}", budget, kinds) for budget in budgets),
+        *((f"{kind} at {budgets[0]:.0%}", budgets[0], [kind]) for kind in kinds),
+    ]
+    kept: dict[str, list[str]] = {}
+    for name, (_, budget, chosen) in product(dict.fromkeys(row["method"] for row in rows), columns):
+        own = [r for r in rows if (r["method"], r["budget"]) == (name, budget) and r["kind"] in chosen]
+        kept.setdefault(name, [name]).append(f"{fmean(r['kept'] for r in own):.3f}")
+    return text_table(["method", *(title for title, _, _ in columns)], list(kept.values()))

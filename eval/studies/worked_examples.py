@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from rich.table import Table
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, Plan
 from ragcompress.cli.console import note, out
+from ragcompress.cli.options import ScorerName
+from ragcompress.training.examples import read_lines
 from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_json
+from ragcompress_eval.bench.results import write_results
+from ragcompress_eval.bench.summary import describe, lay_out
 
-RATIOS = [0.05, 0.2]
+RATIOS, NEAR_REPEATS = [0.05, 0.2], [0.0]
+ABOUT = describe(
+    "worked-examples",
+    "Which examples of a prompt are kept?",
+    ("kind", "ratio", "method"),
+    {"whole": ("kept whole", ".1f"), "parts": ("kept in part", ".1f"), "same": ("same label", ".2f")},
+    higher=["same"],
+)
 FIRST, SENTENCES, WHOLE = "first that fit", "sentences", "whole"
 _QUESTION_WORDS = ("who", "whose", "where", "when", "which", "what", "how", "why")
 
@@ -38,24 +46,6 @@ class Case:
     label: str | None
     examples: tuple[str, ...]
     labels: tuple[str | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One case under one method.
-
-    Attributes:
-        whole: examples that are kept whole.
-        parts: examples of which only a part is kept.
-        same: whether one that is kept whole has the case's label; None: the task has none.
-    """
-
-    kind: str
-    method: str
-    ratio: float
-    whole: int
-    parts: int
-    same: bool | None
 
 
 Asked = tuple[str, str | None]
@@ -91,10 +81,10 @@ def question_word(question: str) -> str:
 def read_cases(file: Path, n: int) -> list[Case]:
     """Read LongBench records; ``n`` cases a task: each prompt's own, then examples, each left out in turn."""
     records: dict[str, list[Any]] = {task: [] for task in TASKS}
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            if (task := record["dataset"].rpartition("/")[2]) in TASKS:
-                records[task].append(record)
+    for _, line in read_lines(file):
+        record = json.loads(line)
+        if (task := record["dataset"].rpartition("/")[2]) in TASKS:
+            records[task].append(record)
     return [case for task, own in records.items() for case in _cases(task, own, n)]
 
 
@@ -120,19 +110,29 @@ def _case(task: str, question: str, label: str | None, examples: Sequence[Sequen
     return Case(task, question, label, tuple("\n".join(lines) for lines in examples), labels)
 
 
-def measure(cases: Sequence[Case], plan: Plan, ratios: Sequence[float], shares: Sequence[float]) -> list[Row]:
-    """Every case under every method."""
+def measure(
+    cases: Sequence[Case], plan: Plan, ratios: Sequence[float], shares: Sequence[float]
+) -> Iterator[dict[str, Any]]:
+    """Every case under every method.
+
+    Returns:
+        Rows with ``whole``: examples that are kept whole; ``parts``: those of which only a part is kept;
+        ``same``: whether one that is kept whole has the case's label, None where the task has none.
+    """
     cut = Compressor.from_plan(plan)
-    rows = []
     for done, case in enumerate(cases):
         for ratio in ratios:
             for method, kept in _kept(case, cut, ratio, shares):
                 whole = [d for d, (n, size) in enumerate(kept) if n == size]
-                same = None if case.label is None else case.label in {case.labels[d] for d in whole}
-                parts = sum(0 < n < size for n, size in kept)
-                rows.append(Row(case.kind, method, ratio, len(whole), parts, same))
+                yield {
+                    "kind": case.kind,
+                    "method": method,
+                    "ratio": ratio,
+                    "whole": len(whole),
+                    "parts": sum(0 < n < size for n, size in kept),
+                    "same": None if case.label is None else case.label in {case.labels[d] for d in whole},
+                }
         note(f"{done + 1} of {len(cases)}: {case.kind}")
-    return rows
 
 
 def _kept(
@@ -177,32 +177,30 @@ def _letters(text: str) -> int:
 
 def worked_examples_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Records of LongBench.", exists=True)],
-    scorer: Annotated[str, typer.Option("--scorer", metavar="NAME", help="What ranks.")] = "bm25",
+    scorer: ScorerName = "bm25",
     n: Annotated[int, typer.Option("--questions", metavar="N", min=1, help="Of each task.")] = 15,
-    ratio: Annotated[
-        list[float] | None, typer.Option("--ratio", metavar="R", help="Repeatable; 0.05 and 0.2.")
-    ] = None,
+    ratio: Annotated[list[float], typer.Option("--ratio", metavar="R", help="Repeatable.")] = RATIOS,
     near_repeats: Annotated[
-        list[float] | None, typer.Option("--near-repeats", metavar="W", help="Repeatable; 0.")
-    ] = None,
+        list[float], typer.Option("--near-repeats", metavar="W", help="Repeatable.")
+    ] = NEAR_REPEATS,
     json_file: ResultFile = None,
 ) -> None:
     """Which worked examples are kept, and is one with the case's label among them?"""
-    rows = measure(read_cases(file, n), Plan(scorer=scorer), ratio or RATIOS, near_repeats or [0.0])
-    out().print(table(rows))
-    if json_file is not None:
-        content = {"scorer": scorer, "results": [asdict(row) for row in rows]}
-        write_json(json_file, content)
+    rows = list(measure(read_cases(file, n), Plan(scorer=scorer), ratio, near_repeats))
+    means = summarize(rows)
+    out().print(lay_out(ABOUT, means, caption="examples of a prompt, means over its cases"))
+    settings = {"scorer": scorer}
+    write_results(json_file, rows, about=ABOUT, settings=settings, scorer=scorer, means=means)
 
 
-def table(rows: Sequence[Row]) -> Table:
+def summarize(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Means over the cases of each task."""
-    made = Table(
-        "task", "ratio", "method", "kept whole", "kept in part", "same label", box=None, header_style="bold"
-    )
-    for kind, ratio, method in dict.fromkeys((r.kind, r.ratio, r.method) for r in rows):
-        own = [r for r in rows if (r.kind, r.ratio, r.method) == (kind, ratio, method)]
-        same = [r.same for r in own if r.same is not None]
-        cells = [f"{np.mean([r.whole for r in own]):.1f}", f"{np.mean([r.parts for r in own]):.1f}"]
-        made.add_row(kind, f"{ratio:g}", method, *cells, f"{np.mean(same):.2f}" if same else "–")
-    return made
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in ABOUT["labels"]), []).append(row)
+    means = []
+    for labels, own in groups.items():
+        found = {key: [r[key] for r in own if r[key] is not None] for key in ("whole", "parts", "same")}
+        shown = {key: fmean(values) if values else None for key, values in found.items()}
+        means.append({**dict(zip(ABOUT["labels"], labels, strict=True)), "n": len(own), **shown})
+    return means

@@ -17,7 +17,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 def test_each_way_is_compared_with_the_first_of_its_name() -> None:
     ways = [("a", 1, lambda: 4.0), ("a", 2, lambda: 2.0), ("b", 1, lambda: 8.0)]
     rows = list(rows_of(ways, 8, lambda what, done, total: None))
-    assert [(r.way, r.n, r.per_second, r.versus_one) for r in rows] == [
+    assert [(r["way"], r["n"], r["per_second"], r["versus_one"]) for r in rows] == [
         ("a", 1, 2.0, 1.0),
         ("a", 2, 4.0, 2.0),
         ("b", 1, 1.0, 1.0),

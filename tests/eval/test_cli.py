@@ -204,7 +204,7 @@ def test_as_a_module(proxy: str) -> None:
 
 def test_provenance_without_git_has_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "_git", lambda *_: None)
-    about = provenance.provenance([], limit=None, seed=0, settings={})
+    about = provenance.provenance([], settings={})
     assert about["code"] == {"commit": None}
     assert about["platform"]["cpu"]
 

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich import box
-from rich.table import Table
 
 from ragcompress import InputError
 from ragcompress.cli.console import out
 
 from .bootstrap import LEVEL, mean, resample
 from .results import Result, read_results
+from .summary import text_table
 
 # Seconds of two runs are of two machines, or of two hours. Where a plain forward pass ran beside all others,
 # what is compared is how many times its seconds they took.
@@ -142,13 +141,11 @@ def compare_command(
     first, second = read_results(before), read_results(after)
     changes = compare(first, second)
     shown = [c for c in changes if everything or c.verdict]
-    table = Table(box=box.SIMPLE_HEAD, caption=f"paired differences with their {LEVEL:.0%} intervals")
-    for heading in ("what", "before", "after", "change", ""):
-        table.add_column(heading, overflow="fold", justify="left" if heading in ("what", "") else "right")
-    for c in shown:
-        table.add_row(c.what, f"{c.before:.3f}", f"{c.after:.3f}", c.note, c.verdict)
+    rows = [(c.what, f"{c.before:.3f}", f"{c.after:.3f}", c.note, c.verdict) for c in shown]
     if shown:
-        out().print(table)
+        headings = ("what", "before", "after", "change", "")
+        caption = f"paired differences with their {LEVEL:.0%} intervals"
+        out().print(text_table(headings, rows, caption=caption))
     counts = {v: sum(c.verdict == v for c in changes) for v in ("better", "worse")}
     out().print(f"{counts['worse']} of {len(changes)} numbers got worse, {counts['better']} got better")
     for file in _other_files(first, second):

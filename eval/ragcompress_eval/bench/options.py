@@ -143,16 +143,14 @@ BadRecords = Annotated[
 ]
 
 
-def check_json(json_file: Path | None, files: Sequence[Path], *, resume: bool) -> None:
-    """See that a result overwrites no input, and that there is something to resume.
+def check_apart(option: str, target: Path | None, files: Sequence[Path]) -> None:
+    """See that a result overwrites no file of questions.
 
     Raises:
-        typer.BadParameter: if not.
+        typer.BadParameter: if it would.
     """
-    if json_file and any(json_file.resolve() == f.resolve() for f in files):
-        raise typer.BadParameter("--json would overwrite a file of questions")
-    if resume and json_file is None:
-        raise typer.BadParameter("--resume needs --json: the rows are beside it")
+    if target and any(target.resolve() == f.resolve() for f in files):
+        raise typer.BadParameter(f"{option} would overwrite a file of questions")
 
 
 def read_examples(

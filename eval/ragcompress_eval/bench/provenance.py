@@ -21,21 +21,22 @@ from .bootstrap import LEVEL, N_RESAMPLES
 def provenance(
     files: Sequence[DataFile],
     *,
-    limit: int | None,
-    seed: int,
     settings: Mapping[str, Any],
+    limit: int | None = None,
+    seed: int | None = None,
     sessions: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Gather it, ready for JSON.
 
     Args:
         files: what was read.
-        limit: records asked for per file; None for all.
-        seed: of the bootstrap.
         settings: what else decided the results, JSON-able.
+        limit: records asked for per file; None for all.
+        seed: of the bootstrap; None where nothing is resampled.
         sessions: those of a run that was resumed (``session``); shown where there are several.
     """
     several = {"sessions": [dict(s) for s in sessions]} if len(sessions) > 1 else {}
+    resampling = {"seed": seed, "n_resamples": N_RESAMPLES, "level": LEVEL, "kind": "percentile"}
     return {
         **session(),
         **several,
@@ -51,7 +52,7 @@ def provenance(
             for f in files
         ],
         "settings": dict(settings),
-        "bootstrap": {"seed": seed, "n_resamples": N_RESAMPLES, "level": LEVEL, "kind": "percentile"},
+        **({} if seed is None else {"bootstrap": resampling}),
         "platform": {"system": platform.system(), "cpu": _cpu(), "n_cpus": os.cpu_count()},
     }
 

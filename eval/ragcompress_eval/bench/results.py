@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ragcompress import DataError
 from ragcompress.files import to_bytes, write_whole
+from ragcompress.training.examples import DataFile
+
+from .provenance import provenance
 
 Result = Mapping[str, Any]
 
@@ -21,6 +24,27 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     write_whole(path, to_bytes(text))
+
+
+def write_results(
+    path: Path | None,
+    results: Sequence[Result],
+    *,
+    about: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    files: Sequence[DataFile] = (),
+    **more: Any,
+) -> None:
+    """Write results that are not of single questions, with what they rest on; nothing without a path.
+
+    Args:
+        about: of the study, as ``summary.about`` gives it.
+        settings: what decided the results, JSON-able.
+        more: what else stands in the file.
+    """
+    if path:
+        rests_on = provenance(files, settings=settings)
+        write_json(path, {"results": results, "provenance": rests_on, "study": about, **more})
 
 
 def read_results(path: Path) -> dict[str, Any]:

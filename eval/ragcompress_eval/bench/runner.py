@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
+import typer
+
 from ragcompress import InputError, RagCompressError, __version__
 from ragcompress.cli.console import count_bar, out
 from ragcompress.data import Progress
@@ -50,7 +52,9 @@ class Run:
             RagCompressError: if there is no question at all.
             typer.BadParameter: for options that don't go together.
         """
-        options.check_json(self.json_file, self.files, resume=self.resume)
+        options.check_apart("--json", self.json_file, self.files)
+        if self.resume and self.json_file is None:
+            raise typer.BadParameter("--resume needs --json: the rows are beside it")
         read = options.read_examples(self.files, limit=self.limit, skip=self.skip, on_bad=self.on_bad)
         return Questions(read, tuple(change(e) for f in read for e in f.examples))
 

@@ -110,18 +110,37 @@ def means_of_sets(study: Study, results: Sequence[Result]) -> list[Result]:
     return means
 
 
-def about(study: Study) -> dict[str, Any]:
+def describe(
+    name: str,
+    question: str,
+    labels: Sequence[str],
+    columns: Mapping[str, tuple[str, str]],
+    *,
+    higher: Sequence[str] = (),
+    lower: Sequence[str] = (),
+) -> dict[str, Any]:
     """What is to be known of a study to read its results, ready for JSON.
 
-    ``labels`` tell its results apart, ``columns`` are shown (name, heading, form), ``better`` says which way.
+    Args:
+        labels: keys that tell its results apart.
+        columns: keys that are shown, each with its heading and form.
+        higher, lower: keys whose values are better when they are so.
     """
     return {
-        "name": study.name,
-        "question": study.question,
-        "labels": ["dataset", *study.conditions[0].labels],
-        "columns": [[m.name, m.heading, m.form] for m in study.metrics if m.heading],
-        "better": {m.name: m.better for m in study.metrics if m.better},
+        "name": name,
+        "question": question,
+        "labels": list(labels),
+        "columns": [[key, heading, form] for key, (heading, form) in columns.items()],
+        "better": dict.fromkeys(higher, "higher") | dict.fromkeys(lower, "lower"),
     }
+
+
+def about(study: Study) -> dict[str, Any]:
+    """What is to be known of a study whose results are of single questions (``describe``)."""
+    columns = {m.name: (m.heading, m.form) for m in study.metrics if m.heading}
+    higher, lower = ([m.name for m in study.metrics if m.better == way] for way in ("higher", "lower"))
+    labels = ["dataset", *study.conditions[0].labels]
+    return describe(study.name, study.question, labels, columns, higher=higher, lower=lower)
 
 
 def cells(
@@ -161,13 +180,24 @@ def table(study: Study, results: Sequence[Result], *, seed: int) -> Table:
 
 def lay_out(about: Mapping[str, Any], results: Sequence[Mapping[str, Any]], *, caption: str) -> Table:
     """A table of results, with a line between their groups."""
-    made = Table(title=about["question"], box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     headings, rows = cells(about, results)
-    n_labels = headings.index("n")
+    return text_table(headings, rows, title=about["question"], caption=caption, n_labels=headings.index("n"))
+
+
+def text_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    caption: str | None = None,
+    n_labels: int = 1,
+) -> Table:
+    """A table whose first columns are labels; of several, a line is drawn where the first one changes."""
+    made = Table(title=title, box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     for number, heading in enumerate(headings):
         made.add_column(heading, justify="right" if number >= n_labels else "left", overflow="fold")
     for number, row in enumerate(rows):
-        if number and rows[number - 1][0] != row[0]:
+        if number and n_labels > 1 and rows[number - 1][0] != row[0]:
             made.add_section()
         made.add_row(*row)
     return made

@@ -33,6 +33,7 @@ from ..bench.metrics import recall as share_of
 from ..bench.results import Result
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Metric, Row, Study, count, mean, plain
+from ..bench.summary import text_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -172,15 +173,13 @@ def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
 
 def equal_table(results: Sequence[Result]) -> Table:
     """Promises beside fixed ratios that take as many tokens."""
-    table = Table(title="At the same mean tokens", title_justify="left")
-    for heading in ("data set", "basis", "asked", "reached", "tokens", "fixed ratio"):
-        table.add_column(heading)
-    for r in at_equal_tokens(results):
-        table.add_row(
-            r["dataset"], r["basis"], f"{r['asked']:.2f}", f"{r['reached']:.3f}", f"{r['tokens']:.0f}",
-            f"{r['fixed_reached']:.3f}",
-        )  # fmt: skip
-    return table
+    columns = (("asked", ".2f"), ("reached", ".3f"), ("tokens", ".0f"), ("fixed_reached", ".3f"))
+    rows = [
+        (r["dataset"], r["basis"], *(f"{r[key]:{form}}" for key, form in columns))
+        for r in at_equal_tokens(results)
+    ]
+    headings = ("data set", "basis", "asked", "reached", "tokens", "fixed ratio")
+    return text_table(headings, rows, title="At the same mean tokens", n_labels=2)
 
 
 def draw(results: Sequence[Result]) -> Figure:

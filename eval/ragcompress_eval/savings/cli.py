@@ -13,15 +13,10 @@ from ragcompress import Compressor, InputError, load_proxy, scorers
 from ragcompress.cli.console import note, out, phase_bar
 from ragcompress.cli.options import ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.training.examples import read_files
 
-from ..bench.figures import figure_class, save
-from ..bench.options import PlotFile, ResultFile, check_names, find_model
-from ..bench.provenance import provenance
-from ..bench.results import write_json
+from ..bench.options import check_names, find_model
 from ..bench.runner import study_command
-from ..speed import texts
-from ..speed.cli import Files, Ratio, Runs, Seed
+from ..speed.options import Ratio, Runs, Timing
 from . import measure, report
 from .prices import EXAMPLES, bills, load_prices
 from .readers import PRECISIONS, SHAPES, RandomReader, ServedReader
@@ -74,9 +69,8 @@ PricesFile = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is measured and where it goes; a group of options."""
+    """What is measured; a group of options."""
 
-    files: Files = None
     reader: Readers = field(default_factory=lambda: ["0.5B", "1.5B"])
     model: ModelName = "reader"
     tokens: Sizes = field(default_factory=lambda: [300, 1000, 3000])
@@ -86,19 +80,13 @@ class Asked:
     scorer: ScorerName = scorers.DEFAULT
     proxy: ProxyName = DEFAULT_PROXY
     prices: PricesFile = None
-    json_file: ResultFile = None
-    plot_file: PlotFile = None
-    seed: Seed = 0
 
 
 @study_command
-def savings_command(asked: Asked) -> None:
+def savings_command(asked: Asked, timing: Timing) -> None:
     """Does it pay? Time to the first token with and without, for readers on this machine; an API's bill."""
     table = load_prices(asked.prices) if asked.prices else EXAMPLES
-    if asked.plot_file:
-        figure_class()
-    read, seed = read_files(asked.files or []), asked.seed
-    source = texts.from_files(read, seed=seed) if read else texts.from_samples(seed=seed)
+    source, read = timing.read()
     plan = measure.Plan(tuple(dict.fromkeys(asked.tokens)), asked.passage_tokens, asked.ratio, asked.runs)
     find_model(asked.proxy)
     model = load_proxy(asked.proxy, reuse_bytes=0)
@@ -107,27 +95,13 @@ def savings_command(asked: Asked) -> None:
     compression = measure.compression(plan, compressor, contexts)
     rows = _read(plan, asked, compressor, contexts)
     needed, billed = measure.break_even_speed(compression), bills(table, compression)
-    if asked.json_file:
-        settings = asdict(asked) | {"files": [], "prices": table.date, **model.info.settings()}
-        about = provenance(read, limit=None, seed=seed, settings=_deciding(settings))
-        del about["bootstrap"]  # nothing is resampled here
-        content = {"results": rows, "study": report.ABOUT, "provenance": about}
-        write_json(
-            asked.json_file, {**content, "compression": compression, "break_even": needed, "prices": billed}
-        )
-    if asked.plot_file and rows:
-        save(report.times_faster(rows), asked.plot_file)
-    for shown in (
-        *([report.readers_table(rows)] if rows else []),
-        report.break_even_table(needed),
-        report.prices_table(billed, table.date),
-    ):
-        out().print(shown)
-
-
-def _deciding(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that decide results: no files of this machine."""
-    return {k: v for k, v in settings.items() if k not in ("files", "json_file", "plot_file")}
+    settings = asdict(asked) | {"prices": table.date, "seed": timing.seed, **model.info.settings()}
+    parts = {"compression": compression, "break_even": needed, "prices": billed}
+    timing.write(rows, report.times_faster, about=report.ABOUT, settings=settings, files=read, **parts)
+    if rows:
+        out().print(report.readers_table(rows))
+    out().print(report.break_even_table(needed))
+    out().print(report.prices_table(billed, table.date))
 
 
 def _read(

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.table import Table
 
 from ..bench.figures import figure_class
-from ..bench.summary import lay_out
+from ..bench.summary import describe, lay_out, text_table
 from .prices import QUESTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ABOUT = {
-    "name": "savings",
-    "question": "Does it pay?",
-    "labels": ["reader", "tokens"],
-    "columns": [
-        ["tokens_after", "kept", ",d"],
-        ["seconds_full", "all", ".2f"],
-        ["seconds_left", "what is left", ".2f"],
-        ["seconds_compress", "compression", ".2f"],
-        ["times_faster", "times faster", ".2f"],
-    ],
-    "better": {"times_faster": "higher"},
-}
-"""What is to be known of the study to read its results (``bench.summary.about``)."""
+ABOUT = describe(
+    "savings",
+    "Does it pay?",
+    ("reader", "tokens"),
+    {
+        "tokens_after": ("kept", ",d"),
+        "seconds_full": ("all", ".2f"),
+        "seconds_left": ("what is left", ".2f"),
+        "seconds_compress": ("compression", ".2f"),
+        "times_faster": ("times faster", ".2f"),
+    },
+    higher=["times_faster"],
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -41,21 +39,22 @@ def readers_table(rows: Rows) -> Table:
 
 def break_even_table(rows: Rows) -> Table:
     """From which reader on it pays."""
-    table = _table(("tokens", "pays for readers below, tokens/s"), "a reader's speed in reading its prompt")
-    for r in rows:
-        table.add_row(f"{r['tokens']:,}", f"{r['tokens_per_second']:,.0f}")
-    return table
+    cells = [(f"{r['tokens']:,}", f"{r['tokens_per_second']:,.0f}") for r in rows]
+    headings = ("tokens", "pays for readers below, tokens/s")
+    return text_table(headings, cells, caption="a reader's speed in reading its prompt", n_labels=0)
 
 
 def prices_table(rows: Rows, date: str) -> Table:
     """Cost and time to the first token of models behind an API."""
     headings = ("model", "tokens", "dollars, all", "compressed", "of it cores", "ms, all", "compressed")
-    table = _table(headings, f"dollars for {QUESTIONS:,} questions, input only; prices: {date}")
-    for r in rows:
-        dollars = (f"{r[k]:.3f}" for k in ("dollars_full", "dollars_compressed", "dollars_cores"))
-        waits = (f"{r[k]:,.0f}" for k in ("milliseconds_full", "milliseconds_compressed"))
-        table.add_row(r["name"], f"{r['tokens']:,}", *dollars, *waits)
-    return table
+    dollars = ("dollars_full", "dollars_compressed", "dollars_cores")
+    waits = ("milliseconds_full", "milliseconds_compressed")
+    cells = [
+        (r["name"], f"{r['tokens']:,}", *(f"{r[k]:.3f}" for k in dollars), *(f"{r[k]:,.0f}" for k in waits))
+        for r in rows
+    ]
+    caption = f"dollars for {QUESTIONS:,} questions, input only; prices: {date}"
+    return text_table(headings, cells, caption=caption)
 
 
 def times_faster(rows: Rows) -> Figure:
@@ -77,10 +76,3 @@ def times_faster(rows: Rows) -> Figure:
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     return figure
-
-
-def _table(headings: Sequence[str], caption: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number or heading == "tokens" else "left", no_wrap=True)
-    return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,20 +13,16 @@ from ragcompress import RagCompressError, scorers
 from ragcompress.cli.console import note, out, phase_bar
 from ragcompress.cli.options import ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
-from ragcompress.training.examples import read_files
 
-from ..bench.figures import figure_class, save
-from ..bench.options import PlotFile, ResultFile, check_names, check_ratios, find_model
-from ..bench.provenance import provenance
-from ..bench.results import write_json
+from ..bench.options import check_names, find_model
 from ..bench.runner import study_command
 from ..rivals.methods import parse
 from ..rivals.options import check_rivals
 from ..rivals.processes import RIVALS
 from . import measure as speed
-from . import report as speed_report
-from . import texts as speed_texts
+from . import report
 from .contestants import CONTESTANTS
+from .options import Ratio, Runs, Timing
 
 EVERYONE = (*CONTESTANTS, *RIVALS)
 
@@ -36,17 +31,12 @@ def _check_scorer(value: str) -> str:
     return check_names([value], [n for n in scorers.available() if scorers.load(n).needs_proxy])[0]
 
 
-Files = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="FILE", help="Records to take text from (without: the package's samples)."),
-]
 Counts = Annotated[list[int], typer.Option("--passages", min=1, metavar="N", help="How many passages.")]
 Lengths = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens of a passage.")]
 Total = Annotated[
     int | None,
     typer.Option("--max-total", min=1, metavar="N", help="Leave out sizes of more tokens in all."),
 ]
-Runs = Annotated[int, typer.Option(min=1, metavar="N", help="Timed runs of each, after a first.")]
 Names = Annotated[
     list[str],
     typer.Option(
@@ -68,14 +58,6 @@ Rivals = Annotated[
 ScorerName = Annotated[
     str, typer.Option("--scorer", callback=_check_scorer, metavar="NAME", help="One that reads the proxy.")
 ]
-Ratio = Annotated[
-    float,
-    typer.Option(
-        callback=lambda value: check_ratios([value])[0],
-        metavar="R",
-        help="Share of the tokens to keep, in (0, 1].",
-    ),
-]
 Most = Annotated[
     int | None,
     typer.Option("--at-most", min=1, metavar="N", help="Keep at most N tokens, whatever the ratio."),
@@ -84,14 +66,12 @@ Questions = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Ask N questions about the same passages in each run, in turn."),
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is measured and where it goes; a group of options."""
+    """What is measured; a group of options."""
 
-    files: Files = None
     passages: Counts = field(default_factory=lambda: [5, 20, 100])
     tokens: Lengths = field(default_factory=lambda: [100, 300, 1000])
     max_total: Total = None
@@ -103,22 +83,6 @@ class Asked:
     at_most: Most = None
     questions: Questions = 1
     proxy: ProxyName = DEFAULT_PROXY
-    json_file: ResultFile = None
-    plot_file: PlotFile = None
-    seed: Seed = 0
-
-    def check_files(self) -> None:
-        """See, before anything is measured, that what is asked for can be written.
-
-        Raises:
-            typer.BadParameter: if a result would overwrite what is read.
-            MissingExtra: if the plot needs it.
-        """
-        for option, target in (("--json", self.json_file), ("--plot", self.plot_file)):
-            if target and any(target.resolve() == f.resolve() for f in self.files or ()):
-                raise typer.BadParameter(f"{option} would overwrite a file of questions")
-        if self.plot_file:
-            figure_class()
 
     def sizes(self) -> list[speed.Size]:
         """All combinations, without those that are too large: these are said.
@@ -139,7 +103,6 @@ class Asked:
         """What the results rest on, ready for JSON."""
         return {
             "sizes": [[s.passages, s.tokens] for s in sizes],
-            "seed": self.seed,
             "contestants": list(self.contestant),
             "reference": self.contestant[0],
             "runs": plan.runs,
@@ -153,13 +116,10 @@ class Asked:
 
 
 @study_command
-def speed_command(asked: Asked) -> None:
+def speed_command(asked: Asked, timing: Timing) -> None:
     """What does it cost? Time and memory of contestants side by side, on the same passages and question."""
-    asked.check_files()
     sizes = asked.sizes()
-    read = read_files(asked.files or [])
-    seed = asked.seed
-    source = speed_texts.from_files(read, seed=seed) if read else speed_texts.from_samples(seed=seed)
+    source, read = timing.read()
     folder, pythons = find_model(asked.proxy), parse(asked.rival)
     plan = speed.Plan(
         asked.proxy, folder, asked.scorer, asked.ratio, asked.runs, pythons, asked.at_most, asked.questions
@@ -167,14 +127,10 @@ def speed_command(asked: Asked) -> None:
     with phase_bar() as advance:
         measured = speed.measure(plan, source, sizes, asked.contestant, progress=advance)
     results = speed.summarize(measured, ratio=asked.ratio)
-    if asked.json_file:
-        about = provenance(read, limit=None, seed=seed, settings=asked.settings(plan, sizes))
-        del about["bootstrap"]  # Nothing is resampled here.
-        write_json(asked.json_file, {"results": results, "provenance": about, "study": speed_report.ABOUT})
-    if asked.plot_file:
-        save(speed_report.costs(results), asked.plot_file)
-    out().print(speed_report.table(results))
-    for line in (*speed_report.growth(results), *speed_report.reasons(results)):
+    settings = {**asked.settings(plan, sizes), "seed": timing.seed}
+    timing.write(results, report.costs, about=report.ABOUT, settings=settings, files=read)
+    out().print(report.table(results))
+    for line in (*report.growth(results), *report.reasons(results)):
         note(line)
     if all(r["skipped"] is not None for r in results):
         raise RagCompressError("nothing could be measured")

@@ -10,26 +10,25 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from ..bench.figures import figure_class
-from ..bench.summary import lay_out
+from ..bench.summary import describe, lay_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ABOUT = {
-    "name": "speed",
-    "question": "What does it cost?",
-    "labels": ["passages", "tokens", "contestant"],
-    "columns": [
-        ["n_tokens", "in all", ",d"],
-        ["seconds", "seconds", ".3f"],
-        ["versus_reference", "× first", ".3f"],
-        ["tokens_per_second", "tokens/s", ",.0f"],
-        ["seconds_cold", "cold", ".2f"],
-        ["peak_mebibytes", "peak MiB", ",.0f"],
-    ],
-    "better": {"seconds": "lower"},
-}
-"""What is to be known of the study to read its results (``bench.summary.about``)."""
+ABOUT = describe(
+    "speed",
+    "What does it cost?",
+    ("passages", "tokens", "contestant"),
+    {
+        "n_tokens": ("in all", ",d"),
+        "seconds": ("seconds", ".3f"),
+        "versus_reference": ("× first", ".3f"),
+        "tokens_per_second": ("tokens/s", ",.0f"),
+        "seconds_cold": ("cold", ".2f"),
+        "peak_mebibytes": ("peak MiB", ",.0f"),
+    },
+    lower=["seconds"],
+)
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> Table:
