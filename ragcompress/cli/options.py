@@ -55,7 +55,12 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-def _check_output(value: Path | None) -> Path | None:
+def check_output(value: Path | None) -> Path | None:
+    """Refuse a file that can't be written to, before any work is done.
+
+    Raises:
+        typer.BadParameter: for a folder, or a file in one that doesn't exist.
+    """
     if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
         raise typer.BadParameter(f"{value} is not a file in a folder that exists")
     return value
@@ -172,12 +177,12 @@ Backend = Annotated[BackendName | None, plan_option("backend")]
 Precision = Annotated[PrecisionName | None, plan_option("precision")]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", callback=_check_output, help="Write here, not to stdout."),
+    typer.Option("-o", "--output", metavar="FILE", callback=check_output, help="Write here, not to stdout."),
 ]
 Html = Annotated[
     Path | None,
     typer.Option(
-        "--html", metavar="FILE", callback=_check_output, help="Write a report too: what was kept, and why."
+        "--html", metavar="FILE", callback=check_output, help="Write a report too: what was kept, and why."
     ),
 ]
 Compare = Annotated[

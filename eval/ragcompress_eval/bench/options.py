@@ -5,48 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from ragcompress import InputError, Proxy, RagCompressError, Scorer, Tokenizer, load_proxy, models, scorers
-from ragcompress.cli.console import byte_bar, note
-from ragcompress.cli.options import CONVERTING, Backend, Precision, ProxyName
+from ragcompress import InputError, Proxy, Scorer, Tokenizer, load_proxy, models, scorers
+from ragcompress.cli.console import byte_bar
+from ragcompress.cli.options import CONVERTING, Backend, Precision, ProxyName, check_output
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
-from ragcompress.training.examples import DataFile, read_files
-
-_BAD_SHOWN = 5
-
-
-class Grouping(StrEnum):
-    """What the questions of one result have in common."""
-
-    dataset = "dataset"
-    lang = "lang"
-    all = "all"
-
-
-class OnBad(StrEnum):
-    """What a malformed record, or a question that can't be compressed, does."""
-
-    stop = "stop"
-    skip = "skip"
-
-
-def check_output(value: Path | None) -> Path | None:
-    """Refuse a file that can't be written to, before any work is done.
-
-    Raises:
-        typer.BadParameter: for a folder, or a file in one that doesn't exist.
-    """
-    if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"{value} is not a file in a folder that exists")
-    return value
+from ragcompress.training.examples import OnBad
 
 
 def check_ratios(values: list[float]) -> list[float]:
@@ -111,7 +82,10 @@ Limit = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Read only the first N records of each file.")
 ]
 Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Pass over the first N records of each file.")]
-By = Annotated[Grouping, typer.Option(help="What the questions of one line of the table have in common.")]
+By = Annotated[
+    Literal["dataset", "lang", "all"],
+    typer.Option(help="What the questions of one line of the table have in common."),
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option(
@@ -151,32 +125,6 @@ def check_apart(option: str, target: Path | None, files: Sequence[Path]) -> None
     """
     if target and any(target.resolve() == f.resolve() for f in files):
         raise typer.BadParameter(f"{option} would overwrite a file of questions")
-
-
-def read_examples(
-    files: Sequence[Path], *, limit: int | None, skip: int = 0, on_bad: OnBad
-) -> tuple[DataFile, ...]:
-    """Read the questions; says which records were skipped.
-
-    Args:
-        limit: records of each file; None: all.
-        skip: records of each file that are passed over first.
-
-    Raises:
-        DataError: for a file or record that can't be used.
-        RagCompressError: if there is no question at all.
-    """
-    read = read_files(files, limit=None if limit is None else skip + limit, on_bad=on_bad.value)
-    if skip:
-        read = tuple(replace(f, examples=f.examples[skip:]) for f in read)
-    bad = [reason for f in read for reason in f.bad]
-    for reason in bad[:_BAD_SHOWN]:
-        note(f"skipped: {reason}")
-    if len(bad) > _BAD_SHOWN:
-        note(f"skipped: {len(bad) - _BAD_SHOWN} more")
-    if not any(f.examples for f in read):
-        raise RagCompressError("the files hold no question that can be used")
-    return read
 
 
 def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) -> dict[str, Scorer]:

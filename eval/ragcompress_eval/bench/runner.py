@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 import typer
 
 from ragcompress import InputError, RagCompressError, __version__
-from ragcompress.cli.console import count_bar, out
+from ragcompress.cli.console import count_bar, note, out
 from ragcompress.data import Progress
-from ragcompress.training.examples import DataFile, Example, OnBad
+from ragcompress.training.examples import DataFile, Example, OnBad, read_files
 
 from . import options
 from .journal import Journal, fingerprint, rows_path
@@ -21,6 +21,8 @@ from .provenance import provenance, session
 from .results import write_json
 from .study import Condition, Refused, Row, Study
 from .summary import Result, Rows, about, means_of_sets, summarize, table
+
+_BAD_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,11 @@ class Run:
     json_file: options.JsonFile = None
     resume: options.Resume = False
     seed: options.Seed = 0
-    by: options.By = options.Grouping.dataset
-    on_bad: options.BadRecords = options.OnBad.stop
+    by: options.By = "dataset"
+    on_bad: options.BadRecords = "stop"
 
     def read(self, *, change: Callable[[Example], Example] = lambda example: example) -> Questions:
-        """Read the questions, each changed as asked.
+        """Read the questions, each changed as asked; says which records were skipped.
 
         Raises:
             DataError: for a file or record that can't be used.
@@ -55,7 +57,16 @@ class Run:
         options.check_apart("--json", self.json_file, self.files)
         if self.resume and self.json_file is None:
             raise typer.BadParameter("--resume needs --json: the rows are beside it")
-        read = options.read_examples(self.files, limit=self.limit, skip=self.skip, on_bad=self.on_bad)
+        limit = None if self.limit is None else self.skip + self.limit
+        read = read_files(self.files, limit=limit, on_bad=self.on_bad)
+        read = tuple(replace(f, examples=f.examples[self.skip :]) for f in read)
+        bad = [reason for f in read for reason in f.bad]
+        for reason in bad[:_BAD_SHOWN]:
+            note(f"skipped: {reason}")
+        if len(bad) > _BAD_SHOWN:
+            note(f"skipped: {len(bad) - _BAD_SHOWN} more")
+        if not any(f.examples for f in read):
+            raise RagCompressError("the files hold no question that can be used")
         return Questions(read, tuple(change(e) for f in read for e in f.examples))
 
     def carry_out(
@@ -67,16 +78,14 @@ class Run:
             settings: what else all rows rest on, JSON-able; a journal with others is not resumed.
             more: what else stands in the JSON.
         """
-        settings = {"on_bad": self.on_bad.value, **settings}
+        settings = {"on_bad": self.on_bad, **settings}
         rests_on = {"command": study.name, "version": __version__, "seed": self.seed, **settings}
         path = rows_path(self.json_file) if self.json_file else None
         examples = questions.examples
         with Journal(path, settings=rests_on, session=session(), resume=self.resume) as journal:
             with count_bar(study.question) as progress:
-                rows = measure_all(
-                    study, examples, journal=journal, on_bad=self.on_bad.value, progress=progress
-                )
-            results = summarize(study, examples, rows, seed=self.seed, by=self.by.value)
+                rows = measure_all(study, examples, journal=journal, on_bad=self.on_bad, progress=progress)
+            results = summarize(study, examples, rows, seed=self.seed, by=self.by)
             means = means_of_sets(study, results)
             if self.json_file:
                 rests_on_files = provenance(
@@ -85,7 +94,7 @@ class Run:
                     seed=self.seed,
                     settings={
                         **settings,
-                        "by": self.by.value,
+                        "by": self.by,
                         "skip": self.skip,
                         **_scorer_settings(study, rows),
                     },

@@ -220,10 +220,7 @@ def promises_command(
         bool, typer.Option("--cosine", help="Compare answerability with the highest cosine of a sentence.")
     ] = False,
     store: options.Store = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="PNG", callback=options.check_output, help="Draw asked and reached."),
-    ] = None,
+    plot_file: options.PlotFile = None,
     probe: Annotated[str | None, plan_option("probe")] = None,
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,
@@ -250,5 +247,5 @@ def promises_command(
     results = run.carry_out(made, questions, settings)
     if results:
         out().print(equal_table(results))
-    if plot is not None:
-        save(draw(results), plot)
+    if plot_file:
+        save(draw(results), plot_file)

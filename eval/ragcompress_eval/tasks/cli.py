@@ -14,11 +14,12 @@ import typer
 
 from ragcompress import InputError
 from ragcompress.cli.console import note, out
+from ragcompress.cli.options import check_output
 from ragcompress.files import to_bytes, write_whole
 from ragcompress.training.examples import parse_example, read_files
 
 from .. import tasks
-from ..bench.options import check_names, check_output
+from ..bench.options import check_names
 from . import converting, generating
 
 tasks_app = typer.Typer(no_args_is_help=True, help="Tasks, and files of questions made for them.")
