@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ragcompress import DataError, InputError
 from ragcompress.files import AppendOnly, to_bytes
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 Key = tuple[str, ...]
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """Rows by key. To be used in a ``with`` statement.
 
     Args:
@@ -54,12 +54,7 @@ class Journal:
         self._write(begin)
         self.sessions.append(begin["session"])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the file; the rows stay."""
         if self._file:
             self._file.close()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ragcompress import InputError, Tokenizer
 from ragcompress.models import ModelFolder
@@ -23,7 +22,7 @@ _TRIES = 4
 _WELL_USED = 0.85
 
 
-class RivalMethod:
+class RivalMethod(AbstractContextManager["RivalMethod"]):
     """One rival. To be used in a ``with`` statement; its process starts with the first question.
 
     It gets every document as one passage, title line and text, as ours are rendered, and returns text. That
@@ -45,14 +44,9 @@ class RivalMethod:
         self._worker: Worker | None = None
         self._about: Mapping[str, Any] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the process."""
-        self._stack.__exit__(kind, error, trace)
+        self._stack.close()
 
     def compress(self, example: Example, targets: Sequence[Target]) -> Compressed:
         """Compress to every target that is a ratio.

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ragcompress import RagCompressError
 from ragcompress.cli.console import one_line
@@ -33,7 +33,7 @@ class CannotRun(RagCompressError):
     """A contestant that can't do a job; the message is the reason."""
 
 
-class Worker:
+class Worker(AbstractContextManager["Worker"]):
     """A process that does one job again and again. To be used in a ``with`` statement.
 
     Args:
@@ -64,15 +64,10 @@ class Worker:
             self._errors.close()
             raise CannotRun(f"{command[0]} can't be started: {error.strerror or error}") from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, *error: object) -> None:
         """End the process; one that doesn't end by itself is killed."""
         try:
-            self._process.communicate(timeout=_PATIENCE_SECONDS if error is None else 0)
+            self._process.communicate(timeout=_PATIENCE_SECONDS if kind is None else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()

@@ -87,13 +87,19 @@ def savings_command(asked: Asked, timing: Timing) -> None:
     """Does it pay? Time to the first token with and without, for readers on this machine; an API's bill."""
     table = load_prices(asked.prices) if asked.prices else EXAMPLES
     source, read = timing.read()
-    plan = measure.Plan(tuple(dict.fromkeys(asked.tokens)), asked.passage_tokens, asked.ratio, asked.runs)
     find_model(asked.proxy)
     model = load_proxy(asked.proxy, reuse_bytes=0)
     compressor = Compressor(scorers.make(asked.scorer, proxy=lambda: model), counter=model.tokenizer)
-    contexts = measure.contexts(plan, compressor, model.tokenizer, source)
-    compression = measure.compression(plan, compressor, contexts)
-    rows = _read(plan, asked, compressor, contexts)
+    contexts = measure.contexts(
+        compressor,
+        model.tokenizer,
+        source,
+        dict.fromkeys(asked.tokens),
+        passage_tokens=asked.passage_tokens,
+        ratio=asked.ratio,
+    )
+    compression = measure.compression(compressor, contexts, runs=asked.runs)
+    rows = _read(asked, compressor, contexts)
     needed, billed = measure.break_even_speed(compression), bills(table, compression)
     settings = asdict(asked) | {"prices": table.date, "seed": timing.seed, **model.info.settings()}
     parts = {"compression": compression, "break_even": needed, "prices": billed}
@@ -104,9 +110,7 @@ def savings_command(asked: Asked, timing: Timing) -> None:
     out().print(report.prices_table(billed, table.date))
 
 
-def _read(
-    plan: measure.Plan, asked: Asked, compressor: Compressor, contexts: Sequence[measure.Context]
-) -> list[dict[str, Any]]:
+def _read(asked: Asked, compressor: Compressor, contexts: Sequence[measure.Context]) -> list[dict[str, Any]]:
     """Time each reader on each size; one that does not fit into memory is left out, and said."""
     rows: list[dict[str, Any]] = []
     with phase_bar() as advance:
@@ -118,7 +122,7 @@ def _read(
                 continue
             for number, context in enumerate(contexts):
                 advance(name, number, len(contexts))
-                rows.append({"reader": name, **measure.reading(plan, reader, compressor, context)})
+                rows.append({"reader": name, **measure.reading(reader, compressor, context, runs=asked.runs)})
             del reader  # before the next is made
     return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
@@ -22,23 +22,6 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured.
-
-    Attributes:
-        sizes: tokens retrieved, in all.
-        passage_tokens: of one passage.
-        ratio: share of them that is kept.
-        runs: timed runs of each, after a first.
-    """
-
-    sizes: tuple[int, ...]
-    passage_tokens: int
-    ratio: float
-    runs: int
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     """Passages of one size, compressed once to know their tokens."""
 
@@ -49,23 +32,31 @@ class Context:
     tokens_after: int
 
 
-def contexts(plan: Plan, compressor: Compressor, tokenizer: Tokenizer, source: Source) -> list[Context]:
-    """Cut passages for each size, and compress them a first time."""
+def contexts(
+    compressor: Compressor,
+    tokenizer: Tokenizer,
+    source: Source,
+    sizes: Iterable[int],
+    *,
+    passage_tokens: int,
+    ratio: float,
+) -> list[Context]:
+    """Cut passages for each size, tokens in all, and compress them a first time."""
     found = []
-    for size in plan.sizes:
-        n = max(1, round(size / plan.passage_tokens))
-        documents = tuple(Document(p) for p in source.passages(tokenizer, n, plan.passage_tokens))
-        budget = Budget(ratio=plan.ratio, min_tokens=0)
+    for size in sizes:
+        n = max(1, round(size / passage_tokens))
+        documents = tuple(Document(p) for p in source.passages(tokenizer, n, passage_tokens))
+        budget = Budget(ratio=ratio, min_tokens=0)
         made = compressor(source.question, documents, budget=budget)
         found.append(Context(source.question, documents, budget, made.tokens_before, made.tokens_after))
     return found
 
 
-def compression(plan: Plan, compressor: Compressor, found: Sequence[Context]) -> list[dict[str, Any]]:
+def compression(compressor: Compressor, found: Sequence[Context], *, runs: int) -> list[dict[str, Any]]:
     """Time compression alone: per size tokens, seconds and core seconds, the median of the runs."""
     rows = []
     for context in found:
-        times = [_compress(compressor, context) for _ in range(plan.runs)]
+        times = [_compress(compressor, context) for _ in range(runs)]
         rows.append(
             {
                 "tokens": context.tokens,
@@ -78,7 +69,7 @@ def compression(plan: Plan, compressor: Compressor, found: Sequence[Context]) ->
     return rows
 
 
-def reading(plan: Plan, reader: Reader, compressor: Compressor, context: Context) -> dict[str, Any]:
+def reading(reader: Reader, compressor: Compressor, context: Context, *, runs: int) -> dict[str, Any]:
     """Time a reader on one size; all, what is left, and compression run in turns.
 
     Returns:
@@ -91,10 +82,10 @@ def reading(plan: Plan, reader: Reader, compressor: Compressor, context: Context
         "seconds_compress": lambda: _compress(compressor, context),
     }
     reader.first_token(context.tokens_after)
-    runs = [{key: _seconds(run) for key, run in turns.items()} for _ in range(plan.runs)]
-    row = {key: median(run[key] for run in runs) for key in turns}
+    timed = [{key: _seconds(run) for key, run in turns.items()} for _ in range(runs)]
+    row = {key: median(times[key] for times in timed) for key in turns}
     spent = row["seconds_left"] + row["seconds_compress"]
-    sizes = {"tokens": context.tokens, "tokens_after": context.tokens_after, "n": plan.runs}
+    sizes = {"tokens": context.tokens, "tokens_after": context.tokens_after, "n": runs}
     return {**sizes, **row, "times_faster": row["seconds_full"] / spent}
 
 

@@ -61,36 +61,44 @@ class Setting:
         return Budget(max_tokens=self.target_tokens)
 
 
-@dataclass(slots=True)
 class Whole:
     """The whole call of ``Compressor``, as users make it.
 
-    Attributes:
-        other_question: asked before the timed one; None: nothing is.
-        forget: called before each run.
-        further_questions: asked in each run after the first.
+    Args:
+        reuse: whether the passages' keys and values are there from another question.
+        store: where they are kept; without ``reuse`` it is emptied before each run.
     """
 
-    compressor: Compressor
-    budget: Budget
-    about: dict[str, Any]
-    other_question: str | None = None
-    forget: Callable[[], None] = lambda: None
-    further_questions: tuple[str, ...] = ()
-    asked: tuple[str, list[Document]] = ("", [])
+    def __init__(
+        self,
+        setting: Setting,
+        compressor: Compressor,
+        about: dict[str, Any],
+        *,
+        reuse: bool = False,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self._setting, self.compressor, self.about = setting, compressor, about
+        self._reuse, self._store = reuse, store
 
     def prepare(self, question: str, passages: list[str]) -> None:
-        """Ask the other question, if there is one."""
-        self.asked = question, [Document(text) for text in passages]
-        if self.other_question is not None:
-            self.compressor(self.other_question, self.asked[1], budget=self.budget)
+        """Ask the other question, where something is to be reused."""
+        self._questions = (question, *self._setting.further_questions)
+        self._documents = [Document(text) for text in passages]
+        if self._reuse:
+            self._ask(self._setting.other_question)
 
     def run(self) -> None:
-        """Compress."""
-        self.forget()
-        question, documents = self.asked
-        for asked in (question, *self.further_questions):
-            self.compressor(asked, documents, budget=self.budget)
+        """Compress, for each question."""
+        if self._store is not None and not self._reuse:
+            self._store.clear()
+            if isinstance(self.compressor.scorer, evidence.Scorer):
+                self.compressor.scorer.forget()
+        for question in self._questions:
+            self._ask(question)
+
+    def _ask(self, question: str) -> None:
+        self.compressor(question, self._documents, budget=self._setting.budget)
 
 
 class Joint(Whole):
@@ -98,8 +106,7 @@ class Joint(Whole):
 
     def __init__(self, setting: Setting) -> None:
         proxy = _proxy(setting, "onnx", precision="float32")
-        compressor = Compressor(_LastRow(proxy), counter=proxy.tokenizer)
-        super().__init__(compressor, setting.budget, _about(proxy))
+        super().__init__(setting, Compressor(_LastRow(proxy), counter=proxy.tokenizer), _about(proxy))
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Join the passages."""
@@ -185,24 +192,14 @@ def whole(
         raise InputError("keys and values are kept on the CPU only, and this proxy runs on a GPU")
     made = scorers.make(scorer or setting.scorer, proxy=lambda: proxy, **settings)
     compressor = Compressor(made, counter=proxy.tokenizer)
-    call = Whole(compressor, setting.budget, _about(proxy), further_questions=setting.further_questions)
-    if reuse:
-        return replace(call, other_question=setting.other_question)
-
-    def forget() -> None:
-        store.clear()
-        if isinstance(made, evidence.Scorer):
-            made.forget()
-
-    return replace(call, forget=forget)
+    return Whole(setting, compressor, _about(proxy), reuse=reuse, store=store)
 
 
 def without_proxy(setting: Setting, *, scorer: str) -> Whole:
     """A scorer that reads no proxy."""
     folder = models.resolve(setting.model, download=False)
     counter = Tokenizer.from_folder(folder.path)
-    compressor = Compressor(scorers.make(scorer), counter=counter)
-    return Whole(compressor, setting.budget, {}, further_questions=setting.further_questions)
+    return Whole(setting, Compressor(scorers.make(scorer), counter=counter), {})
 
 
 CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {

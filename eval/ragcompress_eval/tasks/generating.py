@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -117,13 +116,11 @@ def book_sentences(path: Path) -> list[str]:
 
 def _stretch(books: Sequence[str], lengths: Sequence[int], n_words: int, random: Random) -> list[str]:
     """Sentences from a place that is drawn, going round at the end, until there are words enough."""
-    start, total, found = random.randrange(len(books)), 0, list[str]()
-    for index in islice(range(start, start + len(books)), len(books)):
-        if total >= n_words:
-            break
-        found.append(books[index % len(books)])
-        total += lengths[index % len(books)]
-    return found
+    start, total, n = random.randrange(len(books)), 0, 0
+    while total < n_words and n < len(books):
+        total += lengths[(start + n) % len(books)]
+        n += 1
+    return [books[(start + k) % len(books)] for k in range(n)]
 
 
 def _uuid(random: Random) -> str:
