@@ -45,27 +45,21 @@ def conditions(
 
     Rivals have an order of their own. With positions, all of it at each of them.
     """
-    made = [_condition("full")]
-    made += [_condition("truncated", r) for r in ratios if truncated]
-    made += [_condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders)]
-    made += [_condition("compressed", r, name, OWN_ORDER) for name, r in product(rivals, ratios)]
-    names = {c.name for c in made}
-    made = [
-        Condition(c.name, c.labels, {key: other for key, other in c.versus.items() if other in names})
-        for c in made
-    ]
+
+    def condition(
+        context: str, ratio: float | None = None, scorer: str | None = None, order: str | None = None
+    ) -> Condition:
+        labels = {"context": context, "ratio": ratio, "scorer": scorer, "order": order}
+        versus = {"full": "full"} if context != "full" else {}
+        if context == "compressed" and truncated:
+            versus["truncated"] = f"truncated, {ratio}"
+        return Condition(", ".join(str(v) for v in labels.values() if v is not None), labels, versus)
+
+    made = [condition("full")]
+    made += [condition("truncated", r) for r in ratios if truncated]
+    made += [condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders)]
+    made += [condition("compressed", r, name, OWN_ORDER) for name, r in product(rivals, ratios)]
     return tuple(_at(c, position) for position in positions for c in made) if positions else tuple(made)
-
-
-def _condition(
-    context: str, ratio: float | None = None, scorer: str | None = None, order: str | None = None
-) -> Condition:
-    labels = {"context": context, "ratio": ratio, "scorer": scorer, "order": order}
-    name = ", ".join(str(v) for v in labels.values() if v is not None)
-    versus = {"full": "full", "truncated": f"truncated, {ratio}"}
-    if context != "compressed":
-        versus = {key: other for key, other in versus.items() if context == "truncated" and key == "full"}
-    return Condition(name, labels, versus)
 
 
 def _at(condition: Condition, position: float) -> Condition:

@@ -10,7 +10,7 @@ import random
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Annotated
 
 import typer
@@ -123,13 +123,10 @@ def _segmentation(texts: Sequence[Text]) -> Segmentation:
 def study(scorers: Mapping[str, Scorer], counter: Tokenizer, ratio: float, attacks: Sequence[str]) -> Study:
     """Scorers × attacks, with and without the guard; differences are from the clean documents."""
     conditions = []
-    for name in scorers:
-        for guard in ("on", "off"):
-            clean = _name(name, "none", guard)
-            for attack in ("none", *attacks):
-                labels = {"scorer": name, "attack": attack, "guard": guard}
-                versus = {} if attack == "none" else {"clean": clean}
-                conditions.append(Condition(_name(name, attack, guard), labels, versus))
+    for scorer, guard, attack in product(scorers, ("on", "off"), ("none", *attacks)):
+        labels = {"scorer": scorer, "attack": attack, "guard": guard}
+        versus = {} if attack == "none" else {"clean": _name(scorer, "none", guard)}
+        conditions.append(Condition(_name(scorer, attack, guard), labels, versus))
 
     def measure(example: Example, condition: Condition) -> Row | None:
         if not example.gold:

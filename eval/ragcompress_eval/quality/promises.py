@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,26 +88,21 @@ def study(
     own = {
         kind: tuple(s.case for s in seen if s.example.dataset == kind and s.case.evidence) for kind in without
     }
-    conditions: list[Condition] = []
-    aims: dict[str, tuple[str, Budget]] = {}
-    for basis in BASES:
-        for recall in recalls:
-            name = f"{basis}, recall {recall:g}"
-            conditions.append(Condition(name, {"basis": basis, "asked": recall, "ratio": None}))
-            aims[name] = basis, Budget(recall=recall, recall_of=of)
-    for ratio in RATIOS:
-        name = f"{FIXED}, {ratio:g}"
-        conditions.append(Condition(name, {"basis": FIXED, "asked": None, "ratio": ratio}))
-        aims[name] = FIXED, Budget(ratio=ratio)
+    aims = [
+        *((_condition(b, r, None), Budget(recall=r, recall_of=of)) for b, r in product(BASES, recalls)),
+        *((_condition(FIXED, None, r), Budget(ratio=r)) for r in RATIOS),
+    ]
+    budgets = {condition.name: budget for condition, budget in aims}
 
     def measure(example: Example, condition: Condition) -> Row | None:
-        found, (basis, budget) = by_id[example.id], aims[condition.name]
+        found, basis = by_id[example.id], condition.labels["basis"]
         if basis == OWN:
             others = tuple(c for c in own[example.dataset] if c is not found.case)
             rests_on = calibration.resting_on(others)
         else:
             rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
         judged = compressor.with_judge(Judge(rests_on, is_own=True))
+        budget = budgets[condition.name]
         context = judged(example.question, example.segmentation, budget=budget, scores=found.scores)
         kept = context.selection.kept
         share = share_of(example.gold, kept) if found.case.evidence else None
@@ -126,7 +122,12 @@ def study(
         }
         return Row(values)
 
-    return Study("promises", "Does a promised recall hold?", tuple(conditions), measure, METRICS)
+    return Study("promises", "Does a promised recall hold?", tuple(c for c, _ in aims), measure, METRICS)
+
+
+def _condition(basis: str, recall: float | None, ratio: float | None) -> Condition:
+    name = f"{basis}, {ratio:g}" if recall is None else f"{basis}, recall {recall:g}"
+    return Condition(name, {"basis": basis, "asked": recall, "ratio": ratio})
 
 
 def answer_auc(name: str, of: str) -> Metric:
