@@ -79,7 +79,7 @@ class Whole:
         store: MemoryStore | None = None,
     ) -> None:
         self._setting, self.compressor, self.about = setting, compressor, about
-        self._reuse, self._store = reuse, store
+        self._scorer, self._reuse, self._store = compressor.scorer, reuse, store
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Ask the other question, where something is to be reused."""
@@ -92,8 +92,8 @@ class Whole:
         """Compress, for each question."""
         if self._store is not None and not self._reuse:
             self._store.clear()
-            if isinstance(self.compressor.scorer, evidence.Scorer):
-                self.compressor.scorer.forget()
+            if isinstance(self._scorer, evidence.Scorer):
+                self._scorer.forget()
         for question in self._questions:
             self._ask(question)
 
