@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
@@ -115,16 +116,26 @@ class Agent:
             InputError: for a path outside the roots, or a place that is not in the file.
         """
         real = self._roots.file(path)
-        (document,) = read_file(real, max_file_size=_FILE_BYTES, json_as_text=True)
+        (document,) = self._read(real, [])
         if not 0 <= start < end <= len(document.text):
             raise InputError(
                 f"[{start}:{end}] is no place in {path}, which has {len(document.text)} characters"
             )
         sentences = segment([document]).sentences
         inside = [i for i, s in enumerate(sentences) if s.start_char < end and s.end_char > start]
-        first = max(0, (inside[0] if inside else 0) - around)
-        last = min(len(sentences) - 1, (inside[-1] if inside else 0) + around)
+        if not inside:  # a gap: what stands before and behind it
+            behind = next((i for i, s in enumerate(sentences) if s.start_char >= end), len(sentences))
+            inside = [*range(max(0, behind - 1), min(behind + 1, len(sentences)))]
+        first = max(0, inside[0] - around)
+        last = wanted = min(len(sentences) - 1, inside[-1] + around)
         count = self._ready().count
+        sizes = {i: count(sentences[i].text) for i in range(first, last + 1)}
+        size = sum(
+            sizes.values()
+        )  # about: of the exact one, texts of megabytes would be counted again and again
+        while size > 2 * MOST_TOKENS and first < last:
+            size -= sizes[first if first < inside[0] else last]
+            first, last = (first + 1, last) if first < inside[0] else (first, last - 1)
         while count(document.text[sentences[first].start_char : sentences[last].end_char]) > MOST_TOKENS:
             if first == last:
                 raise InputError(f"what stands at [{start}:{end}] is longer than {MOST_TOKENS} tokens")
@@ -132,9 +143,12 @@ class Agent:
         a, b = sentences[first].start_char, sentences[last].end_char
         text = document.text[a:b]
         excerpt = Excerpt(path=path, start=a, end=b, location=_location(document, path, a, b), score=1.0)
+        more = (
+            [] if last == wanted else [f"ends at {b}: more is longer than {MOST_TOKENS} tokens; go on there"]
+        )
         return Found(
             text=f"{excerpt.location}\n{text}", excerpts=[excerpt], tokens_before=count(document.text),
-            tokens_after=count(text),
+            tokens_after=count(text), notes=more,
         )  # fmt: skip
 
     def _ready(self) -> Compressor:
@@ -173,7 +187,7 @@ class Agent:
             if len(files) > 1 and (suffix := suffix_of(file)) and suffix not in SUFFIXES:
                 continue
             try:
-                documents += read_file(file, note=notes.append, max_file_size=_FILE_BYTES, json_as_text=True)
+                documents += self._read(file, notes)
             except RagCompressError as error:
                 if len(files) == 1:
                     raise
@@ -181,6 +195,23 @@ class Agent:
         if (total := sum(len(d.text) for d in documents)) > _CHARACTERS:
             raise DataError(f"{total:,} characters of text; at most {_CHARACTERS:,} are read at a time")
         return documents
+
+    def _read(self, file: str | Path, notes: list[str]) -> list[Document]:
+        """Read a file; an agent is told its path as it is shown, not where the folder lies.
+
+        Raises:
+            DataError: if it can't be read.
+        """
+
+        def told(message: str) -> str:
+            return message.replace(str(file), self._roots.shown(str(file)))
+
+        try:
+            return read_file(
+                file, note=lambda text: notes.append(told(text)), max_file_size=_FILE_BYTES, json_as_text=True
+            )
+        except RagCompressError as error:
+            raise DataError(told(str(error))) from error
 
     def _found(
         self, context: CompressedContext, notes: list[str], limit: int, place: Place | None = None

@@ -53,6 +53,47 @@ def test_excerpts_are_the_files_own_text_and_can_be_expanded(tmp_path: Path) -> 
         assert " ".join(part.split()) in " ".join(more.text.split())
 
 
+def test_a_place_between_sentences_is_shown_with_what_stands_around_it(tmp_path: Path) -> None:
+    text = "One. Two." + "\n" * 20 + "Three. Four."
+    (tmp_path / "gap.txt").write_text(text, encoding="utf-8")
+    (shown,) = agent(tmp_path).expand("gap.txt", 15, 18, around=0).excerpts
+    assert text[shown.start : shown.end].split() == ["Two.", "Three."]
+    (shown,) = agent(tmp_path).expand("gap.txt", 9, 10, around=1).excerpts
+    assert text[shown.start : shown.end].split() == ["One.", "Two.", "Three.", "Four."]
+
+
+def test_a_place_that_is_too_long_is_said_to_end_early(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Larks sing at dawn. " * 20_000, encoding="utf-8")
+    counted = 0
+
+    def count(text: str) -> int:
+        nonlocal counted
+        counted += len(text)
+        return count_quarters(text)
+
+    reader = Compressor(scorers.make("bm25"), counter=count)
+    found = Agent(lambda: reader, Roots([tmp_path]), {}).expand("a.txt", 0, 390_000, around=0)
+    assert found.tokens_after <= MOST_TOKENS
+    assert found.notes == [
+        f"ends at {found.excerpts[0].end}: more is longer than {MOST_TOKENS} tokens; go on there"
+    ]
+    assert counted < 400 * 400_000  # each sentence once, and what is left until it fits
+
+
+def test_an_agent_is_told_paths_as_it_names_them(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bin.txt").write_bytes(b"\0\1\2")
+    (tmp_path / "in" / "b.md").write_text(BRIDGE, encoding="utf-8")
+    for call in (
+        lambda: agent(tmp_path).read_relevant(QUESTION, ["in/bin.txt"], 200),
+        lambda: agent(tmp_path).expand("in/bin.txt", 0, 1),
+    ):
+        with pytest.raises(DataError, match=r"\Ain/bin\.txt is binary"):
+            call()
+    (note, *_) = agent(tmp_path).read_relevant(QUESTION, ["in"], 200).notes
+    assert note.startswith("left out: in/bin.txt is binary")
+
+
 @pytest.mark.parametrize("max_tokens", [200, 1_000, MOST_TOKENS])
 def test_places_count_too(tmp_path: Path, max_tokens: int) -> None:
     text = "".join(f"Bridge {i} is red. Larks {i} sing at dawn and sleep at night. " for i in range(4_000))
