@@ -100,7 +100,15 @@ def _delimiter(lines: Sequence[str]) -> str:
         usual = max((counts.count(n) for n in set(counts) if n), default=0)
         return (usual, counts[len(counts) // 2], sum(counts)) if counts else (0, 0, 0)
 
-    return max(_DELIMITERS, key=weight)
+    best = max(_DELIMITERS, key=weight)
+    named = next(filter(str.strip, lines), "")
+    if best == "," and best not in named and all(map(_ONE_DECIMAL.fullmatch, head)):
+        return ";"  # one column of prices
+    return best
+
+
+# A number with a decimal comma, and nothing that parts values.
+_ONE_DECIMAL = re.compile(r"[^,;\t|]*\d,\d{1,2}(?!\d)[^,;\t|]*\s*")
 
 
 def _outside_quotes(line: str) -> str:

@@ -176,3 +176,18 @@ def test_columns_of_one_table_stay_together(rows: tuple[tuple[object, ...], ...]
 def test_the_hint_names_the_encoding_that_a_text_is_in(text: str, codec: str, named: str) -> None:
     with pytest.raises(UnreadableFile, match=f"iconv -f {named} -t UTF-8"):
         load(text.encode(codec), ".txt", "a.txt", LIMIT)
+
+
+def test_marks_of_notes_in_word_are_told_by_the_notes() -> None:
+    file = docx.Document()
+    table = file.add_table(2, 2)
+    for row, texts in zip(table.rows, (("Town", "Fee"), ("Vik", "5")), strict=True):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.text = text
+    table.cell(1, 1).paragraphs[0].add_run("a").font.superscript = True
+    note = file.add_paragraph()
+    note.add_run("a").font.superscript = True
+    note.add_run(" Estimate.")
+    text = load(office.saved(file), ".docx", "a.docx", LIMIT).text
+    assert "| Vik | 5[a] |" in text
+    assert text.endswith("[a] Estimate.")

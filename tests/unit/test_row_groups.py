@@ -60,3 +60,10 @@ def test_rows_of_pipe_tables_have_the_name_of_their_group() -> None:
     parts = segment([Document(f"| a | b |\n|---|---|\n| South |  |\n{rows}| **East** | |\n{rows}")])
     texts = [s.text for s in parts.sentences]
     assert companions(parts).needs[len(texts) - 1] == (0, texts.index("| **East** | |"))
+
+
+def test_one_column_of_prices_has_its_name() -> None:
+    parts = segment([Document("Preis\n12,50 €\n13,00 €\n", syntax="csv")])
+    assert [(s.kind, s.text) for s in parts.sentences] == [
+        ("table header", "Preis"), ("table row", "12,50 €"), ("table row", "13,00 €"),
+    ]  # fmt: skip

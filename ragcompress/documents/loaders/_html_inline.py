@@ -8,7 +8,7 @@ from typing import Any
 
 from ._formulas import CLOSING, formula
 from ._html_notes import defined_notes, marks_of
-from ._markers import LINE_END
+from ._markers import LINE_END, without_markers
 
 _NOTE = re.compile(r"foot-?note|noteref|reference|\bfn|cite|endnote|doc-noteref", re.IGNORECASE)
 _MARK_OF_NOTE = re.compile(r"foot-?note-?ref|note-?ref\b|\bfn-?ref", re.IGNORECASE)
@@ -221,7 +221,8 @@ def _is_note(element: Any) -> bool:
 
 def _before(element: Any) -> str:
     """The last characters before an element, in its block."""
-    return "".join(reversed(list(_backwards(element)))).replace(LINE_END, "")[-_LOOK_BACK:]
+    text = "".join(reversed(list(_backwards(element)))).replace(LINE_END, "")
+    return without_markers(text)[-_LOOK_BACK:]
 
 
 def _backwards(element: Any) -> Iterator[str]:
@@ -239,7 +240,7 @@ def _backwards(element: Any) -> Iterator[str]:
             if at is None or not isinstance(at.tag, str):
                 return
             found = at.text or ""
-        found = found[-_LOOK_BACK:]
+        found = without_markers(found)[-_LOOK_BACK:]
         length += len(found)
         yield found
         if at.tag in _WALLS and previous is None:

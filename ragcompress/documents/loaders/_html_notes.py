@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ._markers import without_markers
+
 _ONE = r"(?:\d{1,3}|[a-z]|[ivx]{1,5})"
 _MARK = re.compile(rf"[\[(]?({_ONE}(?:\s*[,;]\s*{_ONE})*)[\])]?", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*[,;]\s*")
@@ -56,9 +58,9 @@ def _begins_line(element: Any) -> bool:
     while at is not None:
         before = at.getprevious()
         if before is not None:
-            return before.tag in ("br", "hr", "table") and not (before.tail or "").strip()
+            return before.tag in ("br", "hr", "table") and not without_markers(before.tail or "").strip()
         at = at.getparent()
-        if at is None or (at.text or "").strip():
+        if at is None or without_markers(at.text or "").strip():
             return False
         if at.tag not in _WITHIN:
             return at.tag in _BLOCKS
