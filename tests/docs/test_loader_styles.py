@@ -158,6 +158,26 @@ COLORS = (
     "<style>.d{background:navy}.l{background:#fff}.w{color:#fff}</style><div class=d><div class=l><p class=w>no</div></div>",
     "<style>.x{-webkit-text-fill-color:transparent;background:linear-gradient(red,blue)}</style><p class=x>no",
 )
+CASCADE = (
+    "<p style='font:0/0 a'>no",
+    "<p style='clip-path:polygon(0 0,0 0,0 0)'>no",
+    "<p style='display : none ! important'>no",
+    "<style>.x{-webkit-transform:scale(0)}</style><p class=x>no",
+    "<style>.x{display:none;display:bogus}</style><p class=x>no",
+    "<style>@layer a,b;@layer b{.x{display:none}}@layer a{.x{display:block}}</style><p class=x>no",
+    "<style>@layer a{.x{display:none!important}}.x{display:block!important}</style><p class=x>no",
+)
+CASCADE_SHOWN = (
+    "<style media=print>.x{display:none}</style><p class=x>yes",
+    "<style media='(max-width:600px)'>.x{display:none}</style><p class=x>yes",
+    "<style type='text/x-template'>.x{display:none}</style><p class=x>yes",
+    "<style>@media (min-width:5000px){.x{display:none}}</style><p class=x>yes",
+    "<style>.x{display:block}@layer base{.x{display:none}}</style><p class=x>yes",
+    "<style>.x{color:#fff;text-shadow:0 0 2px #000}</style><p class=x>yes",
+    "<style>.x{color:white;box-shadow:inset 0 0 99px navy}</style><p class=x>yes",
+    "<style>.x{font:12px/0 a}</style><p class=x>yes",
+    "<p style='clip-path:polygon(0 0,100% 0,100% 100%)'>yes",
+)
 VARIABLES_SHOWN = (
     "<style>:root{--d:none}.x{display:var(--d)}.on{--d:block}</style><p class='x on'>yes",
     "<style>.x{display:var(--d,none)}</style><div style='--d:block'><p class=x>yes</div>",
@@ -170,7 +190,7 @@ VARIABLES_SHOWN = (
 )
 
 
-@pytest.mark.parametrize("html", HIDDEN + NESTED + VARIABLES + COLORS)
+@pytest.mark.parametrize("html", HIDDEN + NESTED + VARIABLES + COLORS + CASCADE)
 def test_what_nobody_sees_is_out_and_counted(html: str) -> None:
     loaded = page(f"<p>12 crowns</p>{html}")
     assert loaded.text.strip() == "12 crowns"
@@ -194,7 +214,7 @@ def test_variables_that_multiply_cost_little() -> None:
     assert time.process_time() - started < 5
 
 
-@pytest.mark.parametrize("html", SHOWN + NESTED_SHOWN + VARIABLES_SHOWN)
+@pytest.mark.parametrize("html", SHOWN + NESTED_SHOWN + VARIABLES_SHOWN + CASCADE_SHOWN)
 def test_what_only_looks_hidden_stays(html: str) -> None:
     text = page(f"<p>text</p>{html}").text
     assert "yes" in text and "no" not in text

@@ -7,85 +7,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby, islice
 from typing import Any
 
-from ._html_colors import CLEAR, WHITE, color_of, ground_of, unseen_on_ground
-from ._html_variables import is_variable, reckoned, settle, uses_variable
+from ._html_colors import CLEAR, WHITE, color_of, unseen_on_ground
+from ._html_properties import HIDES, INHERITED, MATTERS, MEANING, NO_SIZE, Said, declared, normal
+from ._html_rules import Rule, Sheets
+from ._html_variables import is_variable, settle, uses_variable
 
-_NOTHING = r"0(?:\.0*)?(?:px|r?em|pt|%|vh|vw)?"
-_FAR = r"-\d{4,}(?:\.\d+)?(?:px|pt)|-\d{3,}(?:\.\d+)?(?:r?em|vw|vh|%)"
-_HIDING = {"display": r"none", "visibility": r"hidden|collapse", "content-visibility": r"hidden"}
-# Shown so that nobody sees it: of no size, beside the page, without color. What is faded in is shown later.
-_UNSEEN = {
-    "opacity": r"0?\.?0+(?:\.0*)?%?|0?\.0[0-4]\d*",
-    "font-size": rf"{_NOTHING}|(?:1|0?\.\d+)(?:px|pt)",
-    "text-indent": r"-\d{3,}(?:\.\d+)?(?:px|r?em|pt|%)",
-    **dict.fromkeys(("left", "top", "right", "bottom", "margin-left", "margin-top"), _FAR),
-    "clip": r"rect\((?:[01](?:px)?[\s,]*){4}\)",
-    "clip-path": r"inset\((?:50|100)%\)|circle\(0\w*\)",
-    "transform": rf"scale[xy]?\({_NOTHING}(?:\s*,\s*[\d.]+)?\)|translate[xy]?\((?:{_FAR})\b.*",
-    "scale": _NOTHING,
-    "translate": rf"(?:{_FAR})\b.*|[^ ]+ (?:{_FAR}).*",
-    "inset": rf"(?:.*\s)?(?:{_FAR})(?:\s.*)?",
-    "filter": r"opacity\(0?\.?0+%?\)",
-    "color": r"transparent",
-}
-_NO_SIZE = dict.fromkeys(("height", "max-height", "width", "max-width"), rf"{_NOTHING}|1px")
-# What a sheet says that changes how the words are written.
-_MEANING = {
-    "vertical-align": r"super|sub", "text-decoration": r".*\bline-through\b.*",
-    "display": r"table(?:-row|-cell)?",
-}  # fmt: skip
-_MATTERS = {
-    name: re.compile("|".join(f"(?:{kind[name]})" for kind in (_HIDING, _UNSEEN, _MEANING) if name in kind))
-    for name in (*_HIDING, *_UNSEEN, *_MEANING)
-}
-_MATTERS |= {name: re.compile(pattern) for name, pattern in _NO_SIZE.items()}
-_MATTERS |= {
-    "overflow": re.compile(r"hidden|clip"), "color": re.compile("transparent|white|#.*"),
-    "background": re.compile(".*"), "background-clip": re.compile("text"),
-    "content": re.compile(r".*(?:\w|[€$£¥%°]).*"),
-}  # fmt: skip
-_HIDES = {name: re.compile(pattern) for name, pattern in (_HIDING | _UNSEEN).items()}
-# What elements have of their own, else from what they stand in.
-_INHERITED = {"visibility", "font-size", "color"}
-_SAME = {"text-decoration-line": "text-decoration", "overflow-x": "overflow", "overflow-y": "overflow",
-         "background-color": "background", "background-image": "background",
-         "-webkit-background-clip": "background-clip", "-webkit-text-fill-color": "color"}  # fmt: skip
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
-_NESTED = ("media", "supports", "layer", "container")
-# A page is read as on a wide screen.
-_ELSEWHERE = re.compile(
-    r"^\s*not\b|\bprint\b|\bspeech\b|max-|prefers-|hover|orientation|(?:width|height)\s*<|>=?\s*(?:width|height)",
-    re.IGNORECASE,
-)
-_NOT_ELSEWHERE = re.compile(r"\bnot\s+(?:print|speech)\b", re.IGNORECASE)
-_SCOPE = re.compile(r"\s*\((.+?)\)\s*(?:to\b.*)?", re.DOTALL)
 _CONTENT = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|attr\(\s*([\w-]+)\s*\))""")
 _COUNTER = re.compile(r"\bcounters?\(", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
-_DEPTH = 5
 # So many elements are compared with rules; a page that wants more is not written by hand.
 _MOST = 20_000_000
-# Selectors of a rule within others; each level multiplies them.
-_MOST_NESTED, _LONGEST_NESTED = 200, 2_000
 # Characters that sheets may add to a page.
 _MOST_ADDED = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """One declaration of a selector; of two, the one with the larger strength counts."""
-
-    strength: tuple[bool, tuple[int, int, int], int]
-    selector: Any
-    words: str
-    name: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +41,6 @@ class Unseen:
     hidden: dict[Any, set[Any]]
     placeless: frozenset[Any]
     columns: tuple[Any, ...]
-
-
-Said = Mapping[str, str]
-"""What is declared of an element, by property."""
 
 
 def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -> Unseen:
@@ -127,11 +62,12 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
         said.setdefault(element, {}).update((n, v) for n, v in own.items() if n not in strong)
     for element in tree.xpath("//font[@color]"):
         said.setdefault(element, {}).setdefault("color", color_of(element.get("color").strip().lower()))
-    settle(said, lambda own: {n: v for n, (v, _) in _normal((n, v, False) for n, v in own.items()).items()})
+    settle(said, lambda own: {n: v for n, (v, _) in normal((n, v, False) for n, v in own.items()).items()})
     columns = {e: said.pop(e) for e in tuple(said) if e.tag in ("col", "colgroup")}
     hidden = {e: why for e, found in said.items() if (why := _reasons(e, found))}
     for element in unseen_on_ground(tree, said):
-        hidden.setdefault(element, set()).add("color")
+        if said[element].get("text-shadow", "none") == "none":
+            hidden.setdefault(element, set()).add("color")
     seen = _seen_within(hidden, said)
     left = _MOST_ADDED
     for element, found in said.items():
@@ -144,47 +80,24 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     )
 
 
-def declared(element: Any) -> dict[str, str]:
-    """What an element's own style says that matters here, by property."""
-    pairs = (part.partition(":") for part in (element.get("style") or "").split(";"))
-    said = ((n.strip().lower(), v.replace("!important", "").strip(), "!" in v) for n, _, v in pairs)
-    cased = ((n, v if is_variable(n) else v.lower(), important) for n, v, important in said)
-    return {name: value for name, (value, _) in _normal(cased).items()}
-
-
-def _normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
-    """Of declarations, those that matter: letters that have the color of their ground are transparent."""
-    found = {}
-    for name, value, important in said:
-        name = _SAME.get(name, name)
-        if name in _MATTERS or is_variable(name):
-            found[name] = (value if name == "content" else reckoned(value), important)
-    for name, written in (("color", color_of), ("background", ground_of)):
-        if name in found and not uses_variable(found[name][0]):
-            found[name] = (written(found[name][0]), found[name][1])
-    if "color" in found and found["color"][0] == found.get("background", ("",))[0]:
-        found["color"] = (CLEAR, found["color"][1])
-    return found
-
-
 def _reasons(element: Any, said: Said) -> set[str]:
     """The properties that let nobody see an element."""
-    found = {n for n, v in said.items() if n in _HIDES and _HIDES[n].fullmatch(v)}
-    if said.get("background-clip") == "text":
-        found.discard("color")  # letters that the ground is seen through
-    cut_off = _MATTERS["overflow"].fullmatch(said.get("overflow", ""))
-    found |= {n for n in _NO_SIZE if cut_off and _MATTERS[n].fullmatch(said.get(n, "x"))}
+    found = {n for n, v in said.items() if n in HIDES and HIDES[n].fullmatch(v)}
+    if said.get("background-clip") == "text" or said.get("text-shadow", "none") != "none":
+        found.discard("color")  # letters that the ground is seen through, or that have a shadow
+    cut_off = MATTERS["overflow"].fullmatch(said.get("overflow", ""))
+    found |= {n for n in NO_SIZE if cut_off and MATTERS[n].fullmatch(said.get(n, "x"))}
     return {name for name in found if not _is_faded(element, name)}
 
 
 def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> dict[Any, set[Any]]:
     """Of each hidden element, those within that have of their own what hides it."""
     seen: dict[Any, set[Any]] = {element: set() for element in hidden}
-    inherited = {e: next(iter(why)) for e, why in hidden.items() if len(why) == 1 and why <= _INHERITED}
+    inherited = {e: next(iter(why)) for e, why in hidden.items() if len(why) == 1 and why <= INHERITED}
     if not inherited:
         return seen
     for element, found in said.items():
-        own = {name for name in _INHERITED & found.keys() if _shows(name, found[name])}
+        own = {name for name in INHERITED & found.keys() if _shows(name, found[name])}
         if found.get("background", CLEAR) not in (CLEAR, WHITE):
             own.add("color")
         for up in element.iterancestors() if own else ():
@@ -197,20 +110,20 @@ def _shows(name: str, value: str) -> bool:
     """Whether a value that would else be taken from above lets an element be seen."""
     if name == "font-size" and re.search(r"\d(?:em|%)$|^(?:smaller|larger|inherit)$", value):
         return False  # a share of nothing
-    return not _HIDES[name].fullmatch(value) and value not in (WHITE, "inherit", "unset")
+    return not HIDES[name].fullmatch(value) and value not in (WHITE, "inherit", "unset")
 
 
 def _is_faded(element: Any, name: str) -> bool:
     """Whether an element without opacity or size is one that a script shows by and by."""
     about = " ".join((element.get("class") or "", *element.keys()))
-    return name in ("opacity", "transform", *_NO_SIZE) and _FADED.search(about) is not None
+    return name in ("opacity", "transform", *NO_SIZE) and _FADED.search(about) is not None
 
 
-def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], _Rule], most: int) -> int:
+def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], Rule], most: int) -> int:
     """Give an element the style that sheets give it, and its text what they add to it: so many characters."""
-    for name in _MEANING:
+    for name in MEANING:
         unwritten = (element, name) in won or "var(" in (element.get("style") or "")
-        if unwritten and re.fullmatch(_MEANING[name], said.get(name, "")):
+        if unwritten and re.fullmatch(MEANING[name], said.get(name, "")):
             element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
     before, after = (_content(element, value) for value in _contents(said))
     if not (before or after) or len(before) + len(after) > most:
@@ -243,18 +156,16 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if 31 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
 
 
-def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> list[_Rule]:
+def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> list[Rule]:
     """The rules of the page's sheets that can matter to its elements; ``own`` are those elements' styles."""
-    sheets = [e.text for e in tree.iter("style") if e.text]
-    if not any(name in sheet.lower() for sheet in sheets for name in ("--", *_MATTERS)):
+    sheets = [e for e in tree.iter("style") if e.text]
+    if not any(name in sheet.text.lower() for sheet in sheets for name in ("--", "font", *MATTERS)):
         return []
-    import tinycss2
-
-    rules: list[_Rule] = []
+    rules: list[Rule] = []
+    reader = Sheets()
     for sheet in sheets:
         check()
-        parsed = tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)
-        rules += _rules(parsed, len(rules), _DEPTH)
+        rules += reader.rules(sheet)
     names = _names(tree)
     rules = [r for r in rules if ":" in r.words or names.issuperset(_NAMED.findall(r.words))]
     said = [*((r.name, r.value) for r in rules), *(pair for found in own.values() for pair in found.items())]
@@ -273,11 +184,11 @@ def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
         name
         for name, those in values.items()
         if not is_variable(name)
-        and any(uses_variable(v) or _MATTERS[name.split()[0]].fullmatch(v) for v in those)
+        and any(uses_variable(v) or MATTERS[name.split()[0]].fullmatch(v) for v in those)
     }
     if not any(uses_variable(v) or v in (CLEAR, WHITE) or v in grounds for v in values.get("color", ())):
-        found -= {"color", "background", "background-clip"}
-    if not found & {*_NO_SIZE}:
+        found -= {"color", "background", "background-clip", "text-shadow"}
+    if not found & {*NO_SIZE}:
         found.discard("overflow")
     if any(uses_variable(v) for name in found for v in values[name]):
         found.update(filter(is_variable, values))
@@ -285,14 +196,14 @@ def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
 
 
 def _cascade(
-    tree: Any, rules: list[_Rule], check: Callable[[], None], left_out: Counter[str]
-) -> dict[tuple[Any, str], _Rule]:
+    tree: Any, rules: list[Rule], check: Callable[[], None], left_out: Counter[str]
+) -> dict[tuple[Any, str], Rule]:
     """The rule that wins, of each element and property."""
     from cssselect import HTMLTranslator
 
     most = _MOST // (1 + sum(1 for _ in tree.iter()))
     left_out["style rule"] += max(0, len(rules) - most)
-    won: dict[tuple[Any, str], _Rule] = {}
+    won: dict[tuple[Any, str], Rule] = {}
     to_xpath = HTMLTranslator().selector_to_xpath
     found: dict[int, list[Any]] = {}
     for rule in sorted(rules, key=lambda r: r.strength)[:most]:
@@ -312,87 +223,3 @@ def _names(tree: Any) -> set[str]:
     for value in set(tree.xpath("//@class")):
         found.update(f".{name}" for name in value.split())
     return found
-
-
-def _rules(parsed: list[Any], number: int, depth: int, outer: str = "") -> Iterator[_Rule]:
-    """The declarations of rules, and of those within them; ``outer`` are the selectors of the rule around."""
-    import tinycss2
-
-    for rule in parsed:
-        if rule.type == "at-rule" and rule.content and depth:
-            about = tinycss2.serialize(rule.prelude)
-            scope = _SCOPE.fullmatch(about) if rule.lower_at_keyword == "scope" else None
-            if not scope and (rule.lower_at_keyword not in _NESTED or not _applies(about)):
-                pass
-            elif outer and not scope:
-                yield from _of_block(outer, rule.content, number, depth - 1)
-            else:
-                inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
-                yield from _rules(inner, number, depth - 1, scope[1] if scope else "")
-        elif rule.type == "qualified-rule":
-            words = _within(outer, rule.prelude) if outer else tinycss2.serialize(rule.prelude)
-            yield from _of_block(words, rule.content, number, depth)
-        number += 1
-
-
-def _applies(condition: str) -> bool:
-    """Whether rules hold on a wide screen: one of the conditions is enough."""
-    return any(not _ELSEWHERE.search(_NOT_ELSEWHERE.sub("", one)) for one in condition.split(","))
-
-
-def _of_block(words: str, content: list[Any], number: int, depth: int) -> Iterator[_Rule]:
-    import tinycss2
-    from cssselect import SelectorError, parse
-
-    parts = tinycss2.parse_blocks_contents(content)
-    said = _normal(_said(parts))
-    try:
-        selectors = parse(words) if said else []
-    except SelectorError:
-        selectors = []
-    for selector in selectors:
-        own = words if len(selectors) == 1 else selector.canonical()
-        yield from _of_selector(selector, own, said, number)
-    nested = [part for part in parts if part.type in ("qualified-rule", "at-rule")]
-    if nested and depth:
-        yield from _rules(nested, number, depth - 1, words)
-
-
-def _within(outer: str, prelude: list[Any]) -> str:
-    """The selectors of a rule within another one: ``&`` stands for those of the outer."""
-    import tinycss2
-
-    above, own = (
-        [tinycss2.serialize(list(part)).strip() for comma, part in groupby(tokens, _is_comma) if not comma]
-        for tokens in (tinycss2.parse_component_value_list(outer), prelude)
-    )
-    short = ((o, a) for o in own for a in above if (1 + o.count("&")) * len(a) + len(o) < _LONGEST_NESTED)
-    found = (o.replace("&", a) if "&" in o else f"{a} {o}" for o, a in short)
-    return ", ".join(islice(found, _MOST_NESTED))
-
-
-def _is_comma(token: Any) -> bool:
-    return bool(token == ",")
-
-
-def _of_selector(
-    selector: Any, words: str, said: Mapping[str, tuple[str, bool]], number: int
-) -> Iterator[_Rule]:
-    """The declarations that a selector makes; of what stands before or behind an element, its content."""
-    beside = selector.pseudo_element
-    for name, (value, important) in said.items():
-        strength = (important, selector.specificity(), number)
-        if beside is None and name != "content":
-            yield _Rule(strength, selector, words, name, value)
-        elif beside in ("before", "after") and name == "content" and said.get("display", ("",))[0] != "none":
-            yield _Rule(strength, selector, words, f"content {beside}", value)
-
-
-def _said(declarations: list[Any]) -> Iterator[tuple[str, str, bool]]:
-    import tinycss2
-
-    for each in declarations:
-        if each.type == "declaration":
-            value = tinycss2.serialize(each.value).strip()
-            cased = each.lower_name == "content" or is_variable(each.lower_name)
-            yield each.lower_name, value if cased else value.lower(), each.important
