@@ -73,7 +73,7 @@ class Sheets:
                 yield from self._of_block(words, rule.content, depth, layer)
 
     def _layer(self, prelude: str, around: int, *, named: bool) -> int:
-        """The place of a layer among the others; those within one count as that one, ``named`` ones begin none."""
+        """The place of a layer among the others; those within one count as that one."""
         names = [name.strip() for name in prelude.split(",")]
         if around != _NO_LAYER:
             return around
