@@ -204,6 +204,21 @@ def test_rules_that_multiply_within_each_other_cost_little() -> None:
     assert time.process_time() - started < 10
 
 
+def test_grounds_are_looked_for_once_in_deep_pages() -> None:
+    started = time.process_time()
+    sheet = "<style>p{color:var(--b,red)}</style>"
+    assert page(sheet + "<div>" * 1_500 + "<p>text" * 3_000).text.count("text") == 3_000
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    "nested",
+    ["<style>.x{background:" + "a(" * 5_000 + "}</style>", "<p style='color:" + "rgb(" * 5_000 + "'>"],
+)
+def test_styles_nested_too_deeply_cost_no_page(nested: str) -> None:
+    assert page(f"{nested}yes").text.strip() == "yes"
+
+
 def test_variables_that_multiply_cost_little() -> None:
     doubled = "".join(f"--v{n}:var(--v{n - 1}) var(--v{n - 1});" for n in range(1, 40))
     started = time.process_time()

@@ -24,7 +24,7 @@ def color_of(value: str) -> str:
 
     try:
         color = color4.parse_color(value)
-    except (ArithmeticError, ValueError, TypeError):  # parts that no color has
+    except (ArithmeticError, ValueError, TypeError, RecursionError):  # parts that no color has
         return value
     if color is None or isinstance(color, str):
         return value
@@ -66,11 +66,25 @@ def unseen_on_ground(tree: Any, said: Mapping[Any, Mapping[str, str]]) -> Iterat
     may_differ = bool(colored) and any(
         "stylesheet" in (link.get("rel") or "").lower() for link in tree.iter("link")
     )
+    known: dict[Any, str] = {}
     for element, color in colored:
-        grounds = (_ground(e, said) for e in (element, *element.iterancestors()))
-        ground = next((g for g in grounds if g != CLEAR), UNKNOWN if may_differ else WHITE)
-        if color == ground:
+        if color == _ground_behind(element, said, known, UNKNOWN if may_differ else WHITE):
             yield element
+
+
+def _ground_behind(
+    element: Any, said: Mapping[Any, Mapping[str, str]], known: dict[Any, str], page: str
+) -> str:
+    """The ground that is seen behind an element; ``known`` keeps those of elements around."""
+    passed: list[Any] = []
+    at, found = element, CLEAR
+    while at is not None and found == CLEAR:
+        passed.append(at)
+        found = known.get(at) or _ground(at, said)
+        at = at.getparent()
+    found = page if found == CLEAR else found
+    known.update((each, found) for each in passed)
+    return found
 
 
 def _ground(element: Any, said: Mapping[Any, Mapping[str, str]]) -> str:

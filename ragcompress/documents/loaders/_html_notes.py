@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 from ._markers import without_markers
@@ -74,7 +75,7 @@ def _behind(element: Any) -> str:
         text = at.tail or ""
         following = at.getnext()
         if following is not None:
-            return text + "".join(following.itertext())[:20]
+            return text + "".join(islice(filter(None, following.itertext()), 3))
         at = at.getparent()
         if at is None or at.tag in _BLOCKS:
             return ""

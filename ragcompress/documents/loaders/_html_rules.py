@@ -48,14 +48,18 @@ class Sheets:
         self._layers: dict[str, int] = {}
         self._number = 0
 
-    def rules(self, sheet: Any) -> Iterator[Rule]:
-        """The rules of a ``style`` element that holds on screens."""
+    def rules(self, sheet: Any) -> list[Rule]:
+        """The rules of a ``style`` element that holds on screens; none where brackets nest too deeply."""
         import tinycss2
 
         kind = (sheet.get("type") or "text/css").strip().lower()
-        if kind == "text/css" and applies(sheet.get("media") or "all"):
+        if kind != "text/css" or not applies(sheet.get("media") or "all"):
+            return []
+        try:
             parsed = tinycss2.parse_stylesheet(sheet.text, skip_comments=True, skip_whitespace=True)
-            yield from self._rules(parsed, _DEPTH, "", _NO_LAYER)
+            return list(self._rules(parsed, _DEPTH, "", _NO_LAYER))
+        except RecursionError:
+            return []
 
     def _rules(self, parsed: list[Any], depth: int, outer: str, layer: int) -> Iterator[Rule]:
         """The declarations of rules, and of those within; ``outer`` are the selectors of the rule around."""

@@ -8,6 +8,7 @@ from typing import Any
 
 Said = Mapping[str, str]
 _USED = re.compile(r"\bvar\(", re.IGNORECASE)
+_ALONE = re.compile(r"\s*var\(\s*(--[\w-]+)\s*\)\s*", re.IGNORECASE)
 # Variables may stand for several others; nobody writes values longer than this.
 _LONGEST, _DEEPEST = 1_000, 16
 _INVALID = ("initial", "unset", "revert")
@@ -65,6 +66,7 @@ class _Variables:
     def __init__(self, said: Mapping[Any, Said]) -> None:
         self._said = said
         self._values: dict[tuple[Any, str], str | None] = {}
+        self._holders: dict[tuple[Any, str], Any] = {}
 
     def replaced(self, value: str, element: Any, depth: int) -> str | None:
         """A value without variables; None where one of them stands for nothing."""
@@ -72,6 +74,8 @@ class _Variables:
 
         if not uses_variable(value):
             return value
+        if alone := _ALONE.fullmatch(value):  # as nearly all are
+            return self._looked_up(alone[1].lower(), element, depth)
         if not depth or len(value) > _LONGEST:
             return None
         return self._written(tinycss2.parse_component_value_list(value), element, depth)
@@ -106,9 +110,7 @@ class _Variables:
         return None if comma is None else self._written(behind[comma + 1 :], element, depth)
 
     def _looked_up(self, name: str, element: Any, depth: int) -> str | None:
-        at = element
-        while at is not None and name not in self._said.get(at, {}):
-            at = at.getparent()
+        at = self._holder(name, element)
         if at is None:
             return None
         if (at, name) not in self._values:
@@ -116,6 +118,17 @@ class _Variables:
             value = self._said[at][name]
             self._values[at, name] = self._inherited(name, value, at, depth)
         return self._values[at, name]
+
+    def _holder(self, name: str, element: Any) -> Any:
+        """The nearest element around that has a variable; those on the way to it are kept in mind."""
+        passed: list[Any] = []
+        at = element
+        while at is not None and (at, name) not in self._holders and name not in self._said.get(at, {}):
+            passed.append(at)
+            at = at.getparent()
+        found = self._holders.get((at, name), at)
+        self._holders.update(((each, name), found) for each in passed)
+        return found
 
     def _inherited(self, name: str, value: str, at: Any, depth: int) -> str | None:
         word = value.strip().lower()
