@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -165,6 +168,10 @@ class Journal:
         self._results = AppendOnly(self.partial, self.at.results)
         self._reasons = AppendOnly(self.errors, self.at.errors)
         self._open = True
+        if output.exists():  # what was for its owner only stays so
+            for made in (self.partial, self.errors):
+                with suppress(OSError):
+                    os.chmod(made, stat.S_IMODE(output.stat().st_mode) | stat.S_IWUSR)
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +202,8 @@ class Journal:
         self._save()
         self._close()
         try:
+            if self.output.exists():
+                shutil.copymode(self.output, self.partial)
             os.replace(self.partial, self.output)
         except OSError as error:
             raise DataError(

@@ -171,6 +171,7 @@ def test_columns_of_one_table_stay_together(rows: tuple[tuple[object, ...], ...]
         ("市长说这座桥建于1931年。过桥费是12克朗。", "gbk", "GB18030"),
         ("이 다리는 1931년에 지어졌다. 요금은 12 크로네이다.", "cp949", "EUC-KR"),
         ("Le café coûte 12 couronnes à Orléans.", "cp1252", "WINDOWS-1252"),
+        ("ÿ", "cp1252", "WINDOWS-1252"),
     ],
 )
 def test_the_hint_names_the_encoding_that_a_text_is_in(text: str, codec: str, named: str) -> None:

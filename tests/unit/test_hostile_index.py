@@ -155,6 +155,16 @@ def test_a_state_that_was_changed_is_not_resumed(tmp_path: Path) -> None:
         resumed(tmp_path, written)
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_results_in_place_of_private_ones_are_private(tmp_path: Path, mode: int) -> None:
+    output = tmp_path / "out"
+    output.touch(mode=mode)
+    with Journal(output, {"input": "x"}, resume=False) as journal:
+        assert {p.stat().st_mode & 0o777 for p in (journal.partial, journal.errors)} == {0o600}
+        journal.finish()
+    assert output.stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("name", ["offset", "lines", "results", "n_done", "seconds"])
 @pytest.mark.parametrize("value", [-1, "5", None, float("nan"), True, [], 10**30])
 def test_a_state_with_other_values_is_not_resumed(tmp_path: Path, name: str, value: Any) -> None:

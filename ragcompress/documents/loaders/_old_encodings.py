@@ -8,6 +8,7 @@ WESTERN = "WINDOWS-1252"
 _LOOKED_AT = 65_536
 # Of letters that are not ASCII; below, a text is one of the Latin script with accents.
 _MOSTLY = 0.4
+_FEWEST = 4
 # The commonest letters of Russian, Ukrainian and Bulgarian; of Greek.
 _CYRILLIC, _GREEK = frozenset("оеаинтсрвлкмдпуіяы"), frozenset("αοιετσνηυρπκμλςίόάέή")
 _ALPHABETS = (
@@ -32,7 +33,7 @@ def likely_encoding(data: bytes) -> str:
     counts = Counter(head)
     n_high = sum(n for byte, n in counts.items() if byte >= 0x80)
     n_letters = sum(n for byte, n in counts.items() if byte < 0x80 and chr(byte).isalpha())
-    if n_high < _MOSTLY * (n_high + n_letters):
+    if n_high < max(_FEWEST, _MOSTLY * (n_high + n_letters)):
         return WESTERN
     for candidates, least in ((_ALPHABETS, _ALPHABETIC), (_OF_MANY_BYTES, _OF_THOUSANDS)):
         shares = {name: _share(head.decode(codec, "replace"), common) for name, codec, common in candidates}
