@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
 from .errors import InputError
 
@@ -49,16 +52,16 @@ class Budget:
                 f"recall_of must be one of {', '.join(get_args(RecallOf))}, got {self.recall_of!r}"
             )
         for name, share in (("ratio", self.ratio), ("recall", self.recall)):
-            if share is not None and not 0 < share <= 1:
-                raise InputError(f"{name} must lie in (0, 1], got {share!r}")
-        _check_at_least("min_per_document", self.min_per_document, 0)
-        _check_at_least("min_tokens", self.min_tokens, 0)
+            if share is not None:
+                object.__setattr__(self, name, _share(name, share))
+        self._set_whole("min_per_document", 0)
+        self._set_whole("min_tokens", 0)
         if self.min_tokens and self.ratio is None:
             raise InputError(f"min_tokens={self.min_tokens} is about a ratio: give one, or leave it out")
         if self.max_documents is not None:
-            _check_at_least("max_documents", self.max_documents, 1)
+            self._set_whole("max_documents", 1)
         if self.max_per_document is not None:
-            _check_at_least("max_per_document", self.max_per_document, max(1, self.min_per_document))
+            self._set_whole("max_per_document", max(1, self.min_per_document))
 
     def _check_aim(self) -> None:
         given = [name for name in ("max_tokens", "ratio", "recall") if getattr(self, name) is not None]
@@ -66,10 +69,18 @@ class Budget:
             raise InputError("give exactly one of max_tokens, ratio and recall, or recall with max_tokens")
         if self.max_tokens is None:
             return
-        if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, int):
+        if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, Integral):
             raise InputError(f"max_tokens must be a whole number, got {self.max_tokens!r}")
         if self.max_tokens < 1:
             raise InputError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        object.__setattr__(self, "max_tokens", int(self.max_tokens))
+
+    def _set_whole(self, name: str, least: int) -> None:
+        """Check a whole number of any type, such as NumPy's, and keep it as Python's own."""
+        value: Any = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+        object.__setattr__(self, name, int(value))
 
     def without_recall(self) -> Budget:
         """A budget for scores that are no probabilities: its ceiling, or the recall taken as a ratio."""
@@ -89,6 +100,12 @@ class Budget:
         return max(share, min(self.min_tokens, tokens_before))
 
 
-def _check_at_least(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+def _share(name: str, value: Any) -> float:
+    """A share of any type of numbers, as a float."""
+    number = 0.0
+    if isinstance(value, Real | Decimal) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):  # a signaling NaN, a fraction of hundreds of digits
+            number = float(value)
+    if 0 < number <= 1:
+        return number
+    raise InputError(f"{name} must lie in (0, 1], got {value!r}")

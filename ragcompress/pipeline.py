@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -42,7 +42,9 @@ class Call:
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
-        _check(self.question, self.documents)
+        _check_question(self.question)
+        if not isinstance(self.documents, Segmentation):
+            object.__setattr__(self, "documents", _listed(self.documents))
 
 
 class _Aim(NamedTuple):
@@ -259,15 +261,26 @@ def _without_vectors(near_repeats: float, scorer: str) -> InputError:
     )
 
 
-def _check(question: str, documents: Sequence[Document] | Segmentation) -> None:
-    if not isinstance(question, str) or not question.strip():
+def _check_question(question: object) -> None:
+    if not isinstance(question, str):
+        raise InputError(f"the question must be a text, got {type(question).__name__}")
+    if not question.strip():
         raise InputError("the question is empty; compression needs a question")
     if any("\ud800" <= c <= "\udfff" for c in question):
         raise InputError("the question holds a lone surrogate, which is no valid text")
-    if isinstance(documents, Segmentation):
-        return
-    if not documents:
+
+
+def _listed(documents: Iterable[Document] | None) -> Sequence[Document]:
+    """The documents as they are listed now: a generator gives them once, an array has no truth value."""
+    try:
+        found = () if documents is None else tuple(documents)
+    except TypeError:
+        raise InputError(
+            f"documents must be a list of ragcompress.Document, got {type(documents).__name__}"
+        ) from None
+    if not found:
         raise InputError("there are no documents to compress")
-    for d in documents:
+    for d in found:
         if not isinstance(d, Document):
             raise InputError(f"documents must be ragcompress.Document, got {type(d).__name__}")
+    return found
