@@ -80,46 +80,49 @@ class RagCompressor:
 
         Args:
             query: what the reader will be asked.
-            documents: as retrieved; never changed. Those with an empty content keep nothing.
-            top_k: most documents to keep, in place of the component's own.
-
-        Raises:
-            ValueError: if a document has no text (``content`` None), unless errors pass the documents on.
+            documents: as retrieved; never changed. Those with an empty content keep nothing; those that hold
+                something else than text (``content`` None), such as a picture, are handed on as they are.
+            top_k: most documents with text to keep, in place of the component's own.
         """
-        if not _hold_text(documents):
-            return {"documents": []}
-        compressed = self._for(top_k)._compress(query, _sources(documents))
-        return {"documents": _result(documents, compressed)}
+        places = _places_with_text(documents)
+        sources = _sources(documents, places)
+        compressed = self._for(top_k)._compress(query, sources) if sources else Compressed()
+        return {"documents": self._result(documents, places, compressed)}
 
     @component.output_types(documents=list[Document])
     async def run_async(
         self, query: str, documents: list[Document], top_k: int | None = None
     ) -> dict[str, Any]:
         """Compress without blocking the event loop; arguments as those of ``run``."""
-        if not _hold_text(documents):
-            return {"documents": []}
-        compressed = await self._for(top_k)._acompress(query, _sources(documents))
-        return {"documents": _result(documents, compressed)}
+        places = _places_with_text(documents)
+        sources = _sources(documents, places)
+        compressed = await self._for(top_k)._acompress(query, sources) if sources else Compressed()
+        return {"documents": self._result(documents, places, compressed)}
+
+    def _result(self, documents: list[Document], places: list[int], compressed: Compressed) -> list[Document]:
+        """What was kept, and what holds no text: in the order of the source, else behind."""
+        if compressed.passthrough is not None:
+            return [replace(d, meta=passed_on(d.meta, compressed.passthrough)) for d in documents]
+        shortened = [(places[k.index], k) for k in compressed.kept]
+        kept = [(i, _shortened(documents[i], k, i)) for i, k in shortened]
+        others = [(i, d) for i, d in enumerate(documents) if d.content is None]
+        if self._settings.plan().order == "source":
+            return [d for _, d in sorted(kept + others, key=lambda pair: pair[0])]
+        return [d for _, d in kept + others]
 
     def _for(self, top_k: int | None) -> Settings:
         return self._settings if top_k is None else self._settings.model_copy(update={"top_n": top_k})
 
 
-def _hold_text(documents: list[Document]) -> bool:
-    """Whether there is anything to do; a document without content is for compression to refuse."""
-    return any(d.content is None or d.content.strip() for d in documents)
+def _places_with_text(documents: list[Document]) -> list[int]:
+    return [i for i, d in enumerate(documents) if d.content and d.content.strip()]
 
 
-def _sources(documents: list[Document]) -> list[Source]:
-    return [Source(d.content, d.id, d.meta, d.meta.get("split_idx_start"), score=d.score) for d in documents]
+def _sources(documents: list[Document], places: list[int]) -> list[Source]:
+    found = (documents[i] for i in places)
+    return [Source(d.content, d.id, d.meta, d.meta.get("split_idx_start"), score=d.score) for d in found]
 
 
-def _result(documents: list[Document], compressed: Compressed) -> list[Document]:
-    if compressed.passthrough is not None:
-        return [replace(d, meta=passed_on(d.meta, compressed.passthrough)) for d in documents]
-    return [_shortened(documents[kept.index], kept) for kept in compressed.kept]
-
-
-def _shortened(document: Document, kept: Kept) -> Document:
-    details = {**kept.details, "relevance_score": kept.score}
+def _shortened(document: Document, kept: Kept, place: int) -> Document:
+    details = {**kept.details, "index": place, "relevance_score": kept.score}
     return replace(document, content=kept.text, meta=copy_metadata(document.meta) | {KEY: details})

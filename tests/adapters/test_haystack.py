@@ -15,7 +15,6 @@ from haystack.dataclasses import ByteStream
 from haystack.document_stores.in_memory import InMemoryDocumentStore
 from shared import QUESTION, words
 
-from ragcompress import InputError
 from ragcompress_adapters.haystack import RagCompressor
 
 DOCUMENTS = [
@@ -107,13 +106,17 @@ def test_settings_go_to_a_dictionary_and_back() -> None:
         RagCompressor(counter=lambda text: len(text)).to_dict()
 
 
-def test_what_holds_no_text_is_refused_or_passed_on() -> None:
-    odd = [*DOCUMENTS, Document(blob=ByteStream(b"png", mime_type="image/png"))]
-    with pytest.raises(InputError, match="document 3 .* holds no text"):
-        made().run(QUESTION, odd)
-    found = made(on_error="passthrough").run(QUESTION, odd)["documents"]
-    assert [d.id for d in found] == [d.id for d in odd]
-    assert all("holds no text" in d.meta["ragcompress"]["passthrough"] for d in found)
+@pytest.mark.parametrize(("order", "place"), [("source", 0), ("best-first", -1)])
+def test_what_holds_no_text_is_handed_on(order: str, place: int) -> None:
+    picture = Document(blob=ByteStream(b"png", mime_type="image/png"))
+    alone = made(order=order).run(QUESTION, DOCUMENTS)["documents"]
+    found = made(order=order).run(QUESTION, [picture, *DOCUMENTS])["documents"]
+    assert found.pop(place) == picture
+    assert [d.content for d in found] == [d.content for d in alone]
+    assert [d.meta["ragcompress"]["index"] for d in found] == [
+        d.meta["ragcompress"]["index"] + 1 for d in alone
+    ]
+    assert made().run(QUESTION, [picture])["documents"] == [picture]
 
 
 def test_nothing_in_nothing_out() -> None:
