@@ -68,14 +68,27 @@ def _as_documents(documents: Sequence[Document | str]) -> list[Document]:
 
 
 def _question(messages: Sequence[Message]) -> str:
-    if not messages or messages[-1].get("role") != "user":
+    last = messages[-1] if messages else None
+    if not isinstance(last, Mapping) or last.get("role") != "user":
         raise InputError("the last message must be the user's question")
-    content = messages[-1].get("content")
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or ()
-    question = "\n".join(p["text"] for p in parts if p.get("type") in _TEXTS)
+    content = last.get("content")
+    parts = [content] if isinstance(content, str) else content
+    if not isinstance(parts, Sequence):
+        raise InputError(
+            f"the content of the last message is no text or list of parts: {type(content).__name__}"
+        )
+    question = "\n".join(filter(None, map(_text_of, parts)))
     if not question.strip():
         raise InputError("the last message holds no text to take for the question")
     return question
+
+
+def _text_of(part: Any) -> str | None:
+    """The text of a part; None: it has none."""
+    if isinstance(part, str):
+        return part
+    text = part.get("text") if isinstance(part, Mapping) and part.get("type") in _TEXTS else None
+    return text if isinstance(text, str) else None
 
 
 def _placed(messages: Sequence[Message], context: str) -> list[Message]:
@@ -84,6 +97,6 @@ def _placed(messages: Sequence[Message], context: str) -> list[Message]:
     content = last["content"]
     if isinstance(content, str):
         return [*prefix, {**last, "content": f"{context}\n\n{content}"}]
-    first = next(i for i, part in enumerate(content) if part.get("type") in _TEXTS)
-    block = {"type": content[first]["type"], "text": context}
+    first = next(i for i, part in enumerate(content) if _text_of(part) is not None)
+    block = context if isinstance(content[first], str) else {"type": content[first]["type"], "text": context}
     return [*prefix, {**last, "content": [*content[:first], block, *content[first:]]}]

@@ -103,11 +103,21 @@ def test_without_documents_nothing_changes() -> None:
 @pytest.mark.parametrize(
     "messages",
     [[], HISTORY, [{"role": "user", "content": " "}], [{"role": "user", "content": [{"type": "image"}]}],
-     [{"role": "user", "content": None}]],
+     [{"role": "user", "content": None}], [{"role": "user", "content": 5}], ["Who built it?"], [None],
+     [{"role": "user", "content": [{"type": "text"}, {"type": "text", "text": None}, 5, None]}],
+     [{"role": "user", "content": {"type": "text", "text": "Who?"}}]],
 )  # fmt: skip
 def test_what_ends_with_no_question_is_refused(messages: list[dict[str, Any]]) -> None:
     with pytest.raises(InputError, match="last message"):
         with_context(messages, DOCUMENTS, compressor=COMPRESSOR, budget=BUDGET)
+
+
+def test_a_part_may_be_a_text_and_another_may_have_none() -> None:
+    parts = [{"type": "text"}, "Who built it?", {"type": "text", "text": "Say who."}]
+    (message,) = placed([{"role": "user", "content": parts}])
+    assert message["content"][0] == parts[0]
+    assert "Berit Holm built it." in message["content"][1]
+    assert message["content"][2:] == parts[1:]
 
 
 def test_options_of_the_call_reach_the_compressor() -> None:
