@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import sentencex
 
@@ -47,6 +47,9 @@ _COUNTED = re.compile(
     r"|inkl|exkl|(?<!\d )(?:max|min|máx|mín))\.\s*\Z",
     re.IGNORECASE,
 )
+# What stands behind the ``!`` of a picture in Markdown.
+_PICTURE = re.compile(r"\[(?:[^\[\]\n]{0,300}\][(\[]|\[[^\[\]\n]{1,100}\]\])")
+_ENDED = re.compile(r"[.!?…][\"'”’)\]]*\s+\Z")
 # An ordinal of German, as ``am 3.`` before a noun.
 _ORDINAL = re.compile(
     r"\b(?:am|im|vom|zum|zur|beim|der|die|das|dem|den|des|(?:ein|kein|jed|ihr|sein|unser)(?:e[mnrs]?)?)\s+\d{1,3}\.\s*\Z",
@@ -97,7 +100,7 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     """
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     starts = [0]
-    for cut in _sentence_ends(paragraph, language, check):
+    for cut in _around_pictures(paragraph, _sentence_ends(paragraph, language, check)):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
         if cut - starts[-1] <= _LONGEST_ITEM_MARK and _ITEM_MARK.fullmatch(paragraph, starts[-1], cut):
@@ -114,6 +117,16 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     if paragraph:
         starts.append(len(paragraph))
     return starts
+
+
+def _around_pictures(paragraph: str, cuts: Iterable[int]) -> Iterator[int]:
+    """The cuts; one behind the ``!`` of a picture moves before it, where a sentence ends there, else goes."""
+    for cut in cuts:
+        if paragraph[cut - 1] == "!" and _PICTURE.match(paragraph, cut):
+            if _ENDED.search(paragraph, max(0, cut - _LONGEST_ITEM_MARK), cut - 1):
+                yield cut - 1
+        else:
+            yield cut
 
 
 def _ends_in_number(paragraph: str, cut: int) -> bool:

@@ -40,6 +40,8 @@ def units(text: str) -> list[tuple[str, str]]:
         "(It ends in a call of stop(1).)",
         "It was built.<sup>1</sup>",
         "It was built.[citation needed]",
+        "See ![the map of *Vik*](vik.png) here.",
+        "![Map][1] shows ![[fee.png]] and a ![F](data:image/png;base64,AA).",
         "El Sr. Holm y la Sra. Lund lo hicieron en EE. UU. en la pág. 5.",
     ],
 )
