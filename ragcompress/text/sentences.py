@@ -24,11 +24,11 @@ _MARKED_ENDS = {
     "km": re.compile(r"(?:[។៕]+|[.!?](?=\s))[\"'”’»)\]]*\s*"),
     "bo": re.compile(r"[\u0f0d\u0f0e\u0f11](?:\s*[\u0f0d\u0f0e\u0f11])*(?:\s+|\Z)|[.!?]\s+"),
 }
-# Formulas and inline code, by Pandoc's rules, so that two prices are no formula. Bounded: linear time.
+# Formulas, inline code, what is struck out; by Pandoc's rules, so that two prices are no formula. Bounded.
 _WHOLE = re.compile(
     r"""(?<!`)(`{1,2})(?!`)[^`]{1,300}(?<!`)\1(?!`)
     | \$\$[^$]{1,2000}\$\$ | (?<![\\$\w])\$(?=[^\s$])[^$\n]{0,120}(?<=[^\s\\$])\$(?![\w$])
-    | \\\([^\n]{1,400}?\\\) | \\\[.{1,2000}?\\\]""",
+    | ~~(?=\S)[^~]{1,600}(?<=\S)~~ | \\\([^\n]{1,400}?\\\) | \\\[.{1,2000}?\\\]""",
     re.VERBOSE | re.DOTALL,
 )
 _LONGEST_NUMBER = 32
@@ -44,7 +44,7 @@ _TITLES = {"fr": ("M.", "Mme.", "Mlle.", "Mgr."), "en": ("Ms.", "Mx.", "Mses.", 
 # Before a number; behind one, ``min.`` and its like are units.
 _COUNTED = re.compile(
     r"(?<!\w)(?:vols?|chs?|eqs?|bd|refs?|paras?|apps?|figs?|tabs?|eds?|suppl|tel|tél|approx|aprox|abt|est|incl|excl"
-    r"|inkl|exkl|(?<!\d )(?:max|min|máx|mín))\.\s*\Z",
+    r"|inkl|exkl|abs|ziff|kap|рис|табл|гл|разд|(?<!\d )(?:max|min|máx|mín))\.\s*\Z",
     re.IGNORECASE,
 )
 # What stands behind the ``!`` of a picture in Markdown.
@@ -57,11 +57,11 @@ _ORDINAL = re.compile(
 )
 # No sentence ends with these, or with an initial, where a small letter follows.
 _BEFORE_SMALL = re.compile(
-    r"(?<!\w)(?:[^\W\d_]|коп|руб|шт|тыс|млн|млрд|гг|вв|ул|кв|стр|см|др|пр|им|обл|грн|ст|pcs|dept|est)\.\s*\Z",
+    r"(?<!\w)(?:[^\W\d_]|коп|руб|шт|тыс|млн|млрд|гг|вв|ул|кв|стр|см|др|пр|им|обл|грн|ст|pcs|dept|est|etc|ca|cca)\.\s*\Z",
     re.IGNORECASE,
 )
-# sentencex begins a sentence with what closes the one before.
-_CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)")
+# sentencex begins a sentence with what closes the one before; in Markdown also marks of emphasis.
+_CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)|(?<!\s)(?:_{1,3}|~~)(?=\s|\Z)")
 # Behind what is quoted, Japanese goes on with a particle; these are words of their own.
 _SAID = re.compile(r"って|と(?!ても|にかく|ころ|くに|もだち|うとう)")
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
@@ -147,7 +147,7 @@ def _behind_marks(paragraph: str, cut: int, last: int) -> int:
 
 
 def _may_hold_whole(paragraph: str) -> bool:
-    return "`" in paragraph or "$" in paragraph or "\\" in paragraph
+    return "`" in paragraph or "$" in paragraph or "\\" in paragraph or "~~" in paragraph
 
 
 def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]], language: str) -> bool:
