@@ -12,6 +12,8 @@ import numpy as np
 from ..data import Scores, Segmentation, Selection
 from ..text.companions import Companions
 
+_TINY = 1e-6
+
 
 def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
     """The scores, but what a name opens with is as good as the name.
@@ -37,6 +39,8 @@ def marked_down(scores: Scores, found: Companions) -> Scores:
     lowest = 0.0 if scores.calibrated else float(values.min())
     left = np.array([found.broken[i] for i in units])
     values[units] = lowest + left * (values[units] - lowest)
+    if not scores.calibrated:  # where most is worth nothing, this is worth less
+        values[units] -= (1 - left) * _TINY * float(np.ptp(values) or 1)
     return replace(scores, values=values)
 
 
@@ -44,17 +48,36 @@ def closure(kept: Iterable[int], found: Companions) -> set[int]:
     """What is kept, with all that goes along."""
     whole: set[int] = set()
     _add(kept, whole, found)
-    while empty := _over_nothing(whole, found):
-        _add([found.opens[i][0] for i in empty], whole, found)
+    while missing := [*_over_nothing(whole, found), *_elsewhere(whole, found)]:
+        _add(missing, whole, found)
     return whole
 
 
 def _over_nothing(whole: Collection[int], found: Companions) -> list[int]:
-    """The openers that stand over nothing that is kept."""
+    """What openers open that stand over nothing that is kept."""
     ordered = found.in_order(whole)
     opens = found.opens
     following = [*map(found.position, ordered[1:]), inf]
-    return [i for i, n in zip(ordered, following, strict=True) if i in opens and n >= opens[i][1]]
+    return [opens[i][0] for i, n in zip(ordered, following, strict=True) if i in opens and n >= opens[i][1]]
+
+
+def _elsewhere(whole: Collection[int], found: Companions) -> list[int]:
+    """Headings of what would be read under the heading of another section of its text."""
+    if found.texts.keys().isdisjoint(whole):
+        return []
+    missing: list[int] = []
+    over: int | None = None
+    for unit in found.in_order(whole):
+        if unit in found.texts:
+            over = unit
+            continue
+        own = found.sections.get(unit)
+        if own is None or over is None or own == over or found.texts[own] != found.texts[over]:
+            continue
+        if own not in whole and over in found.opens and found.position(unit) >= found.opens[over][1]:
+            missing.append(own)
+            over = own
+    return missing
 
 
 def _add(units: Iterable[int], whole: set[int], found: Companions) -> None:

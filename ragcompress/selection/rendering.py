@@ -28,6 +28,7 @@ _TURNED = ("page", "slide")
 # So much must be missing before anything is written behind the last sentence (R4).
 _ROOM = 8
 _LINE_END = re.compile(r"\r\n?|\n")
+_BLANK_LINE = re.compile(r"(?:\r\n?+|\n)[^\S\r\n]*+[\r\n]")
 _FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
 
 
@@ -292,10 +293,21 @@ def _separator(segmentation: Segmentation, previous: int, index: int, mark_gaps:
     block = any(segmentation.sentences[i].kind != "prose" for i in (previous, index))
     if block and "\n" not in separator:
         separator = "\n"
+    if block and separator == "\n" and _leaves_list(segmentation, previous, index):
+        separator = "\n\n"  # or the sentence would read as one of the item
     if not mark_gaps:
         return separator
     around = separator or " "
     return around + GAP_MARK + around
+
+
+def _leaves_list(segmentation: Segmentation, previous: int, index: int) -> bool:
+    """Whether a sentence follows a list item, and a blank line stands somewhere between them."""
+    before, behind = segmentation.sentences[previous], segmentation.sentences[index]
+    if before.kind != "list item" or behind.kind != "prose":
+        return False
+    text = segmentation.documents[before.document].text
+    return _BLANK_LINE.search(text, before.end_char, behind.start_char) is not None
 
 
 def _plain(gap: str) -> str:

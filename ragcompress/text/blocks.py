@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..data import Kind, Syntax
 from ._csv_records import records
 from ._pipe_tables import pipe_table
+from .nested_data import json_parts
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -196,12 +197,19 @@ def _json(text: str) -> list[Block]:
     if stripped[:1] not in ("{", "[") or stripped[-1:] not in ("}", "]"):
         return []
     if is_json(stripped):
-        return [(0, len(text), "code")]
+        return _json_value(text, 0, len(text))
     starts = _line_starts(text)
     lines = [(a, b) for a, b in pairwise(starts) if text[a:b].strip()]
     if stripped[0] == "{" and all(is_json(text[a:b]) for a, b in lines):
-        return [(a, b, "code") for a, b in lines]
+        return [part for a, b in lines for part in _json_value(text, a, b)]
     return []
+
+
+def _json_value(text: str, start: int, end: int) -> list[Block]:
+    """A value of JSON; of a long one its parts."""
+    if end - start <= LONG or text[start:end].lstrip()[:1] not in ("{", "["):
+        return [(start, end, "code")]
+    return list(json_parts(text, start, end))
 
 
 def is_json(text: str) -> bool:

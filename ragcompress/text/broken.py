@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,7 +15,15 @@ from .placed import Placed
 # probabilities, what has no name stands behind nearly all that has one.
 _NAMELESS, _HALF = 0.005, 0.5
 _SCRAP = re.compile(r"\W*(?:[^\W\d]+(?:\W+|\Z)){0,3}\Z")  # up to three words, no number: says nothing
+# No number, and no sentence: ``Examples``, ``See also``.
+_TITLE = re.compile(r"[A-Z][^\d.!?:;,]*\Z")
+_LONGEST_TITLE, _WIDE = 60, 3
 _COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
+# Up to eight words, no number, and the last is never at an end: ``The names all end in the``.
+_STARTS = re.compile(
+    r"\W*(?:[^\W\d]+\W+){0,7}(?:an?|the|of|to|in|on|by|for|with|from|and|or|if|is|are|that|this|which)\Z",
+    re.I,
+)
 # So many names make a manual.
 _FEWEST_NAMES = 3
 
@@ -36,15 +44,22 @@ class _Names:
             self.flat = self.flat and text.indent(below) <= indent
 
 
-def find_broken(texts: Sequence[tuple[Placed, Sequence[int]]]) -> dict[int, float]:
-    """What has lost its name, or the rest of its sentence, and the share of its worth that is left to it."""
+def find_broken(
+    texts: Sequence[tuple[Placed, Sequence[int]]], needs: Mapping[int, Sequence[int]]
+) -> dict[int, float]:
+    """What has lost its name, or the rest of its sentence, and the share of its worth that is left to it.
+
+    Args:
+        texts: each with its units.
+        needs: what units can't be understood without (``companions.Companions``).
+    """
     names: dict[tuple[str, str], _Names] = {}
     for text, units in texts:
         seen = names.setdefault(text.source, _Names())
         for name in _named(text, units):
             seen.add(text, name)
     found = dict(chain.from_iterable(_cut(text, units) for text, units in texts))
-    nameless = (_nameless(text, units, names[text.source]) for text, units in texts)
+    nameless = (_nameless(text, units, names[text.source], needs) for text, units in texts)
     open_ends = (_opens_nothing(text, units) for text, units in texts)
     return found | dict.fromkeys(chain(*nameless, *open_ends), _NAMELESS)
 
@@ -56,12 +71,17 @@ def _named(text: Placed, units: Iterable[int]) -> list[int]:
     return [i for i in named if is_name(sentences[i].text)]
 
 
-def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]:
+def _nameless(
+    text: Placed, units: Sequence[int], seen: _Names, needs: Mapping[int, Sequence[int]]
+) -> Iterable[int]:
     """What stands before the first name, where the text begins within a description.
+
+    And what follows a list within it, up to a name that is indented as little as any.
 
     Args:
         units: of the text.
         seen: the names of its source.
+        needs: what units can't be understood without.
     """
     begins = (text.documents[text.stretch.documents[0]].start_index or 0) > 0
     if not units or not (begins or text.sentences[units[0]].fragment):
@@ -71,7 +91,7 @@ def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]
         if unit.kind == "heading":
             return ()
         if unit.kind == "term" and is_name(unit.text):
-            return units[:k]
+            return [*units[:k], *_behind_list(text, units[k:], seen, needs)]
     if seen.number < _FEWEST_NAMES or not begins:
         return ()
     lines = text.stretch.text.expandtabs(4).split("\n")[1:]
@@ -79,12 +99,28 @@ def _nameless(text: Placed, units: Sequence[int], seen: _Names) -> Iterable[int]
     return units if least > seen.indent or (seen.flat and least == seen.indent) else ()
 
 
+def _behind_list(
+    text: Placed, units: Sequence[int], seen: _Names, needs: Mapping[int, Sequence[int]]
+) -> Iterator[int]:
+    """What is indented as a description is, and stands under none of the names before it.
+
+    Args:
+        units: from the first name on.
+    """
+    for i in units if text.at(units[0]) > 0 and seen.number >= _FEWEST_NAMES else ():
+        unit = text.sentences[i]
+        if unit.kind == "heading" or text.indent(i) <= seen.indent:
+            return
+        if unit.kind != "term" and not any(text.sentences[n].kind == "term" for n in needs.get(i, ())):
+            yield i
+
+
 def _cut(text: Placed, units: Iterable[int]) -> Iterator[tuple[int, float]]:
     """Fragments of which it is known that a splitter cut them, and the share of their worth that is left."""
     for i in units:
         unit = text.sentences[i]
         if unit.fragment and text.documents[unit.document].start_index is not None:
-            yield i, _NAMELESS if _SCRAP.match(unit.text) else _HALF
+            yield i, _NAMELESS if _SCRAP.match(unit.text) or _STARTS.match(unit.text) else _HALF
 
 
 def _opens_nothing(text: Placed, units: Sequence[int]) -> Iterator[int]:
@@ -94,5 +130,16 @@ def _opens_nothing(text: Placed, units: Sequence[int]) -> Iterator[int]:
     for i in reversed(units):
         unit = text.sentences[i]
         if unit.kind != "heading" and not (unit.kind == "prose" and _COLON.search(unit.text)):
-            return
+            if i != units[-1] or not _is_title(text, i):
+                return
         yield i
+
+
+def _is_title(text: Placed, index: int) -> bool:
+    """Whether the last unit of a chunk is a few words below a wide gap: what they stand over is not there."""
+    unit = text.sentences[index]
+    if unit.kind != "prose" or len(unit.text) > _LONGEST_TITLE or not _TITLE.match(unit.text):
+        return False
+    before = index - 1
+    is_first = before < 0 or text.sentences[before].document != unit.document
+    return not is_first and text.lines_between(before, index) >= _WIDE

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..data import Segmentation, Sentence
 from .broken import find_broken
+from .nested_data import closed, opens_values
 from .open_names import OpenNames
 from .placed import Placed
 from .row_groups import find_row_groups
@@ -34,8 +35,25 @@ _ANAPHORIC = re.compile(
     r"(?:This|These|Those|Such|It|Its|They|Their|Both|Neither|The default|The former|The latter)\b(?!['’])"
 )
 _NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\s+\S", re.IGNORECASE)
-# What has a question mark and more words than this is no heading of an answer.
-_ASKS = 30
+# What has a question mark and more words than this is no heading of an answer; alone on its line, than this.
+_ASKS, _ASKS_ALONE = 30, 16
+# ``Price: 12 EUR``: means nothing without what it is the price of.
+_LABELED = re.compile(r"[*_]{0,2}[^\W\d_][\w ()/.'’-]{0,38}:[*_]{0,2}[ \t]+\S+(?:[ \t]+\S+){0,7}\Z")
+# ``Use the following command.`` over a block.
+_POINTS = re.compile(
+    r"\b(?:following|below|as follows|like (?:this|so)|this (?:command|example|snippet|code|query|script"
+    r"|line)|these (?:commands|lines|steps|options|values)|here is|here are)\b[^.!?]{0,40}\.?[*_`\"”»)]*\Z",
+    re.IGNORECASE,
+)
+_LONGEST_LEAD_IN = 240
+# ``limits:`` and ``<limits>`` mean nothing without the keys around them.
+_KEY = re.compile(r"(?:- )?[\w.\"'-]+:\Z|<[^/<>][^<>]*>\Z")
+# A heading that is the name of an option, a function or a file.
+_NAMES = re.compile(
+    r"#*\s*(?:`[^`\n]+`(?:(?:, | or | / )`[^`\n]+`)*|-{1,2}[A-Za-z][^\n]*"
+    r"|[\w.$-]*(?:[^\W\d]_\w|[^\W\d]\.[^\W\d]|[a-z][A-Z])[\w.$-]*(?:\([^\n]*\))?|[\w.]+\([^\n]*\))"
+    r"(?:\s*\([^()\n]+\))?\s*[#¶]*\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,8 @@ class Companions:
             there; it has no companions of its own.
         broken: what its text describes under a name that stands before all that is there of it. Sentences
             that a text splitter cut, too; for each the share of its worth that is left.
+        sections: for a unit, the heading that it stands under.
+        texts: for such a heading, the number of its text.
         stretches: which documents are of one text.
         positions: of units where documents are of one text; empty: they stand in the order of their numbers.
     """
@@ -59,6 +79,8 @@ class Companions:
     opens: Mapping[int, tuple[int, int]]
     copies: Mapping[int, int] = field(default_factory=dict)
     broken: Mapping[int, float] = field(default_factory=dict)
+    sections: Mapping[int, int] = field(default_factory=dict)
+    texts: Mapping[int, int] = field(default_factory=dict)
     stretches: Stretches = field(default_factory=lambda: Stretches(()))
     positions: Mapping[int, int] = field(default_factory=dict)
 
@@ -84,6 +106,8 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     needs: dict[int, tuple[int, ...]] = {}
     opens: dict[int, tuple[int, int]] = {}
     copies: dict[int, int] = {}
+    sections: dict[int, int] = {}
+    numbers: dict[int, int] = {}
     texts: list[tuple[Placed, list[int]]] = []
     members: list[list[int]] = [[] for _ in segmentation.documents]
     for i, s in enumerate(segmentation.sentences):
@@ -104,10 +128,14 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         for index in units:
             if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
                 needs[index] = tuple(found)
+            if reader.heading is not None:
+                sections[index], numbers[reader.heading] = reader.heading, len(texts)
             reader.passes(index, segmentation.sentences[index])
         opens |= _opened(units, segmentation.sentences, needs, positions, set(groups.values()))
         texts.append((text, units))
-    return Companions(needs, opens, copies, find_broken(texts), stretches, positions)
+    return Companions(
+        needs, opens, copies, find_broken(texts, needs), sections, numbers, stretches, positions
+    )
 
 
 def find_anchors(segmentation: Segmentation) -> list[tuple[int, ...]]:
@@ -167,11 +195,27 @@ def _opened(
             if position(following) < stop:
                 yield index, (following, stop)
             later.append((position(index), level))
-        elif index in names or _is_opener(unit, sentences[following]):
+        elif unit.kind == "term" and opens_values(unit.text):
+            last = k + 1
+            while last + 1 < len(units) and _is_within(units[last + 1], index, needs):
+                last += 1
+            yield index, (following, position(units[last]) + 1)
+        elif (
+            index in names
+            or _is_opener(unit, sentences[following])
+            or _is_question(index, unit, needs.get(following, ()))
+        ):
             last = k + 1
             while last + 1 < len(units) and index in needs.get(units[last + 1], ()):
                 last += 1
             yield index, (following, position(units[last]) + 1)
+
+
+def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
+    """Whether a key of JSON leads to a unit."""
+    while unit > opener and unit in needs:
+        unit = needs[unit][0]
+    return unit == opener
 
 
 def _level(heading: Sentence) -> int:
@@ -188,6 +232,8 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
         return False
     if _ends_in_colon(unit.text) or (following.kind == "code" and _goes_on(unit)):
         return True
+    if following.kind in _BLOCKS and _points(unit.text):
+        return True
     is_block = following.kind in _TABLES
     return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
 
@@ -195,6 +241,21 @@ def _is_opener(unit: Sentence, following: Sentence) -> bool:
 def _ends_in_colon(text: str) -> bool:
     """Whether a text announces something; most have no colon, which is cheap to see."""
     return (":" in text or "：" in text) and _COLON.search(text) is not None
+
+
+def _asks(text: str) -> bool:
+    """Whether a text ends in a question mark, whatever its type; most have none, which is cheap to see."""
+    return ("?" in text or "？" in text) and text.rstrip(" *_#").endswith(("?", "？"))
+
+
+def _is_question(index: int, unit: Sentence, needed: Sequence[int]) -> bool:
+    """Whether a sentence asks what the next unit, which needs what is given, says."""
+    return index in needed and unit.kind == "prose" and _asks(unit.text)
+
+
+def _points(text: str) -> bool:
+    """Whether a short sentence points at the block below it."""
+    return len(text) < _LONGEST_LEAD_IN and _POINTS.search(text) is not None
 
 
 def _goes_on(unit: Sentence) -> bool:
@@ -214,16 +275,21 @@ class _Reader:
     groups: Mapping[int, int]
     names: OpenNames = field(init=False)
     heading: int | None = None
+    is_name: bool = False
     header: int | None = None
     lead_in: int | None = None
     question: int | None = None
     last: int | None = None
+    keys: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.names = OpenNames(self.text)
 
     def needs(self, index: int, unit: Sentence) -> Iterator[int]:
         """What stands before the unit and has to be kept with it."""
+        if self.keys:
+            yield self.keys[-1]
+            return
         if unit.kind == "heading":
             return
         if unit.kind == "table row" and self.header is not None:
@@ -231,17 +297,20 @@ class _Reader:
             if (group := self.groups.get(index)) is not None:
                 yield group
             return
-        if self.headings and self.heading is not None:
+        if self.heading is not None and (self.headings or self.is_name or self._is_labeled(index, unit)):
             yield self.heading
-        if self.last is None:
-            return
-        if unit.kind == "term":
-            # With nothing between them, both name what follows.
-            is_next = self.text.sentences[self.last].kind == "term"
-            if is_next and self.text.indent(index) == self.text.indent(self.last):
-                yield self.last
-        else:
-            yield from self._named_by(index, unit, self.last)
+        if self.last is not None:
+            found = self._above_name if unit.kind == "term" else self._named_by
+            yield from found(index, unit, self.last)
+
+    def _above_name(self, index: int, unit: Sentence, last: int) -> Iterator[int]:
+        """The name right above a name, for both name what follows; of keys the one around."""
+        is_next = self.text.sentences[last].kind == "term"
+        if is_next and self.text.indent(index) == self.text.indent(last):
+            yield last
+        elif _KEY.match(unit.text) and (name := self.names.owner(index, last)) is not None:
+            if _KEY.match(self.text.sentences[name].text):
+                yield name
 
     def _named_by(self, index: int, unit: Sentence, last: int) -> Iterator[int]:
         """The name, lead-in, question or antecedent of a unit that is neither heading, row nor name."""
@@ -252,18 +321,21 @@ class _Reader:
             yield self.lead_in
         if unit.kind == before.kind == "table header" and before.cut:
             yield last
-        if self.question is not None:
+        if self.question is not None and not self._asks(index, unit):
             yield self.question
         elif before.kind == unit.kind == "prose" and self._refers(index, last):
             yield last
 
     def passes(self, index: int, unit: Sentence) -> None:
         """Keep in mind what the units behind this one may need."""
+        if self.keys or (unit.kind == "term" and unit.text[-1] in "{[" and opens_values(unit.text)):
+            self._passes_json(index, unit)
+            return
         is_prose = unit.kind == "prose"
         if unit.kind == "heading" or (is_prose and _NUMBERED.match(unit.text) and len(unit.text) < 80):
             self.names.clear()
         if unit.kind == "heading":
-            self.heading = index
+            self.heading, self.is_name = index, _NAMES.match(unit.text) is not None
         if unit.kind == "term":
             before = "" if self.last is None else self.text.sentences[self.last].text
             self.names.add(index, self.last, _ends_in_colon(before))
@@ -273,22 +345,34 @@ class _Reader:
             self.header = index
         elif unit.kind != "table row":
             self.header = None
-        if is_prose and (_ends_in_colon(unit.text) or _CAPTION.match(unit.text) or _goes_on(unit)):
+        if is_prose:  # whether it announces anything is asked where a block follows
             self.lead_in = index
         elif unit.kind not in ("list item", "table header"):
             self.lead_in = None
-        self.question = index if self._asks(unit) else None
+        self.question = index if self._asks(index, unit) else None
         self.last = index
 
+    def _passes_json(self, index: int, unit: Sentence) -> None:
+        if unit.kind == "term":
+            self.keys.append(index)
+        elif ended := closed(unit.text):
+            del self.keys[-ended:]
+
+    def _is_labeled(self, index: int, unit: Sentence) -> bool:
+        """Whether the unit is a label with its value, on a line of its own."""
+        if unit.kind not in ("prose", "list item") or ":" not in unit.text[:44]:
+            return False
+        return _LABELED.match(unit.text) is not None and self.text.is_alone(index)
+
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
-        """Whether a colon announces a unit, or a caption names it."""
+        """Whether a colon announces a unit, a sentence points at it, or a caption names it."""
+        if unit.kind not in _BLOCKS:
+            return False
         if _ends_in_colon(lead_in.text):
-            return unit.kind in _BLOCKS
-        return (
-            unit.kind == "code"
-            if _goes_on(lead_in) and not _CAPTION.match(lead_in.text)
-            else unit.kind in _TABLES
-        )
+            return True
+        if _CAPTION.match(lead_in.text):
+            return unit.kind in _TABLES or _points(lead_in.text)
+        return _points(lead_in.text) or (unit.kind == "code" and _goes_on(lead_in))
 
     def _refers(self, index: int, last: int) -> bool:
         """Whether the unit speaks of what the one before it in its paragraph names; titles name it, too."""
@@ -297,9 +381,13 @@ class _Reader:
             return False
         return self.text.lines_between(last, index) < 2 and not _ANAPHORIC.match(before.text)
 
-    def _asks(self, unit: Sentence) -> bool:
-        """Whether what follows is the answer to this: a question in a heading, or marked as one."""
-        if unit.kind not in ("heading", "prose") or len(unit.text.split()) > _ASKS:
+    def _asks(self, index: int, unit: Sentence) -> bool:
+        """Whether what follows is the answer to this: a question in a heading, marked as one, or alone."""
+        text = unit.text
+        if unit.kind not in ("heading", "prose") or text.count(" ") >= _ASKS:
             return False
-        text = unit.text.rstrip(" *_#")
-        return bool(_QUESTION.match(text)) or (unit.kind == "heading" and text.endswith(("?", "？")))
+        if unit.kind == "prose" and _QUESTION.match(text):
+            return True
+        if not _asks(text):
+            return False
+        return unit.kind == "heading" or (text.count(" ") < _ASKS_ALONE and self.text.is_alone(index))

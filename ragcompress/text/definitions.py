@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from .blocks import Block, same_line_ends
+from .dashed_items import BRACKETED, NEVER_LAST, dashed_items
 from .flat_names import flat_names
+from .wrapped_names import wrapped_names
 
 # Most begin with the line end above: to look for it costs a tenth of trying every character for ``^``.
 _M = re.MULTILINE
@@ -81,14 +83,23 @@ _INDENTED = re.compile(r"\n[ \t]+\S")
 _GAP = re.compile(r"\n(?:[ \t]*\n){1,6}(?=[ \t]+\S)")
 _WIDE_GAP = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SHORT = 70
-_FUNCTION_WORD = re.compile(r"\b(?:the|of|is|are|was|were|has|have|to|an?|and|in|by|as|with|that|which)\b")
+_FUNCTION_WORD = re.compile(
+    r"\b(?:the|of|is|are|was|were|has|have|to|an?|and|in|by|as|with|that|which|does|not|can|will|may|must|should)\b"
+)
 # What stands over a remark within a description, and names nothing.
 _ADMONITION = re.compile(
     r"\s*(?:notes?|important|hint|tip|warning|caution|attention|danger|remarks?|examples?|see also"
     r"|change ?log|parameters|returns|return type|raises|yields):?\s*\Z",
     re.IGNORECASE,
 )
+# The first word of a sentence.
+_BEGINS = re.compile(r"\s*(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z")
 _FURTHER = re.compile(r" {2,}|\t")
+# ``NAME``, ``SEE`` over ``  ALSO``: sections of man pages.
+_SECTION = re.compile(
+    r"(?=[^\n]*[A-Z]{2})([A-Z][A-Z0-9 ,/&'()-]{2,60}"
+    r"(?:\n[ \t]{1,4}(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{1,60})?)[ \t]*(?:\Z|\n)"
+)
 # A short line between wide gaps, over a sentence: what a page sets in a larger type.
 _BETWEEN_GAPS = re.compile(
     r"[ \t]*((?![-:~>|*+•#])(?=[^\n]*[^\W\d_]{2})[^\W\d_a-zß-öø-ÿ][^\n]{1,69})(?<![.!?:;,…{(\[\\])[ \t]*\n"
@@ -101,6 +112,12 @@ _CAPITALS = re.compile(r"(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 _LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
 # A value, and a label below it: cheap to look for, and most texts have none.
 _LABEL_BELOW = re.compile(r":[ \t]+\S[^\n]{0,100}\n[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S")
+# ``limits:`` over ``  memory: 2 GB``, as YAML has it.
+_KEY = re.compile(
+    r"\n([ \t]*+)(?:- )?[\w.\"'-]{1,60}:[ \t]*(?=\n\1[ \t]+(?:- )?[\w.\"'-]{1,60}:(?:[ \t]|\n|\Z))"
+)
+# What stands alone above labels: ``Larch lamp``.
+_TITLE = re.compile(r"(?=[^\W_])(?![a-zß-öø-ÿ]+['’])(?:[^\s.:;,!?]+ ?){1,8}\Z")
 _LONG_VALUE = re.compile(r":[ \t]+(?:\S+[ \t]+){12}|[.!?][ \t]+[A-Z]")
 _ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
 
@@ -114,34 +131,63 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _spans(_PIPED, lines, "table row")
     if "\n" not in region.strip():
         return [(start + a, start + b, kind) for a, b, kind in found]
-    wrapped: dict[int, Block] = {}
-    if "[" in region or "{" in region:
-        wrapped = {
-            block[0]: block for block in _spans(_OPEN_NAME, lines, "term") if _is_closed(region, block)
-        }
-    if "-" in region:
-        found += _spans(_COLUMNS, lines, "list item")
-        wrapped |= {block[0]: block for block in _spans(_BROKEN_NAME, lines, "term")}
-        found += _spans(_OPTIONS, lines, "term")
-    if "=" in region:
-        found += _spans(_TAKES, lines, "term")
-    if "(" in region:
-        found += _spans(_TYPED, lines, "term")
-        found += _typed_last(region)
-    if "(" in region or "class " in region:
-        found += _spans(_SIGNATURE, lines, "term")
-    if "¶" in region:
-        found += _spans(_PILCROW, lines, "term")
-    found += _spans(_SIGIL, lines, "term")
-    if ":" in region or "~" in region:
-        found += _spans(_DEFINED, lines, "term")
-        found += _labels(region)
-    found += _hanging(region, lines)
+    # Each is looked for once: a look at all of the text costs as much as a twentieth of all else.
+    is_indented = _INDENTED.search(region) is not None
+    behind_gaps = [0, *(gap.end() for gap in _WIDE_GAP.finditer(region))]
+    wrapped = {block[0]: block for block in _wrapped(region, lines, is_indented)}
+    wrapped |= {block[0]: block for block in _sections(region, behind_gaps)}
+    found += _by_signs(region, lines)
+    if is_indented:
+        found += _hanging(region, lines)
     found += flat_names(region)
-    found += _between_gaps(region)
+    found += _between_gaps(region, behind_gaps)
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
-    titled = (b for b in found if b[2] != "term" or not _ADMONITION.match(region, b[0], b[1]))
-    return [(start + a, start + b, kind) for a, b, kind in _apart(titled)]
+    named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
+    return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
+
+
+def _wrapped(region: str, lines: str, is_indented: bool) -> Iterator[Block]:
+    """Names that go on on the next line."""
+    if "[" in region or "{" in region:
+        yield from (block for block in _spans(_OPEN_NAME, lines, "term") if _is_closed(region, block))
+    if is_indented:
+        yield from wrapped_names(region, lines)
+        if ":" in region:
+            yield from _spans(_KEY, lines, "term")
+    if "-" in region:
+        yield from _spans(_BROKEN_NAME, lines, "term")
+
+
+def _by_signs(region: str, lines: str) -> Iterator[Block]:
+    """What a sign tells that a line has; where it is nowhere, nothing is looked for."""
+    if "-" in region:
+        yield from _spans(_COLUMNS, lines, "list item")
+        yield from _spans(_OPTIONS, lines, "term")
+    if "=" in region:
+        yield from _spans(_TAKES, lines, "term")
+    if "(" in region:
+        yield from _spans(_TYPED, lines, "term")
+        yield from _typed_last(region)
+    if "(" in region or "class " in region:
+        yield from _spans(_SIGNATURE, lines, "term")
+    if "¶" in region:
+        yield from _spans(_PILCROW, lines, "term")
+    if "–" in region or " -" in region:
+        yield from dashed_items(lines)
+    yield from _spans(_SIGIL, lines, "term")
+    if ":" in region or "~" in region:
+        yield from _spans(_DEFINED, lines, "term")
+        yield from _labels(region)
+
+
+def _may_be_term(region: str, start: int, end: int) -> bool:
+    """Whether a line is no title of a remark, no first word of a sentence, and no remark in brackets."""
+    if _ADMONITION.match(region, start, end) or _BEGINS.match(region, start, end):
+        return False
+    line = region[start:end].strip()
+    if line[:1] == "-" and "\n" not in line and _goes_on(line, region[end + 1 : end + _SHORT]):
+        return False
+    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</"
 
 
 def _is_closed(region: str, block: Block) -> bool:
@@ -172,6 +218,10 @@ def _labels(region: str) -> Iterator[Block]:
         lines = re.findall(r"[^\n]*\n|[^\n]+", run[0])
         if any(_LONG_VALUE.search(line) or _ASKED.match(line) for line in lines):
             continue
+        above = region[:start].rstrip("\n").rpartition("\n")
+        if _TITLE.match(above[2]) and not above[0].rpartition("\n")[2].strip():
+            at = len(above[0]) + len(above[1])
+            yield at, at + len(above[2]), "heading"
         for line in lines:
             yield start, start + len(line), "list item"
             start += len(line)
@@ -184,8 +234,6 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
         region: the text.
         lines: the same behind a line end.
     """
-    if not _INDENTED.search(region):
-        return
     apart = [m for m in _above_gaps(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
     yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or is_name(m[2]))
@@ -202,9 +250,20 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
 def _goes_on(line: str, below: str) -> bool:
     """Whether a sentence that is wrapped stands on a line and on the one below."""
     words = line.split()
-    if len(words) < 4 or is_name(line):
+    if len(words) > 1 and words[-1].lower() in NEVER_LAST:
+        return True
+    goes_on = below.lstrip()[:1].islower()
+    if words[0][:1] == "-":
+        # ``-T tells tmux`` over ``the kind of prompt``
+        plain = all(word.isalpha() and word.islower() for word in words[1:])
+        return len(words) > 2 and plain and goes_on
+    if re.search(r"\w [-–—]+(?: \w|\Z)", line):
+        return True
+    if len(words) < 4:
         return False
-    return below.lstrip()[:1].islower() or (len(words) > 6 and _FUNCTION_WORD.search(line) is not None)
+    if is_name(line):
+        return line[0].isupper() and _FUNCTION_WORD.search(BRACKETED.sub(" ", line)) is not None
+    return goes_on or (len(words) > 6 and _FUNCTION_WORD.search(line) is not None)
 
 
 def _above_gaps(region: str) -> Iterator[re.Match[str]]:
@@ -214,14 +273,23 @@ def _above_gaps(region: str) -> Iterator[re.Match[str]]:
             yield m
 
 
-def _between_gaps(region: str) -> Iterator[Block]:
-    """Lines that stand alone over a paragraph; those in capitals are headings of sections."""
+def _sections(region: str, behind_gaps: Sequence[int]) -> Iterator[Block]:
+    """Headings of sections, in capitals, behind a wide gap."""
+    for start in behind_gaps:
+        if region[start + 1 : start + 2].isupper() and (m := _SECTION.match(region, start)):
+            below = region[m.end() : m.end() + _SHORT].partition("\n")[0]
+            if start or not (below[:1].islower() or below.isupper()):
+                yield *m.span(1), "heading"
+
+
+def _between_gaps(region: str, behind_gaps: Sequence[int]) -> Iterator[Block]:
+    """Lines that stand alone over a paragraph."""
     done = -1
-    for start in (0, *(gap.end() for gap in _WIDE_GAP.finditer(region))):
+    for start in behind_gaps:
         # The gap below one line is not the gap above the next.
         if start > done and (m := _BETWEEN_GAPS.match(region, start)):
             done = m.end()
-            yield *m.span(1), "heading" if _CAPITALS.fullmatch(m[1].rstrip()) else "term"
+            yield *m.span(1), "term"
 
 
 def _may_name(m: re.Match[str], region: str) -> bool:
@@ -236,10 +304,10 @@ def _may_name(m: re.Match[str], region: str) -> bool:
 
 
 def is_name(line: str) -> bool:
-    """Whether a line is no heading: one word, a command with its arguments, ``SHARE (ShareLock)``."""
+    """Whether a name is no heading: one word, a command with its arguments, ``SHARE (ShareLock)``."""
     words = line.split()
     has_type = line[-1] == ")" and "(" in line
-    if len(words) == 1 or has_type or line[-1] == "¶" or line[:1] in "-[<":
+    if len(words) == 1 or has_type or line[-1] == "¶" or line[:1] in "-[<" or "\n" in line:
         return True
     return any(w[:1] in "-[<" for w in words[1:])
 

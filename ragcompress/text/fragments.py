@@ -33,7 +33,7 @@ def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence])
         document = documents[first.document]
         if first.kind == "prose" and (_begins_within(units, document) or _is_part(first, tails, -1)):
             marked[a] = replace(marked[a], fragment=True)
-        if last.kind == "prose" and (_ends_within(units) or _is_part(last, heads, 1)):
+        if last.kind == "prose" and (_ends_within(units, document.text) or _is_part(last, heads, 1)):
             marked[b] = replace(marked[b], fragment=True)
     return tuple(marked)
 
@@ -84,10 +84,14 @@ def _begins_within(units: Sequence[Sentence], document: Document) -> bool:
     return any(s.kind == "prose" and s.text[0].isupper() for s in units[1:])
 
 
-def _ends_within(units: Sequence[Sentence]) -> bool:
+def _ends_within(units: Sequence[Sentence], text: str) -> bool:
     """Whether the last unit has no mark at its end, where one was to be expected."""
-    if _is_ended(units[-1].text) or len(units[-1].text.split()) < 3:
+    last = units[-1]
+    if _is_ended(last.text):
         return False
+    if len(last.text.split()) < 3:  # a label or a page number, unless a sentence ends on its line
+        above = text[max(0, last.start_char - 8) : last.start_char].rstrip(" \t")
+        return len(units) > 1 and above[-1:] in (".", "!", "?") and last.text[0].isupper()
     if units[-1].text.endswith(","):
         return True
     return any(s.kind == "prose" and _is_ended(s.text) for s in units[:-1])

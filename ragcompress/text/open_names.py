@@ -15,6 +15,9 @@ from .placed import Placed
 _FLAT = 30
 # Line ends of a gap that sets more apart than paragraphs.
 _WIDE = 3
+# Between names that are links to themselves, and below the last of them; no such gap is within a description.
+_WIDEST = 4
+_LINKS = ("¶", "\uf0c1")
 
 
 @dataclass(slots=True)
@@ -68,18 +71,33 @@ class OpenNames:
                 top.indent = new.indent
             if new.indent > top.indent:
                 break
-            if new.indent == top.indent:
-                if announced and top.below is not None:
-                    new.inner = True
-                    break
-                if not (top.inner and 0 < top.gap < gap):
-                    # Names with nothing between them say nothing of the gap.
-                    known = gap if top.below is not None else 0
-                    new.inner, new.gap = top.inner, min(filter(None, (top.gap, known)), default=0)
-                    self._open.pop()
-                    break
+            if new.indent == top.indent and self._is_beside(new, top, gap, announced):
+                break
             self._open.pop()
         self._open.append(new)
+
+    def _is_beside(self, new: _Open, top: _Open, gap: int, announced: bool) -> bool:
+        """Whether a name of the same indentation takes the place of the innermost one, or stands in it."""
+        rank, outer = self._rank(new.name), self._rank(top.name)
+        if rank < outer:
+            return False
+        if rank > outer or (announced and top.below is not None):
+            new.inner, new.gap = True, gap if rank > outer and gap > 1 else 0
+            return True
+        if top.inner and 0 < top.gap < gap:
+            return False
+        # Names with nothing between them say nothing of the gap, unless they are items of a list.
+        known = gap if top.below is not None or (top.inner and gap > 1) else 0
+        new.inner, new.gap = top.inner, min(filter(None, (top.gap, known)), default=0)
+        self._open.pop()
+        return True
+
+    def _rank(self, name: int) -> int:
+        """Classes hold what is defined in them; what links to itself, lists that don't."""
+        text = self._text.sentences[name].text
+        if text.startswith(("class ", "exception ")):
+            return 0
+        return 1 if text.endswith(_LINKS) else 2
 
     def describes(self, index: int) -> None:
         """A unit that is no name stands under the innermost one."""
@@ -103,10 +121,13 @@ class OpenNames:
         if text.indent(below) > top.indent or self._marked(below):
             goes_on = index != below and (not begins_line or self._joins(index, last, below, top))
             return goes_on or text.indent(index) > top.indent or self._marked(index)
-        if index != below and begins_line:
+        if begins_line and (index != below or (top.inner and top.gap)):
             if text.indent(index) < top.indent:
                 return False
-            if (top.inner or top.gap >= _WIDE) and 0 < top.gap < text.lines_between(last, index):
+            gap = text.lines_between(last, index)
+            if (top.inner or top.gap >= _WIDE) and 0 < top.gap < gap:
+                return False
+            if top.inner and gap >= max(top.gap, _WIDEST) and self._rank(top.name) == 1:
                 return False
         return top.described < _FLAT
 

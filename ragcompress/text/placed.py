@@ -45,6 +45,14 @@ class Placed:
         line = self.line(index).expandtabs(4)
         return len(line) - len(line.lstrip())
 
+    def is_alone(self, index: int) -> bool:
+        """Whether a unit has its lines for itself, but for signs of type."""
+        if self.line(index).strip(" \t*_>#"):
+            return False
+        end = self.end(index)
+        behind = self.stretch.text[end : end + _LONGEST_LINE]
+        return not behind.replace("\r", "\n").partition("\n")[0].strip(" \t*_")
+
     def lines_between(self, before: int, index: int) -> int:
         """Line ends between two units."""
         return self.stretch.text.count("\n", self.end(before), self.at(index))

@@ -75,6 +75,8 @@ _NUMBER = re.compile(
 # ``2.``, ``(b)``, ``A.``: marks the sentence behind it.
 _ITEM_MARK = re.compile(r"\s*\(?(?:\d{1,3}|[^\W\d_])[.)]\s*")
 _LONGEST_ITEM_MARK = 8
+# ``3.`` on a line of its own, below another item that has no full stop.
+_NUMBER_ALONE = re.compile(r"(?<=\n)[ \t]*\d{1,3}\.[ \t]*\n\s*\Z")
 # ``D..M``, ``1..10``: a range.
 _RANGE = re.compile(r"(?<!\.)[^\W_]\.\.(?:[A-Z\d_]+|\w)\b")
 _DOTS = re.compile(r"(?:\.{2,}|…)[\"'”’)\]]*\s*\Z")
@@ -106,10 +108,9 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
         if cut - starts[-1] <= _LONGEST_ITEM_MARK and _ITEM_MARK.fullmatch(paragraph, starts[-1], cut):
             continue
         if _ends_in_number(paragraph, cut):
-            if below := _NUMBER_BELOW.search(paragraph, max(starts[-1], cut - 2 * _LONGEST_NUMBER), cut):
-                cut = below.end()
-            elif _NUMBER.fullmatch(paragraph, starts[-1], cut):
+            if (moved := _beside_number(paragraph, starts[-1], cut)) is None:
                 continue
+            cut = moved
         if _stands(paragraph, cut, starts[-1], whole, language):
             cut = _behind_marks(paragraph, cut, starts[-1])
             if starts[-1] < cut < len(paragraph):
@@ -133,6 +134,16 @@ def _ends_in_number(paragraph: str, cut: int) -> bool:
     """Whether a digit and a full stop stand before a cut: cheap to ask, and few sentences end so."""
     tail = paragraph[max(0, cut - 6) : cut].rstrip()
     return tail[-1:] == "." and tail[-2:-1].isdigit()
+
+
+def _beside_number(paragraph: str, last: int, cut: int) -> int | None:
+    """The cut at the end of a number; before it, where it numbers what follows. None: none is there."""
+    if below := _NUMBER_BELOW.search(paragraph, max(last, cut - 2 * _LONGEST_NUMBER), cut):
+        return below.end()
+    if _NUMBER.fullmatch(paragraph, last, cut):
+        return None
+    alone = _NUMBER_ALONE.search(paragraph, max(last, cut - _LONGEST_NUMBER), cut)
+    return alone.start() if alone else cut
 
 
 def _behind_marks(paragraph: str, cut: int, last: int) -> int:
