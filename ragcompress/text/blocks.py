@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ..data import Kind, Syntax
 from ._csv_records import records
 from ._pipe_tables import pipe_table
+from ._ruled_tables import ruled_tables
 from .nested_data import json_parts
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ def blocks(text: str, syntax: Syntax, check: Callable[[], None] = _go_on) -> Ite
     if syntax == "csv":
         return _records(text, check)
     lines = same_line_ends(text)
-    return _json(text) or _first_wins(
-        [*_markdown(text, check), *_html(text), *_formulas(lines), *_grid_tables(lines)]
-    )
+    drawn = (*_grid_tables(lines), *ruled_tables(lines, LONG))
+    return _json(text) or _first_wins([*_markdown(text, check), *_html(text), *_formulas(lines), *drawn])
 
 
 def same_line_ends(text: str) -> str:
