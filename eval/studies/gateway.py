@@ -22,7 +22,7 @@ from ragcompress_eval.bench.summary import describe
 
 from . import gateway_parts as parts
 from .processes import serving
-from .tool_results import Case, CasesFile, Longest, read_cases
+from .tool_results import Case, Longest, read_cases
 
 _BYPASS = {"x-compresr-bypass": "true"}
 ABOUT = describe(
@@ -52,7 +52,7 @@ def measure(url: str, stub: parts.StubModel, cases: Sequence[Case]) -> list[dict
     rows = []
     with httpx.Client(base_url=url, timeout=600) as client:
         for case in cases:
-            row: dict[str, Any] = {"id": case.id, "kind": case.kind}
+            row: dict[str, Any] = {"id": case.id, "kind": case.dataset}
             for name, headers in _TRIES:
                 began = time.perf_counter()
                 body = {"model": parts.MODEL, "messages": conversation(case)}
@@ -68,7 +68,7 @@ def measure(url: str, stub: parts.StubModel, cases: Sequence[Case]) -> list[dict
 
 
 def gateway_command(
-    file: CasesFile,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)],
     scorer: ScorerName = scorers.DEFAULT,
     removed: Annotated[
         float, typer.Option("--removed", metavar="R", help="The share that goes, as LiteLLM is told.")

@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ragcompress import Budget, BudgetTooSmall, Compressor, compress_tool_result, scorers, segment_tool_result
-from ragcompress.cli.console import note, out
 from ragcompress.cli.options import ScorerName
 from ragcompress.errors import DataError
 from ragcompress.plan import Plan
-from ragcompress.training.examples import read_lines
-from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_results
-from ragcompress_eval.bench.summary import describe, text_table
+from ragcompress.training.examples import Example, read_lines
+from ragcompress_eval.bench.runner import Run, study_command
+from ragcompress_eval.bench.study import Condition, Row, Study, mean, plain
 
 Method = Callable[["Case", int], str]
 RATIOS = [0.1, 0.2]
-ABOUT = describe(
-    "tool-results",
-    "Does what a person would keep survive?",
-    ("id", "kind", "method", "budget"),
-    {"kept": ("kept", ".3f"), "ratio": ("ratio", ".3f")},
-    higher=["kept"],
-)
+METRICS = (mean("kept", "kept"), plain("ratio", "ratio"))
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Example):
     """What a tool said, and what of it a person would keep for a question.
 
+    Its data set is the kind: ``build``, ``test``, ``trace``, ``service``, ``diff``, ``json`` or ``page``.
+
     Attributes:
-        kind: ``build``, ``test``, ``trace``, ``service``, ``diff``, ``json`` or ``page``.
+        text: what it said.
         needed: parts of the text, mostly lines, word for word.
         source: where the text is from, and its license.
     """
 
-    id: str
-    kind: str
-    question: str
     text: str
     needed: tuple[str, ...]
     source: str
@@ -61,17 +51,23 @@ def read_cases(file: Path, longest: int | None = None) -> list[Case]:
     Raises:
         DataError: if what is needed does not stand in the text.
     """
-    texts: dict[str, dict[str, str]] = {}
-    cases = []
-    for _, line in read_lines(file):
-        record = json.loads(line)
-        if "text" in record:
-            texts[record["id"]] = record
-            continue
-        of, needed = texts[record["of"]], tuple(record["needed"])
-        cases.append(
-            Case(record["case"], record["kind"], record["question"], of["text"], needed, of["source"])
+    records = [json.loads(line) for _, line in read_lines(file)]
+    texts = {r["id"]: r for r in records if "text" in r}
+    cases = [
+        Case(
+            id=r["case"],
+            dataset=r["kind"],
+            question=r["question"],
+            answers=tuple(r["needed"]),
+            segmentation=segment_tool_result(texts[r["of"]]["text"]),
+            gold=(),
+            text=texts[r["of"]]["text"],
+            needed=tuple(r["needed"]),
+            source=texts[r["of"]]["source"],
         )
+        for r in records
+        if "of" in r
+    ]
     for case in cases:
         if missing := [part for part in case.needed if part not in case.text]:
             raise DataError(f"{file.name}: {case.id} needs {missing[0]!r}, which is not in its text")
@@ -104,15 +100,13 @@ def _fitting(lines: Sequence[str], limit: int, count: Callable[[str], int]) -> i
     return len(lines)
 
 
-def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
-    """What is compared, by name; and who counts."""
-    reading = Compressor.from_plan(Plan(scorer=scorer))
+def methods(reading: Compressor) -> dict[str, Method]:
+    """What is compared, by name; ``reading`` counts for all."""
     words = Compressor(scorers.make("bm25"), counter=reading.count)
 
     def words_alone(case: Case, limit: int) -> str:
-        parts = segment_tool_result(case.text)
         try:
-            return words(case.question, parts, budget=Budget(max_tokens=limit)).text
+            return words(case.question, case.segmentation, budget=Budget(max_tokens=limit)).text
         except BudgetTooSmall:
             return ""
 
@@ -131,59 +125,47 @@ def methods(scorer: str) -> tuple[Compressor, dict[str, Method]]:
         "bm25 alone": words_alone,
         "tool results, words": whole(words),
     }
-    if scorer != "bm25":
+    if (scorer := reading.scorer.name) != "bm25":
         found[f"tool results, {scorer}"] = whole(reading)  # alone it would read all of each log
-    return reading, found
+    return found
 
 
-def measure(cases: Sequence[Case], scorer: str, ratios: Sequence[float]) -> Iterator[dict[str, Any]]:
-    """Every case under every method.
+def study(reading: Compressor, ratios: Sequence[float]) -> Study:
+    """Methods × ratios.
 
-    Returns:
-        Rows with ``kept``: the share of what is needed that stands in what came out, 0 for what came back
-        whole; and ``ratio``: tokens that came out, of those that went in.
+    A row has ``kept``: the share of what is needed that stands in what came out, 0 for what came back whole;
+    and ``ratio``: tokens that came out, of those that went in.
     """
-    reading, found = methods(scorer)
-    for done, case in enumerate(cases):
+    found = methods(reading)
+    conditions = tuple(
+        Condition(f"{name}, {ratio:g}", {"method": name, "budget": ratio})
+        for ratio, name in product(dict.fromkeys(ratios), found)
+    )
+
+    def measure(case: Case, condition: Condition) -> Row:
+        name, ratio = condition.labels.values()
         before = reading.count(case.text)
-        for ratio, (name, method) in product(ratios, found.items()):
-            text = method(case, max(1, int(ratio * before)))
-            # Where the budget is too small for one unit, the text comes back whole.
-            kept = 0.0 if text == case.text else fmean(part in text for part in case.needed)
-            about = {"id": case.id, "kind": case.kind, "method": name, "budget": ratio}
-            yield {**about, "kept": kept, "ratio": reading.count(text) / before}
-        note(f"{done + 1} of {len(cases)}: {case.id}")
+        text = found[str(name)](case, max(1, int(float(ratio or 1) * before)))
+        # Where the budget is too small for one unit, the text comes back whole.
+        kept = 0.0 if text == case.text else fmean(part in text for part in case.needed)
+        return Row({"kept": kept, "ratio": reading.count(text) / before})
+
+    return Study("tool-results", "Does what a person would keep survive?", conditions, measure, METRICS)
 
 
-CasesFile = Annotated[Path, typer.Argument(metavar="FILE", help="The labeled set.", exists=True)]
 Longest = Annotated[
     int | None, typer.Option("--longest", metavar="N", help="Leave out texts of more characters.")
 ]
 
 
+@study_command
 def tool_results_command(
-    file: CasesFile,
+    run: Run,
     scorer: ScorerName = scorers.DEFAULT,
     ratio: Annotated[list[float], typer.Option("--ratio", metavar="R", help="Repeatable.")] = RATIOS,
     longest: Longest = None,
-    json_file: ResultFile = None,
 ) -> None:
     """Of what tools said, does what a person would keep survive?"""
-    rows = list(measure(read_cases(file, longest), scorer, ratio))
-    out().print(table(rows))
-    write_results(json_file, rows, about=ABOUT, settings={"scorer": scorer}, scorer=scorer)
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Means over all cases, and by kind at the first ratio."""
-    kinds = sorted({row["kind"] for row in rows})
-    budgets = sorted({row["budget"] for row in rows})
-    columns = [
-        *((f"at {budget:.0%}", budget, kinds) for budget in budgets),
-        *((f"{kind} at {budgets[0]:.0%}", budgets[0], [kind]) for kind in kinds),
-    ]
-    kept: dict[str, list[str]] = {}
-    for name, (_, budget, chosen) in product(dict.fromkeys(row["method"] for row in rows), columns):
-        own = [r for r in rows if (r["method"], r["budget"]) == (name, budget) and r["kind"] in chosen]
-        kept.setdefault(name, [name]).append(f"{fmean(r['kept'] for r in own):.3f}")
-    return text_table(["method", *(title for title, _, _ in columns)], list(kept.values()))
+    questions = run.read(parse=lambda path: read_cases(path, longest))
+    made = study(Compressor.from_plan(Plan(scorer=scorer)), ratio)
+    run.carry_out(made, questions, {"scorer": scorer, "longest": longest})

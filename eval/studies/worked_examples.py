@@ -3,69 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Annotated, Any
 
 import typer
 
-from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, Plan
-from ragcompress.cli.console import note, out
+from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, Plan, given
 from ragcompress.cli.options import ScorerName
-from ragcompress.training.examples import read_lines
-from ragcompress_eval.bench.options import ResultFile
-from ragcompress_eval.bench.results import write_results
-from ragcompress_eval.bench.summary import describe, lay_out
+from ragcompress.training.examples import Example, read_lines
+from ragcompress_eval.bench.runner import Run, study_command
+from ragcompress_eval.bench.study import Condition, Label, Row, Study, mean, once_per_question, plain
 
 RATIOS, NEAR_REPEATS = [0.05, 0.2], [0.0]
-ABOUT = describe(
-    "worked-examples",
-    "Which examples of a prompt are kept?",
-    ("kind", "ratio", "method"),
-    {"whole": ("kept whole", ".1f"), "parts": ("kept in part", ".1f"), "same": ("same label", ".2f")},
-    higher=["same"],
+METRICS = (
+    plain("whole", "kept whole", form=".1f"),
+    plain("parts", "kept in part", form=".1f"),
+    mean("same", "same label"),
 )
 FIRST, SENTENCES, WHOLE = "first that fit", "sentences", "whole"
 _QUESTION_WORDS = ("who", "whose", "where", "when", "which", "what", "how", "why")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is to be solved, and the examples that there are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Example):
+    """What is to be solved, and the examples that there are, a document each; its data set is the task.
 
     Attributes:
-        kind: name of the task.
         label: of the case; None: the task has none.
         labels: of each example.
     """
 
-    kind: str
-    question: str
     label: str | None
-    examples: tuple[str, ...]
     labels: tuple[str | None, ...]
 
 
+Lines = Sequence[str]
 Asked = tuple[str, str | None]
 """What an example asks, and its label."""
 
 
-def _of_type(lines: Sequence[str]) -> Asked:
+def _of_type(lines: Lines) -> Asked:
     return lines[0], lines[-1].partition(":")[2].strip()
 
 
-def _of_dialogue(lines: Sequence[str]) -> Asked:
+def _of_dialogue(lines: Lines) -> Asked:
     return "\n".join(lines[:-1]), None
 
 
-def _of_passage(lines: Sequence[str]) -> Asked:
+def _of_passage(lines: Lines) -> Asked:
     question = lines[len(lines) - 1 - lines[::-1].index("Question:") + 1]
     return question, question_word(question)
 
 
-TASKS: dict[str, Callable[[Sequence[str]], Asked]] = {
+TASKS: dict[str, Callable[[Lines], Asked]] = {
     "trec": _of_type,
     "samsum": _of_dialogue,
     "triviaqa": _of_passage,
@@ -80,70 +72,88 @@ def question_word(question: str) -> str:
 
 def read_cases(file: Path, n: int) -> list[Case]:
     """Read LongBench records; ``n`` cases a task: each prompt's own, then examples, each left out in turn."""
-    records: dict[str, list[Any]] = {task: [] for task in TASKS}
+    records: dict[str, list[Any]] = {}
     for _, line in read_lines(file):
         record = json.loads(line)
         if (task := record["dataset"].rpartition("/")[2]) in TASKS:
-            records[task].append(record)
-    return [case for task, own in records.items() for case in _cases(task, own, n)]
+            records.setdefault(task, []).append(record)
+    return [
+        _case(f"{task}-{k}", task, *asked)
+        for task, own in records.items()
+        for k, asked in enumerate(_asked(task, own, n))
+    ]
 
 
-def _cases(task: str, records: Sequence[Any], n: int) -> Iterator[Case]:
+def _asked(task: str, records: Sequence[Any], n: int) -> Iterator[tuple[str, str | None, Sequence[Lines]]]:
+    """What each case asks, its label, and its examples."""
     tell = TASKS[task]
     own = records[:n]
     for record in own:
         *examples, last = [document["sentences"] for document in record["documents"]]
         if task == "triviaqa":  # only there the record's question is the case's own
-            yield _case(task, record["question"], question_word(record["question"]), examples)
+            yield record["question"], question_word(record["question"]), examples
         else:
-            label = record["answers"][0] if task == "trec" else None
-            yield _case(task, tell(last)[0], label, examples)
+            yield tell(last)[0], record["answers"][0] if task == "trec" else None, examples
     for k in range(n - len(own)):
         record = records[k % len(records)]
         examples = [document["sentences"] for document in record["documents"][:-1]]
         left_out = examples.pop((k // len(records) * 7 + 3) % len(examples))
-        yield _case(task, *tell(left_out), examples)
+        yield *tell(left_out), examples
 
 
-def _case(task: str, question: str, label: str | None, examples: Sequence[Sequence[str]]) -> Case:
-    labels = tuple(TASKS[task](lines)[1] for lines in examples)
-    return Case(task, question, label, tuple("\n".join(lines) for lines in examples), labels)
+def _case(name: str, task: str, question: str, label: str | None, examples: Sequence[Lines]) -> Case:
+    return Case(
+        id=name,
+        dataset=task,
+        question=question,
+        answers=(),
+        segmentation=given([["\n".join(lines)] for lines in examples]),
+        gold=(),
+        label=label,
+        labels=tuple(TASKS[task](lines)[1] for lines in examples),
+    )
 
 
-def measure(
-    cases: Sequence[Case], plan: Plan, ratios: Sequence[float], shares: Sequence[float]
-) -> Iterator[dict[str, Any]]:
-    """Every case under every method.
+def study(cut: Compressor, ratios: Sequence[float], shares: Sequence[float]) -> Study:
+    """Methods × ratios.
 
-    Returns:
-        Rows with ``whole``: examples that are kept whole; ``parts``: those of which only a part is kept;
-        ``same``: whether one that is kept whole has the case's label, None where the task has none.
+    A row has ``whole``: examples that are kept whole; ``parts``: those of which only a part is kept;
+    ``same``: whether one that is kept whole has the case's label, None where the task has none.
     """
-    cut = Compressor.from_plan(plan)
-    for done, case in enumerate(cases):
-        for ratio in ratios:
-            for method, kept in _kept(case, cut, ratio, shares):
-                whole = [d for d, (n, size) in enumerate(kept) if n == size]
-                yield {
-                    "kind": case.kind,
-                    "method": method,
-                    "ratio": ratio,
-                    "whole": len(whole),
-                    "parts": sum(0 < n < size for n, size in kept),
-                    "same": None if case.label is None else case.label in {case.labels[d] for d in whole},
-                }
-        note(f"{done + 1} of {len(cases)}: {case.kind}")
+    conditions = tuple(
+        Condition(f"{name}, {ratio:g}", {"ratio": ratio, "method": name})
+        for ratio in dict.fromkeys(ratios)
+        for name in (FIRST, SENTENCES, *map(_whole, dict.fromkeys(shares)))
+    )
+
+    @once_per_question
+    def compressed(case: Case) -> dict[tuple[Label, ...], list[tuple[int, int]]]:
+        return {(ratio, name): kept for ratio in ratios for name, kept in _kept(case, cut, ratio, shares)}
+
+    def measure(case: Case, condition: Condition) -> Row:
+        kept = compressed(case)[tuple(condition.labels.values())]
+        whole = [d for d, (n, size) in enumerate(kept) if n == size]
+        same = None if case.label is None else case.label in {case.labels[d] for d in whole}
+        parts = sum(0 < n < size for n, size in kept)
+        return Row({"whole": len(whole), "parts": parts, "same": same})
+
+    return Study("worked-examples", "Which examples of a prompt are kept?", conditions, measure, METRICS)
+
+
+def _whole(share: float) -> str:
+    return f"{WHOLE}, near repeats {share:g}" if share else WHOLE
 
 
 def _kept(
     case: Case, cut: Compressor, ratio: float, shares: Sequence[float]
 ) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """By method, how many characters each example keeps, and has, white space aside."""
-    documents = [Document(text) for text in case.examples]
-    sizes = [_letters(text) for text in case.examples]
-    limit = int(ratio * cut.count("\n\n".join(case.examples)))
+    examples = [document.text for document in case.segmentation.documents]
+    documents = [Document(text) for text in examples]
+    sizes = [_letters(text) for text in examples]
+    limit = int(ratio * cut.count("\n\n".join(examples)))
     n = 0
-    while n < len(sizes) and cut.count("\n\n".join(case.examples[: n + 1])) <= limit:
+    while n < len(sizes) and cut.count("\n\n".join(examples[: n + 1])) <= limit:
         n += 1
     yield FIRST, [(size if d < n else 0, size) for d, size in enumerate(sizes)]
     budget, scores = Budget(max_tokens=limit), None
@@ -152,8 +162,7 @@ def _kept(
         plan = cut.plan.with_options({"whole_documents": True, "near_repeats": share})
         whole = Compressor(cut.scorer, counter=cut.count, plan=plan, proxy=cut.proxy)
         scores = scores or whole(case.question, documents, budget=Budget(ratio=1)).scores
-        name = f"{WHOLE}, near repeats {share:g}" if share else WHOLE
-        yield name, _sizes(whole, case.question, documents, budget, sizes, scores=scores)
+        yield _whole(share), _sizes(whole, case.question, documents, budget, sizes, scores=scores)
 
 
 def _sizes(
@@ -175,32 +184,20 @@ def _letters(text: str) -> int:
     return len("".join(text.split()))
 
 
+@study_command
 def worked_examples_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Records of LongBench.", exists=True)],
+    run: Run,
     scorer: ScorerName = "bm25",
     n: Annotated[int, typer.Option("--questions", metavar="N", min=1, help="Of each task.")] = 15,
     ratio: Annotated[list[float], typer.Option("--ratio", metavar="R", help="Repeatable.")] = RATIOS,
     near_repeats: Annotated[
         list[float], typer.Option("--near-repeats", metavar="W", help="Repeatable.")
     ] = NEAR_REPEATS,
-    json_file: ResultFile = None,
 ) -> None:
-    """Which worked examples are kept, and is one with the case's label among them?"""
-    rows = list(measure(read_cases(file, n), Plan(scorer=scorer), ratio, near_repeats))
-    means = summarize(rows)
-    out().print(lay_out(ABOUT, means, caption="examples of a prompt, means over its cases"))
-    settings = {"scorer": scorer}
-    write_results(json_file, rows, about=ABOUT, settings=settings, scorer=scorer, means=means)
+    """Which worked examples are kept, and is one with the case's label among them?
 
-
-def summarize(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Means over the cases of each task."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in ABOUT["labels"]), []).append(row)
-    means = []
-    for labels, own in groups.items():
-        found = {key: [r[key] for r in own if r[key] is not None] for key in ("whole", "parts", "same")}
-        shown = {key: fmean(values) if values else None for key, values in found.items()}
-        means.append({**dict(zip(ABOUT["labels"], labels, strict=True)), "n": len(own), **shown})
-    return means
+    The files are records of LongBench.
+    """
+    questions = run.read(parse=lambda path: read_cases(path, n))
+    made = study(Compressor.from_plan(Plan(scorer=scorer)), ratio, near_repeats)
+    run.carry_out(made, questions, {"scorer": scorer, "cases": n})

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from ragcompress import InputError, RagCompressError, __version__
 from ragcompress.cli.console import count_bar, note, out
 from ragcompress.data import Progress
+from ragcompress.files import file_sha256
 from ragcompress.training.examples import DataFile, Example, OnBad, read_files
 
 from . import options
@@ -46,8 +48,16 @@ class Run:
     by: options.By = "dataset"
     on_bad: options.BadRecords = "stop"
 
-    def read(self, *, change: Callable[[Example], Example] = lambda example: example) -> Questions:
+    def read(
+        self,
+        *,
+        parse: Callable[[Path], Sequence[Example]] | None = None,
+        change: Callable[[Example], Example] = lambda example: example,
+    ) -> Questions:
         """Read the questions, each changed as asked; says which records were skipped.
+
+        Args:
+            parse: reads a file that holds no records of questions, such as ``read_files`` reads.
 
         Raises:
             DataError: for a file or record that can't be used.
@@ -58,8 +68,12 @@ class Run:
         if self.resume and self.json_file is None:
             raise typer.BadParameter("--resume needs --json: the rows are beside it")
         limit = None if self.limit is None else self.skip + self.limit
-        read = read_files(self.files, limit=limit, on_bad=self.on_bad)
-        read = tuple(replace(f, examples=f.examples[self.skip :]) for f in read)
+        if parse is None:
+            read = read_files(self.files, limit=limit, on_bad=self.on_bad)
+        else:
+            parsed = [(path, tuple(parse(path))) for path in self.files]
+            read = tuple(DataFile(path.name, file_sha256(path), len(e), e, ()) for path, e in parsed)
+        read = tuple(replace(f, examples=f.examples[self.skip : limit]) for f in read)
         bad = [reason for f in read for reason in f.bad]
         for reason in bad[:_BAD_SHOWN]:
             note(f"skipped: {reason}")

@@ -19,6 +19,7 @@ from . import bootstrap
 from .bootstrap import Estimate, resample
 
 Label = str | float | None
+E = TypeVar("E", bound=Example)
 T = TypeVar("T")
 
 
@@ -64,11 +65,11 @@ class Refused(Exception):
         self.reason = reason
 
 
-def once_per_question(make: Callable[[Example], T]) -> Callable[[Example], T]:
+def once_per_question(make: Callable[[E], T]) -> Callable[[E], T]:
     """Remember what was made of the latest question: all its conditions look at the same."""
-    latest: list[tuple[Example, T]] = []
+    latest: list[tuple[E, T]] = []
 
-    def recall(example: Example) -> T:
+    def recall(example: E) -> T:
         if not latest or latest[0][0] is not example:
             latest[:] = [(example, make(example))]
         return latest[0][1]
@@ -105,7 +106,8 @@ class Study:
         question: that it answers, for the title of the table.
         conditions: what is compared, in the order of the results.
         measure: one question under one condition; None where that makes no sense (a recall to aim at without
-            probabilities). Raises ``Refused`` for what can't be done; any other error ends the run.
+            probabilities). It gets an ``Example``, or what else the study reads that has more fields. Raises
+            ``Refused`` for what can't be done; any other error ends the run.
         metrics: of the rows.
 
     Raises:
@@ -115,7 +117,7 @@ class Study:
     name: str
     question: str
     conditions: tuple[Condition, ...]
-    measure: Callable[[Example, Condition], Row | None]
+    measure: Callable[[Any, Condition], Row | None]
     metrics: tuple[Metric, ...]
 
     def __post_init__(self) -> None:

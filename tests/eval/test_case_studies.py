@@ -1,0 +1,83 @@
+"""Studies of cases that are no records of questions are run as all others are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shared import words, written
+
+from ragcompress import Compressor, scorers
+from ragcompress_eval.bench.runner import Run
+from ragcompress_eval.bench.study import Study
+from studies import tool_results, worked_examples
+
+LOG = "".join(f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}\n" for i in range(40))
+CULPRIT = "2026-01-02 11:05:00 ERROR build failed: no space left on device\n"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    texts = [
+        {"id": "log", "text": LOG + CULPRIT + LOG, "source": "made here"},
+        {
+            "id": "page",
+            "text": "The fee is 12 crowns. " + "Boats leave at nine. " * 30,
+            "source": "made here",
+        },
+    ]
+    cases = [
+        {"of": "log", "case": "log-why", "kind": "build", "question": "Why did the build fail?",
+         "needed": [CULPRIT.strip()]},
+        {"of": "page", "case": "page-fee", "kind": "page", "question": "How much is the fee?",
+         "needed": ["12 crowns"]},
+    ]  # fmt: skip
+    path = tmp_path / "tool_results.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in [*texts, *cases]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def compressor() -> Compressor:
+    return Compressor(scorers.make("bm25"), counter=words)
+
+
+def carry_out(made: Study, path: Path, parse: Any, **options: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows by case and method."""
+    run = Run(files=[path], json_file=path.with_name("out.json"), **options)
+    run.carry_out(made, run.read(parse=parse), {})
+    return {(row["id"], row["method"]): row for row in written(path.with_name("out.json"))["rows"]}
+
+
+def test_tool_results_are_kept_by_the_words_and_not_by_their_ends(logs: Path, compressor: Compressor) -> None:
+    made = tool_results.study(compressor, [0.2])
+    rows = carry_out(made, logs, tool_results.read_cases)
+    kept = {key: row["kept"] for key, row in rows.items()}
+    assert kept["log-why", "tool results, words"] == 1
+    assert kept["log-why", "head"] == kept["log-why", "tail"] == 0
+    assert kept["page-fee", "tool results, words"] == 1
+    assert {row["dataset"] for row in rows.values()} == {"build", "page"}
+    assert carry_out(made, logs, tool_results.read_cases, resume=True) == rows
+    assert {case for case, _ in carry_out(made, logs, tool_results.read_cases, skip=1)} == {"page-fee"}
+    assert len(tool_results.read_cases(logs, longest=1_000)) == 1
+
+
+def test_worked_examples_are_kept_whole_or_in_part(tmp_path: Path, compressor: Compressor) -> None:
+    def example(question: str, label: str) -> dict[str, Any]:
+        return {"title": "", "sentences": [f"Question: {question}", f"Type: {label}"]}
+
+    shown = [example(f"Who kept lamp {i} of the harbour of Vik?", "Person") for i in range(3)]
+    shown += [example(f"When did boat {i} leave the bridge of Lo?", "Date") for i in range(3)]
+    asked = {"title": "", "sentences": ["Question: Who kept lamp 9?", "Type:"]}
+    record = {"dataset": "longbench/trec", "question": "", "answers": ["Person"]}
+    path = tmp_path / "longbench.jsonl"
+    path.write_text(json.dumps({**record, "documents": [*shown, asked]}) + "\n", encoding="utf-8")
+    made = worked_examples.study(compressor, [0.5], [0.0])
+    rows = carry_out(made, path, lambda file: worked_examples.read_cases(file, 2))
+    assert {name for name, _ in rows} == {"trec-0", "trec-1"}
+    own = rows["trec-0", "whole"]
+    assert (own["same"], own["parts"]) == (True, 0)
+    assert own["whole"] >= 1
+    assert rows["trec-0", "first that fit"]["parts"] == 0
