@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from shared import words, written
 
 from ragcompress import Compressor, scorers
 from ragcompress_eval.bench.runner import Run
 from ragcompress_eval.bench.study import Study
-from studies import tool_results, worked_examples
+from studies import gateway, gateway_parts, tool_results, worked_examples
 
 LOG = "".join(f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}\n" for i in range(40))
 CULPRIT = "2026-01-02 11:05:00 ERROR build failed: no space left on device\n"
@@ -48,7 +49,8 @@ def carry_out(made: Study, path: Path, parse: Any, **options: Any) -> dict[tuple
     """Rows by case and method."""
     run = Run(files=[path], json_file=path.with_name("out.json"), **options)
     run.carry_out(made, run.read(parse=parse), {})
-    return {(row["id"], row["method"]): row for row in written(path.with_name("out.json"))["rows"]}
+    label = next(iter(made.conditions[-1].labels.keys() - {"ratio", "budget"}))
+    return {(row["id"], row[label]): row for row in written(path.with_name("out.json"))["rows"]}
 
 
 def test_tool_results_are_kept_by_the_words_and_not_by_their_ends(logs: Path, compressor: Compressor) -> None:
@@ -81,3 +83,18 @@ def test_worked_examples_are_kept_whole_or_in_part(tmp_path: Path, compressor: C
     assert (own["same"], own["parts"]) == (True, 0)
     assert own["whole"] >= 1
     assert rows["trec-0", "first that fit"]["parts"] == 0
+
+
+def test_each_way_through_a_gateway_is_a_condition(logs: Path) -> None:
+    stub = gateway_parts.StubModel(words)
+    try:
+        with httpx.Client(base_url=stub.url.removesuffix("/v1")) as http:  # nothing is between
+            made = gateway.study(http, stub, lambda n: [{"line": i} for i in range(1, n + 1)])
+            rows = carry_out(made, logs, tool_results.read_cases)
+    finally:
+        stub.close()
+    assert [row["spend"]["line"] for row in rows.values()] == [1, 2, 3, 4, 5, 6]
+    assert all(row["kept"] == 1 for row in rows.values())
+    assert rows["log-why", "through"]["tokens"] == words(LOG + CULPRIT + LOG) + len(
+        "Why did the build fail?".split()
+    )
