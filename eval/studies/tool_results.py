@@ -18,7 +18,7 @@ from ragcompress.errors import DataError
 from ragcompress.plan import Plan
 from ragcompress.training.examples import Example, read_lines
 from ragcompress_eval.bench.runner import Run, study_command
-from ragcompress_eval.bench.study import Condition, Row, Study, mean, plain
+from ragcompress_eval.bench.study import Condition, Row, Study, mean, once_per_question, plain
 
 Method = Callable[["Case", int], str]
 RATIOS = [0.1, 0.2]
@@ -142,13 +142,16 @@ def study(reading: Compressor, ratios: Sequence[float]) -> Study:
         for ratio, name in product(dict.fromkeys(ratios), found)
     )
 
+    @once_per_question
+    def tokens(case: Case) -> int:
+        return reading.count(case.text)
+
     def measure(case: Case, condition: Condition) -> Row:
         name, ratio = condition.labels.values()
-        before = reading.count(case.text)
-        text = found[str(name)](case, max(1, int(float(ratio or 1) * before)))
+        text = found[str(name)](case, max(1, int(float(ratio or 1) * tokens(case))))
         # Where the budget is too small for one unit, the text comes back whole.
         kept = 0.0 if text == case.text else fmean(part in text for part in case.needed)
-        return Row({"kept": kept, "ratio": reading.count(text) / before})
+        return Row({"kept": kept, "ratio": reading.count(text) / tokens(case)})
 
     return Study("tool-results", "Does what a person would keep survive?", conditions, measure, METRICS)
 
