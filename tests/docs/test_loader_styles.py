@@ -243,12 +243,13 @@ def test_what_only_looks_hidden_stays(html: str) -> None:
             "<tr><td>Vik<td>1<td>2<td>3<td>4",
             ["| City | Fee / 2023 / S1 | Fee / 2023 / S2 | Fee / 2024 / S1 | Fee / 2024 / S2 |", "| Vik | 1 | 2 | 3 | 4 |"],
         ),
+        ("<tr><td>Key<td>Value<tr><td>a<td><pre>x  1\ny</pre>", ["| Key | Value |", "| a | x 1 y |"]),
         ("<tr><th>A<th>B<tr><td>x<td><table><tr><td>p<td>q<tr><td>r<td>s</table>", ["| A | B |", "| x | p q; r s |"]),
         ("<tr><th>A<th>B<th>C<tr><td rowspan=2 colspan=2>x<td>1<tr><td>2", ["| A | B | C |", "| x | x | 1 |", "| x | x | 2 |"]),
     ],
 )  # fmt: skip
 def test_tables_of_many_levels_keep_row_and_column(html: str, lines: list[str]) -> None:
-    found = [line for line in page(f"<table>{html}</table>").text.split("\n") if "---" not in line]
+    found = [line for line in page(f"<table border=1>{html}</table>").text.split("\n") if "---" not in line]
     assert found == lines
 
 

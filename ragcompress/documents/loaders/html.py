@@ -180,7 +180,7 @@ def _holds_data(table: Any) -> bool:
     if next(said, None) is not None:
         return True
     if next(table.iter(*_LAYOUT), None) is not None:
-        return False
+        return _is_ruled(table)
     cells = list(table.iter("td"))
     if any(
         len("".join(cell.itertext())) > _LONG_CELL and len(list(cell.iter("p", "br"))) > 1 for cell in cells
@@ -188,6 +188,13 @@ def _holds_data(table: Any) -> bool:
         return False
     rows = [len(row) for row in table.iter("tr")]
     return next(table.iter(*_LISTED), None) is None or (len(rows) > 1 and min(rows) > 1)
+
+
+def _is_ruled(table: Any) -> bool:
+    """Whether one sees lines between cells of several rows and columns, none of which holds a heading."""
+    rows = [len(row) for row in table.iter("tr")]
+    has_lines = (table.get("border") or "0").strip() not in ("0", "0px")
+    return has_lines and len(rows) > 1 and min(rows) > 1 and next(table.iter(*_LAYOUT[1:]), None) is None
 
 
 def _mark(tree: Any) -> list[tuple[int, str | None]]:
