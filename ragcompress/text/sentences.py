@@ -50,6 +50,8 @@ _COUNTED = re.compile(
 # What stands behind the ``!`` of a picture in Markdown.
 _PICTURE = re.compile(r"\[(?:[^\[\]\n]{0,300}\][(\[]|\[[^\[\]\n]{1,100}\]\])")
 _ENDED = re.compile(r"[.!?…][\"'”’)\]]*\s+\Z")
+# ``#!/bin/sh``, ``$?``, ``<!doctype>``, ``?.md``: French has a blank on both sides.
+_OF_CODE = re.compile(r"(?<!\w)[#$<][!?]\s*\Z|\s[!?]\.\Z")
 # An ordinal of German, as ``am 3.`` before a noun.
 _ORDINAL = re.compile(
     r"\b(?:am|im|vom|zum|zur|beim|der|die|das|dem|den|des|(?:ein|kein|jed|ihr|sein|unser)(?:e[mnrs]?)?)\s+\d{1,3}\.\s*\Z",
@@ -102,7 +104,7 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     """
     whole = [m.span() for m in _WHOLE.finditer(paragraph)] if _may_hold_whole(paragraph) else []
     starts = [0]
-    for cut in _around_pictures(paragraph, _sentence_ends(paragraph, language, check)):
+    for cut in _of_prose(paragraph, _sentence_ends(paragraph, language, check)):
         if closed := _CLOSED.match(paragraph, cut):
             cut = closed.end()
         if cut - starts[-1] <= _LONGEST_ITEM_MARK and _ITEM_MARK.fullmatch(paragraph, starts[-1], cut):
@@ -120,9 +122,14 @@ def sentence_starts(paragraph: str, language: str, check: Callable[[], None] = _
     return starts
 
 
-def _around_pictures(paragraph: str, cuts: Iterable[int]) -> Iterator[int]:
-    """The cuts; one behind the ``!`` of a picture moves before it, where a sentence ends there, else goes."""
+def _of_prose(paragraph: str, cuts: Iterable[int]) -> Iterator[int]:
+    """The cuts but for those behind signs of code; one behind the ``!`` of a picture moves before it.
+
+    There it stands where a sentence ends; else it goes.
+    """
     for cut in cuts:
+        if _OF_CODE.search(paragraph, max(0, cut - _LONGEST_ITEM_MARK), cut):
+            continue
         if paragraph[cut - 1] == "!" and _PICTURE.match(paragraph, cut):
             if _ENDED.search(paragraph, max(0, cut - _LONGEST_ITEM_MARK), cut - 1):
                 yield cut - 1

@@ -45,6 +45,7 @@ def units(text: str) -> list[tuple[str, str]]:
         "~~The fee is 12.~~",
         "~~The fee is 12. It was set by Ann.~~",
         "They sell larch etc. here.",
+        "Write #!/bin/sh on top, then ask $? for ?.md files.",
         "See ![the map of *Vik*](vik.png) here.",
         "![Map][1] shows ![[fee.png]] and a ![F](data:image/png;base64,AA).",
         "El Sr. Holm y la Sra. Lund lo hicieron en EE. UU. en la pág. 5.",
