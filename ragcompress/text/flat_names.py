@@ -33,6 +33,10 @@ _LINE = re.compile(
 _SENTENCE = re.compile(r"[\"'“‘(`]?[A-Z\d][\w'’/-]*,?[ \xa0]+\S+[ \xa0]+\S")
 _CLAUSE = re.compile(r"\S+[ \xa0]+\S+[ \xa0]+\S")
 _ENDS = (".", "!", "?", ":", ";", ",", "{", "(", "[", "\\", "…", "}", "|", "&", "$", "=")
+# ``bos BOS``, ``dev NAME``: a word with what it takes, in capitals.
+_TAKES_CAPITALS = re.compile(
+    r"(?!(?:from|for|on|at|or|but|see|under|over|via) )[a-z][\w-]+(?: [A-Z][A-Z\d_]+){1,3}"
+)
 _QUOTED = re.compile(r"[‘“\"'`][^\s‘’“”\"'`][^‘’“”\"'`\n]{0,60}[’”\"'`]")
 _WORD = r"[\w%$@<\[.‘/+-][^\s,;]*"
 # One name, or several.
@@ -174,6 +178,8 @@ def _names(line: str, below: str, announced: bool) -> bool | None:
     if _QUOTED.fullmatch(line) or (_is_coded(line) and _CLAUSE.match(below)):
         return True
     is_sentence = _SENTENCE.match(below) is not None
+    if _TAKES_CAPITALS.fullmatch(line) and not PROSE.search(line):
+        return is_sentence or _CLAUSE.match(below) is not None
     if _LISTED.fullmatch(line):
         if line.islower() and is_sentence:
             return True

@@ -72,6 +72,11 @@ def terms(text: str) -> list[str]:
             ["commit [--object\n    ID] [-q]\n    FILE"],
         ),
         ("  longest = number\n      The longest line of all.\n", ["longest = number"]),
+        (
+            "It is so.\n  tos TOS\n  TOS is a value.\n  seq SEQ\n  puts a number into it.\n",
+            ["tos TOS", "seq SEQ"],
+        ),
+        ("He lives in the USA.\nfrom NATO\nThe states of it are many.\n", []),
     ],
 )
 def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None:
