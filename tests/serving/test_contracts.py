@@ -210,25 +210,3 @@ def test_what_was_answered_when_time_was_short_is_answered_again() -> None:
         later = post(url, path, body).json()["data"]["compressed_context"]
     assert CULPRIT.strip() in short
     assert later == short
-
-
-def test_vectors_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
-
-    from ragcompress.models.embedding import MiniLM
-    from ragcompress.serving.cache import RememberingMiniLM
-
-    asked: list[str] = []
-
-    def embed(self: MiniLM, texts: list[str]) -> Any:
-        asked.extend(texts)
-        return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
-
-    monkeypatch.setattr(MiniLM, "__init__", lambda self, **_: None)
-    monkeypatch.setattr(MiniLM, "embed", embed)
-    kept = RememberingMiniLM(1 << 20)
-    first = kept.embed(["a", "bb", "a"])
-    again = kept.embed(["bb", "ccc", "a"])
-    assert asked == ["a", "bb", "a", "ccc"]
-    assert first[:, 0].tolist() == [1, 2, 1]
-    assert again[:, 0].tolist() == [2, 3, 1]
