@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from . import models, scorers
 from .data import Progress
 from .errors import ModelNotFound
-from .models.embedding import MiniLM
+from .models.embedding import EvidenceMiniLM
 from .plan import Plan
 from .proxy.base import Proxy
 from .proxy.loading import load_proxy
@@ -71,15 +71,17 @@ def give_back() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _load_embedder(load: Callable[[], Proxy], progress: Progress | None, threads: int | None) -> MiniLM:
+def _load_embedder(
+    load: Callable[[], Proxy], progress: Progress | None, threads: int | None
+) -> EvidenceMiniLM:
     """The embedding model, loaded while the proxy is; fetched after it, so that they don't share a bar."""
     with ThreadPoolExecutor(1) as pool:
-        embedder = pool.submit(MiniLM, download=False, threads=threads)
+        embedder = pool.submit(EvidenceMiniLM, download=False, threads=threads)
         load()
         try:
             return embedder.result()
         except ModelNotFound:
-            return MiniLM(progress=progress, threads=threads)
+            return EvidenceMiniLM(progress=progress, threads=threads)
 
 
 def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:

@@ -85,7 +85,7 @@ def calibrate(
 
 def make_scorer(plan: Plan, store: Path | None) -> tuple[scorers.Scorer, Proxy | None]:
     """The plan's scorer, what it reads kept in a store where there is one."""
-    from ..models.embedding import MiniLM
+    from ..models.embedding import EvidenceMiniLM
     from ..proxy.loading import load_proxy
     from ..training.keeping import KeptEmbedder, KeptProxy
 
@@ -101,7 +101,7 @@ def make_scorer(plan: Plan, store: Path | None) -> tuple[scorers.Scorer, Proxy |
 
     arguments = plan.scorer_arguments()
     if "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
-        arguments["embedder"] = MiniLM() if store is None else KeptEmbedder(MiniLM(), store)
+        arguments["embedder"] = EvidenceMiniLM() if store is None else KeptEmbedder(EvidenceMiniLM(), store)
     made = scorers.make(plan.scorer, proxy=load, **arguments)
     return made, loaded[0] if loaded else None
 

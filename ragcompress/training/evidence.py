@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ragcompress import InputError, ProbeMismatch, load_proxy
-from ragcompress.models.embedding import MiniLM
+from ragcompress.models.embedding import ENCODER, EvidenceMiniLM, MiniLM
 from ragcompress.probes import FORMAT, ProbeWeights, shipped_for
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
@@ -85,6 +85,7 @@ def run(
     Args:
         files: training questions, in the schema of the data folder.
         store: folder in which what was read is kept, so that an interrupted run goes on where it was.
+        embedder: reads the documents, and searches them; None: ``EvidenceMiniLM`` and ``MiniLM``.
         progress: called with (what, done, in all).
 
     Returns:
@@ -95,15 +96,16 @@ def run(
         DataError, ModelError, MissingExtra: each says what to do.
     """
     settings = settings or Settings()
-    model, embedder = load_proxy(proxy, backend=backend, reuse_bytes=0), embedder or MiniLM()
+    model = load_proxy(proxy, backend=backend, reuse_bytes=0)
+    reads, searches = (embedder, embedder) if embedder else (EvidenceMiniLM(), MiniLM())
     n_layers = min(settings.n_layers, model.info.n_layers)
-    reader = Reader(model, embedder, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
+    reader = Reader(model, reads, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
     tasks = tasks_of(files, settings.recipe, model.tokenizer)
     with tempfile.TemporaryDirectory() as scratch:
         work = store / "index" if store else Path(scratch)
         if settings.retrieved:
             progress("building the index of training documents", 0, 1)
-            tasks += retrieved_tasks(files, settings.retrieved, embedder, work)
+            tasks += retrieved_tasks(files, settings.retrieved, searches, work)
             progress("building the index of training documents", 1, 1)
     cases = [case_of(r) for r in read_all(tasks, reader, partial(progress, "reading training questions"))]
     place = folds_of({c.kind for c in cases}, settings.folds)
@@ -187,6 +189,7 @@ def card_of(
         "second_features": list(second_look.NAMES),
         "second_look": asdict(settings.second.recipe),
         "embedder": reader.embedder.name,
+        ENCODER: getattr(reader.embedder, "card", {}),
         "passage_tokens": settings.passage_tokens,
         "backend": info.backend,
         "precision": info.precision,

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from ragcompress import Document, Segmentation, load_proxy, segment
 from ragcompress.cli.app import app
-from ragcompress.models.embedding import MiniLM
+from ragcompress.errors import ProbeMismatch
+from ragcompress.models.embedding import EvidenceMiniLM, MiniLM
 from ragcompress.scorers.evidence import Scorer
 
 pytestmark = pytest.mark.model
@@ -26,13 +27,18 @@ DOCUMENTS = [
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return Scorer(proxy=load_proxy(), embedder=MiniLM())
+    return Scorer(proxy=load_proxy(), embedder=EvidenceMiniLM())
 
 
 def test_the_answer_comes_first(scorer: Scorer) -> None:
     scores = scorer.score(QUESTION, segment(DOCUMENTS))
     assert scores.ranking()[0] == 1
     assert scores.calibrated
+
+
+def test_an_encoder_that_it_was_not_fitted_with_is_refused(scorer: Scorer) -> None:
+    with pytest.raises(ProbeMismatch, match="vectors of all-minilm-l6-v2-evidence-int8, not of all-minilm"):
+        Scorer(proxy=scorer.proxy, embedder=MiniLM())
 
 
 def test_it_does_without_vectors(scorer: Scorer) -> None:

@@ -44,8 +44,8 @@ LAYERS = (
 )
 # Where each of these packages may be imported, within ragcompress.
 ONLY_IN = {
-    "torch": ("proxy.hf",),
-    "transformers": ("proxy.hf", "quiet"),
+    "torch": ("proxy.hf", "training.encoder_tuning"),
+    "transformers": ("proxy.hf", "quiet", "training.encoder_tuning"),
     "onnxruntime": ("models.ort",),
     "faiss": ("index.vectors",),
     "onnx": (),

