@@ -160,7 +160,8 @@ def test_types_that_numpy_does_not_have_are_refused(tmp_path: Path, kind: str) -
     n = {"BF16": 2, "F8_E5M2": 4, "F4": 8}[kind]
     entry = {"dtype": kind, "shape": [n], "data_offsets": [0, 4]}
     Path(f"{path}.safetensors").write_bytes(of_header({"look.weight": entry}, b"abcd"))
-    with pytest.raises(DataError, match="can't be read"):
+    # With the package that knows some of these types they can be read, and the checksum is another.
+    with pytest.raises(DataError, match="can't be read|is damaged"):
         load(path)
 
 
