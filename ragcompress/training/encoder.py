@@ -31,7 +31,6 @@ from .shapes import SHAPES, bounded, shaped
 from .versions import versions
 
 Progress = Callable[[str, int, int], None]
-SCORER = "evidence-encoder"
 
 
 @dataclass(frozen=True, slots=True)
