@@ -36,6 +36,7 @@ from ragcompress.scorers.evidence import Scorer as Evidence
 from ragcompress.testing import FakeProxy
 from ragcompress.training.answering import evidence_of_answer
 from ragcompress.training.calibrating import Settings, calibrate, choose
+from ragcompress.training.evidence_recipe import picked
 from ragcompress.training.examples import DataFile, Example
 from ragcompress.training.keeping import KeptProxy
 
@@ -392,6 +393,21 @@ def test_questions_that_the_head_beside_the_network_learned_from_are_passed_over
     assert len(taken) == 30 and not {e.id for e in taken} & set(usable[:25])
     with pytest.raises(InputError, match="trained on 25 of the 60"):
         choose(file, scorer, Settings(each=40))
+
+
+def test_questions_that_the_encoder_learned_from_are_passed_over() -> None:
+    weights, file = fake_evidence(), data(60)
+    card = {
+        **weights.card,
+        "trained_on": [{"file": file.name, "sha256": file.sha256, "questions": 20}],
+        "settings": {"recipe": {"questions": 20, "more": []}},
+        "encoder": {"trained_on": [{"file": file.name, "sha256": file.sha256, "questions": 15}]},
+    }
+    scorer = Evidence(proxy=FakeProxy(), probe=replace(weights, card=card), embedder="none")
+    taken = choose(file, scorer, Settings(each=25))
+    assert not {e.id for e in taken} & {e.id for e in picked(file, 35)}
+    with pytest.raises(InputError, match="trained on 35 of the 60"):
+        choose(file, scorer, Settings(each=26))
 
 
 def test_each_question_is_seen_ranked_and_without_its_evidence(made: Calibration) -> None:
