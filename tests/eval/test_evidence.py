@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from ragcompress import Budget, InputError, RagCompressError, Scores, Segmentation
+from ragcompress import Budget, Document, InputError, RagCompressError, Scores, Segmentation, segment
 from ragcompress.data import Progress
 from ragcompress.errors import ModelError
 from ragcompress.scorers import make
 from ragcompress.training.examples import Example, read_files
 from ragcompress.training.metrics import auc
 from ragcompress_eval.bench.journal import Journal
-from ragcompress_eval.bench.methods import Method, ours
+from ragcompress_eval.bench.methods import Method, Target, compress_once, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
 from ragcompress_eval.bench.summary import means_of_sets
@@ -157,6 +157,21 @@ def test_where_everything_is_evidence_there_is_no_auc(examples: tuple[Example, .
     (result,) = summarize(run([all_gold], ours({"lead": make("lead")}, counter=words), [0.5]), seed=0)
     assert result["auc"] is None
     assert 0 < result["evidence_recall"] < 1
+
+
+def test_evidence_that_is_kept_from_another_document_counts() -> None:
+    said = "Mara Voss built the lighthouse on the northern cliff in 1921."
+    texts = (f"{said} It rains.", f"{said} Owls sleep all day.", "A bridge is old. It creaks at night.")
+    segmentation = segment([Document(t) for t in texts])
+    both = tuple(i for i, s in enumerate(segmentation.sentences) if s.text == said)
+    example = Example("x", "x", "Who built it?", (), segmentation, both[1:])
+    oracle = Oracle((replace(example, gold=both),))
+    (result,) = summarize(run([example], ours({"oracle": oracle}, counter=words), [0.5]), seed=0)
+    assert (result["evidence_recall"], result["n_nothing_fits"]) == (1.0, 0)
+    (kept,) = compress_once(ours({"oracle": oracle}, counter=words)["oracle"], [Target(Budget(ratio=0.5))])(
+        example
+    ).contexts
+    assert kept is not None and kept.text.count(said) == 1
 
 
 def test_same_seed_same_summary(examples: tuple[Example, ...]) -> None:

@@ -12,7 +12,7 @@ from ragcompress.index import Index, build_index
 from ragcompress.models.embedding import Vectors
 from ragcompress.training.examples import DataFile, parse_example
 from ragcompress_eval.quality.retrieval import graph_recall, share
-from ragcompress_eval.quality.retrieval_texts import gold_spans, select, write_folder
+from ragcompress_eval.quality.retrieval_texts import Span, gold_spans, select, write_folder
 
 RECORD = {
     "id": "a/1", "dataset": "a", "lang": "en", "question": "Who built it?", "answers": ["Anna"],
@@ -25,11 +25,16 @@ RECORD = {
 
 
 def test_evidence_counts_where_all_of_it_is_kept() -> None:
-    gold = [("d", 0, 10), ("d", 11, 25), ("e", 0, 5)]
-    assert share(gold, [("d", 0, 10)]) == 1 / 3
-    assert share(gold, [("d", 5, 25), ("d", 0, 4), ("e", 0, 4)]) == 2 / 3
-    assert share(gold, [("d", 0, 25), ("e", 0, 9), ("f", 0, 1)]) == 1
+    gold = [Span("d", 0, 10, "a"), Span("d", 11, 25, "b"), Span("e", 0, 5, "c")]
+    assert share(gold, [Span("d", 0, 10, "")]) == 1 / 3
+    assert share(gold, [Span("d", 5, 25, ""), Span("d", 0, 4, ""), Span("e", 0, 4, "")]) == 2 / 3
+    assert share(gold, [Span("d", 0, 25, ""), Span("e", 0, 9, ""), Span("f", 0, 1, "")]) == 1
     assert share(gold, []) == 0
+
+
+def test_evidence_counts_where_another_document_says_it_word_for_word() -> None:
+    gold = [Span("d", 0, 13, "It was Wyler."), Span("d", 14, 17, "Yes")]
+    assert share(gold, [Span("f", 20, 33, "It was Wyler."), Span("f", 34, 50, "Yes, it is said.")]) == 1 / 2
 
 
 class Words:
@@ -63,7 +68,7 @@ def test_a_document_is_written_once_and_evidence_points_into_it(tmp_path: Path) 
     assert write_folder([file], tmp_path) == 2
     assert len((tmp_path / "a.dev.jsonl").read_text().splitlines()) == 2
     assert select([file], None) == [example, example]
-    ((name, start, end),) = gold_spans(example)
+    ((name, start, end, text),) = gold_spans(example)
     assert name in (tmp_path / "a.dev.jsonl").read_text()
-    assert example.segmentation.documents[0].text[start:end] == "Anna built it."
+    assert example.segmentation.documents[0].text[start:end] == text == "Anna built it."
     assert select([file], 1) == [example]

@@ -15,6 +15,7 @@ from ragcompress import (
     RagCompressError,
     Scorer,
     Scores,
+    Selection,
     Tokenizer,
 )
 from ragcompress.scorers import score
@@ -48,8 +49,8 @@ class Context:
 
     Attributes:
         text: what the reader gets; empty where not one sentence fitted.
-        kept: indices of the sentences kept, ascending; None where the method doesn't keep the data's
-            sentences whole, so that only the text tells.
+        kept: indices of the sentences kept, or kept word for word from another document, ascending; None
+            where the method doesn't keep the data's sentences whole, so that only the text tells.
         ratio: kept ÷ original, both rendered, in tokens of one counter.
         seconds: wall time, scoring included.
         fits: False where nothing fitted, or the method kept more than it was allowed.
@@ -145,7 +146,18 @@ class ScorerMethod:
             # Nothing kept is this question's result, not the end of the run.
             return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
         seconds += time.perf_counter() - start
-        return Context(found.text, found.selection.kept, found.ratio, seconds, fits=True)
+        return Context(found.text, _held(found.selection), found.ratio, seconds, fits=True)
+
+
+def _held(selection: Selection) -> tuple[int, ...]:
+    """What is kept, and what another document says word for word where that is kept."""
+    kept = set(selection.kept)
+    same = {
+        i
+        for i, other in selection.duplicate_of.items()
+        if selection.dropped[i] == "duplicate" and other in kept
+    }
+    return tuple(sorted(kept | same))
 
 
 def compress_once(method: Method, targets: Sequence[Target]) -> Callable[[Example], Compressed]:

@@ -24,10 +24,9 @@ from ..bench import options
 from ..bench.methods import head
 from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Label, Row, Study, mean, once_per_question, plain, quotient
-from .retrieval_texts import gold_spans, select, write_folder
+from .retrieval_texts import Span, gold_spans, select, write_folder
 
-Spans = Sequence[tuple[str, int, int]]
-"""(id of a document, start, end), as evidence is given."""
+Spans = Sequence[Span]
 RANKED, SHUFFLED = "ranked", "shuffled"
 METRICS = (
     mean("retrieval_recall", "found"),
@@ -120,17 +119,25 @@ class _Asking:
 
 
 def share(gold: Spans, kept: Spans) -> float:
-    """Share of the gold sentences of which every character lies in what was kept."""
+    """Share of the gold sentences of which every character was kept, here or word for word elsewhere.
+
+    A sentence that several documents have is kept once: it does not matter from which.
+    """
+    texts = {span.text for span in kept}
     by_document: dict[str, list[tuple[int, int]]] = {}
-    for name, start, end in sorted(kept):
+    for name, start, end, _ in sorted(kept):
         spans = by_document.setdefault(name, [])
         # Sentences are stripped: one blank between neighbors hides nothing.
         if spans and start <= spans[-1][1] + 1:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
             spans.append((start, end))
-    held = [any(a <= start and end <= b for a, b in by_document.get(name, ())) for name, start, end in gold]
-    return sum(held) / len(held)
+
+    def holds(wanted: Span) -> bool:
+        here = by_document.get(wanted.document, ())
+        return wanted.text in texts or any(a <= wanted.start and wanted.end <= b for a, b in here)
+
+    return sum(map(holds, gold)) / len(gold)
 
 
 def _spans(found: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -> Spans:
@@ -138,7 +145,8 @@ def _spans(found: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -
     for i in sentences:
         s = found.sentences[i]
         passage = hits[s.document].passage
-        spans.append((passage.document.id or "", *passage.in_document(s.start_char, s.end_char)))
+        start, end = passage.in_document(s.start_char, s.end_char)
+        spans.append(Span(passage.document.id or "", start, end, s.text))
     return spans
 
 

@@ -6,8 +6,18 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ragcompress.training.examples import DataFile, Example
+
+
+class Span(NamedTuple):
+    """A stretch of a document: the characters from ``start`` up to ``end``, and what they say."""
+
+    document: str
+    start: int
+    end: int
+    text: str
 
 
 def write_folder(files: Sequence[DataFile], folder: Path) -> int:
@@ -42,8 +52,8 @@ def document_id(title: str | None, text: str) -> str:
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
 
 
-def gold_spans(example: Example) -> tuple[tuple[str, int, int], ...]:
-    """(id of a document of the folder, start, end) of each sentence that is evidence."""
+def gold_spans(example: Example) -> tuple[Span, ...]:
+    """Where in the folder each sentence stands that is evidence."""
     ids = [document_id(d.title, d.text) for d in example.segmentation.documents]
     sentences = [example.segmentation.sentences[i] for i in example.gold]
-    return tuple((ids[s.document], s.start_char, s.end_char) for s in sentences)
+    return tuple(Span(ids[s.document], s.start_char, s.end_char, s.text) for s in sentences)
