@@ -8,18 +8,21 @@ of them words, vectors and the retriever's rank find promising, without a look a
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from ragcompress import DataError
 from ragcompress.data import Attention, FloatArray
+from ragcompress.files import write_whole
 from ragcompress.models.embedding import TokenEmbedder
 from ragcompress.prompts.passages import Passage, Prompt, Template, cut_passages, join, make_tail
 from ragcompress.proxy.base import Proxy
@@ -34,6 +37,8 @@ FORMAT = 3
 _FEWEST = 3  # passages are chosen, at least
 _FUSION = 10  # of the reciprocal ranks that passages are chosen by
 _VECTORS = tuple(f.name for f in fields(Vectors))
+_PROBED = frozenset({"mass", "rows"})
+_NAMES = {"attention": _PROBED, "again": _PROBED, "vectors": frozenset(_VECTORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +148,10 @@ class Reader:
             arrays = read()
             _save(path, arrays)
             return arrays
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+        arrays = _stored(path)
+        if arrays.keys() != _NAMES[what]:
+            raise DataError(f"{path} is damaged (it holds other arrays); delete it and run again")
+        return arrays
 
     def _read(self, question: str, passages: Sequence[Passage]) -> Arrays:
         tail = make_tail(self.proxy.tokenizer, Template(), question)
@@ -221,16 +225,26 @@ def _places(values: FloatArray) -> FloatArray:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
 
 
+def _stored(path: Path) -> Arrays:
+    """The arrays of a file; each is read to its end, where the archive's sums tell damage."""
+    try:
+        with ZipFile(path) as archive:
+            return {
+                name.removesuffix(".npy"): read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                for name in archive.namelist()
+            }
+    except Exception as error:  # zipfile, zlib and the headers of arrays raise many unrelated kinds
+        raise DataError(f"{path} is damaged ({error}); delete it and run again") from error
+
+
 def _save(path: Path, arrays: Arrays) -> None:
-    temporary = path.with_suffix(".tmp.npz")
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]
-        temporary.replace(path)
     except OSError as error:
-        raise DataError(f"the attention can't be stored in {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise DataError(f"{path} can't be written: {error.strerror or error}") from error
+    write_whole(path, content.getvalue(), private=True)  # attention tells of the texts
 
 
 def read_all(

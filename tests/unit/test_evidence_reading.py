@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import FUZZ
+from hypothesis import given as given_
+from hypothesis import strategies as st
 from shared import QUESTION, Letters
 
 from ragcompress import DataError, given
@@ -78,6 +82,44 @@ def test_a_damaged_store_is_told_of(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "attention").iterdir()
     kept.write_bytes(b"no arrays")
     with pytest.raises(DataError, match="damaged"):
+        reader(tmp_path)(task())
+
+
+@FUZZ
+@given_(st.integers(0, 10**6), st.integers(0, 40), st.sampled_from(("attention", "vectors")))
+def test_a_store_with_any_damage_is_told_of_or_gives_what_was_read(
+    place: int, length: int, what: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    first = reader(folder)(task())
+    (kept,) = (folder / what).iterdir()
+    whole = kept.read_bytes()
+    place %= len(whole)
+    kept.write_bytes(whole[:place] + bytes(length) + whole[place + length :])
+    try:
+        again = reader(folder)(task())
+    except DataError as error:
+        assert "damaged" in str(error)
+        return
+    np.testing.assert_allclose(again.vectors.matches, first.vectors.matches, atol=1e-3)
+    for a, b in zip(first.attentions, again.attentions, strict=True):
+        np.testing.assert_allclose(a.mass, b.mass, rtol=1e-3)
+
+
+def test_a_store_with_the_arrays_of_another_file_is_told_of(tmp_path: Path) -> None:
+    reader(tmp_path)(task())
+    (attention,), (vectors,) = ((tmp_path / name).iterdir() for name in ("attention", "vectors"))
+    attention.write_bytes(vectors.read_bytes())
+    with pytest.raises(DataError, match="damaged"):
+        reader(tmp_path)(task())
+
+
+def test_what_was_read_of_people_s_texts_is_for_their_owner_only(tmp_path: Path) -> None:
+    reader(tmp_path)(task())
+    assert {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("*/*")} == {0o600}
+    (tmp_path / "attention").rename(tmp_path / "elsewhere")
+    (tmp_path / "attention").write_text("a file in the folder's place")
+    with pytest.raises(DataError, match="can't be written"):
         reader(tmp_path)(task())
 
 
