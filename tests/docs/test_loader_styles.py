@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from typing import Any
 
 import docx
 import office_files as office
@@ -15,8 +16,10 @@ import pptx
 import pytest
 from docx.document import Document as Word
 from lxml import etree
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 from openpyxl.formatting.rule import ColorScaleRule
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Color, Font, PatternFill
 from pptx.util import Emu
 
 from ragcompress.documents import loaders
@@ -347,6 +350,34 @@ def test_cells_with_white_letters_are_hidden_unless_something_colors_them() -> N
     assert loaded.left_out["hidden cell"] == 1
     sheet.conditional_formatting.add("A1:A9", ColorScaleRule())
     assert "| no | 2 |" in load(office.saved(book), ".xlsx").text
+
+
+@pytest.mark.parametrize(
+    ("cell", "fill", "text", "hidden"),
+    [
+        ("FF000000", None, "seen own", "hidden run"),
+        ("FFFFFFFF", None, "seen", "hidden run"),
+        ("FFFFFFFF", "FF000080", "seen own no", ""),
+        ("FF000000", "FFFFFFFF", "seen own", "hidden run"),
+    ],
+)
+@pytest.mark.parametrize("white", [{"rgb": "FFFFFFFF"}, {"theme": 0}, {"indexed": 9}])
+def test_white_runs_within_a_cell_are_hidden_unless_something_colors_it(
+    cell: str, fill: str | None, text: str, hidden: str, white: dict[str, Any]
+) -> None:
+    book = openpyxl.Workbook()
+    runs = [
+        TextBlock(InlineFont(color=Color(rgb="FFFF0000")), "seen"),
+        " own",
+        TextBlock(InlineFont(color=Color(**white)), " no"),
+    ]
+    book.active["A1"], book.active["A2"] = "Name", CellRichText(runs)
+    book.active["A2"].font = Font(color=cell)
+    if fill:
+        book.active["A2"].fill = PatternFill("solid", fgColor=fill)
+    loaded = load(office.saved(book), ".xlsx")
+    assert loaded.text.split("\n")[-1] == f"| {text} |"
+    assert {name for name, n in loaded.left_out.items() if n} == ({hidden} if hidden else set())
 
 
 def test_headers_of_three_rows_in_a_sheet_are_joined_and_struck_out_cells_say_so() -> None:

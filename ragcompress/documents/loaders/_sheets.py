@@ -8,7 +8,7 @@ import io
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,9 @@ from ._office import Package, attribute, find, local, whole, within
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 """Excel's own limits."""
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _EVERY = 1_024
+_WHITE_NUMBERS = ("1", "9")  # of the colors that every workbook has
 
 
 @dataclass(slots=True)
@@ -32,14 +34,38 @@ class Sheet:
         numbers: places that hold a number or a date.
         dates: places that hold a date or a time.
         spans: (first row, first column, last row, last column) of joined cells.
-        white: places whose letters are white, on nothing.
+        on_white: by place of letters that are white where nothing colors the ground, what is seen on white.
     """
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     numbers: set[tuple[int, int]] = field(default_factory=set)
     dates: set[tuple[int, int]] = field(default_factory=set)
     spans: list[tuple[int, int, int, int]] = field(default_factory=list)
-    white: list[tuple[int, int]] = field(default_factory=list)
+    on_white: dict[tuple[int, int], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The text of a cell.
+
+    Attributes:
+        all: of every run.
+        colored: what is seen on white where the cell's own letters are not white.
+        by_itself: what is seen on white whatever the color of the cell's own letters.
+    """
+
+    all: str
+    colored: str
+    by_itself: str = ""
+
+    def changed(self, change: Callable[[str], str]) -> Said:
+        """The same with each text changed."""
+        every = change(self.all)
+        colored = every if self.colored == self.all else change(self.colored)
+        return Said(every, colored, change(self.by_itself) if self.by_itself else "")
+
+
+_NOTHING = Said("", "")
 
 
 class Styles:
@@ -49,6 +75,7 @@ class Styles:
         self.codes: list[str] = []
         self._struck: list[bool] = []
         self._white: list[bool] = []
+        self._filled: list[bool] = []
         root = package.xml("xl/styles.xml")
         if root is None:
             return
@@ -63,16 +90,20 @@ class Styles:
             self.codes.append(own.get(number) or BUILTIN.get(whole(number, -1), "General"))
             font, fill = _at(each, "fontId"), _at(each, "fillId")
             self._struck.append(font < len(struck) and struck[font])
-            is_filled = fill < len(filled) and filled[fill]
-            self._white.append(font < len(white) and white[font] and not is_filled)
+            self._white.append(font < len(white) and white[font])
+            self._filled.append(fill < len(filled) and filled[fill])
 
     def marked(self, text: str, style: int) -> str:
         """The text with a line through it, if it has one."""
         return struck(text) if text.strip() and style < len(self._struck) and self._struck[style] else text
 
     def is_white(self, style: int) -> bool:
-        """Whether letters are white on the sheet's own white."""
+        """Whether letters are white."""
         return style < len(self._white) and self._white[style]
+
+    def is_filled(self, style: int) -> bool:
+        """Whether the ground has another color than white."""
+        return style < len(self._filled) and self._filled[style]
 
 
 def _at(element: Any, name: str) -> int:
@@ -87,7 +118,9 @@ def _is_on(element: Any) -> bool:
 def _is_white(color: Any) -> bool:
     if color is None or (color.get("tint") or "").strip().startswith("-"):
         return False  # darkened
-    return (color.get("rgb") or "").upper().endswith("FFFFFF") or color.get("theme") == "0"
+    if (color.get("rgb") or "").upper().endswith("FFFFFF") or color.get("theme") == "0":
+        return True
+    return color.get("indexed") in _WHITE_NUMBERS
 
 
 def _is_filled(fill: Any) -> bool:
@@ -99,32 +132,44 @@ def _is_filled(fill: Any) -> bool:
     return not _is_white(find(pattern, "fgColor"))
 
 
-def shared_strings(package: Package) -> list[str]:
+def shared_strings(package: Package) -> list[Said]:
     """Texts that cells refer to by number."""
     root = package.xml("xl/sharedStrings.xml")
     return [] if root is None else [rich_text(item) for item in root if local(item) == "si"]
 
 
-def rich_text(item: Any) -> str:
+def rich_text(item: Any) -> Said:
     """Text of runs: raised and struck-out ones say so, the reading of Asian characters is left out."""
-    parts: list[str] = []
+    every: list[str] = []
+    colored: list[str] = []
+    by_itself: list[str] = []
     for part in item:
         if local(part) == "t":
-            parts.append(part.text or "")
+            every.append(part.text or "")
+            colored.append(part.text or "")
         elif local(part) == "r":
-            words = "".join(t.text or "" for t in part if local(t) == "t")
             properties = find(part, "rPr")
-            if properties is not None and words.strip():
-                align = find(properties, "vertAlign")
-                moved = {"superscript": raised, "subscript": lowered}.get(
-                    (attribute(align, "val") or "") if align is not None else ""
-                )
-                if moved:
-                    words = moved(words.strip(), "".join(parts)[-16:])
-                if _is_on(find(properties, "strike")):
-                    words = struck(words)
-            parts.append(words)
-    return re.sub(r"_x([0-9A-Fa-f]{4})_", _character, "".join(parts))
+            words = _words(part, properties, every)
+            every.append(words)
+            # A run without properties has the letters of its cell, one with some has none of them.
+            if properties is None or not _is_white(find(properties, "color")):
+                colored.append(words)
+                by_itself += [] if properties is None else [words]
+    texts = ("".join(parts) for parts in (every, colored, by_itself))
+    return Said(*(_ESCAPED.sub(_character, text) for text in texts))
+
+
+def _words(run: Any, properties: Any, before: Sequence[str]) -> str:
+    words = "".join(t.text or "" for t in run if local(t) == "t")
+    if properties is None or not words.strip():
+        return words
+    align = find(properties, "vertAlign")
+    moved = {"superscript": raised, "subscript": lowered}.get(
+        (attribute(align, "val") or "") if align is not None else ""
+    )
+    if moved:
+        words = moved(words.strip(), "".join(before)[-16:])
+    return struck(words) if _is_on(find(properties, "strike")) else words
 
 
 def _character(found: re.Match[str]) -> str:
@@ -184,9 +229,22 @@ class Reader:
                     sheet.spans.append(_span(element.get("ref") or ""))
                 case "tablePart" | "conditionalFormatting":
                     is_plain = False  # what colors the ground of cells
+        if is_plain:
+            self._take_out_white(sheet)
         self._move_joined(sheet, hidden)
-        self._take_out(sheet, hidden, sheet.white if is_plain else [])
+        self._take_out(sheet, hidden)
         return sheet
+
+    def _take_out_white(self, sheet: Sheet) -> None:
+        """Leave out letters that nobody sees."""
+        for (number, column), seen in sheet.on_white.items():
+            is_shown = number in sheet.rows
+            cells = sheet.rows[number] if is_shown else self._hidden_rows[number]
+            if seen.strip():
+                cells[column] = seen
+            else:
+                del cells[column]
+            self._left_out["hidden run" if seen.strip() else "hidden cell"] += is_shown
 
     def _move_joined(self, sheet: Sheet, hidden: set[int]) -> None:
         """Joined cells that begin in a hidden row or column say the same in the first that is shown."""
@@ -201,11 +259,8 @@ class Reader:
                 sheet.rows[row].setdefault(column, text)
                 sheet.spans[n] = (row, column, bottom, last)
 
-    def _take_out(self, sheet: Sheet, hidden: set[int], unseen: Sequence[tuple[int, int]]) -> None:
-        """Leave out hidden columns, and cells that nobody sees."""
-        for number, column in unseen:
-            if sheet.rows[number].pop(column, None) is not None:
-                self._left_out["hidden cell"] += 1
+    def _take_out(self, sheet: Sheet, hidden: set[int]) -> None:
+        """Leave out hidden columns."""
         columns = {column for cells in sheet.rows.values() for column in cells} & hidden
         self._left_out["hidden column"] += len(columns)
         for cells in sheet.rows.values():
@@ -219,32 +274,31 @@ class Reader:
         if number > MAX_ROWS:
             raise ValueError(f"a sheet has at most {MAX_ROWS:,} rows")
         cells: dict[int, str] = {}
-        white: list[tuple[int, int]] = []
         column = 0
         for cell in row:
             place = _REFERENCE.fullmatch(cell.get("r") or "")
             column = _column(place[1]) if place else column + 1
             if column > MAX_COLUMNS:
                 raise ValueError(f"a sheet has at most {MAX_COLUMNS:,} columns")
-            text, is_number = self._cell(cell)
-            if text.strip():
-                cells[column] = text
+            said, is_number = self._cell(cell)
+            if said.all.strip():
+                cells[column] = said.all
                 style = _at(cell, "s")
                 if is_number:
                     sheet.numbers.add((number, column))
                     if cell.get("t") == "d" or (style < len(self._dates) and self._dates[style]):
                         sheet.dates.add((number, column))
-                if self._styles.is_white(style):
-                    white.append((number, column))
+                seen = said.by_itself if self._styles.is_white(style) else said.colored
+                if seen != said.all and not self._styles.is_filled(style):
+                    sheet.on_white[number, column] = seen
         if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
             self._hidden_rows[number] = cells
         elif cells:
             sheet.rows.setdefault(number, {}).update(cells)
-            sheet.white += white
 
-    def _cell(self, cell: Any) -> tuple[str, bool]:
-        """What a cell shows, and whether it is a number."""
+    def _cell(self, cell: Any) -> tuple[Said, bool]:
+        """What a cell says, and whether it is a number."""
         value = formula = None
         style = _at(cell, "s")
         for part in cell:
@@ -254,31 +308,36 @@ class Reader:
             elif name == "f":
                 formula = part
             elif name == "is":
-                text, is_number = self._value("is", rich_text(part), style)
-                return self._styles.marked(text, style), is_number
+                return self._text(rich_text(part), style), False
+        kind = cell.get("t") or "n"
         if not value:
             if formula is None:
-                return "", False
-            self.n_without_value += cell.get("t") != "str"
-            return ("" if cell.get("t") == "str" else f"={formula.text or '…'}"), True
-        text, is_number = self._value(cell.get("t") or "n", value, style)
-        return self._styles.marked(text, style), is_number
+                return _NOTHING, False
+            self.n_without_value += kind != "str"
+            return _plain("" if kind == "str" else f"={formula.text or '…'}"), True
+        if kind in ("s", "str"):
+            return self._text(self._said(value) if kind == "s" else _plain(value), style), False
+        text, is_number = self._value(kind, value, style)
+        return _plain(self._styles.marked(text, style)), is_number
 
-    def _said(self, number: str) -> str:
+    def _said(self, number: str) -> Said:
         """A text by its number."""
         at = whole(number, -1)
         if 0 <= at < len(self._strings):
             return self._strings[at]
         self._left_out["broken cell"] += 1
-        return ""
+        return _NOTHING
+
+    def _code(self, style: int) -> str:
+        return self._styles.codes[style] if style < len(self._styles.codes) else "General"
+
+    def _text(self, said: Said, style: int) -> Said:
+        code = self._code(style)
+        found = said.changed(lambda text: self._styles.marked(text_shown(text, code), style))
+        self._left_out["hidden cell"] += bool(said.all.strip()) and not found.all.strip()
+        return found
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
-        code = self._styles.codes[style] if style < len(self._styles.codes) else "General"
-        if kind in ("s", "str", "is"):
-            said = self._said(value) if kind == "s" else value
-            text = text_shown(said, code)
-            self._left_out["hidden cell"] += bool(said.strip()) and not text.strip()
-            return text, False
         if kind == "b":
             return ("TRUE" if value == "1" else "FALSE"), False
         if kind != "n":  # an error such as #DIV/0!, a date in words
@@ -290,9 +349,14 @@ class Reader:
         if not (number or self._shows_zeros):
             self._left_out["hidden cell"] += 1
             return "", True
+        code = self._code(style)
         text = general(number) if code == "General" else shown(number, code, from_1904=self._from_1904)
         self._left_out["hidden cell"] += not text
         return text, True
+
+
+def _plain(text: str) -> Said:
+    return Said(text, text)
 
 
 def _is_true(value: str | None) -> bool:
