@@ -74,9 +74,11 @@ _NUMBER = re.compile(
     r"|\d{1,3}(?:\.\d{1,3})+)\.\s*",
     re.IGNORECASE,
 )
-# ``2.``, ``(b)``, ``A.``: marks the sentence behind it.
-_ITEM_MARK = re.compile(r"\s*\(?(?:\d{1,3}|[^\W\d_])[.)]\s*")
+# ``2.``, ``(b)``, ``A.``, ``(ii).``: marks the sentence behind it.
+_ITEM_MARK = re.compile(r"\s*\(?(?:\d{1,3}|[^\W\d_]|[ivx]{2,5}|[IVX]{2,5})(?:[.)]|\)\.)\s*")
 _LONGEST_ITEM_MARK = 8
+# The parenthesis before ``ii)`` and its like at the beginning of a line.
+_NUMBERED_LINE = re.compile(r"(?m)^([ \t]*)\((?=\w{1,8}\))")
 # ``3.`` on a line of its own, below another item that has no full stop.
 _NUMBER_ALONE = re.compile(r"(?<=\n)[ \t]*\d{1,3}\.[ \t]*\n\s*\Z")
 # ``D..M``, ``1..10``: a range.
@@ -222,7 +224,7 @@ def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> 
     while start < len(paragraph):
         check()
         window = paragraph[start : start + size] if start or size < len(paragraph) else paragraph
-        cuts = [start + cut for cut in _boundaries(window, language) if 0 < cut < len(window)]
+        cuts = [start + cut for cut in _cuts(window, language) if 0 < cut < len(window)]
         found += cuts
         if start + size >= len(paragraph):
             break
@@ -234,6 +236,13 @@ def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> 
         else:
             start, size = start + size, _WINDOW
     return found
+
+
+def _cuts(text: str, language: str) -> list[int]:
+    """What sentencex finds; it takes a line that begins with ``(ii)`` for one sentence up to the next such."""
+    found = _boundaries(text, language)
+    hidden = _NUMBERED_LINE.sub(r"\1x", text) if "(" in text else text
+    return found if hidden == text else sorted({*found, *_boundaries(hidden, language)})
 
 
 def _boundaries(text: str, language: str) -> list[int]:

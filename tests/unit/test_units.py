@@ -55,6 +55,16 @@ def test_this_is_one_sentence(sentence: str) -> None:
     assert units(f"{sentence} Next one.")[0] == ("prose", sentence)
 
 
+@pytest.mark.parametrize("mark", ["(ii) ", "(a) ", "(12) ", "(IV) ", "  (iv) ", "(ii). ", "ii) ", "xi. "])
+def test_a_number_before_a_paragraph_keeps_its_sentences_apart(mark: str) -> None:
+    text = f"{mark}The rent is 40. He pays in May, as (b) says. Then he goes."
+    assert [t for _, t in units(f"Intro is here.\n{text}")][1:] == [
+        f"{mark.strip()} The rent is 40.",
+        "He pays in May, as (b) says.",
+        "Then he goes.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("language", "text", "expected"),
     [
