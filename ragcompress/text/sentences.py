@@ -239,7 +239,7 @@ def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> 
 
 
 def _cuts(text: str, language: str) -> list[int]:
-    """What sentencex finds; it takes a line that begins with ``(ii)`` for one sentence up to the next such."""
+    """What sentencex finds; it takes a line that begins with ``(ii)`` for one sentence up to the next one."""
     found = _boundaries(text, language)
     hidden = _NUMBERED_LINE.sub(r"\1x", text) if "(" in text else text
     return found if hidden == text else sorted({*found, *_boundaries(hidden, language)})
