@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from ragcompress_eval.cli import new_app, run
 
 from .askers import askers_command
-from .gateway import gateway_command
 from .load import load_command
 from .loaders import loaders_command
 from .manuals import manuals_command
 from .random_reader import random_reader_command
 from .tool_results import tool_results_command
-from .worked_examples import worked_examples_command
 
 app = new_app()
 
@@ -24,13 +22,11 @@ def studies() -> None:
 
 
 app.command("askers", short_help="Do several askers get more done than one?")(askers_command)
-app.command("gateway", short_help="What is saved behind LiteLLM?")(gateway_command)
 app.command("load", short_help="How much does the server bear?")(load_command)
 app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)
 app.command("manuals", short_help="Is what is kept of a manual under its name?")(manuals_command)
 app.command("random-reader", short_help="A reader's shape for llama.cpp, to be timed.")(random_reader_command)
 app.command("tool-results", short_help="Does what a person would keep survive?")(tool_results_command)
-app.command("worked-examples", short_help="Which examples of a prompt are kept?")(worked_examples_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import litellm_parts as gateway
 import pytest
 from serving_parts import BRIDGE, count_words, post, serving
 from shared import QUESTION
@@ -16,7 +17,6 @@ from shared import QUESTION
 from ragcompress import Budget
 from ragcompress.serving.app import Service
 from ragcompress.serving.limits import Limits
-from studies import gateway_parts as gateway
 
 LITELLM = gateway.litellm_command(Path(__file__).parents[2])
 LOG = "".join(f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}\n" for i in range(200))

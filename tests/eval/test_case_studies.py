@@ -1,4 +1,4 @@
-"""Studies of cases that are no records of questions are run as all others are."""
+"""A study of cases that are no records of questions is run as all others are."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from shared import words, written
 
 from ragcompress import Compressor, scorers
 from ragcompress_eval.bench.runner import Run
 from ragcompress_eval.bench.study import Study
-from studies import gateway, gateway_parts, tool_results, worked_examples
+from studies import tool_results
 
 LOG = "".join(f"2026-01-02 11:00:{i % 60:02} INFO heartbeat {i}\n" for i in range(40))
 CULPRIT = "2026-01-02 11:05:00 ERROR build failed: no space left on device\n"
@@ -64,37 +63,3 @@ def test_tool_results_are_kept_by_the_words_and_not_by_their_ends(logs: Path, co
     assert carry_out(made, logs, tool_results.read_cases, resume=True) == rows
     assert {case for case, _ in carry_out(made, logs, tool_results.read_cases, skip=1)} == {"page-fee"}
     assert len(tool_results.read_cases(logs, longest=1_000)) == 1
-
-
-def test_worked_examples_are_kept_whole_or_in_part(tmp_path: Path, compressor: Compressor) -> None:
-    def example(question: str, label: str) -> dict[str, Any]:
-        return {"title": "", "sentences": [f"Question: {question}", f"Type: {label}"]}
-
-    shown = [example(f"Who kept lamp {i} of the harbour of Vik?", "Person") for i in range(3)]
-    shown += [example(f"When did boat {i} leave the bridge of Lo?", "Date") for i in range(3)]
-    asked = {"title": "", "sentences": ["Question: Who kept lamp 9?", "Type:"]}
-    record = {"dataset": "longbench/trec", "question": "", "answers": ["Person"]}
-    path = tmp_path / "longbench.jsonl"
-    path.write_text(json.dumps({**record, "documents": [*shown, asked]}) + "\n", encoding="utf-8")
-    made = worked_examples.study(compressor, [0.5], [0.0])
-    rows = carry_out(made, path, lambda file: worked_examples.read_cases(file, 2))
-    assert {name for name, _ in rows} == {"trec-0", "trec-1"}
-    own = rows["trec-0", "whole"]
-    assert (own["same"], own["parts"]) == (True, 0)
-    assert own["whole"] >= 1
-    assert rows["trec-0", "first that fit"]["parts"] == 0
-
-
-def test_each_way_through_a_gateway_is_a_condition(logs: Path) -> None:
-    stub = gateway_parts.StubModel(words)
-    try:
-        with httpx.Client(base_url=stub.url.removesuffix("/v1")) as http:  # nothing is between
-            made = gateway.study(http, stub, lambda n: [{"line": i} for i in range(1, n + 1)])
-            rows = carry_out(made, logs, tool_results.read_cases)
-    finally:
-        stub.close()
-    assert [row["spend"]["line"] for row in rows.values()] == [1, 2, 3, 4, 5, 6]
-    assert all(row["kept"] == 1 for row in rows.values())
-    assert rows["log-why", "through"]["tokens"] == words(LOG + CULPRIT + LOG) + len(
-        "Why did the build fail?".split()
-    )

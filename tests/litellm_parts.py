@@ -1,6 +1,6 @@
 """LiteLLM's proxy with the guardrail ``compresr``, and a stub of OpenAI's API behind it: processes and notes.
 
-Also what the tests of the gateway use. LiteLLM lives in an environment of its own: its pins are not ours.
+LiteLLM lives in an environment of its own: its pins are not ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from .processes import answers, running
+from studies.processes import answers, running
 
 MODEL = "stub"
 # What LiteLLM would write into its spend log, written to a file: the log itself needs a database.
