@@ -53,7 +53,7 @@ class Budget:
             )
         for name, share in (("ratio", self.ratio), ("recall", self.recall)):
             if share is not None:
-                object.__setattr__(self, name, _share(name, share))
+                object.__setattr__(self, name, as_share(name, share))
         self._set_whole("min_per_document", 0)
         self._set_whole("min_tokens", 0)
         if self.min_tokens and self.ratio is None:
@@ -66,7 +66,10 @@ class Budget:
     def _check_aim(self) -> None:
         given = [name for name in ("max_tokens", "ratio", "recall") if getattr(self, name) is not None]
         if len(given) != 1 and given != ["max_tokens", "recall"]:
-            raise InputError("give exactly one of max_tokens, ratio and recall, or recall with max_tokens")
+            raise InputError(
+                "give exactly one of max_tokens, ratio and recall, or recall with max_tokens; "
+                f"got {' and '.join(given) or 'none of them'}"
+            )
         if self.max_tokens is None:
             return
         if isinstance(self.max_tokens, bool) or not isinstance(self.max_tokens, Integral):
@@ -100,12 +103,16 @@ class Budget:
         return max(share, min(self.min_tokens, tokens_before))
 
 
-def _share(name: str, value: Any) -> float:
-    """A share of any type of numbers, as a float."""
-    number = 0.0
+def as_share(name: str, value: Any, *, may_be_zero: bool = False) -> float:
+    """A share in (0, 1], or [0, 1], of any type of numbers, as a float.
+
+    Raises:
+        InputError: for anything else.
+    """
+    number = -1.0
     if isinstance(value, Real | Decimal) and not isinstance(value, bool):
         with suppress(ValueError, OverflowError):  # a signaling NaN, a fraction of hundreds of digits
             number = float(value)
-    if 0 < number <= 1:
+    if 0 < number <= 1 or (may_be_zero and number == 0):
         return number
-    raise InputError(f"{name} must lie in (0, 1], got {value!r}")
+    raise InputError(f"{name} must lie in {'[' if may_be_zero else '('}0, 1], got {value!r}")

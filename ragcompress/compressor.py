@@ -58,6 +58,11 @@ class Compressor:
         proxy: Proxy | None = None,
         **options: Unpack[LayoutOptions],
     ) -> None:
+        if not callable(getattr(scorer, "score", None)):
+            raise InputError(
+                f"scorer must be an object that scores, got {scorer!r}; by name it is made by "
+                "Compressor.from_pretrained(scorer=NAME) or ragcompress.scorers.make(NAME)"
+            )
         self.plan = (plan or Plan()).with_options(options)
         self._pipeline: Pipeline | None = Pipeline(
             plan=self.plan,

@@ -127,6 +127,10 @@ def check_keys(given: Mapping[str, Any], known: list[str], where: str = "plan") 
     unknown = [key for key in given if key not in known]
     if not unknown:
         return
-    close = get_close_matches(str(unknown[0]), known, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise InputError(f"a {where} has no option {unknown[0]!r}; {hint}It has: {', '.join(known)}")
+    name = str(unknown[0])
+    if name in BUDGET_OPTIONS:
+        hint = f"it is the budget's, as in budget=Budget({name}=…)"
+    else:
+        close = get_close_matches(name, known, 1)
+        hint = (f"did you mean {close[0]!r}? " if close else "") + f"there are: {', '.join(known)}"
+    raise InputError(f"a {where} has no option {name!r}; {hint}")

@@ -155,6 +155,11 @@ class Pipeline:
             bounds=Bounds(call.stop.until, share),
             progress=call.stop.after(call.progress),
         )
+        if not isinstance(scores, Scores):
+            raise InputError(
+                "scores must be those of a context of the same sentences (context.scores), "
+                f"got {type(scores).__name__}"
+            )
         if len(scores.values) != len(parts.sentences):
             raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
         without = scores.vectors is None and not scores.details.get("stopped_early")

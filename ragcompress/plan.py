@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, TypedDict
 
 from . import scorers
-from .budget import Budget
+from .budget import Budget, as_share
 from .errors import InputError, UnknownName
 from .options import (
     BUDGET_OPTIONS,
@@ -32,7 +32,8 @@ from .selection.attention_sort import AttentionSort
 from .selection.layout import Layout
 from .selection.ordering import ATTENTION_SORT, ORDERS, Order
 from .selection.rendering import FORMATS, Format
-from .stopping import ON_ERROR, OnError, check_on_error, check_seconds
+from .stopping import ON_ERROR, OnError, as_seconds, check_on_error
+from .text.languages import check_language
 from .text.tokenizing import Counter
 
 # Fields that hold a text, and whether they may be None.
@@ -236,29 +237,29 @@ class Plan:
         for name in ("keep_together", "mark_gaps", "headings", "whole_documents"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
-        self._check_near_repeats()
-        check_seconds("timeout", self.timeout)
-        check_seconds("deadline", self.deadline)
-        if self.abstain_below is not None and not 0 < self.abstain_below <= 1:
-            raise InputError(f"abstain_below must lie in (0, 1], got {self.abstain_below!r}")
+        self._keep("near_repeats", as_share("near_repeats", self.near_repeats, may_be_zero=True))
+        if self.abstain_below is not None:
+            self._keep("abstain_below", as_share("abstain_below", self.abstain_below))
+        for name in ("timeout", "deadline"):
+            self._keep(name, as_seconds(name, getattr(self, name)))
         if not isinstance(self.scorer_settings, Mapping):
             raise InputError(
                 f"scorer_settings must be a mapping of names to values, got {self.scorer_settings!r}"
             )
         if self.order == AttentionSort.name:
-            object.__setattr__(self, "order", AttentionSort())
-        object.__setattr__(self, "scorer_settings", MappingProxyType(dict(self.scorer_settings)))
+            self._keep("order", AttentionSort())
+        self._keep("scorer_settings", MappingProxyType(dict(self.scorer_settings)))
 
-    def _check_near_repeats(self) -> None:
-        value = self.near_repeats
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise InputError(f"near_repeats must be a number in [0, 1], got {value!r}")
+    def _keep(self, name: str, value: object) -> None:
+        """Set a field while the plan is made, to the form in which it is kept."""
+        object.__setattr__(self, name, value)
 
     def _check_texts(self) -> None:
         for name, optional in _TEXTS:
             value = getattr(self, name)
             if not (isinstance(value, str) and value.strip()) and not (optional and value is None):
                 raise InputError(f"{name} must be a text that is not blank, got {value!r}")
+        check_language(self.language)
 
     def _check_names(self) -> None:
         if not scorers.is_available(self.scorer):

@@ -6,18 +6,17 @@ piece that has begun is finished first.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from decimal import Decimal
+from numbers import Real
+from typing import Any, Literal
 
 from .data import Progress
 from .errors import CompressionTimeout, InputError, UnknownName
 from .text.tokenizing import Counter
-
-# A whole number above this has no float.
-_LARGEST = 1e300
 
 OnError = Literal["raise", "passthrough"]
 ON_ERROR: tuple[OnError, ...] = ("raise", "passthrough")
@@ -59,8 +58,7 @@ class Stop:
     """
 
     def __init__(self, timeout: float | None = None, *, deadline: float | None = None) -> None:
-        check_seconds("timeout", timeout)
-        check_seconds("deadline", deadline)
+        timeout, deadline = as_seconds("timeout", timeout), as_seconds("deadline", deadline)
         self.until = None if deadline is None else time.monotonic() + deadline
         if timeout is not None:
             self._until = time.monotonic() + timeout
@@ -112,20 +110,21 @@ class Stop:
         return watched
 
 
-def check_seconds(name: str, value: float | None) -> None:
-    """Refuse what is no time limit.
+def as_seconds(name: str, value: Any) -> float | None:
+    """A time limit of any type of numbers, as a float; None: there is none.
 
     Raises:
         InputError: if it is neither None nor a number of seconds above 0; infinity is one.
     """
     if value is None:
-        return
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not (0 < value <= _LARGEST or value == math.inf)
-    ):
-        raise InputError(f"{name} must be a number of seconds above 0, or None, got {value!r}")
+        return None
+    number = 0.0
+    if isinstance(value, Real | Decimal) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):  # a signaling NaN, a whole number that no float holds
+            number = float(value)
+    if number > 0:
+        return number
+    raise InputError(f"{name} must be a number of seconds above 0, or None, got {value!r}")
 
 
 def check_on_error(value: str) -> None:

@@ -65,7 +65,7 @@ def load(path: Path) -> Calibration:
     try:
         state = path.stat()
     except (OSError, ValueError) as error:
-        raise DataError(f"the calibration {path} can't be read: {error}") from error
+        raise DataError(f"the calibration {path} can't be read: {_reason(error)}") from error
     return _load(path, (state.st_ino, state.st_ctime_ns, state.st_mtime_ns, state.st_size))
 
 
@@ -75,7 +75,7 @@ def _load(path: Path, state: tuple[int, ...]) -> Calibration:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"the calibration {path} can't be read: {error}") from error
+        raise DataError(f"the calibration {path} can't be read: {_reason(error)}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else None
         raise DataError(f"the calibration {path} has format {found!r}; this version reads format {FORMAT}")
@@ -168,6 +168,11 @@ def _number(value: Any) -> float:
 
 def _numbers(values: Any) -> tuple[float, ...]:
     return tuple(map(_number, _of(list, values)))
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without the path, which the message has already."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _short(value: Any) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..data import Document
-from ..errors import DataError, MissingExtra, RagCompressError, UnreadableFile
+from ..errors import DataError, InputError, MissingExtra, RagCompressError, UnreadableFile
 from ..places import Places
 from . import loaders
 from .loaders.contents import gunzip, read_at_most
@@ -67,9 +67,12 @@ def read_documents(
             read. Looked at between pieces of work. None: as long as it takes.
 
     Raises:
+        InputError: if ``paths`` is one path, not a list.
         DataError: if a path is missing or can't be read, or nothing is left.
         MissingExtra: if a path's format needs a library that is not installed.
     """
+    if isinstance(paths, str | bytes | os.PathLike):
+        raise InputError(f"paths must be a list of files and folders, got {paths!r}; write [{paths!r}]")
     documents: list[Document] = []
     for path in paths:
         if path == STDIN and stdin is not None:

@@ -145,7 +145,7 @@ def _aim(
     if not scores.calibrated:
         raise InputError(
             f"the scores of {scores.scorer!r} are no probabilities, so no recall can be aimed at; "
-            "give max_tokens or ratio, or use a scorer that is calibrated (passage-probe)"
+            "give max_tokens or ratio, or use a scorer whose scores are, such as evidence"
         )
     ordered, worths = near.apart(ranking)
     return ordered[: n_for_recall(worths, recall)]

@@ -10,6 +10,8 @@ import re
 from collections import Counter
 from functools import cache
 
+from ..errors import InputError
+
 # So many characters say enough; the rest is not looked at.
 _SAMPLE = 1_000
 # A language must have this many more little words than English, and this share of all words.
@@ -74,8 +76,26 @@ _LITTLE_WORDS = {
 }
 _OF_SCRIPT = {"ru": ("ru", "uk", "bg", "sr"), "ar": ("ar", "fa", "ur")}
 _WORD = re.compile(r"[^\W\d_]+'?")
+# A name such as "german" is none.
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]+)*")
 # Most texts are English, and so many of these in so many characters settle it.
 _ENGLISH, _FEW, _GLANCE = re.compile(r" (?:the|of|and|is|that|with|was|for) "), 4, 400
+
+
+def code_of(language: str) -> str | None:
+    """The code that a language's tag begins with (RFC 5646): ``de`` of ``DE`` and ``de-AT``; None: none."""
+    found = _TAG.fullmatch(language)
+    return found[1].lower() if found else None
+
+
+def check_language(language: object) -> None:
+    """Refuse what names no language.
+
+    Raises:
+        InputError: if it is neither None nor a tag such as ``de`` or ``pt-BR``.
+    """
+    if language is not None and not (isinstance(language, str) and code_of(language)):
+        raise InputError(f"language must be an ISO 639-1 code such as 'en', or None, got {language!r}")
 
 
 def detect(text: str) -> str:

@@ -19,7 +19,7 @@ from .blocks import LINE_END, LONG, blocks
 from .boilerplate import is_boilerplate
 from .definitions import definitions
 from .fragments import mark_fragments
-from .languages import detect
+from .languages import check_language, code_of, detect
 from .sentences import sentence_starts
 
 # Possessive, so that the two halves of one \r\n are not taken for two line ends.
@@ -47,22 +47,21 @@ def segment(
     Args:
         documents: any number of them; an empty one has no units.
         language: ISO 639-1 code of the prose, such as ``en`` or ``zh``, of documents that say none of their
-            own; None: found out for each (``languages.detect``). For a code without rules of its own
-            sentencex uses those of a related language, or of English.
+            own; a region behind it (``de-AT``) does no harm. None: found out for each (``languages.detect``).
+            For a code without rules of its own sentencex uses those of a related language, or of English.
         check: called for each document and unit; it ends the work by an exception.
 
     Raises:
-        InputError: if something is not a ``Document``, or sentencex refuses the language.
+        InputError: if something is not a ``Document``, or ``language`` is no code.
     """
     for position, document in enumerate(documents):
         if not isinstance(document, Document):
             raise InputError(f"document {position} must be a Document, got {type(document).__name__}")
-    if language is not None and (not isinstance(language, str) or not language):
-        raise InputError(f"language must be a code such as 'en', or None, got {language!r}")
+    check_language(language)
     sentences: list[Sentence] = []
     for d, document in enumerate(documents):
         check()
-        known = document.language or language or detect(document.text)
+        known = code_of(document.language or "") or code_of(language or "") or detect(document.text)
         for sentence in _units(d, document, known, check):
             check()
             sentences.append(sentence)

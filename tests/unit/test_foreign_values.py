@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from promises import by_words
 
-from ragcompress import Budget, Compressor, Document, InputError
+from ragcompress import Budget, Compressor, Document, InputError, Plan, read_documents
 from ragcompress.scorers import bm25
+from ragcompress.stopping import Stop
 
 DOCUMENTS = [Document("The fee is 12 crowns. Larks sing."), Document("It rains a lot.")]
 
@@ -31,6 +33,27 @@ def test_shares_of_any_type_of_numbers(share: Any) -> None:
 def test_shares_that_are_none_are_refused(share: Any) -> None:
     with pytest.raises(InputError, match="ratio must lie in"):
         Budget(ratio=share)
+
+
+@pytest.mark.parametrize("half", [np.float32(0.5), Decimal("0.5"), Fraction(1, 2)])
+def test_numbers_of_a_plan_may_be_of_any_type(half: Any) -> None:
+    plan = Plan(near_repeats=half, abstain_below=half, timeout=half, deadline=half)
+    assert plan == Plan(near_repeats=0.5, abstain_below=0.5, timeout=0.5, deadline=0.5)
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+    assert 0 < (Stop(half).left() or 0) <= 0.5
+
+
+def test_a_name_or_a_path_in_place_of_a_list_is_said_to_be_one() -> None:
+    with pytest.raises(InputError, match=r"write \['notes'\]"):
+        read_documents("notes")
+    with pytest.raises(InputError, match="by name it is made by"):
+        Compressor("bm25", counter=by_words)  # type: ignore[arg-type]
+
+
+def test_scores_that_are_none_are_refused() -> None:
+    compressor = Compressor(bm25.Scorer(), counter=by_words)
+    with pytest.raises(InputError, match=r"context\.scores\), got list"):
+        compressor("Fee?", DOCUMENTS, budget=Budget(max_tokens=5), scores=[1.0, 2.0, 3.0])  # type: ignore[arg-type]
 
 
 def test_whole_numbers_of_numpy() -> None:

@@ -77,6 +77,10 @@ def test_a_plan_survives_json_and_another_process(plan: Plan) -> None:
         ({"budget": 100}, InputError, "budget must be a Budget or None, got int"),
         ({"scorer_settings": [1]}, InputError, "must be a mapping"),
         ({"language": ""}, InputError, "language must be a text"),
+        ({"language": "german"}, InputError, "language must be an ISO 639-1 code such as 'en'"),
+        ({"abstain_below": "0.5"}, InputError, "abstain_below must lie in (0, 1], got '0.5'"),
+        ({"abstain_below": True}, InputError, "abstain_below must lie in (0, 1], got True"),
+        ({"near_repeats": 1.5}, InputError, "near_repeats must lie in [0, 1], got 1.5"),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_birth(
@@ -94,6 +98,11 @@ def test_a_misspelled_option_gets_a_hint() -> None:
         Plan.from_dict({"heading": True})
     with pytest.raises(InputError, match="did you mean 'mark_gaps'"):
         Compressor(Bm25(), counter=words, mark_gap=True)  # type: ignore[call-arg]
+
+
+def test_an_option_of_the_budget_is_sent_there() -> None:
+    with pytest.raises(InputError, match=r"it is the budget's, as in budget=Budget\(max_tokens=…\)"):
+        Compressor.from_pretrained(max_tokens=800)  # type: ignore[call-arg]
 
 
 def test_what_is_not_json_is_said_when_it_is_written() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared import tries
 
 from ragcompress.data import Document
+from ragcompress.errors import InputError
 from ragcompress.text import sentences
 from ragcompress.text.boilerplate import is_boilerplate
 from ragcompress.text.languages import detect
@@ -211,6 +212,17 @@ def test_the_language_is_found_out_or_given(code: str, text: str) -> None:
     assert len(segment([Document(spanish, language="es")], language="en").sentences) == 1
     assert len(segment([Document(spanish)], language="es").sentences) == 1
     assert len(segment([Document(spanish)], language="en").sentences) > 1
+
+
+def test_a_region_behind_the_code_of_a_language_changes_nothing() -> None:
+    german, expected = "Am 3. Tag kam er. Er ging.", ["Am 3. Tag kam er.", "Er ging."]
+    for tag in ("de-AT", "DE", "de_DE"):
+        assert [s.text for s in segment([Document(german)], language=tag).sentences] == expected
+        assert [s.text for s in segment([Document(german, language=tag)]).sentences] == expected
+    unknown = Document(german, language="German")
+    assert [s.text for s in segment([unknown], language="de").sentences] == expected
+    with pytest.raises(InputError, match="got 'german'"):
+        segment([unknown], language="german")
 
 
 @pytest.mark.parametrize(
