@@ -10,7 +10,8 @@ import pytest
 from cogapp import Cog
 from doc_blocks import FRAMEWORKS, blocks_of
 
-from ragcompress import models, scorers
+import ragcompress
+from ragcompress import errors, models, scorers
 from ragcompress.testing import check_scorer
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,21 @@ def test_docs_cli_has_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_scorer_is_in_the_table() -> None:
     text = (ROOT / "docs" / "scorers.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == scorers.available()
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^::: ragcompress\.(?:\w+\.)*(\w+)$", text, re.MULTILINE)) | set(errors.__dict__)
+    assert [
+        n for n in ragcompress.__all__ if n not in told | {"OPTIONS", "Option", "PlanOptions", "__version__"}
+    ] == []
+
+
+def test_every_room_is_in_the_tree() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    paths = [p for p in (ROOT / "ragcompress").iterdir() if not p.name.startswith(("_", "."))]
+    rooms = [f"{p.name}/" if p.is_dir() else p.name for p in paths if p.is_dir() or p.suffix == ".py"]
+    assert [room for room in rooms if not re.search(rf"[`/]{re.escape(room)}`", text)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
