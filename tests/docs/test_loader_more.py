@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from ragcompress.cli.app import app
 from ragcompress.documents import loaders
 from ragcompress.documents.loaders import Loaded
+from ragcompress.documents.loaders._formulas import formula
 from ragcompress.documents.loaders._number_formats import shown, text_shown
 
 NAMES = (
@@ -325,3 +326,49 @@ def test_the_time_limit_of_the_command_line_reaches_loaders(tmp_path: Path) -> N
     result = CliRunner().invoke(app, ["compress", "Who?", str(path), "--timeout", "0.0000001"])
     assert result.exit_code == 1
     assert "time limit of 1e-07 s" in " ".join(result.stderr.split())
+
+
+SHADOW = "<template shadowrootmode=open>"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (f"<x-a>{SHADOW}<p>Fee: <slot></slot></p></template>12 <b>euros</b></x-a>", "Fee: 12 euros"),
+        (
+            f"<x-a>{SHADOW}<p><slot name=n>no</slot>, <slot>yes</slot></p></template><i slot=n>New</i></x-a>",
+            "New, yes",
+        ),
+        (
+            f"<x-a>{SHADOW}<style>p{{display:none}}</style><p>yes</p></template><p>no</p></x-a><p>and</p>",
+            "yes\n\nand",
+        ),
+        (
+            f"<x-a>{SHADOW}<x-b>{SHADOW}<p>in <slot></slot> out</p></template><slot></slot></x-b></template>deep</x-a>",
+            "in deep out",
+        ),
+        ("<x-a><template>no</template>yes</x-a>", "yes"),
+        ("<noscript><style>.x{display:none}</style></noscript><p class=x>yes</p>", "yes"),
+        (
+            "<style>a[href$='.no'],[id=\"x.y\"]{display:none}</style><a href=a.no>no</a><p id=x.y>no</p><p>yes</p>",
+            "yes",
+        ),
+        (
+            "<svg><defs><text>no</text></defs><text display=none>no</text><g visibility=hidden><text>no</text></g><text>yes</text></svg>",
+            "[Image: yes]",
+        ),
+        ("<p>Press <button>Save</button> to keep it.</p>", "Press Save to keep it."),
+        (
+            "<math><mmultiscripts><mi>C</mi><mn>1</mn><none/><mprescripts/><mn>6</mn><mn>14</mn></mmultiscripts></math>",
+            "_6^14C_1",
+        ),
+    ],
+)
+def test_a_page_says_what_a_browser_shows(html: str, text: str) -> None:
+    assert page(f"<!doctype html><title>T</title>{html}") == text
+
+
+def test_marks_before_a_letter_in_a_formula_of_office_stay_marks() -> None:
+    parts = "".join(f"<m:{n}><m:r><m:t>{t}</m:t></m:r></m:{n}>" for n, t in (("sub", 6), ("sup", 14), ("e", "C")))
+    space = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    assert formula(etree.fromstring(f"<m:sPre xmlns:m='{space}'>{parts}</m:sPre>")) == "_6^14C"

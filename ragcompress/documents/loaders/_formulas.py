@@ -126,6 +126,22 @@ def _accented(parts: list[str], element: Any) -> str:
     return (base if len(base) == 1 else f"({base})") + (_property(element, "chr") or sign)
 
 
+def _scripted(parts: list[str], element: Any) -> str:
+    """With marks below and above it on either side."""
+    if _name(element) == "sPre":
+        below, above, base = (["", "", "", *parts])[-3:]
+        return _marks([below, above]) + base
+    names = [_name(c) for c in element if isinstance(c.tag, str)]
+    at = names.index("mprescripts") if "mprescripts" in names else len(parts)
+    return _marks(parts[at + 1 :]) + "".join(parts[:1]) + _marks(parts[1:at])
+
+
+def _marks(parts: list[str]) -> str:
+    """Pairs of what stands below and above."""
+    signs = (("_", "^")[n % 2] + _grouped(part) if part.strip() else "" for n, part in enumerate(parts))
+    return "".join(signs)
+
+
 _OF_ANY: dict[str, Callable[[list[str], Any], str]] = {
     "msqrt": lambda parts, _: f"√({_row(parts)})",
     "mroot": _root,
@@ -137,4 +153,6 @@ _OF_ANY: dict[str, Callable[[list[str], Any], str]] = {
     "delimited": _delimited,
     "mfenced": _delimited,
     "mphantom": lambda parts, _: "",
+    "mmultiscripts": _scripted,
+    "prescripts": _scripted,
 }

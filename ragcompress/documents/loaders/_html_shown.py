@@ -18,6 +18,7 @@ _SILENT = (
     "script style noscript template svg canvas audio video datalist map area link meta base head rp"
 ).split()
 """What holds no text of the page."""
+_UNDRAWN = ("defs", "symbol", "clippath", "mask", "pattern", "marker")
 _FRAMES = "iframe object embed frameset".split()
 _HIDDEN = "//*[@hidden or @aria-hidden='true' or @popover or self::dialog]"
 # Controls that open what is hidden, by what frameworks write on them.
@@ -43,6 +44,9 @@ _INVISIBLE = re.compile("[\xad\ufeff\u2060]")
 def take_out(tree: Any, check: Callable[[], None]) -> Counter[str]:
     """Empty what is not shown, in place; how much of which kind held text."""
     left_out: Counter[str] = Counter()
+    for template in list(tree.iter("template")):
+        if template.get("shadowrootmode") in ("open", "closed"):
+            left_out["hidden part"] += _open_shadow(template)
     _take_out_hidden(tree, check, left_out)
     _name_signs(tree)
     _take_out_silent(tree)
@@ -118,6 +122,33 @@ def _empty_around(element: Any, seen: set[Any]) -> bool:
             had_text |= bool((child.tail or "").strip())
             child.tail = " "
     return had_text
+
+
+def _open_shadow(template: Any) -> bool:
+    """Show what a template says of its element, whose own parts go into slots; whether some had none."""
+    host = template.getparent()
+    parts: dict[str, list[Any]] = {"": []}
+
+    def say(text: str | None) -> None:
+        if text and text.strip():
+            parts[""].append(host.makeelement("span"))
+            parts[""][-1].text = text
+
+    say(host.text)
+    for part in list(host):
+        tail, part.tail = part.tail, None
+        if part is not template:
+            parts.setdefault(part.get("slot") or "", []).append(part)
+        say(tail)
+    host.text, host[:] = None, [template]
+    slots = [slot for slot in template.iter("slot") if next(slot.iterancestors("template")) is template]
+    template.tag = "span"
+    for sheet in list(template.iter("style")):
+        _empty(sheet)  # holds of nothing else
+    for slot in slots:
+        if given := parts.pop(slot.get("name") or "", None):
+            slot.text, slot[:] = None, given
+    return any("".join(e.itertext()).strip() for those in parts.values() for e in those)
 
 
 def _name_signs(tree: Any) -> None:
@@ -244,6 +275,9 @@ def _show_control(element: Any, left_out: Counter[str]) -> None:
     """Of a form, what is filled in; of a button, what is more than a command."""
     text = ""
     if element.tag == "button":
+        if _is_in_sentence(element):
+            element.tag = "span"
+            return
         if not _is_command(element):
             return
         left_out["button"] += bool("".join(element.itertext()).strip())
@@ -260,6 +294,13 @@ def _show_control(element: Any, left_out: Counter[str]) -> None:
     elif kind not in ("hidden", "password", "submit", "button", "reset", "image", "file", "search"):
         text = f" {element.get('value') or ''} "
     _say(element, text) if text.strip() else _empty(element)
+
+
+def _is_in_sentence(button: Any) -> bool:
+    """Whether a text names it: words stand on both sides."""
+    before = button.getprevious()
+    said = button.getparent().text if before is None else before.tail
+    return bool((said or "").strip() and (button.tail or "").strip())
 
 
 def _is_command(button: Any) -> bool:
@@ -286,8 +327,16 @@ def _label(element: Any) -> str:
 
 def _written(drawing: Any) -> str:
     """The words within a drawing."""
-    parts = (" ".join("".join(t.itertext()).split()) for t in drawing.iter("text"))
+    parts = (" ".join("".join(t.itertext()).split()) for t in drawing.iter("text") if not _is_undrawn(t))
     return "; ".join(filter(None, parts))
+
+
+def _is_undrawn(text: Any) -> bool:
+    """Whether words within a drawing are kept for later, or not shown."""
+    return any(
+        up.tag in _UNDRAWN or up.get("display") == "none" or up.get("visibility") in ("hidden", "collapse")
+        for up in (text, *text.iterancestors())
+    )
 
 
 def _picture(element: Any) -> Any:

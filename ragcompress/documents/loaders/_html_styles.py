@@ -18,6 +18,9 @@ from ._html_variables import is_variable, settle, uses_variable
 
 _FADED = re.compile(r"anim|fade|aos|wow|reveal|slide|carousel|lazy|transition", re.IGNORECASE)
 _NAMED = re.compile(r"[.#][\w-]+")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# Their sheets hold only where no script runs, or not of the page.
+_NO_SHEETS_OF = ("noscript", "template")
 _CONTENT = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|attr\(\s*([\w-]+)\s*\))""")
 _COUNTER = re.compile(r"\bcounters?\(", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([0-9a-fA-F]{1,6}) ?|\\(.)", re.DOTALL)
@@ -158,7 +161,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> list[Rule]:
     """The rules of the page's sheets that can matter to its elements; ``own`` are those elements' styles."""
-    sheets = [e for e in tree.iter("style") if e.text]
+    sheets = [e for e in tree.iter("style") if e.text and next(e.iterancestors(*_NO_SHEETS_OF), None) is None]
     if not any(name in sheet.text.lower() for sheet in sheets for name in ("--", "font", *MATTERS)):
         return []
     rules: list[Rule] = []
@@ -167,11 +170,16 @@ def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> 
         check()
         rules += reader.rules(sheet)
     names = _names(tree)
-    rules = [r for r in rules if ":" in r.words or names.issuperset(_NAMED.findall(r.words))]
+    rules = [r for r in rules if ":" in r.words or names.issuperset(_named(r.words))]
     said = [*((r.name, r.value) for r in rules), *(pair for found in own.values() for pair in found.items())]
     # A property of which no rule says anything that matters here need not be looked up.
     telling = _telling(said, {color_of(value.strip().lower()) for value in tree.xpath("//@bgcolor")})
     return [rule for rule in rules if rule.name in telling]
+
+
+def _named(words: str) -> list[str]:
+    """The classes and ids that a selector asks for."""
+    return _NAMED.findall(_QUOTED.sub("", words) if "[" in words else words)
 
 
 def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
