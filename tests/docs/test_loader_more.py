@@ -369,6 +369,8 @@ def test_a_page_says_what_a_browser_shows(html: str, text: str) -> None:
 
 
 def test_marks_before_a_letter_in_a_formula_of_office_stay_marks() -> None:
-    parts = "".join(f"<m:{n}><m:r><m:t>{t}</m:t></m:r></m:{n}>" for n, t in (("sub", 6), ("sup", 14), ("e", "C")))
+    parts = "".join(
+        f"<m:{n}><m:r><m:t>{t}</m:t></m:r></m:{n}>" for n, t in (("sub", 6), ("sup", 14), ("e", "C"))
+    )
     space = "http://schemas.openxmlformats.org/officeDocument/2006/math"
     assert formula(etree.fromstring(f"<m:sPre xmlns:m='{space}'>{parts}</m:sPre>")) == "_6^14C"
