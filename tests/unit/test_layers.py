@@ -53,11 +53,7 @@ ONLY_IN = {
     "huggingface_hub": ("models.registry",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),
     "sklearn": ("training.*",),
-    "pypdfium2": (
-        "documents.loaders.pdf",
-        "documents.loaders._pdf_notes",
-        "documents.loaders._pdf_unseen",
-    ),
+    "pypdfium2": ("documents.loaders.pdf", "documents.loaders._pdf_*"),
     "lxml": ("documents.loaders.*",),
     "babel": ("documents.loaders._month_names",),
     "tinycss2": tuple(f"documents.loaders._html_{name}" for name in ("rules", "colors", "variables")),

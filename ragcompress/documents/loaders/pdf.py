@@ -13,6 +13,7 @@ from ...places import Places
 from . import Loaded
 from ._clock import Clock
 from ._pdf_notes import notes_of
+from ._pdf_raised import with_raised
 from ._pdf_unseen import take_out_unseen
 
 # PDFium may not be used by two threads at once.
@@ -63,7 +64,7 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool) -> str |
         with suppress(Exception):  # of a page that can't be drawn, all stays
             left_out["hidden part"] += take_out_unseen(page)
         text_page = page.get_textpage()
-        text: str = text_page.get_text_bounded()
+        text: str = with_raised(page, text_page, text_page.get_text_bounded())
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
     try:

@@ -1,0 +1,187 @@
+"""Raised and lowered characters of a PDF: small ones, off the line of what stands before them.
+
+PDFium gives their text as it gives all others, so 10⁶ would be 106. Few pages have some; only of these are
+the places of all characters asked for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._html_inline import lowered, raised
+
+# Of the height of the letters on the line: how small what is off it is, and how far off it is.
+_SMALL, _LEAST, _MOST = 0.85, 0.08, 0.7
+_ON_LINE = 0.03
+# What stands so close behind, in heights, belongs to what stands before.
+_CLOSE = 0.5
+# As long as what is off the line may be, and without blanks, unless it is the numbers of notes.
+_RUN = re.compile(r"\S{1,10}|\d{1,3}(?:[,;–-] ?\d{1,3}){1,5}")
+_DEPTH = 5
+# A page of more parts is not looked through.
+_MOST_PARTS = 20_000
+_BLANK = re.compile(r"\s+")
+
+
+@dataclass(slots=True)
+class _Character:
+    text: str
+    x: float
+    y: float
+    right: float
+    height: float
+
+
+@dataclass(slots=True)
+class _Line:
+    """The text so far.
+
+    Attributes:
+        parts: of it, the run that is open not included.
+        base: the last character on the line.
+        run: characters off the line that follow it.
+        blank: what PDFium writes between two characters, since the last of them.
+    """
+
+    parts: list[str] = field(default_factory=list)
+    base: _Character | None = None
+    run: list[_Character] = field(default_factory=list)
+    blank: str = ""
+
+
+def with_raised(page: Any, text_page: Any, text: str) -> str:
+    """The text of a page, its raised and lowered characters marked as in formulas.
+
+    Args:
+        page, text_page: of pypdfium2.
+        text: as PDFium gives it; it comes back where the characters are others than its own.
+    """
+    if not _may_hold_some(page):
+        return text
+    line = _Line()
+    for read in _characters(page, text_page):
+        _append(line, read)
+    _close(line, "")
+    found = "".join([*line.parts, line.blank])
+    return found if _is_same(found, text) else text
+
+
+def _is_same(marked: str, text: str) -> bool:
+    """Whether the texts are the same but for marks and blanks."""
+    letters = iter(_BLANK.sub("", marked))
+    return all(any(letter == other for other in letters) for letter in _BLANK.sub("", text))
+
+
+def _may_hold_some(page: Any) -> bool:
+    """Whether a piece of text is much smaller than the one before or behind it, and a little off its line."""
+    import pypdfium2.raw as pdfium
+
+    size, matrix = ctypes.c_float(), pdfium.FS_MATRIX()
+    height, left, bottom = 0.0, 0.0, 0.0
+    for piece in _pieces(page.raw, None, _DEPTH, [_MOST_PARTS]):
+        if not (pdfium.FPDFTextObj_GetFontSize(piece, size) and pdfium.FPDFPageObj_GetMatrix(piece, matrix)):
+            continue
+        before, height = height, size.value * abs(matrix.d)
+        off, bottom = abs(matrix.f - bottom), matrix.f
+        is_behind, left = matrix.e > left, matrix.e
+        large = max(before, height)
+        if is_behind and min(before, height) <= _SMALL * large and _LEAST * large <= off <= _MOST * large:
+            return True
+    return False
+
+
+def _pieces(page: Any, form: Any, depth: int, left: list[int]) -> Iterator[Any]:
+    import pypdfium2.raw as pdfium
+
+    count, get, within = (
+        (pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, form)
+        if form
+        else (pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, page)
+    )
+    for i in range(count(within)):
+        left[0] -= 1
+        if left[0] < 0:
+            return
+        piece = get(within, i)
+        kind = pdfium.FPDFPageObj_GetType(piece)
+        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+            yield piece
+        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
+            yield from _pieces(page, piece, depth - 1, left)
+
+
+def _characters(page: Any, text_page: Any) -> Iterator[_Character | str]:
+    """The characters on the page; between them, as texts, what PDFium writes of its own accord."""
+    import pypdfium2.raw as pdfium
+
+    left, bottom, right, top = page.get_bbox()
+    x, y, box = ctypes.c_double(), ctypes.c_double(), pdfium.FS_RECTF()
+    for i in range(text_page.count_chars()):
+        text = chr(pdfium.FPDFText_GetUnicode(text_page.raw, i))
+        if pdfium.FPDFText_IsGenerated(text_page.raw, i) == 1:
+            yield text
+        elif pdfium.FPDFText_GetLooseCharBox(text_page.raw, i, box) and pdfium.FPDFText_GetCharOrigin(
+            text_page.raw, i, x, y
+        ):
+            if box.right >= left and box.left <= right and box.top >= bottom and box.bottom <= top:
+                yield _Character(text, x.value, y.value, box.right, box.top - box.bottom)
+
+
+def _append(line: _Line, read: _Character | str) -> None:
+    if isinstance(read, str):
+        line.blank += read
+        return
+    base, run, blank = line.base, line.run, line.blank
+    line.blank = ""
+    if base is not None and _is_off(base, run, read):
+        run.append(read)
+        return
+    if base is not None and run:
+        _close(line, read.text)
+        if "\n" in blank and _is_back(base, run[-1], read):
+            gap = read.x - run[-1].right
+            blank = " " if gap > _CLOSE * base.height / 2 and not read.text.isspace() else ""
+        line.run = []
+    elif base is not None and "\n" in blank and _begins(base, read):
+        blank = "" if read.text.isspace() else " "
+    line.parts += [blank, read.text]
+    line.base = read
+
+
+def _is_off(base: _Character, run: Sequence[_Character], read: _Character) -> bool:
+    """Whether a character is small and off the line, right behind the base or what is off already."""
+    if read.height > _SMALL * base.height or (read.text.isspace() and not run):
+        return False
+    if run and abs(read.y - run[-1].y) > _ON_LINE * base.height:
+        return False
+    off, gap = abs(read.y - base.y), read.x - (run[-1] if run else base).right
+    return _LEAST * base.height <= off <= _MOST * base.height and abs(gap) <= _CLOSE * base.height
+
+
+def _begins(mark: _Character, read: _Character) -> bool:
+    """Whether the mark of a note stands before a line."""
+    off, gap = mark.y - read.y, read.x - mark.right
+    is_small = mark.height <= _SMALL * read.height
+    return is_small and _LEAST * read.height <= off <= _MOST * read.height and 0 <= gap <= read.height
+
+
+def _is_back(base: _Character, last: _Character, read: _Character) -> bool:
+    """Whether a character goes on with the line that the base stands on."""
+    return abs(read.y - base.y) <= _ON_LINE * base.height and read.x >= last.x
+
+
+def _close(line: _Line, following: str) -> None:
+    """Write what is off the line: marked, unless it is a line of its own, or a letter within a word."""
+    if not line.run or line.base is None:
+        return
+    text = "".join(each.text for each in line.run)
+    words, before = text.strip(), "".join(line.parts[-16:])
+    is_within_word = words.isalpha() and before[-1:].isalpha() and (following.isalpha() or len(words) > 1)
+    if _RUN.fullmatch(words) and not is_within_word:
+        marked = (raised if line.run[0].y > line.base.y else lowered)(words, before)
+        text = marked + text[len(text.rstrip()) :]
+    line.parts.append(text)

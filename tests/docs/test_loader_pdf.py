@@ -1,0 +1,58 @@
+"""What one sees on the pages of a PDF: characters off the line, and what lies under something else."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import office_files as office
+import pytest
+
+from ragcompress.documents.loaders import load
+
+
+def drawn(draw: str) -> str:
+    return load(office.pdf([[]], draw), ".pdf", "a.pdf", 1 << 24).text
+
+
+def run(text: str, size: int = 12, rise: int = 0) -> str:
+    return f"/F1 {size} Tf {rise} Ts ({text}) Tj "
+
+
+@pytest.mark.parametrize(
+    ("draw", "text"),
+    [
+        (run("About 10") + run("6", 8, 5) + run(" people."), "About 10^6 people."),
+        (run("About 10") + run("6 ", 8, 5) + run("people."), "About 10^6 people."),
+        (run("of 10") + run("-3", 8, 5) + run(" mol"), "of 10^-3 mol"),
+        (run("It was in 1931.") + run("1", 8, 5) + run(" Old."), "It was in 1931.[1] Old."),
+        (run("It is so.") + run("1, 2", 8, 5) + run(" But."), "It is so.[1, 2] But."),
+        (run("H") + run("2", 8, -3) + run("O is wet."), "H2O is wet."),
+        (run("101") + run("2", 8, -3) + run(" is five."), "101_2 is five."),
+        (run("The 19") + run("th", 8, 5) + run(" century"), "The 19th century"),
+        (run("About 10") + run("6", 8, 5) + "0 -14 Td " + run("people."), "About 10^6\npeople."),
+        (run("1", 8, 5) + run(" See Smith."), "1 See Smith."),
+        (
+            "/F1 1 Tf 12 0 0 12 72 720 Tm (About 10) Tj 8 0 0 8 119.3 725 Tm (6) Tj 12 0 0 12 124 720 Tm ( m.) Tj ",
+            "About 10^6 m.",
+        ),
+    ],
+)
+def test_small_characters_off_the_line_of_a_pdf_say_so(draw: str, text: str) -> None:
+    assert drawn(f"BT 72 720 Td {draw}ET") == text
+
+
+@pytest.mark.parametrize(
+    ("draw", "text"),
+    [
+        # An initial over two lines, small capitals, a logo, a small line below a heading.
+        (
+            "/F1 36 Tf 72 700 Td (T) Tj /F1 12 Tf 23 15 Td (he bridge is old) Tj 0 -15 Td (and red.) Tj ",
+            "The bridge is old\nand red.",
+        ),
+        (run("T") + run("HE", 9) + run(" B") + run("RIDGE", 9), "THE BRIDGE"),
+        (run("L") + run("A", 8, 3) + run("T") + run("E", 12, -2) + run("X now."), "LATEX now."),
+        ("/F1 24 Tf 72 720 Td (Heading) Tj /F1 12 Tf 0 -15 Td (small line) Tj ", "Heading\nsmall line"),
+    ],
+)
+def test_other_small_letters_of_a_pdf_are_letters(draw: str, text: str) -> None:
+    assert drawn(f"BT {'' if ' Td' in draw[:20] else '72 720 Td '}{draw}ET") == text
