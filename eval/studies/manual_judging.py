@@ -199,8 +199,14 @@ def _opens_nothing(piece: Kept, following: Kept | None, page: Located) -> str:
         end = starts[0] if starts else len(text)
         return "" if goes_on and following and following.span[0] < end else "heading"
     if text[a:b].rstrip("*_` ")[-1:] == ":" and not any(e.name[1] >= b > e.name[0] for e in page.near(a, b)):
-        near = goes_on and following and not text[b : following.span[0]].strip()
-        return "" if near or not text[b:].strip() else "colon"
+        if not text[b:].strip():
+            return ""
+        if goes_on and following:
+            # Of a list that it announces any item will do.
+            at = following.span[0]
+            if not text[b:at].strip() or page.begins_list(b, at):
+                return ""
+        return "colon"
     return ""
 
 

@@ -26,6 +26,8 @@ _DEFAULT = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W_]")
+# What Markdown and bare text put before an item.
+_MARKS = " \t\n\r*+-•·–:`"
 _LINK = re.compile(r"(?<=\])\([^()\s]*\)")
 Span = tuple[int, int]
 
@@ -45,13 +47,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the markup of a page says: names with descriptions, headings with levels, rows of tables."""
+    """What the markup of a page says: names with descriptions, headings with levels, rows of tables.
+
+    Lists are given by all their letters.
+    """
 
     title: str
     text: str
     entries: tuple[Entry, ...]
     headings: tuple[tuple[int, str, str], ...]
     rows: tuple[tuple[str, str], ...]
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,12 @@ class Located:
     letters: Letters
     headings: tuple[tuple[int, Span], ...]
     rows: tuple[tuple[Span, Span], ...]
+    lists: tuple[Span, ...] = ()
+
+    def begins_list(self, at: int, item: int) -> bool:
+        """Whether a list begins behind an offset, with nothing between, and another offset is in it."""
+        starts = (span for span in self.lists if at <= span[0] <= item < span[1])
+        return any(not self.text[at : span[0]].strip(_MARKS) for span in starts)
 
     def near(self, start: int, end: int) -> list[Named]:
         """Entries whose name or description lies within a stretch, or around it."""
@@ -162,7 +174,8 @@ def read_page(file: Path) -> Page:
         trs = table.findall(".//tr")
         if len(trs) > 1 and _is_header(trs[0]) and not _leads(table):
             rows += [(_text(trs[0]), _text(tr)) for tr in trs[1:]]
-    return Page(title, "".join(root.itertext()), tuple(entries), tuple(_headings(root)), tuple(rows))
+    lists = tuple(Letters("".join(element.itertext())).text for element in root.iter("ul", "ol", "dl"))
+    return Page(title, "".join(root.itertext()), tuple(entries), tuple(_headings(root)), tuple(rows), lists)
 
 
 def _headings(root: Any) -> Iterator[tuple[int, str, str]]:
@@ -250,7 +263,18 @@ def locate(page: Page, text: str) -> Located:
         if found >= 0:
             at = found + len(wanted)
             headings.append((level, letters.span(found, at)))
-    return Located(page, text, entries, letters, tuple(headings), tuple(_rows(page.rows, letters)))
+    rows, lists = tuple(_rows(page.rows, letters)), tuple(_lists(page.lists, letters))
+    return Located(page, text, entries, letters, tuple(headings), rows, lists)
+
+
+def _lists(lists: Sequence[str], letters: Letters) -> Iterator[Span]:
+    """The lists that are found, in order; those within others begin behind them."""
+    at = 0
+    for wanted in lists:
+        found = letters.text.find(wanted, at) if wanted else -1
+        if found >= 0:
+            at = found
+            yield letters.span(found, found + len(wanted))
 
 
 def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile
 
 from .blocks import Block, same_line_ends
 from .dashed_items import BRACKETED, NEVER_LAST, dashed_items
+from .examples import examples
 from .flat_names import flat_names
 from .wrapped_names import wrapped_names
 
@@ -95,6 +97,8 @@ _ADMONITION = re.compile(
 # The first word of a sentence.
 _BEGINS = re.compile(r"\s*(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z")
 _FURTHER = re.compile(r" {2,}|\t")
+# ``Return type:``, right above its value.
+_FIELD = re.compile(r"[ \t]*[A-Z][a-z]+(?: [a-z]+){0,2}:[ \t]*\Z")
 # ``NAME``, ``SEE`` over ``  ALSO``: sections of man pages.
 _SECTION = re.compile(
     r"(?=[^\n]*[A-Z]{2})([A-Z][A-Z0-9 ,/&'()-]{2,60}"
@@ -108,6 +112,8 @@ _BETWEEN_GAPS = re.compile(
 # A row whose table a text splitter has cut off.
 _PIPED = re.compile(r"\n[ \t]*+\|[^\n]+\|[ \t]*$", _M)
 _CAPITALS = re.compile(r"(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{2,60}")
+# The same over what is indented.
+_SHOUTED = re.compile(r"\n([ \t]*)[A-Z][A-Z\d_]{2,40}[ \t]*\n([ \t]+)(?=\S)")
 # ``Width: 12 m`` and its like, two or more in a row.
 _LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
 # A value, and a label below it: cheap to look for, and most texts have none.
@@ -141,6 +147,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _hanging(region, lines)
     found += flat_names(region)
     found += _between_gaps(region, behind_gaps)
+    wrapped |= {block[0]: block for block in examples(region)}
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
@@ -184,10 +191,23 @@ def _may_be_term(region: str, start: int, end: int) -> bool:
     """Whether a line is no title of a remark, no first word of a sentence, and no remark in brackets."""
     if _ADMONITION.match(region, start, end) or _BEGINS.match(region, start, end):
         return False
+    if _is_value(region, start, end):
+        return False
     line = region[start:end].strip()
     if line[:1] == "-" and "\n" not in line and _goes_on(line, region[end + 1 : end + _SHORT]):
         return False
     return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</"
+
+
+def _is_value(region: str, start: int, end: int) -> bool:
+    """Whether a label with a colon stands right above a line, and nothing right below it."""
+    below = region[end : end + _SHORT].lstrip(" \t")
+    if below[:1] == "\n":
+        below = below[1:].lstrip(" \t")
+    if below[:1] not in ("", "\n"):
+        return False
+    above = region[max(0, start - _SHORT) : start].rstrip(" \t").removesuffix("\n")
+    return _FIELD.match(above, above.rfind("\n") + 1) is not None
 
 
 def _is_closed(region: str, block: Block) -> bool:
@@ -242,9 +262,15 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
     for m in matches:
         start, end = m.start(), m.end()
         if _CAPITALS.fullmatch(m[2].rstrip()) and not m[1]:
-            yield start, end, "heading"
+            yield start, end, "term" if not start and _is_stripped(region) else "heading"
         elif times[m[1]] > 1 and not _goes_on(m[2], region[end : end + _SHORT]):
             yield start, end, "term"
+
+
+def _is_stripped(region: str) -> bool:
+    """Whether the first line is a name like others in capitals, which a splitter has stripped of its blanks."""
+    below = _SHOUTED.match("\n" + region)
+    return below is not None and any(m[1] and m[2] == below[2] for m in _SHOUTED.finditer(region))
 
 
 def _goes_on(line: str, below: str) -> bool:
@@ -254,9 +280,11 @@ def _goes_on(line: str, below: str) -> bool:
         return True
     goes_on = below.lstrip()[:1].islower()
     if words[0][:1] == "-":
-        # ``-T tells tmux`` over ``the kind of prompt``
-        plain = all(word.isalpha() and word.islower() for word in words[1:])
-        return len(words) > 2 and plain and goes_on
+        # ``-T tells tmux`` over ``the kind of prompt``; ``-F, --form can be used several times in a``
+        said = [*dropwhile(lambda word: word[:1] == "-", words)]
+        plain = all(word.isalpha() and word.islower() for word in said)
+        is_sentence = len(said) > 3 and _FUNCTION_WORD.search(" ".join(said)) is not None
+        return len(words) > 2 and plain and (goes_on or is_sentence)
     if re.search(r"\w [-–—]+(?: \w|\Z)", line):
         return True
     if len(words) < 4:
@@ -278,7 +306,7 @@ def _sections(region: str, behind_gaps: Sequence[int]) -> Iterator[Block]:
     for start in behind_gaps:
         if region[start + 1 : start + 2].isupper() and (m := _SECTION.match(region, start)):
             below = region[m.end() : m.end() + _SHORT].partition("\n")[0]
-            if start or not (below[:1].islower() or below.isupper()):
+            if start or not (below[:1].islower() or below.isupper() or _is_stripped(region)):
                 yield *m.span(1), "heading"
 
 

@@ -124,3 +124,17 @@ def test_a_table_of_contents_holds_neither_headings_nor_definitions(tmp_path: Pa
     located = locate(page, page.text)
     assert not page.entries and not page.rows
     assert [a for _, (a, _) in located.headings] == [page.text.rindex(h) for h in ("Grinding", "Water")]
+
+
+def test_a_colon_announces_any_item_of_its_list_and_nothing_behind_it(tmp_path: Path) -> None:
+    file = tmp_path / "mill.html"
+    html = (
+        "<html><body><p>It needs:</p><ul><li>two stones of granite</li><li>a wheel of larch</li></ul>"
+        "<p>It turns.</p></body></html>"
+    )
+    file.write_text(html, encoding="utf-8")
+    page = read_page(file)
+    for text in (page.text, "It needs:\n\n- two stones of granite\n- a wheel of larch\n\nIt turns.\n"):
+        located = locate(page, text)
+        assert seen_of(located, "It needs:", "a wheel of larch").orphans == {}
+        assert seen_of(located, "It needs:", "It turns.").orphans == {"colon": 1}
