@@ -44,6 +44,25 @@ def marked_down(scores: Scores, found: Companions) -> Scores:
     return replace(scores, values=values)
 
 
+def without_scraps(selection: Selection, scores: Scores, found: Companions) -> Selection:
+    """The selection without what only fills the last of a budget, and is worth less than anything whole.
+
+    Args:
+        scores: those that were selected by (``marked_down``).
+    """
+    if not found.broken or not selection.dropped:
+        return selection
+    values = scores.values
+    least = min((float(v) for i, v in enumerate(values) if i not in found.broken), default=-inf)
+    kept = tuple(i for i in selection.kept if i not in found.broken or values[i] >= least)
+    if not kept or len(kept) == len(selection.kept):
+        return selection
+    dropped = dict(selection.dropped) | dict.fromkeys(set(selection.kept).difference(kept), "over_budget")
+    last = min(float(values[i]) for i in kept)
+    dropped |= {i: "over_budget" for i, r in dropped.items() if r == "did_not_fit" and values[i] < last}
+    return Selection(kept, dropped, selection.duplicate_of)
+
+
 def closure(kept: Iterable[int], found: Companions) -> set[int]:
     """What is kept, with all that goes along."""
     whole: set[int] = set()

@@ -12,7 +12,7 @@ from ..text.companions import Companions, companions
 from ..text.stretches import Stretches, find_stretches
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import add_companions, closure, complete, followed, led, marked_down
+from .companions import add_companions, closure, complete, followed, led, marked_down, without_scraps
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
@@ -136,9 +136,10 @@ class Layout:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
         same = find_repeats(parts, scores.ranking(), found.copies)
+        worth = marked_down(lifted(led(scores, parts, found), same), found)
         selected = select(
             parts,
-            marked_down(lifted(led(scores, parts, found), same), found),
+            worth,
             limit=limit,
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,
@@ -146,6 +147,8 @@ class Layout:
             repeats=Repeats(same, self.near_repeats),
             wanted=wanted,
         )
+        if budget is None or not budget.min_per_document:
+            selected = without_scraps(selected, worth, found)
         return complete(selected, found)
 
     def fit(

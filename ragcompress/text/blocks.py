@@ -18,6 +18,7 @@ from ..data import Kind, Syntax
 from ._csv_records import records
 from ._pipe_tables import pipe_table
 from ._ruled_tables import ruled_tables
+from .examples import is_command
 from .nested_data import json_parts
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _MARKER = re.compile(
 _HTML = re.compile(r"<(/?)(table|pre)\b[^<>]*>", re.IGNORECASE)
 _FORMULA = re.compile(r"^[ \t>]*(\$\$|\\\[|\\begin\{[A-Za-z]{1,20}\*?\})", re.MULTILINE)
 _LONGEST_FORMULA = 5_000
+_WORDS_OF_TITLE, _LONGEST_BELOW = 5, 200
 _GRID = re.compile(r"^[ \t]*\+[-=+:]{2,}\+[ \t]*(?:\n[ \t]*[|+][^\n]*)+", re.MULTILINE)
 # Tables of AsciiDoc, and those that directives of reStructuredText hold.
 _MARKED_TABLE = re.compile(
@@ -121,7 +123,12 @@ def _markdown(text: str, check: Callable[[], None]) -> Iterator[Block]:
 
 
 def _is_comment(text: str, start: int, end: int) -> bool:
-    """Whether a line with ``#`` stands right above or below a command at a shell's prompt."""
+    """Whether a line with ``#`` stands right above a command or code, or below one at a shell's prompt."""
+    line = text[start:end].strip()
+    if line[:2] == "# " and (line[-1] in ".:" or line.count(" ") > _WORDS_OF_TITLE or line[2].islower()):
+        below = text[end : end + _LONGEST_BELOW].lstrip(" \t").partition("\n")[0].rstrip()
+        if not below[:1].isupper() and is_command(below):
+            return True
     return text.startswith("$ ", end) or text[text.rfind("\n", 0, max(0, start - 1)) + 1 :].startswith("$ ")
 
 

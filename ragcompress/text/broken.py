@@ -10,10 +10,10 @@ from itertools import chain
 from .definitions import is_name
 from .placed import Placed
 
-# What is left of its worth to a description without its name, which a reader takes for another's, or to what
-# announces something that is not there; and to half a sentence, which may hold the answer all the same. Among
-# probabilities, what has no name stands behind nearly all that has one.
-_NAMELESS, _HALF = 0.005, 0.5
+# What is left of its worth to a description without its name, which a reader takes for another's; and to half
+# a sentence, which may hold the answer all the same. Among probabilities, what has no name stands behind most
+# of what has one. A few words of a sentence, and what announces something that is not there, say nothing.
+_NAMELESS, _HALF, _NOTHING = 0.005, 0.5, 0.0
 _SCRAP = re.compile(r"\W*(?:[^\W\d]+(?:\W+|\Z)){0,3}\Z")  # up to three words, no number: says nothing
 # No number, and no sentence: ``Examples``, ``See also``.
 _TITLE = re.compile(r"[A-Z][^\d.!?:;,]*\Z")
@@ -26,6 +26,11 @@ _STARTS = re.compile(
 )
 # So many names make a manual.
 _FEWEST_NAMES = 3
+# What manuals say last of a function or an option: ``Return type: int``; and ``Changed in version 2.1: …``.
+_CLOSES = re.compile(
+    r"(?:Parameters|Returns?|Return type|Raises|Yields|Keyword arguments|Default value):(?:\s|\Z)"
+)
+_VERSION = re.compile(r"(?:New|Changed|Added|Deprecated|Removed)\s+(?:in|since)\s+(?:version\s|v?\d+\.\d)")
 
 
 @dataclass(slots=True)
@@ -59,9 +64,46 @@ def find_broken(
         for name in _named(text, units):
             seen.add(text, name)
     found = dict(chain.from_iterable(_cut(text, units) for text, units in texts))
-    nameless = (_nameless(text, units, names[text.source], needs) for text, units in texts)
+    others = _layout(names.values())
+    nameless = (
+        _nameless(
+            text, units, seen if (seen := names[text.source]).number >= _FEWEST_NAMES else others, needs
+        )
+        for text, units in texts
+    )
+    closing = (_closing(text, units, needs) for text, units in texts)
     open_ends = (_opens_nothing(text, units) for text, units in texts)
-    return found | dict.fromkeys(chain(*nameless, *open_ends), _NAMELESS)
+    found |= dict.fromkeys(chain(*nameless, *closing), _NAMELESS)
+    return found | dict.fromkeys(chain(*open_ends), _NOTHING)
+
+
+def _layout(manuals: Iterable[_Names]) -> _Names:
+    """How names stand in the manuals among the sources, for one of which hardly anything was found.
+
+    Pages of manuals are laid out alike; names are as far indented as in the one where they are furthest.
+    """
+    indented = [seen for seen in manuals if seen.number >= _FEWEST_NAMES and not seen.flat]
+    if not indented:
+        return _Names()
+    return _Names(_FEWEST_NAMES, max(seen.indent for seen in indented), False)
+
+
+def _closing(text: Placed, units: Sequence[int], needs: Mapping[int, Sequence[int]]) -> Iterable[int]:
+    """Up to the last that is said of what has no name here: parameters, what it returns, its versions."""
+    if not (text.documents[text.stretch.documents[0]].start_index or 0) > 0:
+        return ()
+    last, versions = 0, []
+    for k, i in enumerate(units):
+        unit = text.sentences[i]
+        if unit.kind in ("heading", "term"):
+            break
+        if _VERSION.match(unit.text):
+            versions.append(i)
+        if _CLOSES.match(unit.text):
+            last = k + 1
+            while last < len(units) and i in needs.get(units[last], ()):
+                last += 1
+    return [*units[:last], *versions]
 
 
 def _named(text: Placed, units: Iterable[int]) -> list[int]:
@@ -94,9 +136,19 @@ def _nameless(
             return [*units[:k], *_behind_list(text, units[k:], seen, needs)]
     if seen.number < _FEWEST_NAMES or not begins:
         return ()
-    lines = text.stretch.text.expandtabs(4).split("\n")[1:]
-    least = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    least = _indent(text, units)
     return units if least > seen.indent or (seen.flat and least == seen.indent) else ()
+
+
+def _indent(text: Placed, units: Sequence[int]) -> int:
+    """Columns that all lines are indented by, but for the first, which is stripped, and examples."""
+    parts, done = [], 0
+    for i in units:
+        if text.sentences[i].kind == "code":
+            parts.append(text.stretch.text[done : text.at(i)].rstrip(" \t"))
+            done = text.end(i)
+    lines = "".join([*parts, text.stretch.text[done:]]).expandtabs(4).split("\n")[1:]
+    return min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
 
 
 def _behind_list(
@@ -120,7 +172,7 @@ def _cut(text: Placed, units: Iterable[int]) -> Iterator[tuple[int, float]]:
     for i in units:
         unit = text.sentences[i]
         if unit.fragment and text.documents[unit.document].start_index is not None:
-            yield i, _NAMELESS if _SCRAP.match(unit.text) or _STARTS.match(unit.text) else _HALF
+            yield i, _NOTHING if _SCRAP.match(unit.text) or _STARTS.match(unit.text) else _HALF
 
 
 def _opens_nothing(text: Placed, units: Sequence[int]) -> Iterator[int]:

@@ -95,7 +95,10 @@ _ADMONITION = re.compile(
     re.IGNORECASE,
 )
 # The first word of a sentence.
-_BEGINS = re.compile(r"\s*(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z")
+_BEGINS = re.compile(r"\s*(?:(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z|See also )")
+_ADDRESS = re.compile(r"\w+://\S+")
+# A note at the foot of a page, ``[2]``: it names no option.
+_NOTE = re.compile(r"\[\d{1,3}\]")
 _FURTHER = re.compile(r" {2,}|\t")
 # ``Return type:``, right above its value.
 _FIELD = re.compile(r"[ \t]*[A-Z][a-z]+(?: [a-z]+){0,2}:[ \t]*\Z")
@@ -147,7 +150,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
         found += _hanging(region, lines)
     found += flat_names(region)
     found += _between_gaps(region, behind_gaps)
-    wrapped |= {block[0]: block for block in examples(region)}
+    wrapped |= {a: (a, b, "code") for a, b in examples(region)}
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
@@ -196,7 +199,7 @@ def _may_be_term(region: str, start: int, end: int) -> bool:
     line = region[start:end].strip()
     if line[:1] == "-" and "\n" not in line and _goes_on(line, region[end + 1 : end + _SHORT]):
         return False
-    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</"
+    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</" and not _ADDRESS.fullmatch(line)
 
 
 def _is_value(region: str, start: int, end: int) -> bool:
@@ -268,7 +271,7 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
 
 
 def _is_stripped(region: str) -> bool:
-    """Whether the first line is a name like others in capitals, which a splitter has stripped of its blanks."""
+    """Whether the first line is a name in capitals like others, which a splitter has stripped of blanks."""
     below = _SHOUTED.match("\n" + region)
     return below is not None and any(m[1] and m[2] == below[2] for m in _SHOUTED.finditer(region))
 
@@ -333,6 +336,8 @@ def _may_name(m: re.Match[str], region: str) -> bool:
 
 def is_name(line: str) -> bool:
     """Whether a name is no heading: one word, a command with its arguments, ``SHARE (ShareLock)``."""
+    if _NOTE.fullmatch(line):
+        return False
     words = line.split()
     has_type = line[-1] == ")" and "(" in line
     if len(words) == 1 or has_type or line[-1] == "¶" or line[:1] in "-[<" or "\n" in line:

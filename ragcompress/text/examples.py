@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .blocks import Block
-
-# What announces one: a colon at a line's end, or a line ``or`` between two.
-_ANNOUNCED = re.compile(r"(?:[:：]|\n[ \t]*(?:or|and))[ \t]*\n(?:[ \t]*\n){0,6}")
+# What announces one: a colon at a line's end, or a sentence that breaks off over a blank line.
+_ANNOUNCED = re.compile(
+    r"(?:[:：]|\n[ \t]*(?:or|and)|\b(?:as|with|by|type|run|use)(?=[ \t]*\n[ \t]*\n))[ \t]*\n(?:[ \t]*\n){0,6}"
+)
 _LINE = re.compile(r"([ \t]*+)(\S[^\n]*)(?:\n|\Z)")
-_BLANK = re.compile(r"(?:[ \t]*\n){0,4}")
+_NEXT = re.compile(r"(?:[ \t]*\n){0,4}")
 _BELOW = re.compile(r"(?:[ \t]*\n){0,6}([ \t]*)\S")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
-_COMMAND = re.compile(r"(?:[$%>] )?(?:[a-z][\w./+-]*|\.{0,2}/\S+)[ \t]+\S")
+_COMMAND = re.compile(r"(?:[$%>] )?(?:[a-z][\w./+-]*|\.{0,2}/\S+)[ \t]+\S|\w+://\S+\Z")
 # An option, an address, a file, a pipe; and what is sure to be no name of a manual's.
 _CONCRETE = re.compile(r"[ \t]-{1,2}\w|://|\"\"|[|>@]|\w/\w|\\\Z")
+_OPTION = re.compile(r"-{1,2}[A-Za-z](?!.*[.:]\s*\Z)")
 _SURE = re.compile(r"://|\"\"|\A[$%>] ")
 # ``<file>``, ``[options]``, ``FILE``: a command with what it takes, as a name is.
 _PLACEHOLDER = re.compile(r"[\[\]{}…]|<\w|\.\.\.|\b[A-Z]{2,}\b")
@@ -28,27 +29,39 @@ _PROSE = re.compile(r"(?<![\w/-])(?:the|of|is|are|was|to|an?|and|that|this|if|ca
 _BEGINS_CODE = re.compile(
     r"@[\w.]+(?:\([^\n]*\))?\Z|(?:async )?def \w+\([^\n]*:\Z|class \w+(?:\([^\n]*\))?:\Z"
     r"|(?:from [\w.]+ )?import [\w.]+(?:(?: as|,) [\w.]+)*\Z|(?:for|with|if) [^\n]*[(\"'.=][^\n]*:\Z"
-    r"|[a-z_]\w*(?:[.\[][\w.\[\]'\"]+)? = [\w\[({\"'-]"
+    r"|[a-z_]\w*(?:[.\[][\w.\[\]'\"]+)? = [\w\[({\"'-]|[a-z_][\w.]*\.\w+\([^\n]*[\"'][^\n]*\)\Z"
+)
+# A decorator over what it decorates is code, whatever stands above.
+_DECORATED = re.compile(
+    r"\n[ \t]*@\w[\w.]*(?:\([^\n]*\))?[ \t]*(?=\n[ \t]*(?:@\w|(?:async )?def |class )[^\n]*)"
 )
 _MOST_LINES = 30
 
 
-def examples(region: str) -> Iterator[Block]:
-    """Commands and blocks of code that a colon announces, or that a text begins with."""
+def examples(region: str) -> Iterator[tuple[int, int]]:
+    """Commands and blocks of code that a colon announces, or that a text begins with; some lie in others."""
     done = 0
-    first = _LINE.match(region)
-    if first is not None and _is_command(first[2]) and _SURE.search(_unquoted(first[2])):
+    begins = _LINE.match(region)
+    if begins is not None and _is_command(begins[2]) and _is_sure(begins[2]):
         for start, end in _commands(region, 0, None):
             done = end
-            yield start, end, "code"
+            yield start, end
     for announced in _ANNOUNCED.finditer(region):
         start = announced.end()
         if start < done:
             continue
         above = _LINE.match(region, region.rfind("\n", 0, announced.start()) + 1)
-        for start, end in _code(region, start) or _commands(region, start, above):
-            done = end
-            yield start, end, "code"
+        for first, last in _code(region, start) or _commands(region, start, above):
+            done = last
+            yield first, last
+    if "@" in region:
+        for decorated in _DECORATED.finditer("\n" + region):
+            yield from _code(region, decorated.start())
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is a command, or code, that one can type."""
+    return _is_command(line) or _BEGINS_CODE.match(line) is not None
 
 
 def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tuple[int, int]]:
@@ -58,29 +71,39 @@ def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tupl
         above: the line that announces them, if one does.
     """
     found: list[tuple[int, int]] = []
-    while len(found) < _MOST_LINES and (line := _LINE.match(region, start)) and _is_command(line[2]):
+    while len(found) < _MOST_LINES and (line := _LINE.match(region, start)):
+        # What a colon announces and is indented less than its text is preformatted: options are no names.
+        is_outside = above is not None and len(line[1]) < len(above[1]) and above[2].rstrip()[-1:] in ":："
+        if not (_is_command(line[2]) or (is_outside and _OPTION.match(line[2]))):
+            break
         end = line.end()
-        while region[start:end].rstrip().endswith("\\") and (more := _LINE.match(region, end)):
+        while region[start:end].rstrip().endswith("\\"):
+            more = _LINE.match(region, _behind_blanks(region, end))
+            if more is None:
+                break
             end = more.end()
-        # A line over one that is indented further may be a name, unless it is indented less than the text.
+        # A line over one that is indented further may be a name.
         below = _BELOW.match(region, end)
-        is_outside = above is not None and len(line[1]) < len(above[1])
         may_name = not is_outside and below is not None and len(below[1]) > len(line[1])
-        if may_name and not _SURE.search(_unquoted(line[2])):
+        if may_name and not _is_sure(line[2]):
             break
         found.append((start, end))
-        blank = _BLANK.match(region, end)
-        start = blank.end() if blank else end
+        start = _behind_blanks(region, end)
     return found
+
+
+def _behind_blanks(region: str, end: int) -> int:
+    blanks = _NEXT.match(region, end)
+    return blanks.end() if blanks else end
 
 
 def _code(region: str, start: int) -> list[tuple[int, int]]:
     """Lines of code from here on, with what is indented further, up to a blank line."""
     first = _LINE.match(region, start)
-    if first is None or not _BEGINS_CODE.match(first[2]):
+    if first is None or not _BEGINS_CODE.match(first[2].rstrip()):
         return []
     end, line = first.end(), _LINE.match(region, first.end())
-    while line and (len(line[1]) > len(first[1]) or _BEGINS_CODE.match(line[2])):
+    while line and (len(line[1]) > len(first[1]) or _BEGINS_CODE.match(line[2].rstrip())):
         end = line.end()
         line = _LINE.match(region, end)
     return [(start, end)]
@@ -90,11 +113,15 @@ def _unquoted(line: str) -> str:
     return _QUOTED.sub('""', line)
 
 
+def _is_sure(line: str) -> bool:
+    return _SURE.search(_unquoted(line)) is not None
+
+
 def _is_command(line: str) -> bool:
     """Whether a line is a command as one types it: with nothing left to be filled in, and no sentence."""
     if not _COMMAND.match(line):
         return False
-    bare = _unquoted(line)
+    bare = _unquoted(line.rstrip())
     if not _CONCRETE.search(bare) or _PROSE.search(bare):
         return False
     return "://" in bare or not _PLACEHOLDER.search(bare)

@@ -66,6 +66,9 @@ _BEFORE_SMALL = re.compile(
 _CLOSED = re.compile(r"[」』）】》〉〕］]+|[)\]](?=\s)|(?<!\s)(?:_{1,3}|~~)(?=\s|\Z)")
 # Behind what is quoted, Japanese goes on with a particle; these are words of their own.
 _SAID = re.compile(r"って|と(?!ても|にかく|ころ|くに|もだち|うとう)")
+# What follows the full stop of ``te.NoReturn``, ``io.IOBase``, ``app.Run()``.
+_DOTTED = re.compile(r"[A-Z](?:[a-z\d]+(?:[A-Z][a-z]|_)|[A-Z]+[a-z]{2}|\w*\()")
+_WORD = re.compile(r"[A-Z][a-z]+(?!\w)")
 # Something is left out, and the sentence goes on: nothing or a blank stands before the dots.
 _LEFT_OUT = re.compile(r"(?:^|[\s(\[{<|,;:=\"'])(?:\.{2,}|…|\.(?: \.){2,})[\])}>|,]*\s*\Z")
 # ``13.2.1.`` or ``Table 13.1.``: what it numbers follows.
@@ -182,8 +185,8 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
         return False
     if language == "de" and _ORDINAL.search(before):
         return False
-    if before[-1:] == "." and before[-2:-1].isspace() and paragraph[cut : cut + 1].isalpha():
-        return False  # .NET
+    if before[-1:] == "." and _is_of_name(paragraph, cut):
+        return False
     if before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut):
         return False
     if not (".." in before or "…" in before or ". ." in before):
@@ -194,6 +197,16 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     if _RANGE.match(paragraph, max(last, cut - 3), cut + 12):
         return False
     return not _DOTS.search(before) or not (behind[:1].islower() or _is_capitals(behind))
+
+
+def _is_of_name(paragraph: str, cut: int) -> bool:
+    """Whether the full stop right before a word is one of a name: ``.NET``, ``decimal.Decimal``."""
+    if paragraph[cut - 2 : cut - 1].isspace() and paragraph[cut : cut + 1].isalpha():
+        return True
+    if _DOTTED.match(paragraph, cut):
+        return True
+    word = _WORD.match(paragraph, cut)
+    return word is not None and paragraph[max(0, cut - len(word[0]) - 1) : cut - 1] == word[0].lower()
 
 
 def _is_short(before: str, language: str) -> bool:

@@ -251,19 +251,19 @@ def test_a_caption_stays_in_one_with_its_number() -> None:
 def test_a_lead_in_at_the_end_of_a_chunk_opens_nothing_that_is_there() -> None:
     text = "The valve is shut at night. The signs are these:"
     found = companions(segment([Document(text, metadata={"source": "a", "start_index": 40})]))
-    assert found.broken == {1: 0.005}
+    assert found.broken == {1: 0}
     assert not companions(segment([Document(text)])).broken
 
 
 @pytest.mark.parametrize(
     ("text", "share"),
     [
-        ("argument.", 0.005),
-        ("of the valve.", 0.005),
+        ("argument.", 0),
+        ("of the valve.", 0),
         ("about 5 GB.", 0.5),
         ("when it is shut at night.", 0.5),
     ],
 )
-def test_a_scrap_of_a_sentence_is_worth_less_than_half_of_one(text: str, share: float) -> None:
+def test_a_scrap_of_a_sentence_is_worth_nothing_and_half_of_one_half(text: str, share: float) -> None:
     chunk = Document(f"{text} It rains.", metadata={"source": "a", "start_index": 40})
     assert companions(segment([chunk])).broken == {0: share}

@@ -86,7 +86,7 @@ def test_what_opens_nothing_at_the_end_of_a_chunk_is_worth_little() -> None:
     text = "The valve is shut at night. These"
     parts = segment([Document(text, metadata=chunk)])
     assert [s.fragment for s in parts.sentences] == [False, True]
-    assert companions(parts).broken == {1: 0.005}
+    assert companions(parts).broken == {1: 0}
 
 
 def test_a_number_on_a_line_of_its_own_begins_what_follows() -> None:
