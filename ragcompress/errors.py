@@ -15,7 +15,14 @@ RagCompressError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Name the closest of those known, as a question with a blank behind it; empty where none is close."""
+    close = get_close_matches(str(name), list(known), 1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 class RagCompressError(Exception):
@@ -51,8 +58,7 @@ class UnknownName(RagCompressError, KeyError):
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
         self.name = name
         self.known = known
-        close = get_close_matches(str(name), known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(name, known)
         super().__init__(f"unknown {kind} {name!r}; {hint}known are: {', '.join(known) or 'none'}")
 
     def __str__(self) -> str:

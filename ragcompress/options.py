@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from difflib import get_close_matches
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from .budget import RecallOf
-from .errors import InputError
+from .errors import InputError, did_you_mean
 
 DEFAULT_RATIO = 0.2
 """Share of the tokens that is kept where nobody names a budget."""
@@ -131,6 +130,5 @@ def check_keys(given: Mapping[str, Any], known: list[str], where: str = "plan") 
     if name in BUDGET_OPTIONS:
         hint = f"it is the budget's, as in budget=Budget({name}=…)"
     else:
-        close = get_close_matches(name, known, 1)
-        hint = (f"did you mean {close[0]!r}? " if close else "") + f"there are: {', '.join(known)}"
+        hint = f"{did_you_mean(name, known)}there are: {', '.join(known)}"
     raise InputError(f"a {where} has no option {name!r}; {hint}")

@@ -161,7 +161,10 @@ class Pipeline:
                 f"got {type(scores).__name__}"
             )
         if len(scores.values) != len(parts.sentences):
-            raise InputError(f"{len(scores.values)} scores for {len(parts.sentences)} sentences")
+            raise InputError(
+                f"{len(scores.values)} scores for {len(parts.sentences)} sentences; those of an earlier call "
+                "fit the same documents, cut in the same way"
+            )
         without = scores.vectors is None and not scores.details.get("stopped_early")
         if self.layout.near_repeats and without:
             raise _without_vectors(self.layout.near_repeats, scores.scorer)
@@ -287,5 +290,7 @@ def _listed(documents: Iterable[Document] | None) -> Sequence[Document]:
         raise InputError("there are no documents to compress")
     for d in found:
         if not isinstance(d, Document):
-            raise InputError(f"documents must be ragcompress.Document, got {type(d).__name__}")
+            raise InputError(
+                f"documents must be ragcompress.Document, got {type(d).__name__}; of a text, Document(text)"
+            )
     return found

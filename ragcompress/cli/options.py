@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, get_args, g
 import typer
 
 from .. import scorers
-from ..errors import InputError, UnknownName
+from ..errors import InputError, UnknownName, did_you_mean
 from ..options import DEFAULT_RATIO as DEFAULT_RATIO
 from ..options import Option
 from ..plan import OPTIONS, Plan
@@ -71,7 +71,8 @@ def _one_of(choices: Callable[[], tuple[str, ...]]) -> Callable[[str | None], st
 
     def check(value: str | None) -> str | None:
         if value is not None and value not in choices():
-            raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices())}")
+            hint = did_you_mean(value, choices())
+            raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices())}. {hint}".strip())
         return value
 
     return check

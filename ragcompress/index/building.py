@@ -88,7 +88,7 @@ def build_index(
         DataError: if the folder or the index can't be used, or another build is running.
     """
     if passage_tokens < 1:
-        raise InputError(f"passages of {passage_tokens} tokens are not possible")
+        raise InputError(f"passage_tokens must be at least 1, got {passage_tokens}")
     root, target = Path(folder).absolute(), Path(path)
     if not os.path.isdir(root):
         raise DataError(f"there is no folder {folder}")

@@ -156,7 +156,7 @@ def cut_passages(
         max_tokens: ceiling on a passage's own tokens, without template and title.
     """
     if max_tokens < 1:
-        raise InputError(f"passages of {max_tokens} tokens are not possible")
+        raise InputError(f"max_tokens of a passage must be at least 1, got {max_tokens}")
     sentences = segmentation.sentences
     pieces = [sentence_piece(segmentation, i) for i in range(len(sentences))]
     encoded = tokenizer.encode(pieces)

@@ -181,36 +181,50 @@ def router(compresses_text: Budget | None) -> APIRouter:
         if (body.return_documents or body.return_text) and budget is not None:
             shown = await _shortened(at, body, documents, budget)
         if body.texts is not None:
-            wants_text = body.return_text or body.return_documents
-            rows = [
-                {"index": i, "score": float(ranked.best[i])} | ({"text": shown[i]} if wants_text else {})
-                for i in order
-            ]
-            return Escaped(rows)
-        spans = ranked.spans(body.relevant_spans) if _wants_spans(body) else {}  # type: ignore[arg-type]
-        result = {
-            "id": uuid.uuid4().hex,
-            "object": "rerank",
-            "model": body.model or at.engine.compressor.scorer.name,
-            "results": [
-                {"index": i, "relevance_score": float(ranked.best[i])}
-                | ({"document": _returned(body.items[i], shown[i])} if body.return_documents else {})
-                | ({"relevant_spans": spans[i]} if i in spans else {})
-                for i in order
-            ],
-            "meta": {
-                "api_version": {"version": "2"},
-                "billed_units": {"search_units": 1},
-                "tokens": {"input_tokens": ranked.tokens, "output_tokens": 0},
-            },
-            "usage": {"prompt_tokens": ranked.tokens, "completion_tokens": 0, "total_tokens": ranked.tokens},
-        }
+            return Escaped(_tei_rows(body, ranked, order, shown))
+        result = _cohere_result(body, ranked, order, shown, at.engine.compressor.scorer.name)
         return Escaped(result if answer.degraded is None else result | {"degraded": answer.degraded})
 
     for path in ("/rerank", "/v1/rerank", "/v2/rerank"):
         name = f"rerank{path.replace('/', '_')}"
         made.post(path, operation_id=name, response_model=Any, openapi_extra=example(_EXAMPLE))(rerank)
     return made
+
+
+def _tei_rows(
+    body: RerankIn, ranked: Ranked, order: Sequence[int], shown: Sequence[str]
+) -> list[dict[str, Any]]:
+    """TEI's answer: documents in order; ``shown`` has the texts that come back."""
+    wants_text = body.return_text or body.return_documents
+    return [
+        {"index": i, "score": float(ranked.best[i])} | ({"text": shown[i]} if wants_text else {})
+        for i in order
+    ]
+
+
+def _cohere_result(
+    body: RerankIn, ranked: Ranked, order: Sequence[int], shown: Sequence[str], scorer: str
+) -> dict[str, Any]:
+    """Cohere's answer, with the fields of Jina, vLLM and Infinity; ``shown`` has the texts that come back."""
+    wanted = body.relevant_spans
+    spans = ranked.spans(wanted) if wanted is not None and wanted.mode == "enabled" else {}
+    return {
+        "id": uuid.uuid4().hex,
+        "object": "rerank",
+        "model": body.model or scorer,
+        "results": [
+            {"index": i, "relevance_score": float(ranked.best[i])}
+            | ({"document": _returned(body.items[i], shown[i])} if body.return_documents else {})
+            | ({"relevant_spans": spans[i]} if i in spans else {})
+            for i in order
+        ],
+        "meta": {
+            "api_version": {"version": "2"},
+            "billed_units": {"search_units": 1},
+            "tokens": {"input_tokens": ranked.tokens, "output_tokens": 0},
+        },
+        "usage": {"prompt_tokens": ranked.tokens, "completion_tokens": 0, "total_tokens": ranked.tokens},
+    }
 
 
 async def rank(
@@ -221,7 +235,7 @@ async def rank(
     most = at.limits.rank_documents
 
     def full(stop: Stop) -> Ranked:
-        parts = _cut(documents, compressor.plan.language)
+        parts = segment(documents, language=compressor.plan.language)
         read = _worth_reading(spare.scorer, question, parts, most)
         values = np.zeros(len(parts.sentences))
         chosen = [i for i, s in enumerate(parts.sentences) if s.document in read]
@@ -231,7 +245,7 @@ async def rank(
         return replace(ranked, stopped_early=bool(scores.details.get("stopped_early")))
 
     def cheap() -> Ranked:
-        parts = _cut(documents, compressor.plan.language)
+        parts = segment(documents, language=compressor.plan.language)
         values = _words(spare.scorer, question, parts)
         return _ranked(parts, values, compressor, question, behind=values)
 
@@ -256,10 +270,6 @@ def in_unit_interval(scores: Scores) -> FloatArray:
     above = np.maximum(scores.values, 0)
     found: FloatArray = above / (1 + above)
     return found
-
-
-def _cut(documents: Sequence[Document], language: str | None) -> Segmentation:
-    return segment(documents) if language is None else segment(documents, language=language)
 
 
 def _words(scorer: Scorer, question: str, parts: Segmentation) -> FloatArray:
@@ -305,10 +315,6 @@ def _ranked(
 def _returned(item: str | TextIn, text: str) -> dict[str, Any]:
     """A document as it came, but for its text, which may be shorter."""
     return {"text": text} if isinstance(item, str) else item.model_dump(exclude_unset=True) | {"text": text}
-
-
-def _wants_spans(body: RerankIn) -> bool:
-    return body.relevant_spans is not None and body.relevant_spans.mode == "enabled"
 
 
 async def _shortened(at: Desk, body: RerankIn, documents: Sequence[Document], budget: Budget) -> list[str]:

@@ -132,6 +132,7 @@ def test_markup_in_user_text_stays_text(invoke: Callable[..., Result], tmp_path:
         ((QUESTION, "TEXT", "--ratio", "nan"), "ratio must lie in (0, 1], got nan"),
         ((QUESTION, "TEXT", "--budget", "5", "--ratio", "0.5"), "give one of --budget, --ratio and --recall"),
         ((QUESTION, "TEXT", "--scorer", "bm52"), "'bm52' is none of: attentionrag, bm25"),
+        ((QUESTION, "TEXT", "--scorer", "bm52"), "did you mean 'bm25'?"),
         ((QUESTION, "TEXT", "--order", "best"), "'best' is not one of 'source', 'best-first'"),
         ((QUESTION, "TEXT", "--backend", "jax"), "'jax' is not one of 'onnx', 'torch'"),
         ((QUESTION, "TEXT", "--format", "html"), "html"),

@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 from cogapp import Cog
 from doc_blocks import FRAMEWORKS, blocks_of
 
 import ragcompress
 from ragcompress import errors, models, scorers
 from ragcompress.testing import check_scorer
+from ragcompress_eval.cli import app as eval_app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -88,6 +90,12 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert [
         n for n in ragcompress.__all__ if n not in told | {"OPTIONS", "Option", "PlanOptions", "__version__"}
     ] == []
+
+
+def test_every_command_of_the_evaluation_is_in_its_table() -> None:
+    table = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8").split("\n\n")[1]
+    names = typer.main.get_command(eval_app).commands  # type: ignore[attr-defined]
+    assert sorted(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == sorted(names)
 
 
 def test_every_room_is_in_the_tree() -> None:

@@ -130,5 +130,5 @@ def test_the_template_has_a_fingerprint_of_its_wording() -> None:
 
 
 def test_passages_of_no_tokens_are_refused() -> None:
-    with pytest.raises(InputError, match="passages of 0 tokens"):
+    with pytest.raises(InputError, match="must be at least 1, got 0"):
         passages(Document("A."), max_tokens=0)

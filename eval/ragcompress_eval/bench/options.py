@@ -15,6 +15,7 @@ import typer
 from ragcompress import InputError, Proxy, Scorer, Tokenizer, load_proxy, models, scorers
 from ragcompress.cli.console import byte_bar
 from ragcompress.cli.options import CONVERTING, Backend, Precision, ProxyName, check_output
+from ragcompress.errors import did_you_mean
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from ragcompress.training.examples import OnBad
@@ -38,7 +39,8 @@ def check_names(
     """
     for value in values:
         if name(value) not in known:
-            raise typer.BadParameter(f"{name(value)!r} is none of: {', '.join(known)}")
+            hint = did_you_mean(name(value), known)
+            raise typer.BadParameter(f"{name(value)!r} is none of: {', '.join(known)}. {hint}".strip())
     return list(dict.fromkeys(values))
 
 
