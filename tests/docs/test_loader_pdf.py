@@ -56,3 +56,47 @@ def test_small_characters_off_the_line_of_a_pdf_say_so(draw: str, text: str) -> 
 )
 def test_other_small_letters_of_a_pdf_are_letters(draw: str, text: str) -> None:
     assert drawn(f"BT {'' if ' Td' in draw[:20] else '72 720 Td '}{draw}ET") == text
+
+
+SEEN, SECRET = "BT /F1 12 Tf 72 720 Td (Seen words.) Tj ET ", "BT /F1 12 Tf 72 600 Td (unseen words) Tj ET "
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        f"{SECRET} 0 g 60 590 400 30 re f",  # blackened
+        f"{SECRET} 1 g 60 590 400 30 re f",
+        f"q 0.5 0 0 0.5 0 0 cm {SECRET} 0.8 g 60 590 400 30 re f Q",
+        f"q .08 0 0 .08 72 600 cm {SECRET} Q".replace("12 Tf", "2 Tf"),
+        SECRET.replace("12 Tf", "0.9 Tf"),
+        f"BT 7 Tr {SECRET[3:]}",
+    ],
+)
+def test_words_of_a_pdf_that_something_covers_or_that_are_tiny_are_left_out(draw: str) -> None:
+    loaded = load(office.pdf([[]], SEEN + draw), ".pdf", "a.pdf", 1 << 24)
+    assert (loaded.text, loaded.left_out["hidden part"]) == ("Seen words.", 1)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        f"0.8 g 60 590 400 30 re f 0 g {SECRET}",
+        f"{SECRET} 0 g 60 590 40 30 re f",
+        f"{SECRET} 0 G 60 590 400 30 re s",
+        "q 12 0 0 12 0 0 cm BT /F1 1 Tf 6 50 Td (unseen words) Tj ET Q 0 g 60 560 400 30 re f",
+    ],
+)
+def test_words_of_a_pdf_beside_or_on_an_area_stay(draw: str) -> None:
+    assert drawn(SEEN + draw) == "Seen words.\nunseen words"
+
+
+@pytest.mark.parametrize("is_off", [True, False])
+def test_words_in_a_layer_that_is_off_are_left_out(is_off: bool) -> None:
+    data = office.pdf([[]], f"{SEEN} /OC /L BDC {SECRET} EMC")
+    data = data.replace(b"/Resources <<", b"/Resources << /Properties << /L 6 0 R >>")
+    off = b"/OFF [6 0 R]" if is_off else b""
+    data = data.replace(b"/Catalog", b"/Catalog /OCProperties << /OCGs [6 0 R] /D << %s >> >>" % off, 1)
+    data = data.replace(b"xref\n", b"6 0 obj\n<< /Type /OCG /Name (x) >>\nendobj\nxref\n", 1)
+    loaded = load(data, ".pdf", "a.pdf", 1 << 24)
+    assert loaded.text == ("Seen words." if is_off else "Seen words.\nunseen words")
+    assert loaded.left_out["hidden part"] == is_off

@@ -502,7 +502,7 @@ SECRET = "BT /F1 12 Tf 72 600 Td (unseen words) Tj ET"
         f"0 0 0 0 k {SECRET}",
         f"0.99 g {SECRET}",
         f"3 Tr {SECRET}",
-        f"0 0.2 0.5 rg 60 700 400 40 re f 1 g {SECRET}",
+        f"0 0.2 0.5 rg 60 500 400 40 re f 1 g {SECRET}",
         f"q 1 0 0 1 0 -900 cm 1 g {SECRET} Q",
     ],
 )

@@ -13,17 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._html_inline import lowered, raised
+from ._pdf_parts import LEAST_OFF, MOST_OFF, SMALL
 
-# Of the height of the letters on the line: how small what is off it is, and how far off it is.
-_SMALL, _LEAST, _MOST = 0.85, 0.08, 0.7
+# In heights of the letters on a line: what is no further off stands on it.
 _ON_LINE = 0.03
 # What stands so close behind, in heights, belongs to what stands before.
 _CLOSE = 0.5
 # As long as what is off the line may be, and without blanks, unless it is the numbers of notes.
 _RUN = re.compile(r"\S{1,10}|\d{1,3}(?:[,;–-] ?\d{1,3}){1,5}")
-_DEPTH = 5
-# A page of more parts is not looked through.
-_MOST_PARTS = 20_000
 _BLANK = re.compile(r"\s+")
 
 
@@ -54,14 +51,12 @@ class _Line:
 
 
 def with_raised(page: Any, text_page: Any, text: str) -> str:
-    """The text of a page, its raised and lowered characters marked as in formulas.
+    """The text of a page that may hold some (``Parts.has_shifts``), with these marked as in formulas.
 
     Args:
         page, text_page: of pypdfium2.
         text: as PDFium gives it; it comes back where the characters are others than its own.
     """
-    if not _may_hold_some(page):
-        return text
     line = _Line()
     for read in _characters(page, text_page):
         _append(line, read)
@@ -74,44 +69,6 @@ def _is_same(marked: str, text: str) -> bool:
     """Whether the texts are the same but for marks and blanks."""
     letters = iter(_BLANK.sub("", marked))
     return all(any(letter == other for other in letters) for letter in _BLANK.sub("", text))
-
-
-def _may_hold_some(page: Any) -> bool:
-    """Whether a piece of text is much smaller than the one before or behind it, and a little off its line."""
-    import pypdfium2.raw as pdfium
-
-    size, matrix = ctypes.c_float(), pdfium.FS_MATRIX()
-    height, left, bottom = 0.0, 0.0, 0.0
-    for piece in _pieces(page.raw, None, _DEPTH, [_MOST_PARTS]):
-        if not (pdfium.FPDFTextObj_GetFontSize(piece, size) and pdfium.FPDFPageObj_GetMatrix(piece, matrix)):
-            continue
-        before, height = height, size.value * abs(matrix.d)
-        off, bottom = abs(matrix.f - bottom), matrix.f
-        is_behind, left = matrix.e > left, matrix.e
-        large = max(before, height)
-        if is_behind and min(before, height) <= _SMALL * large and _LEAST * large <= off <= _MOST * large:
-            return True
-    return False
-
-
-def _pieces(page: Any, form: Any, depth: int, left: list[int]) -> Iterator[Any]:
-    import pypdfium2.raw as pdfium
-
-    count, get, within = (
-        (pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject, form)
-        if form
-        else (pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject, page)
-    )
-    for i in range(count(within)):
-        left[0] -= 1
-        if left[0] < 0:
-            return
-        piece = get(within, i)
-        kind = pdfium.FPDFPageObj_GetType(piece)
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            yield piece
-        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
-            yield from _pieces(page, piece, depth - 1, left)
 
 
 def _characters(page: Any, text_page: Any) -> Iterator[_Character | str]:
@@ -154,19 +111,19 @@ def _append(line: _Line, read: _Character | str) -> None:
 
 def _is_off(base: _Character, run: Sequence[_Character], read: _Character) -> bool:
     """Whether a character is small and off the line, right behind the base or what is off already."""
-    if read.height > _SMALL * base.height or (read.text.isspace() and not run):
+    if read.height > SMALL * base.height or (read.text.isspace() and not run):
         return False
     if run and abs(read.y - run[-1].y) > _ON_LINE * base.height:
         return False
     off, gap = abs(read.y - base.y), read.x - (run[-1] if run else base).right
-    return _LEAST * base.height <= off <= _MOST * base.height and abs(gap) <= _CLOSE * base.height
+    return LEAST_OFF * base.height <= off <= MOST_OFF * base.height and abs(gap) <= _CLOSE * base.height
 
 
 def _begins(mark: _Character, read: _Character) -> bool:
     """Whether the mark of a note stands before a line."""
     off, gap = mark.y - read.y, read.x - mark.right
-    is_small = mark.height <= _SMALL * read.height
-    return is_small and _LEAST * read.height <= off <= _MOST * read.height and 0 <= gap <= read.height
+    is_small = mark.height <= SMALL * read.height
+    return is_small and LEAST_OFF * read.height <= off <= MOST_OFF * read.height and 0 <= gap <= read.height
 
 
 def _is_back(base: _Character, last: _Character, read: _Character) -> bool:

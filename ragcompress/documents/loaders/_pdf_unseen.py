@@ -1,107 +1,119 @@
-"""Text of a PDF that nobody sees, because it has the color of its ground or none: found by drawing the page.
+"""Text of a PDF that nobody sees: found by drawing the page.
 
-Few pages have text that is drawn white or not at all, and only these are drawn. White text in a dark bar, and
-the invisible text that lies over the picture of a scanned page, have something to be seen in their place.
+It has the color of its ground or none, lies under something else or in a layer that is off, or is too small.
+Few pages have text that may be so, and only these are drawn. White text in a dark bar, and the invisible text
+that lies over the picture of a scanned page, have something to be seen in their place.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ._pdf_parts import SCALED, Box, Parts, Text
 
 # A page is drawn with so many dots on its longer side at most; one a point otherwise.
 _MOST_DOTS = 2_000
 _WHITE = 250
 # Of the dots in its place so many are white, where white text is not seen; of text that is not drawn, all.
 _BLANK = 0.95
+# Of the dots in the place of text that is covered so many have one color, or almost.
+_ONE_COLOR, _SAME_COLOR = 0.99, 12
 _DEPTH = 5
-# A page of more parts is not looked through: it would take too long to draw.
-_MOST_PARTS = 20_000
-_Box = tuple[float, float, float, float]
-_Matrix = tuple[float, float, float, float, float, float]
-_SAME: _Matrix = (1, 0, 0, 1, 0, 0)
+# So far text may stand out of what covers it, in points.
+_EDGE = 1.0
+_Dots = npt.NDArray[np.uint8]
 
 
-def take_out_unseen(page: Any) -> int:
+def take_out_unseen(page: Any, parts: Parts) -> int:
     """Remove text that is not seen from a page of pypdfium2, in memory; how many pieces of it.
 
     Text pages that were made of the page before must be closed.
     """
     import pypdfium2.raw as pdfium
 
-    left = [_MOST_PARTS]
-    found = list(_pale(page.raw, left))
-    if not found or left[0] < 0:
-        return 0
-    dots = _drawn(page)
-    if dots.all() and _has_picture(page):  # one that PDFium can't show: the text over it is all there is
-        return 0
+    suspects = {} if parts.left < 0 else _suspects(parts)
+    gone = [n for n, blank in suspects.items() if blank == 0]
+    if len(gone) < len(suspects):
+        dots = _drawn(page)
+        # A picture that PDFium can't show: the text over it is all there is.
+        if (dots.min(axis=-1) >= _WHITE).all() and _has_picture(page):
+            return 0
+        gone += [
+            n for n, blank in suspects.items() if blank and _is_unseen(page, dots, parts.texts[n], blank)
+        ]
     n_removed = 0
-    for form, piece, box, share in reversed(found):
-        if _white_share(page, dots, box) < share:
-            continue
-        gone = (
+    for n in sorted(gone, reverse=True):
+        form, piece = parts.texts[n].form, parts.texts[n].piece
+        removed = (
             pdfium.FPDFFormObj_RemoveObject(form, piece)
             if form
             else pdfium.FPDFPage_RemoveObject(page.raw, piece)
         )
-        if gone:
+        if removed:
             pdfium.FPDFPageObj_Destroy(piece)
             n_removed += 1
     return n_removed
 
 
-def _pale(
-    page: Any, left: list[int], form: Any = None, matrix: _Matrix = _SAME, depth: int = _DEPTH
-) -> Iterator[Any]:
-    """Pieces of text that are white or not drawn: what holds them, they, their box, and how blank it must be.
+_FLAT = -1.0
+"""Stands for a share: the place must have one color."""
+
+
+def _suspects(parts: Parts) -> dict[int, float]:
+    """Texts that nobody may see, by number, and how blank their place must be; 0: they are not seen."""
+    found = dict.fromkeys(_covered(parts), _FLAT)
+    color = tuple(ctypes.c_uint() for _ in range(4))
+    for n, text in enumerate(parts.texts):
+        if text.size < SCALED and text.is_tiny():
+            found[n] = 0.0
+        elif text.is_layered:
+            found[n] = _FLAT
+        elif n not in found and (share := _share(text.piece, color)):
+            found[n] = share
+    return found
+
+
+def _covered(parts: Parts) -> list[int]:
+    """Texts over which something opaque is drawn."""
+    if not parts.covers:
+        return []
+    count = max(n for n, _ in parts.covers)
+    nowhere = (np.nan,) * 4
+    boxes = np.array([text.box() or nowhere for text in parts.texts[:count]])
+    found: set[int] = set()
+    for n, (left, bottom, right, top) in parts.covers:
+        within = (
+            (boxes[:n, 0] >= left - _EDGE)
+            & (boxes[:n, 1] >= bottom - _EDGE)
+            & (boxes[:n, 2] <= right + _EDGE)
+            & (boxes[:n, 3] <= top + _EDGE)
+        )
+        found.update(np.flatnonzero(within).tolist())
+    return sorted(found)
+
+
+def _share(piece: Any, color: tuple[Any, ...]) -> float:
+    """How blank the place of text must be for nobody to see it, in [0, 1]; 0: it is drawn in some color.
 
     Args:
-        left: how many parts may still be looked at; it is counted down.
+        color: four numbers to be written to.
     """
     import pypdfium2.raw as pdfium
 
-    count, get = (
-        (pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject)
-        if form
-        else (pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject)
-    )
-    within = form or page
-    for i in range(count(within)):
-        left[0] -= 1
-        if left[0] < 0:
-            return
-        piece = get(within, i)
-        kind = pdfium.FPDFPageObj_GetType(piece)
-        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
-            own = pdfium.FS_MATRIX()
-            if pdfium.FPDFPageObj_GetMatrix(piece, own):
-                yield from _pale(page, left, piece, _times(own, matrix), depth - 1)
-        elif kind == pdfium.FPDF_PAGEOBJ_TEXT and (share := _share(piece)):
-            box = tuple(ctypes.c_float() for _ in range(4))
-            if pdfium.FPDFPageObj_GetBounds(piece, *box):
-                yield form, piece, _moved(tuple(edge.value for edge in box), matrix), share
-
-
-def _share(piece: Any) -> float:
-    """How blank the place of text must be for nobody to see it, in [0, 1]; 0: it is drawn in some color."""
-    import pypdfium2.raw as pdfium
-
     mode = pdfium.FPDFTextObj_GetTextRenderMode(piece)
-    if mode == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE:
+    if mode in (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP):
         return 1.0
-    red, green, blue, alpha = (ctypes.c_uint() for _ in range(4))
-    if mode != pdfium.FPDF_TEXTRENDERMODE_FILL or not pdfium.FPDFPageObj_GetFillColor(
-        piece, red, green, blue, alpha
-    ):
+    if mode != pdfium.FPDF_TEXTRENDERMODE_FILL or not pdfium.FPDFPageObj_GetFillColor(piece, *color):
         return 0.0
+    red, green, blue, alpha = color
     if not alpha.value:
         return 1.0
-    return _BLANK if min(red.value, green.value, blue.value) >= _WHITE else 0.0
+    is_white = red.value >= _WHITE and green.value >= _WHITE and blue.value >= _WHITE
+    return _BLANK if is_white else 0.0
 
 
 def _has_picture(page: Any) -> bool:
@@ -110,45 +122,34 @@ def _has_picture(page: Any) -> bool:
     return next(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=_DEPTH), None) is not None
 
 
-def _times(own: Any, outer: _Matrix) -> _Matrix:
-    """First the one matrix, then the other."""
-    a, b, c, d, e, f = outer
-    return (
-        own.a * a + own.b * c,
-        own.a * b + own.b * d,
-        own.c * a + own.d * c,
-        own.c * b + own.d * d,
-        own.e * a + own.f * c + e,
-        own.e * b + own.f * d + f,
-    )
-
-
-def _moved(box: tuple[float, ...], matrix: _Matrix) -> _Box:
-    """The box around a box that a matrix has moved; left, bottom, right, top, in points."""
-    left, bottom, right, top = box
-    a, b, c, d, e, f = matrix
-    corners = [(x, y) for x in (left, right) for y in (bottom, top)]
-    xs, ys = [a * x + c * y + e for x, y in corners], [b * x + d * y + f for x, y in corners]
-    return min(xs), min(ys), max(xs), max(ys)
-
-
-def _drawn(page: Any) -> npt.NDArray[np.bool_]:
-    """The page as it is seen: for each dot whether it is white."""
+def _drawn(page: Any) -> _Dots:
+    """The page as it is seen: the colors of its dots."""
     scale = min(1.0, _MOST_DOTS / max(1.0, *page.get_size()))
-    drawn: npt.NDArray[np.uint8] = np.asarray(page.render(scale=scale).to_numpy())
-    return np.asarray(drawn.min(axis=-1) >= _WHITE)
+    return np.asarray(page.render(scale=scale).to_numpy())
 
 
-def _white_share(page: Any, dots: npt.NDArray[np.bool_], box: _Box) -> float:
-    """Which share of the dots in a box is white; 1 outside of the page."""
+def _is_unseen(page: Any, dots: _Dots, text: Text, blank: float) -> bool:
+    box = text.box()
+    if box is None:
+        return False
+    part = _part(page, dots, box)
+    if not part.size:
+        return True  # outside of the page
+    if blank != _FLAT:
+        return bool((part.min(axis=-1) >= _WHITE).mean() >= blank)
+    off = np.abs(part.astype(np.int16) - np.median(part, axis=(0, 1)).astype(np.int16)).max(axis=-1)
+    return bool((off <= _SAME_COLOR).mean() >= _ONE_COLOR)
+
+
+def _part(page: Any, dots: _Dots, box: Box) -> _Dots:
+    """The dots in a box."""
     import pypdfium2.raw as pdfium
 
-    height, width = dots.shape
+    height, width = dots.shape[:2]
     xs, ys = [], []
     for x, y in ((box[0], box[1]), (box[2], box[3])):
         at = ctypes.c_int(), ctypes.c_int()
         pdfium.FPDF_PageToDevice(page.raw, 0, 0, width, height, 0, x, y, *at)
         xs.append(at[0].value)
         ys.append(at[1].value)
-    part = dots[max(0, min(ys)) : max(ys) + 1, max(0, min(xs)) : max(xs) + 1]
-    return float(part.mean()) if part.size else 1.0
+    return dots[max(0, min(ys)) : max(0, max(ys) + 1), max(0, min(xs)) : max(0, max(xs) + 1)]

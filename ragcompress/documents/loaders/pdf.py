@@ -13,11 +13,14 @@ from ...places import Places
 from . import Loaded
 from ._clock import Clock
 from ._pdf_notes import notes_of
+from ._pdf_parts import Parts, parts_of
 from ._pdf_raised import with_raised
 from ._pdf_unseen import take_out_unseen
 
 # PDFium may not be used by two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
+# A list of layers, or streams of objects, in which it may stand.
+_MAY_HAVE_LAYERS = (b"/OCProperties", b"/ObjStm")
 # What PDFium writes for a hyphen at the end of a line.
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\x00": None})
 
@@ -37,10 +40,11 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             raise _refusal(error, name) from None
         try:
             is_form = _is_form(file)
+            has_layers = any(name in data for name in _MAY_HAVE_LAYERS)
             texts = []
             for i in range(len(file)):
                 clock.check()
-                texts.append(_page(file, i, left_out, is_form))
+                texts.append(_page(file, i, left_out, is_form, has_layers))
         finally:
             file.close()
     return replace(_joined(texts, name), left_out=left_out)
@@ -57,14 +61,18 @@ def _is_form(file: Any) -> bool:
     return True
 
 
-def _page(file: Any, index: int, left_out: Counter[str], is_form: bool) -> str | None:
+def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, has_layers: bool) -> str | None:
     """The text of a page, and what is filled in and written on it; None if it is broken."""
     try:
         page = file[index]
+        parts = Parts()
         with suppress(Exception):  # of a page that can't be drawn, all stays
-            left_out["hidden part"] += take_out_unseen(page)
+            parts = parts_of(page, layers=has_layers)
+            left_out["hidden part"] += take_out_unseen(page, parts)
         text_page = page.get_textpage()
-        text: str = with_raised(page, text_page, text_page.get_text_bounded())
+        text: str = text_page.get_text_bounded()
+        if parts.has_shifts:
+            text = with_raised(page, text_page, text)
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
     try:
