@@ -148,8 +148,15 @@ class Layout:
             wanted=wanted,
         )
         if budget is None or not budget.min_per_document:
-            selected = without_scraps(selected, worth, found)
+            fewer = without_scraps(selected, worth, found)
+            # What stood over a scrap may bring something longer.
+            if fewer is not selected and self._size(parts, fewer, scores, found) <= limit:
+                selected = fewer
         return complete(selected, found)
+
+    def _size(self, parts: Segmentation, chosen: Selection, scores: Scores, found: Companions) -> int:
+        """Tokens of a selection."""
+        return self.count(self._render(parts, chosen.kept, scores, found).text)
 
     def fit(
         self,

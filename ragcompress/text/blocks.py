@@ -20,6 +20,7 @@ from ._pipe_tables import pipe_table
 from ._ruled_tables import ruled_tables
 from .examples import is_command
 from .nested_data import json_parts
+from .nested_markup import nested_parts
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -78,6 +79,9 @@ def blocks(text: str, syntax: Syntax, check: Callable[[], None] = _go_on) -> Ite
     """
     if syntax == "text":
         return ()
+    nested = nested_parts(text) if len(text) > LONG and syntax != "csv" else []
+    if nested:
+        return nested
     if syntax == "code":
         return _source_code(text, check)
     if syntax == "csv":

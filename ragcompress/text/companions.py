@@ -13,22 +13,28 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..data import Segmentation, Sentence
+from .announcing import (
+    BLOCKS,
+    CAPTION,
+    TABLES,
+    asks,
+    ends_in_colon,
+    goes_on,
+    is_opener,
+    is_question,
+    level_of,
+    points,
+)
+from .blocks import LONG
 from .broken import find_broken
 from .nested_data import closed, opens_values
+from .nested_markup import nested_parents
 from .open_names import OpenNames
 from .placed import Placed
 from .row_groups import find_row_groups
 from .stretches import Stretches, find_stretches
 
-_TABLES = ("code", "table", "table header")
-_BLOCKS = (*_TABLES, "list item")
-_COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
 _ANNOUNCES = re.compile(r"[:：?？]\s*[*_`\"”»)]*\Z")
-# ``If that works, type`` over an example: a sentence that goes on in it.
-_ENDS, _CLOSING = frozenset(".!?…:;。！？：；।"), "\"'”’»)]*_`"
-_CAPTION = re.compile(
-    r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
-)
 _QUESTION = re.compile(r"[*_#\s]*(?:Q|Question|Frage)\s?\d{0,3}[.:)]", re.IGNORECASE)
 # What such a unit speaks of stands before it.
 _ANAPHORIC = re.compile(
@@ -39,13 +45,6 @@ _NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\
 _ASKS, _ASKS_ALONE = 30, 16
 # ``Price: 12 EUR``: means nothing without what it is the price of.
 _LABELED = re.compile(r"[*_]{0,2}[^\W\d_][\w ()/.'’-]{0,38}:[*_]{0,2}[ \t]+\S+(?:[ \t]+\S+){0,7}\Z")
-# ``Use the following command.`` over a block.
-_POINTS = re.compile(
-    r"\b(?:following|below|as follows|like (?:this|so)|this (?:command|example|snippet|code|query|script"
-    r"|line)|these (?:commands|lines|steps|options|values)|here is|here are)\b[^.!?]{0,40}\.?[*_`\"”»)]*\Z",
-    re.IGNORECASE,
-)
-_LONGEST_LEAD_IN = 240
 # ``limits:`` and ``<limits>`` mean nothing without the keys around them.
 _KEY = re.compile(r"(?:- )?[\w.\"'-]+:\Z|<[^/<>][^<>]*>\Z")
 # A heading that is the name of an option, a function or a file.
@@ -124,14 +123,16 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         copies |= own
         units = [i for d in stretch.documents for i in members[d] if i not in own]
         groups = find_row_groups(units, segmentation.sentences)
-        reader = _Reader(text, headings, groups)
+        parents = _parents(text, units)
+        reader = _Reader(text, headings, groups, parents)
         for index in units:
             if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
                 needs[index] = tuple(found)
             if reader.heading is not None:
                 sections[index], numbers[reader.heading] = reader.heading, len(texts)
             reader.passes(index, segmentation.sentences[index])
-        opens |= _opened(units, segmentation.sentences, needs, positions, set(groups.values()))
+        names = (set(groups.values()), set(parents.values()))
+        opens |= _opened(units, segmentation.sentences, needs, positions, names)
         texts.append((text, units))
     return Companions(
         needs, opens, copies, find_broken(texts, needs), sections, numbers, stretches, positions
@@ -175,40 +176,56 @@ def _opened(
     sentences: Sequence[Sentence],
     needs: Mapping[int, tuple[int, ...]],
     positions: Mapping[int, int],
-    names: Collection[int],
+    names: tuple[Collection[int], Collection[int | None]],
 ) -> Iterator[tuple[int, tuple[int, int]]]:
-    """What the openers of a text open, names of groups of rows among them; those at its end open nothing."""
+    """What the openers of a text open; those at its end open nothing.
+
+    Args:
+        names: of groups of rows; and units that hold a key of YAML or a tag over others.
+    """
+    groups, keys = names
 
     def position(unit: int) -> int:
         return positions.get(unit, unit)
 
     end = position(units[-1]) + 1 if units else 0
-    later = [(position(i), _level(sentences[i])) for i in units[-1:] if sentences[i].kind == "heading"]
+    later = [(position(i), level_of(sentences[i])) for i in units[-1:] if sentences[i].kind == "heading"]
     for k in reversed(range(len(units) - 1)):
         index, following = units[k], units[k + 1]
         unit = sentences[index]
         if unit.kind == "heading":
-            level = _level(unit)
+            level = level_of(unit)
             while later and later[-1][1] > level:
                 later.pop()
             stop = later[-1][0] if later else end
             if position(following) < stop:
                 yield index, (following, stop)
             later.append((position(index), level))
-        elif unit.kind == "term" and opens_values(unit.text):
+        elif unit.kind == "term" and (index in keys or opens_values(unit.text)):
             last = k + 1
             while last + 1 < len(units) and _is_within(units[last + 1], index, needs):
                 last += 1
             yield index, (following, position(units[last]) + 1)
         elif (
-            index in names
-            or _is_opener(unit, sentences[following])
-            or _is_question(index, unit, needs.get(following, ()))
+            index in groups
+            or is_opener(unit, sentences[following])
+            or is_question(index, unit, needs.get(following, ()))
         ):
             last = k + 1
             while last + 1 < len(units) and index in needs.get(units[last + 1], ()):
                 last += 1
             yield index, (following, position(units[last]) + 1)
+
+
+def _parents(text: Placed, units: Sequence[int]) -> dict[int, int | None]:
+    """For units of a long text that is YAML or XML, those with the key or tag around them; else empty."""
+    document = text.documents[text.stretch.documents[0]]
+    if len(text.stretch.documents) > 1 or len(document.text) <= LONG or document.text.lstrip()[:1] in "{[":
+        return {}
+    if any(text.sentences[i].kind not in ("term", "code") for i in units):
+        return {}
+    found = nested_parents(document.text, [text.sentences[i].start_char for i in units])
+    return {i: None if k is None else units[k] for i, k in zip(units, found, strict=False)}
 
 
 def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
@@ -218,54 +235,6 @@ def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> 
     return unit == opener
 
 
-def _level(heading: Sentence) -> int:
-    """Depth of a Markdown heading; 1 for any other."""
-    marks = heading.text.lstrip(" \t>")
-    return max(1, len(marks) - len(marks.lstrip("#")))
-
-
-def _is_opener(unit: Sentence, following: Sentence) -> bool:
-    """Whether a unit that is no heading says nothing without the one that follows."""
-    if unit.kind in ("term", "table header"):
-        return True
-    if unit.kind != "prose":
-        return False
-    if _ends_in_colon(unit.text) or (following.kind == "code" and _goes_on(unit)):
-        return True
-    if following.kind in _BLOCKS and _points(unit.text):
-        return True
-    is_block = following.kind in _TABLES
-    return is_block and len(unit.text) < 200 and _CAPTION.match(unit.text) is not None
-
-
-def _ends_in_colon(text: str) -> bool:
-    """Whether a text announces something; most have no colon, which is cheap to see."""
-    return (":" in text or "：" in text) and _COLON.search(text) is not None
-
-
-def _asks(text: str) -> bool:
-    """Whether a text ends in a question mark, whatever its type; most have none, which is cheap to see."""
-    return ("?" in text or "？" in text) and text.rstrip(" *_#").endswith(("?", "？"))
-
-
-def _is_question(index: int, unit: Sentence, needed: Sequence[int]) -> bool:
-    """Whether a sentence asks what the next unit, which needs what is given, says."""
-    return index in needed and unit.kind == "prose" and _asks(unit.text)
-
-
-def _points(text: str) -> bool:
-    """Whether a short sentence points at the block below it."""
-    return len(text) < _LONGEST_LEAD_IN and _POINTS.search(text) is not None
-
-
-def _goes_on(unit: Sentence) -> bool:
-    """Whether a sentence has no end: of several words, so that it is no label or page number."""
-    last = unit.text[-1:]
-    if last in _CLOSING:
-        last = unit.text.rstrip(_CLOSING)[-1:]
-    return last not in _ENDS and not unit.fragment and unit.text.count(" ") > 1
-
-
 @dataclass(slots=True)
 class _Reader:
     """What a reader of one text has in mind at some unit of it, by the numbers of units."""
@@ -273,6 +242,7 @@ class _Reader:
     text: Placed
     headings: bool
     groups: Mapping[int, int]
+    parents: Mapping[int, int | None]
     names: OpenNames = field(init=False)
     heading: int | None = None
     is_name: bool = False
@@ -287,6 +257,10 @@ class _Reader:
 
     def needs(self, index: int, unit: Sentence) -> Iterator[int]:
         """What stands before the unit and has to be kept with it."""
+        if index in self.parents:
+            if (parent := self.parents[index]) is not None:
+                yield parent
+            return
         if self.keys:
             yield self.keys[-1]
             return
@@ -328,6 +302,8 @@ class _Reader:
 
     def passes(self, index: int, unit: Sentence) -> None:
         """Keep in mind what the units behind this one may need."""
+        if index in self.parents:
+            return
         if self.keys or (unit.kind == "term" and unit.text[-1] in "{[" and opens_values(unit.text)):
             self._passes_json(index, unit)
             return
@@ -338,7 +314,7 @@ class _Reader:
             self.heading, self.is_name = index, _NAMES.match(unit.text) is not None
         if unit.kind == "term":
             before = "" if self.last is None else self.text.sentences[self.last].text
-            self.names.add(index, self.last, _ends_in_colon(before))
+            self.names.add(index, self.last, ends_in_colon(before))
         else:
             self.names.describes(index)
         if unit.kind == "table header":
@@ -366,13 +342,13 @@ class _Reader:
 
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
         """Whether a colon announces a unit, a sentence points at it, or a caption names it."""
-        if unit.kind not in _BLOCKS:
+        if unit.kind not in BLOCKS:
             return False
-        if _ends_in_colon(lead_in.text):
+        if ends_in_colon(lead_in.text):
             return True
-        if _CAPTION.match(lead_in.text):
-            return unit.kind in _TABLES or _points(lead_in.text)
-        return _points(lead_in.text) or (unit.kind == "code" and _goes_on(lead_in))
+        if CAPTION.match(lead_in.text):
+            return unit.kind in TABLES or points(lead_in.text)
+        return points(lead_in.text) or (unit.kind == "code" and goes_on(lead_in))
 
     def _refers(self, index: int, last: int) -> bool:
         """Whether the unit speaks of what the one before it in its paragraph names; titles name it, too."""
@@ -388,6 +364,6 @@ class _Reader:
             return False
         if unit.kind == "prose" and _QUESTION.match(text):
             return True
-        if not _asks(text):
+        if not asks(text):
             return False
         return unit.kind == "heading" or (text.count(" ") < _ASKS_ALONE and self.text.is_alone(index))

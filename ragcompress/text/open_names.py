@@ -47,6 +47,7 @@ class OpenNames:
     def __init__(self, text: Placed) -> None:
         self._text = text
         self._open: list[_Open] = []
+        self._shown = -1
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -109,7 +110,10 @@ class OpenNames:
     def owner(self, index: int, last: int) -> int | None:
         """The name that a unit describes; those whose description has ended before it are closed."""
         while self._open:
-            if self._is_shown(index, last) or self._is_inside(index, last, self._open[-1]):
+            if self._is_shown(index, last):
+                self._shown = index
+                return self._open[-1].name
+            if self._is_inside(index, last, self._open[-1]):
                 return self._open[-1].name
             self._open.pop()
         return None
@@ -117,7 +121,8 @@ class OpenNames:
     def _is_shown(self, index: int, last: int) -> bool:
         """Whether the unit is an example that a description announces: it may be indented less than that."""
         unit, before = self._text.sentences[index], self._text.sentences[last]
-        return unit.kind == "code" and (before.kind == "code" or before.text.endswith((":", "：")))
+        announces = before.kind == "prose" and before.text.endswith((":", "："))
+        return unit.kind == "code" and (announces or last == self._shown)
 
     def _is_inside(self, index: int, last: int, top: _Open) -> bool:
         """Whether the unit describes a name: is indented further, or stands below it in flat text."""

@@ -136,3 +136,15 @@ def test_no_scrap_fills_what_is_left_of_a_budget() -> None:
     assert context.selection.dropped[1] == "over_budget"
     everything = compressor("What does the mill grind?", documents, budget=Budget(max_tokens=40))
     assert "However, this" in everything.text
+
+
+def test_a_heading_over_a_scrap_brings_nothing_that_does_not_fit() -> None:
+    compressor = Compressor(scorers.make("bm25"), counter=lambda text: len(text.split()))
+    long = "It grinds rye by day and by night, in summer and in winter, and has done so for a hundred years."
+    documents = [
+        chunk(f"It is so.\n\n## Larch wheel\n\n{long} However, this", 40),
+        chunk(f"{long} {long}", 9_000, "b"),
+    ]
+    for tokens in range(4, 30):
+        context = compressor("What is a larch wheel?", documents, budget=Budget(max_tokens=tokens))
+        assert context.tokens_after <= tokens

@@ -1,0 +1,72 @@
+"""What announces what stands below it: colons, captions, questions, sentences that point or break off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..data import Sentence
+
+TABLES = ("code", "table", "table header")
+BLOCKS = (*TABLES, "list item")
+_COLON = re.compile(r"[:：]\s*[*_`\"”»)]*\Z")
+# ``If that works, type`` over an example: a sentence that goes on in it.
+_ENDS, _CLOSING = frozenset(".!?…:;。！？：；।"), "\"'”’»)]*_`"
+CAPTION = re.compile(
+    r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
+)
+# ``Use the following command.`` over a block.
+_POINTS = re.compile(
+    r"\b(?:following|below|as follows|like (?:this|so)|this (?:command|example|snippet|code|query|script"
+    r"|line)|these (?:commands|lines|steps|options|values)|here is|here are)\b[^.!?]{0,40}\.?[*_`\"”»)]*\Z",
+    re.IGNORECASE,
+)
+_LONGEST_LEAD_IN = 240
+
+
+def is_opener(unit: Sentence, following: Sentence) -> bool:
+    """Whether a unit that is no heading says nothing without the one that follows."""
+    if unit.kind in ("term", "table header"):
+        return True
+    if unit.kind != "prose":
+        return False
+    if ends_in_colon(unit.text) or (following.kind == "code" and goes_on(unit)):
+        return True
+    if following.kind in BLOCKS and points(unit.text):
+        return True
+    is_block = following.kind in TABLES
+    return is_block and len(unit.text) < 200 and CAPTION.match(unit.text) is not None
+
+
+def ends_in_colon(text: str) -> bool:
+    """Whether a text announces something; most have no colon, which is cheap to see."""
+    return (":" in text or "：" in text) and _COLON.search(text) is not None
+
+
+def asks(text: str) -> bool:
+    """Whether a text ends in a question mark, whatever its type; most have none, which is cheap to see."""
+    return ("?" in text or "？" in text) and text.rstrip(" *_#").endswith(("?", "？"))
+
+
+def is_question(index: int, unit: Sentence, needed: Sequence[int]) -> bool:
+    """Whether a sentence asks what the next unit, which needs what is given, says."""
+    return index in needed and unit.kind == "prose" and asks(unit.text)
+
+
+def points(text: str) -> bool:
+    """Whether a short sentence points at the block below it."""
+    return len(text) < _LONGEST_LEAD_IN and _POINTS.search(text) is not None
+
+
+def goes_on(unit: Sentence) -> bool:
+    """Whether a sentence has no end: of several words, so that it is no label or page number."""
+    last = unit.text[-1:]
+    if last in _CLOSING:
+        last = unit.text.rstrip(_CLOSING)[-1:]
+    return last not in _ENDS and not unit.fragment and unit.text.count(" ") > 1
+
+
+def level_of(heading: Sentence) -> int:
+    """Depth of a Markdown heading; 1 for any other."""
+    marks = heading.text.lstrip(" \t>")
+    return max(1, len(marks) - len(marks.lstrip("#")))
