@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
 import numpy as np
 
-from ..data import Scores, Segmentation, Selection
+from ..data import Reason, Scores, Segmentation, Selection
 from ..text.companions import Companions
 
 _TINY = 1e-6
@@ -44,23 +44,31 @@ def marked_down(scores: Scores, found: Companions) -> Scores:
     return replace(scores, values=values)
 
 
-def without_scraps(selection: Selection, scores: Scores, found: Companions) -> Selection:
+def without_scraps(selection: Selection, scores: Scores, found: Companions) -> Iterator[Selection]:
     """The selection without what only fills the last of a budget, and is worth less than anything whole.
+
+    A name over a scrap then brings what it opens; or, where that is too long, it goes as well.
 
     Args:
         scores: those that were selected by (``marked_down``).
     """
     if not found.broken or not selection.dropped:
-        return selection
+        return
     values = scores.values
     least = min((float(v) for i, v in enumerate(values) if i not in found.broken), default=-inf)
     kept = tuple(i for i in selection.kept if i not in found.broken or values[i] >= least)
-    if not kept or len(kept) == len(selection.kept):
-        return selection
-    dropped = dict(selection.dropped) | dict.fromkeys(set(selection.kept).difference(kept), "over_budget")
-    last = min(float(values[i]) for i in kept)
-    dropped |= {i: "over_budget" for i, r in dropped.items() if r == "did_not_fit" and values[i] < last}
-    return Selection(kept, dropped, selection.duplicate_of)
+    if len(kept) == len(selection.kept):
+        return
+    below: Reason = "over_budget"
+    bare = {i for i, _ in _bare(kept, found)}
+    for chosen in (kept, tuple(i for i in kept if i not in bare)):
+        if chosen:
+            dropped = dict(selection.dropped) | dict.fromkeys(set(selection.kept).difference(chosen), below)
+            last = min(float(values[i]) for i in chosen)
+            dropped |= {
+                i: "over_budget" for i, r in dropped.items() if r == "did_not_fit" and values[i] < last
+            }
+            yield Selection(chosen, dropped, selection.duplicate_of)
 
 
 def closure(kept: Iterable[int], found: Companions) -> set[int]:
@@ -74,10 +82,16 @@ def closure(kept: Iterable[int], found: Companions) -> set[int]:
 
 def _over_nothing(whole: Collection[int], found: Companions) -> list[int]:
     """What openers open that stand over nothing that is kept."""
+    return [first for _, first in _bare(whole, found)]
+
+
+def _bare(whole: Collection[int], found: Companions) -> list[tuple[int, int]]:
+    """Openers that stand over nothing that is kept, each with the first of what it opens."""
     ordered = found.in_order(whole)
     opens = found.opens
     following = [*map(found.position, ordered[1:]), inf]
-    return [opens[i][0] for i, n in zip(ordered, following, strict=True) if i in opens and n >= opens[i][1]]
+    both = zip(ordered, following, strict=True)
+    return [(i, opens[i][0]) for i, n in both if i in opens and n >= opens[i][1]]
 
 
 def _elsewhere(whole: Collection[int], found: Companions) -> list[int]:

@@ -149,9 +149,8 @@ class Layout:
         )
         if budget is None or not budget.min_per_document:
             fewer = without_scraps(selected, worth, found)
-            # What stood over a scrap may bring something longer.
-            if fewer is not selected and self._size(parts, fewer, scores, found) <= limit:
-                selected = fewer
+            fitting = (s for s in fewer if self._size(parts, s, scores, found) <= limit)
+            selected = next(fitting, selected)
         return complete(selected, found)
 
     def _size(self, parts: Segmentation, chosen: Selection, scores: Scores, found: Companions) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ragcompress import Budget, Compressor, Document, scorers
-from ragcompress.text.companions import companions
+from ragcompress.data import Scores, Selection
+from ragcompress.selection.companions import without_scraps
+from ragcompress.text.companions import Companions, companions
 from ragcompress.text.segmentation import segment
 
 
@@ -138,15 +141,12 @@ def test_no_scrap_fills_what_is_left_of_a_budget() -> None:
     assert "However, this" in everything.text
 
 
-def test_a_scrap_stays_where_the_text_without_it_is_longer() -> None:
-    def counter(text: str) -> int:  # as tokenizers do, it joins some words
-        return len(text.split()) + (0 if "However, this" in text else 5)
-
-    documents = [
-        chunk("The mill grinds rye by day and by night. However, this", 40),
-        chunk("The mill of larch grinds rye for us all. It is a long way from here to there.", 900, "b"),
-    ]
-    compressor = Compressor(scorers.make("bm25"), counter=counter)
-    for tokens in range(14, 32):
-        context = compressor("What does the mill grind?", documents, budget=Budget(max_tokens=tokens))
-        assert context.tokens_after <= tokens
+def test_a_name_over_a_scrap_goes_with_it_where_its_description_is_too_long() -> None:
+    # A name, its description, a scrap of it, and what is known of another text.
+    found = Companions(needs={1: (0,), 2: (0,)}, opens={0: (1, 3)}, broken={2: 0.0})
+    scores = Scores(np.array([0.4, 0.2, -0.1, 0.5]), "bm25")
+    first, second = without_scraps(Selection((0, 2, 3), {1: "did_not_fit"}), scores, found)
+    assert first == Selection((0, 3), {1: "over_budget", 2: "over_budget"})
+    assert second == Selection((3,), {0: "over_budget", 1: "over_budget", 2: "over_budget"})
+    assert not list(without_scraps(Selection((0, 1), {2: "over_budget", 3: "over_budget"}), scores, found))
+    assert not list(without_scraps(Selection((0, 1, 2, 3), {}), scores, found))
