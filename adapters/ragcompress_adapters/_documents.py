@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite, isnan
 from numbers import Real
 from operator import index as as_index
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -63,6 +63,26 @@ class Kept:
     details: dict[str, Any]
 
 
+_Any = TypeVar("_Any")
+
+
+def listed(found: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
+    """The documents of a framework, from any iterable.
+
+    Args:
+        attribute: that each has.
+        what: their class is called.
+
+    Raises:
+        InputError: if one is something else, such as a text.
+    """
+    documents = list(found)
+    for position, document in enumerate(documents):
+        if not hasattr(document, attribute):
+            raise InputError(f"document {position} must be a {what}, got {type(document).__name__}")
+    return documents
+
+
 def to_documents(
     sources: Sequence[Source], title_key: str | None, *, ranked: bool, syntax: Syntax = "markdown"
 ) -> Sequence[Document]:
@@ -81,10 +101,13 @@ def to_documents(
     """
     documents = []
     for position, source in enumerate(sources):
-        if source.text is None:
-            raise InputError(f"document {position} ({source.id}) holds no text; only text can be compressed")
+        if not isinstance(source.text, str):
+            raise InputError(
+                f"document {position} ({source.id}) holds no text but {type(source.text).__name__}; "
+                "only text can be compressed"
+            )
         title = _title(source.metadata, title_key)
-        score = _finite(source.score)
+        score = finite(source.score)
         text = _NO_CHARACTER.sub("\ufffd", source.text)
         documents.append(Document(text, title, source.id, source.metadata, score=score, syntax=syntax))
     if ranked and any(d.score is None for d in documents):
@@ -245,7 +268,7 @@ def to_offset(value: object) -> int | None:
     try:
         number = None if isinstance(value, bool | np.bool_) else as_index(value)  # type: ignore[arg-type]
     except TypeError:
-        real = _finite(value)
+        real = finite(value)
         # Above this, a float is not one whole number but several.
         exact = real is not None and real.is_integer() and real < 2.0**53
         number = int(real) if real is not None and exact else None
@@ -257,7 +280,7 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and isnan(value))
 
 
-def _finite(value: object) -> float | None:
+def finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         return None
     try:

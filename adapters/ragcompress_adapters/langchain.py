@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingExtra("the LangChain adapter", "langchain") from error
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from ._documents import KEY, Kept, Source, copy_metadata, merged_details, passed_on
+from ._documents import KEY, Kept, Source, copy_metadata, finite, listed, merged_details, passed_on
 from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
@@ -74,7 +74,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         """Compress.
 
         Args:
-            documents: as retrieved; never changed. Those without text keep nothing.
+            documents: as retrieved, from any iterable; never changed. Those without text keep nothing.
             query: what the reader will be asked.
             callbacks: as LangChain passes them; compression is a run of its own, with the tokens before and
                 after among its outputs.
@@ -82,7 +82,8 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         Raises:
             RagCompressError: unless ``on_error`` is ``passthrough``.
         """
-        if not any(d.page_content.strip() for d in documents):
+        documents = _listed(documents)
+        if not any(map(_holds_something, documents)):
             return []
         manager = CallbackManager.configure(callbacks)
         run = manager.on_chain_start(None, _inputs(documents, query), name=type(self).__name__)
@@ -98,7 +99,8 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
         """Compress without blocking the event loop; cancelling it ends the work."""
-        if not any(d.page_content.strip() for d in documents):
+        documents = _listed(documents)
+        if not any(map(_holds_something, documents)):
             return []
         manager = AsyncCallbackManager.configure(callbacks)
         run = await manager.on_chain_start(None, _inputs(documents, query), name=type(self).__name__)
@@ -131,7 +133,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
 
     def _restored(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
         if compressed.passthrough is not None:
-            return [_with(d, passed_on(d.metadata, compressed.passthrough)) for d in documents]
+            return [_with(d, passed_on(_metadata(d), compressed.passthrough)) for d in documents]
         if self.merge is not None and compressed.context is not None:
             return [_merged(documents, compressed.context)]
         return [_shortened(documents[kept.index], kept) for kept in compressed.kept]
@@ -276,11 +278,13 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         Raises:
             InputError: if some documents have a score and others don't, or one is not a number.
         """
-        scores = [d.metadata.get(self.score_key) for d in documents]
+        documents = _listed(documents)
+        scores = [_metadata(d).get(self.score_key) for d in documents]
         if all(score is None for score in scores):
             scores = [-rank for rank in range(len(documents))]
         for position, score in enumerate(scores):
-            if isinstance(score, bool) or not isinstance(score, Real):  # NumPy's, too: rerankers leave them
+            # NumPy's are numbers, too: rerankers leave them.
+            if isinstance(score, bool) or not isinstance(score, Real) or finite(score) is None:
                 raise InputError(
                     f"document {position} has no number under {self.score_key!r} but {score!r}, and others "
                     "have: score all documents or none"
@@ -292,9 +296,30 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         return self.transform_documents(documents, **kwargs)
 
 
+def _listed(documents: Iterable[Document]) -> list[Document]:
+    return listed(documents, "page_content", "Document of LangChain")
+
+
+def _holds_something(document: Document) -> bool:
+    """Whether it has a text, or something in its place that is none."""
+    text: object = document.page_content
+    return bool(text.strip()) if isinstance(text, str) else text is not None
+
+
+def _metadata(document: Document) -> dict[str, Any]:
+    """Documents that were made without a check may have none."""
+    return document.metadata or {}
+
+
 def _sources(documents: Sequence[Document]) -> list[Source]:
     return [
-        Source(d.page_content, d.id, d.metadata, d.metadata.get("start_index"), score=_score(d))
+        Source(
+            "" if d.page_content is None else d.page_content,
+            d.id,
+            _metadata(d),
+            _metadata(d).get("start_index"),
+            score=_score(d),
+        )
         for d in documents
     ]
 
@@ -314,11 +339,12 @@ def _outputs(compressed: Compressed) -> dict[str, Any]:
 
 def _score(document: Document) -> object:
     """What a retriever or a reranker left in the metadata."""
-    return next((document.metadata[key] for key in _SCORES if document.metadata.get(key) is not None), None)
+    metadata = _metadata(document)
+    return next((metadata[key] for key in _SCORES if metadata.get(key) is not None), None)
 
 
 def _shortened(document: Document, kept: Kept) -> Document:
-    metadata = copy_metadata(document.metadata) | {_SCORE: kept.score, KEY: kept.details}
+    metadata = copy_metadata(_metadata(document)) | {_SCORE: kept.score, KEY: kept.details}
     return _with(document, metadata, page_content=kept.text)
 
 

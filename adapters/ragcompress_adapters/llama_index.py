@@ -12,7 +12,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
-from ._documents import KEY, Kept, Source, copy_metadata, passed_on, to_offset
+from ._documents import KEY, Kept, Source, copy_metadata, listed, passed_on, to_offset
 from ._settings import Compressed, Settings
 
 __all__ = ["RagCompressPostprocessor"]
@@ -52,6 +52,7 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        nodes = listed(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = self._compress(query, _sources(nodes, places)) if places else Compressed()
         return self._restored(nodes, places, compressed)
@@ -59,6 +60,7 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
+        nodes = listed(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = await self._acompress(query, _sources(nodes, places)) if places else Compressed()
         return self._restored(nodes, places, compressed)
