@@ -57,7 +57,7 @@ def without_scraps(selection: Selection, scores: Scores, found: Companions) -> I
     values = scores.values
     least = min((float(v) for i, v in enumerate(values) if i not in found.broken), default=-inf)
     kept = tuple(i for i in selection.kept if i not in found.broken or values[i] >= least)
-    if len(kept) == len(selection.kept):
+    if not kept or len(kept) == len(selection.kept):
         return
     below: Reason = "over_budget"
     bare = {i for i, _ in _bare(kept, found)}

@@ -1,4 +1,4 @@
-"""What announces what stands below it: colons, captions, questions, sentences that point or break off."""
+"""What announces what stands below it: colons, captions, questions, sentences that point; and labels."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ _POINTS = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_LEAD_IN = 240
+# ``Price: 12 EUR``: means nothing without what it is the price of.
+_LABELED = re.compile(
+    r"[*_]{0,2}[^\W\d_](?:[\w /.'’-]|\([^()\n]{0,36}\)){0,38}:[*_]{0,2}[ \t]+\S+(?:[ \t]+\S+){0,7}\Z"
+)
+# ``Maximum load 140 kg``, too.
+_ROW = re.compile(r"[^\W\d_a-z][^\W\d]*(?: [^\W\d]+){0,4} [^\s\w]{0,2}\d[^\n:]{0,40}\Z")
 
 
 def is_opener(unit: Sentence, following: Sentence) -> bool:
@@ -36,6 +42,14 @@ def is_opener(unit: Sentence, following: Sentence) -> bool:
         return True
     is_block = following.kind in TABLES
     return is_block and len(unit.text) < 200 and CAPTION.match(unit.text) is not None
+
+
+def is_labeled(unit: Sentence) -> bool:
+    """Whether a unit is a label with its value: ``Price: 12 EUR``, ``Maximum load 140 kg``."""
+    if unit.kind == "list item" and _ROW.match(unit.text):
+        return True
+    may_be = unit.kind in ("prose", "list item") and ":" in unit.text[:44]
+    return may_be and _LABELED.match(unit.text) is not None
 
 
 def ends_in_colon(text: str) -> bool:

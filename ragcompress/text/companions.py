@@ -20,6 +20,7 @@ from .announcing import (
     asks,
     ends_in_colon,
     goes_on,
+    is_labeled,
     is_opener,
     is_question,
     level_of,
@@ -27,6 +28,7 @@ from .announcing import (
 )
 from .blocks import LONG
 from .broken import find_broken
+from .clauses import Clauses
 from .nested_data import closed, opens_values
 from .nested_markup import nested_parents
 from .open_names import OpenNames
@@ -43,13 +45,12 @@ _ANAPHORIC = re.compile(
 _NUMBERED = re.compile(r"(?:chapter |appendix |part )?[A-Z\d]{1,3}(?:\.\d+)+\.?\s+\S", re.IGNORECASE)
 # What has a question mark and more words than this is no heading of an answer; alone on its line, than this.
 _ASKS, _ASKS_ALONE = 30, 16
-# ``Price: 12 EUR``: means nothing without what it is the price of.
-_LABELED = re.compile(r"[*_]{0,2}[^\W\d_][\w ()/.'’-]{0,38}:[*_]{0,2}[ \t]+\S+(?:[ \t]+\S+){0,7}\Z")
 # ``limits:`` and ``<limits>`` mean nothing without the keys around them.
 _KEY = re.compile(r"(?:- )?[\w.\"'-]+:\Z|<[^/<>][^<>]*>\Z")
-# A heading that is the name of an option, a function or a file.
+# A heading that is the name of an option, a function, a file or a version, or the date of one.
 _NAMES = re.compile(
     r"#*\s*(?:`[^`\n]+`(?:(?:, | or | / )`[^`\n]+`)*|-{1,2}[A-Za-z][^\n]*"
+    r"|(?:version |release )?\[?v?\d+\.\d+[\w.+-]*\]?(?:[ ,–—-]+\(?\d{4}-\d\d-\d\d\)?)?|\[?\d{4}-\d\d-\d\d\]?"
     r"|[\w.$-]*(?:[^\W\d]_\w|[^\W\d]\.[^\W\d]|[a-z][A-Z])[\w.$-]*(?:\([^\n]*\))?|[\w.]+\([^\n]*\))"
     r"(?:\s*\([^()\n]+\))?\s*[#¶]*\Z"
 )
@@ -212,7 +213,7 @@ def _opened(
             or is_question(index, unit, needs.get(following, ()))
         ):
             last = k + 1
-            while last + 1 < len(units) and index in needs.get(units[last + 1], ()):
+            while last + 1 < len(units) and _leads_to(index, units[last + 1], needs):
                 last += 1
             yield index, (following, position(units[last]) + 1)
 
@@ -226,6 +227,12 @@ def _parents(text: Placed, units: Sequence[int]) -> dict[int, int | None]:
         return {}
     found = nested_parents(document.text, [text.sentences[i].start_char for i in units])
     return {i: None if k is None else units[k] for i, k in zip(units, found, strict=False)}
+
+
+def _leads_to(opener: int, unit: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
+    """Whether a unit needs an opener, or a clause that does."""
+    found = needs.get(unit, ())
+    return opener in found or any(opener in needs.get(i, ()) for i in found if i > opener)
 
 
 def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
@@ -251,6 +258,7 @@ class _Reader:
     question: int | None = None
     last: int | None = None
     keys: list[int] = field(default_factory=list)
+    clauses: Clauses = field(default_factory=Clauses)
 
     def __post_init__(self) -> None:
         self.names = OpenNames(self.text)
@@ -291,6 +299,8 @@ class _Reader:
         before = self.text.sentences[last]
         if (name := self.names.owner(index, last)) is not None:
             yield name
+        if (lead_in := self.clauses.above(unit.text)) is not None:
+            yield lead_in
         if self.lead_in is not None and self._is_announced(unit, self.text.sentences[self.lead_in]):
             yield self.lead_in
         if unit.kind == before.kind == "table header" and before.cut:
@@ -307,26 +317,40 @@ class _Reader:
         if self.keys or (unit.kind == "term" and unit.text[-1] in "{[" and opens_values(unit.text)):
             self._passes_json(index, unit)
             return
-        is_prose = unit.kind == "prose"
-        if unit.kind == "heading" or (is_prose and _NUMBERED.match(unit.text) and len(unit.text) < 80):
-            self.names.clear()
+        self._passes_names(index, unit)
+        self._passes_lead_ins(index, unit)
+        if self._asks(index, unit):
+            self.question = index
+        elif not (unit.kind == "prose" and self._answers_on(index)):
+            self.question = None
+        self.last = index
+
+    def _passes_names(self, index: int, unit: Sentence) -> None:
         if unit.kind == "heading":
+            self.names.clear()
             self.heading, self.is_name = index, _NAMES.match(unit.text) is not None
+        elif unit.kind == "prose" and _NUMBERED.match(unit.text) and len(unit.text) < 80:
+            self.names.clear()
         if unit.kind == "term":
             before = "" if self.last is None else self.text.sentences[self.last].text
             self.names.add(index, self.last, ends_in_colon(before))
         else:
             self.names.describes(index)
+
+    def _passes_lead_ins(self, index: int, unit: Sentence) -> None:
         if unit.kind == "table header":
             self.header = index
         elif unit.kind != "table row":
             self.header = None
-        if is_prose:  # whether it announces anything is asked where a block follows
+        if unit.kind == "prose":  # whether it announces a block is asked where one follows
             self.lead_in = index
+            announces = ends_in_colon(unit.text)
+            if announces or self.clauses:
+                self.clauses.passes(index, unit.text, announces)
         elif unit.kind not in ("list item", "table header"):
             self.lead_in = None
-        self.question = index if self._asks(index, unit) else None
-        self.last = index
+        if unit.kind == "heading":
+            self.clauses.clear()
 
     def _passes_json(self, index: int, unit: Sentence) -> None:
         if unit.kind == "term":
@@ -336,9 +360,7 @@ class _Reader:
 
     def _is_labeled(self, index: int, unit: Sentence) -> bool:
         """Whether the unit is a label with its value, on a line of its own."""
-        if unit.kind not in ("prose", "list item") or ":" not in unit.text[:44]:
-            return False
-        return _LABELED.match(unit.text) is not None and self.text.is_alone(index)
+        return is_labeled(unit) and self.text.is_alone(index)
 
     def _is_announced(self, unit: Sentence, lead_in: Sentence) -> bool:
         """Whether a colon announces a unit, a sentence points at it, or a caption names it."""
@@ -356,6 +378,13 @@ class _Reader:
         if self.text.titled or self.names or not _ANAPHORIC.match(unit.text):
             return False
         return self.text.lines_between(last, index) < 2 and not _ANAPHORIC.match(before.text)
+
+    def _answers_on(self, index: int) -> bool:
+        """Whether the answer to a question that is marked as one may go on behind a unit, on its line."""
+        if self.question is None or not _QUESTION.match(self.text.sentences[self.question].text):
+            return False
+        behind = self.text.stretch.text[self.text.end(index) : self.text.end(index) + 2]
+        return "\n" not in behind and behind.strip(" ") != ""
 
     def _asks(self, index: int, unit: Sentence) -> bool:
         """Whether what follows is the answer to this: a question in a heading, marked as one, or alone."""

@@ -16,6 +16,7 @@ from .blocks import Block, same_line_ends
 from .dashed_items import BRACKETED, NEVER_LAST, dashed_items
 from .examples import examples
 from .flat_names import flat_names
+from .rows_of_text import entries, titled_rows
 from .wrapped_names import wrapped_names
 
 # Most begin with the line end above: to look for it costs a tenth of trying every character for ``^``.
@@ -97,6 +98,8 @@ _ADMONITION = re.compile(
 # The first word of a sentence.
 _BEGINS = re.compile(r"\s*(?:(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z|See also )")
 _ADDRESS = re.compile(r"\w+://\S+")
+# A line of a log: ``2026-03-02 04:00:01 INFO  started``.
+_STAMPED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 # A note at the foot of a page, ``[2]``: it names no option.
 _NOTE = re.compile(r"\[\d{1,3}\]")
 _FURTHER = re.compile(r" {2,}|\t")
@@ -118,9 +121,15 @@ _CAPITALS = re.compile(r"(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 # The same over what is indented.
 _SHOUTED = re.compile(r"\n([ \t]*)[A-Z][A-Z\d_]{2,40}[ \t]*\n([ \t]+)(?=\S)")
 # ``Width: 12 m`` and its like, two or more in a row.
-_LABELS = re.compile(r"(?:^[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M)
+_LABELS = re.compile(
+    r"(?:^[ \t]*[^\W\d_](?:[\w /.'’-]|\([^()\n]{0,36}\)){0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M
+)
 # A value, and a label below it: cheap to look for, and most texts have none.
-_LABEL_BELOW = re.compile(r":[ \t]+\S[^\n]{0,100}\n[ \t]*[^\W\d_][\w ()/.'’-]{0,38}:[ \t]+\S")
+_LABEL_BELOW = re.compile(r":[ \t]+\S[^\n]{0,100}\n[ \t]*[^\W\d_][\w ()/.,'’-]{0,60}:[ \t]+\S")
+# ``port = 8443`` and its like, two or more in a row.
+_SETTINGS = re.compile(
+    r"(?:^[ \t]*[A-Za-z][\w.-]{0,40}[ \t]?=[ \t]?[^\s=][^\n]{0,100}(?<![{(\[:,\\])(?:\n|\Z)){2,}", _M
+)
 # ``limits:`` over ``  memory: 2 GB``, as YAML has it.
 _KEY = re.compile(
     r"\n([ \t]*+)(?:- )?[\w.\"'-]{1,60}:[ \t]*(?=\n\1[ \t]+(?:- )?[\w.\"'-]{1,60}:(?:[ \t]|\n|\Z))"
@@ -151,6 +160,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     found += flat_names(region)
     found += _between_gaps(region, behind_gaps)
     wrapped |= {a: (a, b, "code") for a, b in examples(region)}
+    wrapped |= {block[0]: block for block in (*titled_rows(region), *entries(lines))}
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
@@ -175,6 +185,8 @@ def _by_signs(region: str, lines: str) -> Iterator[Block]:
         yield from _spans(_OPTIONS, lines, "term")
     if "=" in region:
         yield from _spans(_TAKES, lines, "term")
+        for run in _SETTINGS.finditer(region):
+            yield from _lines_of(run)
     if "(" in region:
         yield from _spans(_TYPED, lines, "term")
         yield from _typed_last(region)
@@ -199,7 +211,12 @@ def _may_be_term(region: str, start: int, end: int) -> bool:
     line = region[start:end].strip()
     if line[:1] == "-" and "\n" not in line and _goes_on(line, region[end + 1 : end + _SHORT]):
         return False
-    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</" and not _ADDRESS.fullmatch(line)
+    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</" and not _is_no_name(line)
+
+
+def _is_no_name(line: str) -> bool:
+    """Whether a line is an address, or one of a log."""
+    return _ADDRESS.fullmatch(line) is not None or _STAMPED.match(line) is not None
 
 
 def _is_value(region: str, start: int, end: int) -> bool:
@@ -245,9 +262,15 @@ def _labels(region: str) -> Iterator[Block]:
         if _TITLE.match(above[2]) and not above[0].rpartition("\n")[2].strip():
             at = len(above[0]) + len(above[1])
             yield at, at + len(above[2]), "heading"
-        for line in lines:
-            yield start, start + len(line), "list item"
-            start += len(line)
+        yield from _lines_of(run)
+
+
+def _lines_of(run: re.Match[str]) -> Iterator[Block]:
+    """Each line of a run."""
+    start = run.start()
+    for line in run[0].splitlines(keepends=True):
+        yield start, start + len(line), "list item"
+        start += len(line)
 
 
 def _hanging(region: str, lines: str) -> Iterator[Block]:

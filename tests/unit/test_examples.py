@@ -150,3 +150,4 @@ def test_a_name_over_a_scrap_goes_with_it_where_its_description_is_too_long() ->
     assert second == Selection((3,), {0: "over_budget", 1: "over_budget", 2: "over_budget"})
     assert not list(without_scraps(Selection((0, 1), {2: "over_budget", 3: "over_budget"}), scores, found))
     assert not list(without_scraps(Selection((0, 1, 2, 3), {}), scores, found))
+    assert not list(without_scraps(Selection((2,), {0: "too_long", 1: "too_long"}), scores, found))
