@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from types import MappingProxyType
@@ -102,28 +102,7 @@ class CompressedContext:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
-        sentences, documents = self.segmentation.sentences, self.segmentation.documents
-        values = self.scores.values
         repeating = self._repeating()
-
-        def place(index: int) -> dict[str, Any]:
-            s = sentences[index]
-            document = documents[s.document]
-            return {
-                "document": s.document,
-                "source": _plain(document.metadata.get("source", document.id)),
-                "start_char": s.start_char,
-                "end_char": s.end_char,
-                "location": _location(document, s),
-                "score": float(values[index]),
-                **({"repeats_question": True} if index in repeating else {}),
-            }
-
-        def duplicate(index: int) -> dict[str, Any]:
-            other = self.selection.duplicate_of.get(index)
-            keys = ("document", "source", "start_char", "end_char")
-            return {} if other is None else {"duplicate_of": {key: place(other)[key] for key in keys}}
-
         result: dict[str, Any] = {
             "text": self.text,
             "question": self.question,
@@ -135,9 +114,11 @@ class CompressedContext:
             "promise": None if self.promise is None else self.promise.to_dict(),
             "shift": self.shift,
             "best_effort": self.best_effort,
-            "pieces": [{"start": p.start, "end": p.end, **place(p.sentence)} for p in self.pieces],
+            "pieces": [
+                {"start": p.start, "end": p.end, **self._place(p.sentence, repeating)} for p in self.pieces
+            ],
             "dropped": [
-                {**place(i), "reason": reason, **duplicate(i)}
+                {**self._place(i, repeating), "reason": reason, **self._duplicate(i)}
                 for i, reason in sorted(self.selection.dropped.items())
             ],
             "order": self.order,
@@ -148,6 +129,26 @@ class CompressedContext:
         if self.passthrough is not None:
             result["passthrough"] = self.passthrough
         return result
+
+    def _place(self, index: int, repeating: Collection[int] = ()) -> dict[str, Any]:
+        """A sentence's source, place and score; whether it repeats the question, where it does."""
+        s = self.segmentation.sentences[index]
+        document = self.segmentation.documents[s.document]
+        return {
+            "document": s.document,
+            "source": _plain(document.metadata.get("source", document.id)),
+            "start_char": s.start_char,
+            "end_char": s.end_char,
+            "location": _location(document, s),
+            "score": float(self.scores.values[index]),
+            **({"repeats_question": True} if index in repeating else {}),
+        }
+
+    def _duplicate(self, index: int) -> dict[str, Any]:
+        """The place of the sentence that says the same, where there is one."""
+        other = self.selection.duplicate_of.get(index)
+        keys = ("document", "source", "start_char", "end_char")
+        return {} if other is None else {"duplicate_of": {key: self._place(other)[key] for key in keys}}
 
     def _repeating(self) -> set[int]:
         """The sentences that repeat the question, or whose document's title does."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, InputError
-from ragcompress.selection.companions import followed
+from ragcompress.selection.companions import find_leaders
 from ragcompress.text.companions import companions
 
 WORDS = "harbour light Ann é 文。 😀 a\u0301 x=1; <|im_end|> - | ``` \x00 \u2028".split(" ")
@@ -138,7 +138,7 @@ def _check_rules(context: CompressedContext, budget: Budget) -> None:
     assert context.layout
     found = companions(parts, headings=context.layout.headings)
     kept = context.selection.kept
-    whole, own = followed(kept, found)
+    whole, own = find_leaders(kept, found)
     by_document = Counter(parts.sentences[i].document for i in own)
     if budget.max_documents:
         assert len(by_document) <= budget.max_documents

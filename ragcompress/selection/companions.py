@@ -15,7 +15,7 @@ from ..text.companions import Companions
 _TINY = 1e-6
 
 
-def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
+def credit_openers(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores:
     """The scores, but what a name opens with is as good as the name.
 
     A question names the option that it asks about, and what describes it mostly does not.
@@ -28,7 +28,7 @@ def led(scores: Scores, segmentation: Segmentation, found: Companions) -> Scores
     return replace(scores, values=values)
 
 
-def marked_down(scores: Scores, found: Companions) -> Scores:
+def discount_broken(scores: Scores, found: Companions) -> Scores:
     """The scores, but what has lost its name is worth less, for a reader would take it for another's.
 
     So is half a sentence.
@@ -50,7 +50,7 @@ def without_scraps(selection: Selection, scores: Scores, found: Companions) -> I
     A name over a scrap then brings what it opens; or, where that is too long, it goes as well.
 
     Args:
-        scores: those that were selected by (``marked_down``).
+        scores: those that were selected by (``discount_broken``).
     """
     if not found.broken or not selection.dropped:
         return
@@ -121,7 +121,7 @@ def _add(units: Iterable[int], whole: set[int], found: Companions) -> None:
         waiting += (i for i in found.needs.get(unit, ()) if i not in whole)
 
 
-def followed(kept: Iterable[int], found: Companions) -> tuple[set[int], tuple[int, ...]]:
+def find_leaders(kept: Iterable[int], found: Companions) -> tuple[set[int], tuple[int, ...]]:
     """What is kept with all companions, and those of it that have a place of their own, ascending.
 
     A companion has none: it stands right before what it goes along with. Both, and so the whole layout,
@@ -136,9 +136,9 @@ def add_companions(leaders: Sequence[int], found: Companions, whole: Collection[
     """Units in order, with what goes along, each once, before the first unit that it goes along with.
 
     Args:
-        leaders: units that have a place of their own (``followed``), in order.
+        leaders: units that have a place of their own (``find_leaders``), in order.
         found: what goes along with what.
-        whole: all that is kept (``followed``).
+        whole: all that is kept (``find_leaders``).
     """
     if not found:
         return tuple(leaders)

@@ -12,11 +12,19 @@ from ..text.companions import Companions, companions
 from ..text.stretches import Stretches, find_stretches
 from ..text.tokenizing import Counter
 from . import ordering, rendering
-from .companions import add_companions, closure, complete, followed, led, marked_down, without_scraps
+from .companions import (
+    add_companions,
+    closure,
+    complete,
+    credit_openers,
+    discount_broken,
+    find_leaders,
+    without_scraps,
+)
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
-from .repeats import Repeats, find_repeats, lifted
+from .repeats import Repeats, credit_repeats, find_repeats
 from .select import select, smallest_budget
 
 
@@ -63,7 +71,7 @@ class Layout:
         self, parts: Segmentation, chosen: Sequence[int], scores: Scores, found: Companions
     ) -> Rendered:
         """What is measured while selecting is what is laid out in the end: both go by the same set."""
-        whole, leaders = followed(chosen, found)
+        whole, leaders = find_leaders(chosen, found)
         stretches = found.stretches
         if self.order == ordering.ATTENTION_SORT:
             sequence = ordering.order_as_documents(self.documents, tuple(whole), parts)
@@ -136,7 +144,7 @@ class Layout:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
         found = self._companions(parts)
         same = find_repeats(parts, scores.ranking(), found.copies)
-        worth = marked_down(lifted(led(scores, parts, found), same), found)
+        worth = discount_broken(credit_repeats(credit_openers(scores, parts, found), same), found)
         selected = select(
             parts,
             worth,

@@ -66,7 +66,7 @@ def find_repeats(
     return found | {i: found.get(j, j) for i, j in copies.items()}
 
 
-def lifted(scores: Scores, repeats: Mapping[int, int]) -> Scores:
+def credit_repeats(scores: Scores, repeats: Mapping[int, int]) -> Scores:
     """The scores, but what stands for others is as good as the best of them.
 
     Half a sentence at the edge of a chunk often scores better than the whole one, which is longer.

@@ -76,7 +76,7 @@ class Desk:
         """Do in a thread what needs no model; see ``Engine.beside``."""
         return await self.engine.beside(work, *arguments)
 
-    def told(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
+    def mark_stopped(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
         """Mark an answer whose scorer stopped reading because time was short."""
         if answer.degraded is None and stopped_early(answer.value):
             return self._shown(replace(answer, degraded=DEADLINE))
@@ -133,7 +133,7 @@ class Desk:
         with self.span("compress") as tell:
             answer = await self.run(Work(full, cheap, self.due(deadline_ms)))
             context: CompressedContext = answer.value
-            answer = self.told(answer, lambda made: bool(made.scores.details.get("stopped_early")))
+            answer = self.mark_stopped(answer, lambda made: bool(made.scores.details.get("stopped_early")))
             if context.passthrough is not None:
                 self.passed_through()
             self.count(context.tokens_before, context.tokens_after)

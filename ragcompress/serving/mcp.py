@@ -56,7 +56,7 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         around: Annotated[int, Field(ge=0, le=50, description="Sentences before and after.")] = 2,
     ) -> Told:
         """Show a place in a file with the sentences around it."""
-        return await _told(agent.expand, path, start, end, around)
+        return await _answer(agent.expand, path, start, end, around)
 
     if has_indexes:
 
@@ -74,12 +74,12 @@ async def _reading(ctx: Context[Any, Any], tool: Callable[..., Found], *argument
     """Call a tool that reads; when nobody waits for it any more, it stops."""
     stop = Stop()
     try:
-        return await _told(tool, *arguments, stop.after(_progress(ctx)))
+        return await _answer(tool, *arguments, stop.after(_progress(ctx)))
     finally:
         stop.cancel()
 
 
-async def _told(tool: Callable[..., Found], *arguments: Any) -> Told:
+async def _answer(tool: Callable[..., Found], *arguments: Any) -> Told:
     """Call a tool in a thread; an agent is told what it did wrong.
 
     Raises:

@@ -251,7 +251,7 @@ async def rank(
 
     with at.span("rerank") as tell:
         work = Work(full, cheap, at.due(deadline_ms))
-        answer: Answer[Ranked] = at.told(await at.run(work), lambda ranked: ranked.stopped_early)
+        answer: Answer[Ranked] = at.mark_stopped(await at.run(work), lambda ranked: ranked.stopped_early)
         tell(
             {
                 "documents": len(documents),

@@ -10,7 +10,7 @@ from shared import tries
 
 from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation, Selection
-from ragcompress.selection.companions import add_companions, closure, complete, followed, led
+from ragcompress.selection.companions import add_companions, closure, complete, credit_openers, find_leaders
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.companions import Companions, companions
@@ -46,7 +46,7 @@ def test_a_header_has_a_heading_too() -> None:
     rows = "\n".join(f"| {i} | {'x' * 40} |" for i in range(100))
     parts = segment([Document(f"# Costs\n\n| a | b |\n|---|---|\n{rows}")])
     found = companions(parts, headings=True)
-    whole, leaders = followed((7, 5), found)
+    whole, leaders = find_leaders((7, 5), found)
     assert (whole, leaders) == ({0, 1, 5, 7}, (5, 7))
     assert add_companions((7, 5), found, whole) == (0, 1, 7, 5)
 
@@ -55,8 +55,8 @@ def test_companions_stand_before_what_they_go_along_with() -> None:
     found = Companions({4: (3,), 5: (3,), 2: (1,)}, {})
     assert add_companions((4, 2, 5), found, {1, 2, 3, 4, 5}) == (3, 4, 1, 2, 5)
     opened = Companions({}, {0: (1, 3)})
-    assert followed((0,), opened) == ({0, 1}, (1,))
-    assert followed((0, 2), opened) == ({0, 2}, (2,))
+    assert find_leaders((0,), opened) == ({0, 1}, (1,))
+    assert find_leaders((0, 2), opened) == ({0, 2}, (2,))
     assert add_companions((5, 2), opened, {0, 2, 5}) == (5, 0, 2)
     assert add_companions((3, 1), Companions({}, {}), {1, 3}) == (3, 1)
 
@@ -142,7 +142,7 @@ def test_what_a_name_opens_with_is_as_good_as_the_name() -> None:
     parts = segment([Document("-n\n\n--none\n\n    Take no tags. Not one. It is new.\n")])
     found = companions(parts)
     scores = Scores(np.array([3.0, 1, 0, 2, 0]), "given")
-    assert led(scores, parts, found).values.tolist() == [3, 3, 3, 2, 0]
+    assert credit_openers(scores, parts, found).values.tolist() == [3, 3, 3, 2, 0]
     assert scores.values.tolist() == [3, 1, 0, 2, 0]
 
 

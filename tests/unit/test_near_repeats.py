@@ -196,7 +196,7 @@ def test_without_the_option_vectors_change_nothing() -> None:
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), True, "much"])
 def test_a_share_that_is_none_is_refused(value: Any) -> None:
-    with pytest.raises(InputError, match=r"near_repeats must be a number in \[0, 1\]"):
+    with pytest.raises(InputError, match=r"near_repeats must lie in \[0, 1\]"):
         Plan(near_repeats=value)
 
 

@@ -12,7 +12,7 @@ from shared import tries
 
 from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation
-from ragcompress.selection.companions import closure, marked_down
+from ragcompress.selection.companions import closure, discount_broken
 from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ORDERS
 from ragcompress.text.companions import companions
@@ -99,7 +99,7 @@ def test_a_description_without_its_name_is_worth_less() -> None:
     texts = [parts.sentences[i].text for i in sorted(found.broken)]
     assert texts[-1] == "The default is five minutes (5min)."
     even = Scores(np.ones(len(parts.sentences)), "given", calibrated=True)
-    values = marked_down(even, found).values
+    values = discount_broken(even, found).values
     assert {i for i, v in enumerate(values) if v < 1} == set(found.broken)
     parts = segment(chunks((0, CUT)))
     assert [parts.sentences[i].text[-5:] for i in companions(parts).broken] == ["it is"]

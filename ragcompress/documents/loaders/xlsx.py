@@ -68,16 +68,19 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     if not blocks:
         raise UnreadableFile(name, "without text", "has no cell with a value")
     text, found = unmark("\n\n".join(blocks))
-    notes: tuple[str, ...] = ()
-    if n := reader.n_without_value:
-        said = (
-            "cells hold formulas that were never calculated"
-            if n > 1
-            else "cell holds a formula never calculated"
-        )
-        notes = (f"{name}: {n} {said}, given as formulas; open the file in Excel and save it once",)
     stretches = [(start, *places[number]) for start, number in found]
-    return Loaded(text, Places.of_stretches("row", stretches), notes=notes, left_out=left_out)
+    return Loaded(text, Places.of_stretches("row", stretches), notes=_notes(reader, name), left_out=left_out)
+
+
+def _notes(reader: Reader, name: str) -> tuple[str, ...]:
+    """One line about formulas without a value, where there are any."""
+    n = reader.n_without_value
+    if not n:
+        return ()
+    said = "cell holds a formula never calculated"
+    if n > 1:
+        said = "cells hold formulas that were never calculated"
+    return (f"{name}: {n} {said}, given as formulas; open the file in Excel and save it once",)
 
 
 def _tables(sheet: Sheet, places: list[tuple[int, str | None]], title: str, clock: Clock) -> Iterator[str]:
