@@ -90,7 +90,7 @@ def _bare(whole: Collection[int], found: Companions) -> list[tuple[int, int]]:
     ordered = found.in_order(whole)
     opens = found.opens
     following = [*map(found.position, ordered[1:]), inf]
-    both = zip(ordered, following, strict=True)
+    both = zip(ordered, following, strict=False)  # of nothing, infinity is left over
     return [(i, opens[i][0]) for i, n in both if i in opens and n >= opens[i][1]]
 
 

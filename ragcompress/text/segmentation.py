@@ -58,10 +58,12 @@ def segment(
         if not isinstance(document, Document):
             raise InputError(f"document {position} must be a Document, got {type(document).__name__}")
     check_language(language)
+    given_code = code_of(language or "")
     sentences: list[Sentence] = []
     for d, document in enumerate(documents):
         check()
-        known = code_of(document.language or "") or code_of(language or "") or detect(document.text)
+        own = code_of(document.language) if document.language else None
+        known = own or given_code or detect(document.text)
         for sentence in _units(d, document, known, check):
             check()
             sentences.append(sentence)

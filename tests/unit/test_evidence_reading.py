@@ -86,7 +86,9 @@ def test_a_damaged_store_is_told_of(tmp_path: Path) -> None:
 
 
 @FUZZ
-@given_(st.integers(0, 10**6), st.integers(0, 40), st.sampled_from(("attention", "vectors")))
+@given_(
+    place=st.integers(0, 10**6), length=st.integers(0, 40), what=st.sampled_from(("attention", "vectors"))
+)
 def test_a_store_with_any_damage_is_told_of_or_gives_what_was_read(
     place: int, length: int, what: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
