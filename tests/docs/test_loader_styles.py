@@ -317,6 +317,10 @@ WHITE = "<w:color w:val='FFFFFF'/>"
         (run("12") + run(" no", "<w:sz w:val='2'/>"), "12"),
         (run("12") + run(" yes", WHITE + "<w:shd w:val='clear' w:fill='000080'/>"), "12 yes"),
         (run("12") + run(" yes", "<w:sz w:val='16'/>"), "12 yes"),
+        (run("12") + run(" no", "<w:color w:val='000000'/><w:highlight w:val='black'/>"), "12"),
+        (run("12") + run(" no", "<w:color w:val='1f3864'/><w:shd w:val='clear' w:fill='1F3864'/>"), "12"),
+        (run("12") + run(" yes", "<w:color w:val='000000'/><w:highlight w:val='yellow'/>"), "12 yes"),
+        (run("12") + run(" yes", "<w:color w:val='auto'/><w:shd w:val='clear' w:fill='auto'/>"), "12 yes"),
         (
             run("so ") + "<w:r><w:fldChar w:fldCharType='begin'/></w:r><w:r><w:instrText>EQ \\f(1,2)</w:instrText></w:r>"
             "<w:r><w:fldChar w:fldCharType='end'/></w:r>",
@@ -350,6 +354,29 @@ def test_cells_with_white_letters_are_hidden_unless_something_colors_them() -> N
     assert loaded.left_out["hidden cell"] == 1
     sheet.conditional_formatting.add("A1:A9", ColorScaleRule())
     assert "| no | 2 |" in load(office.saved(book), ".xlsx").text
+
+
+@pytest.mark.parametrize(
+    ("letters", "ground", "is_seen"),
+    [
+        ({"rgb": "FF000080"}, {"rgb": "FF000080"}, False),
+        ({"theme": 1}, {"rgb": "FF000000"}, False),
+        ({"theme": 4, "tint": 0.5}, {"theme": 4, "tint": 0.5}, False),
+        ({"theme": 4, "tint": 0.5}, {"theme": 4}, True),
+        ({"rgb": "FF000000"}, {"rgb": "FF000080"}, True),
+    ],
+)
+def test_letters_in_the_color_of_their_cell_are_hidden(
+    letters: dict[str, Any], ground: dict[str, Any], is_seen: bool
+) -> None:
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["A2"], book.active["A3"] = "Name", "secret", 5
+    for cell in (book.active["A2"], book.active["A3"]):
+        cell.font, cell.fill = Font(color=Color(**letters)), PatternFill("solid", fgColor=Color(**ground))
+    book.active["A4"] = "seen"
+    loaded = load(office.saved(book), ".xlsx")
+    assert ("secret" in loaded.text, "| 5 |" in loaded.text) == (is_seen, is_seen)
+    assert loaded.left_out["hidden cell"] == (0 if is_seen else 2)
 
 
 @pytest.mark.parametrize(

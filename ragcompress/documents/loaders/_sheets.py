@@ -14,15 +14,15 @@ from typing import Any
 
 from ._clock import Clock
 from ._html_inline import lowered, raised, struck
-from ._number_formats import BUILTIN, general, is_date, shown, text_shown
+from ._number_formats import general, is_date, shown, text_shown
 from ._office import Package, attribute, find, local, whole, within
+from ._sheet_styles import Styles, is_on, is_white, place_of
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 """Excel's own limits."""
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _EVERY = 1_024
-_WHITE_NUMBERS = ("1", "9")  # of the colors that every workbook has
 
 
 @dataclass(slots=True)
@@ -34,14 +34,14 @@ class Sheet:
         numbers: places that hold a number or a date.
         dates: places that hold a date or a time.
         spans: (first row, first column, last row, last column) of joined cells.
-        on_white: by place of letters that are white where nothing colors the ground, what is seen on white.
+        unseen: by place of letters of which some have the color of their ground, what is seen.
     """
 
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     numbers: set[tuple[int, int]] = field(default_factory=set)
     dates: set[tuple[int, int]] = field(default_factory=set)
     spans: list[tuple[int, int, int, int]] = field(default_factory=list)
-    on_white: dict[tuple[int, int], str] = field(default_factory=dict)
+    unseen: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,70 +68,6 @@ class Said:
 _NOTHING = Said("", "")
 
 
-class Styles:
-    """Formats of numbers, by the number of a cell's style, and whether its text is struck out or white."""
-
-    def __init__(self, package: Package) -> None:
-        self.codes: list[str] = []
-        self._struck: list[bool] = []
-        self._white: list[bool] = []
-        self._filled: list[bool] = []
-        root = package.xml("xl/styles.xml")
-        if root is None:
-            return
-        own = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}
-        fonts, fills = find(root, "fonts"), find(root, "fills")
-        struck = [] if fonts is None else [_is_on(find(font, "strike")) for font in fonts]
-        white = [] if fonts is None else [_is_white(find(font, "color")) for font in fonts]
-        filled = [] if fills is None else [_is_filled(fill) for fill in fills]
-        formats = find(root, "cellXfs")
-        for each in () if formats is None else formats:
-            number = each.get("numFmtId") or "0"
-            self.codes.append(own.get(number) or BUILTIN.get(whole(number, -1), "General"))
-            font, fill = _at(each, "fontId"), _at(each, "fillId")
-            self._struck.append(font < len(struck) and struck[font])
-            self._white.append(font < len(white) and white[font])
-            self._filled.append(fill < len(filled) and filled[fill])
-
-    def marked(self, text: str, style: int) -> str:
-        """The text with a line through it, if it has one."""
-        return struck(text) if text.strip() and style < len(self._struck) and self._struck[style] else text
-
-    def is_white(self, style: int) -> bool:
-        """Whether letters are white."""
-        return style < len(self._white) and self._white[style]
-
-    def is_filled(self, style: int) -> bool:
-        """Whether the ground has another color than white."""
-        return style < len(self._filled) and self._filled[style]
-
-
-def _at(element: Any, name: str) -> int:
-    """A place in a list, from 0."""
-    return max(0, whole(element.get(name)))
-
-
-def _is_on(element: Any) -> bool:
-    return element is not None and (attribute(element, "val") or "1") not in ("0", "false", "off")
-
-
-def _is_white(color: Any) -> bool:
-    if color is None or (color.get("tint") or "").strip().startswith("-"):
-        return False  # darkened
-    if (color.get("rgb") or "").upper().endswith("FFFFFF") or color.get("theme") == "0":
-        return True
-    return color.get("indexed") in _WHITE_NUMBERS
-
-
-def _is_filled(fill: Any) -> bool:
-    pattern = find(fill, "patternFill")
-    if pattern is None:
-        return find(fill, "gradientFill") is not None
-    if (pattern.get("patternType") or "none") == "none":
-        return False
-    return not _is_white(find(pattern, "fgColor"))
-
-
 def shared_strings(package: Package) -> list[Said]:
     """Texts that cells refer to by number."""
     root = package.xml("xl/sharedStrings.xml")
@@ -152,7 +88,7 @@ def rich_text(item: Any) -> Said:
             words = _words(part, properties, every)
             every.append(words)
             # A run without properties has the letters of its cell, one with some has none of them.
-            if properties is None or not _is_white(find(properties, "color")):
+            if properties is None or not is_white(find(properties, "color")):
                 colored.append(words)
                 by_itself += [] if properties is None else [words]
     texts = ("".join(parts) for parts in (every, colored, by_itself))
@@ -169,7 +105,7 @@ def _words(run: Any, properties: Any, before: Sequence[str]) -> str:
     )
     if moved:
         words = moved(words.strip(), "".join(before)[-16:])
-    return struck(words) if _is_on(find(properties, "strike")) else words
+    return struck(words) if is_on(find(properties, "strike")) else words
 
 
 def _character(found: re.Match[str]) -> str:
@@ -230,14 +166,14 @@ class Reader:
                 case "tablePart" | "conditionalFormatting":
                     is_plain = False  # what colors the ground of cells
         if is_plain:
-            self._take_out_white(sheet)
+            self._take_out_unseen(sheet)
         self._move_joined(sheet, hidden)
         self._take_out(sheet, hidden)
         return sheet
 
-    def _take_out_white(self, sheet: Sheet) -> None:
+    def _take_out_unseen(self, sheet: Sheet) -> None:
         """Leave out letters that nobody sees."""
-        for (number, column), seen in sheet.on_white.items():
+        for (number, column), seen in sheet.unseen.items():
             is_shown = number in sheet.rows
             cells = sheet.rows[number] if is_shown else self._hidden_rows[number]
             if seen.strip():
@@ -283,24 +219,30 @@ class Reader:
             said, is_number = self._cell(cell)
             if said.all.strip():
                 cells[column] = said.all
-                style = _at(cell, "s")
+                style = place_of(cell, "s")
                 if is_number:
                     sheet.numbers.add((number, column))
                     if cell.get("t") == "d" or (style < len(self._dates) and self._dates[style]):
                         sheet.dates.add((number, column))
-                seen = said.by_itself if self._styles.is_white(style) else said.colored
-                if seen != said.all and not self._styles.is_filled(style):
-                    sheet.on_white[number, column] = seen
+                if (seen := self._seen(said, style)) != said.all:
+                    sheet.unseen[number, column] = seen
         if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
             self._hidden_rows[number] = cells
         elif cells:
             sheet.rows.setdefault(number, {}).update(cells)
 
+    def _seen(self, said: Said, style: int) -> str:
+        """What of a text has another color than its ground, as far as the cell and the runs tell."""
+        if not self._styles.is_filled(style):
+            return said.by_itself if self._styles.is_white(style) else said.colored
+        is_one = said.colored == said.all and not said.by_itself
+        return "" if is_one and self._styles.is_on_own_color(style) else said.all
+
     def _cell(self, cell: Any) -> tuple[Said, bool]:
         """What a cell says, and whether it is a number."""
         value = formula = None
-        style = _at(cell, "s")
+        style = place_of(cell, "s")
         for part in cell:
             name = local(part)
             if name == "v":

@@ -34,6 +34,10 @@ _DELETED = ("del", "moveFrom")
 _OFF_LINE = 4
 # Letters of one point and less are not seen; in half points.
 _TINY = 2
+_HIGHLIGHTS = {
+    "black": "000000", "white": "FFFFFF", "yellow": "FFFF00", "red": "FF0000", "blue": "0000FF",
+    "green": "00FF00", "cyan": "00FFFF", "magenta": "FF00FF", "darkBlue": "000080", "darkRed": "800000",
+}  # fmt: skip
 _WHITE = re.compile("f[c-f]f[c-f]f[c-f]", re.IGNORECASE)
 
 
@@ -272,12 +276,15 @@ def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
 
 
 def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
-    """Whether letters are too small to be seen, or white where nothing colors the ground.
+    """Whether letters are too small to be seen, of their ground's color, or white where nothing colors it.
 
     Tables and boxes may be colored by their styles: white letters in them count as shown.
     """
     size, color = said.get("sz"), said.get("color")
     if size is not None and 0 < whole(attribute(size, "val")) <= _TINY:
+        return True
+    letters = "" if color is None else (attribute(color, "val") or "").upper()
+    if letters not in ("", "AUTO") and letters in _grounds(said):
         return True
     if color is None or not _WHITE.fullmatch(attribute(color, "val") or ""):
         return False
@@ -293,6 +300,15 @@ def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
         if local(up) == "document":
             return find(up, "background") is None
     return True
+
+
+def _grounds(said: dict[str, Any]) -> tuple[str, ...]:
+    """The colors, in hex digits, that a run itself has behind its letters; the upper one only."""
+    if (marked := said.get("highlight")) is not None and (name := attribute(marked, "val")) != "none":
+        return (_HIGHLIGHTS.get(name or "", ""),)
+    shaded = said.get("shd")
+    is_plain = shaded is not None and attribute(shaded, "val") in ("clear", None)
+    return ((attribute(shaded, "fill") or "").upper(),) if is_plain else ()
 
 
 def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
