@@ -21,6 +21,8 @@ _ON_LINE = 0.03
 _CLOSE = 0.5
 # As long as what is off the line may be, and without blanks, unless it is the numbers of notes.
 _RUN = re.compile(r"\S{1,10}|\d{1,3}(?:[,;–-] ?\d{1,3}){1,5}")
+# Places are asked for one by one, so a page of more characters stays as it is.
+_MOST_CHARACTERS = 50_000
 _BLANK = re.compile(r"\s+")
 
 
@@ -57,6 +59,8 @@ def with_raised(page: Any, text_page: Any, text: str) -> str:
         page, text_page: of pypdfium2.
         text: as PDFium gives it; it comes back where the characters are others than its own.
     """
+    if text_page.count_chars() > _MOST_CHARACTERS:
+        return text
     line = _Line()
     for read in _characters(page, text_page):
         _append(line, read)

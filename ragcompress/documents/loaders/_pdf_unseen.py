@@ -8,6 +8,7 @@ that lies over the picture of a scanned page, have something to be seen in their
 from __future__ import annotations
 
 import ctypes
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _ONE_COLOR, _SAME_COLOR = 0.99, 12
 _DEPTH = 5
 # So far text may stand out of what covers it, in points.
 _EDGE = 1.0
+# The largest of what is drawn over texts are compared with these, no more.
+_MOST_COVERS = 2_000
 _Dots = npt.NDArray[np.uint8]
 
 
@@ -81,11 +84,12 @@ def _covered(parts: Parts) -> list[int]:
     """Texts over which something opaque is drawn."""
     if not parts.covers:
         return []
-    count = max(n for n, _ in parts.covers)
+    covers = nlargest(_MOST_COVERS, parts.covers, key=lambda cover: _area(cover[1]))
+    count = max(n for n, _ in covers)
     nowhere = (np.nan,) * 4
     boxes = np.array([text.box() or nowhere for text in parts.texts[:count]])
     found: set[int] = set()
-    for n, (left, bottom, right, top) in parts.covers:
+    for n, (left, bottom, right, top) in covers:
         within = (
             (boxes[:n, 0] >= left - _EDGE)
             & (boxes[:n, 1] >= bottom - _EDGE)
@@ -94,6 +98,11 @@ def _covered(parts: Parts) -> list[int]:
         )
         found.update(np.flatnonzero(within).tolist())
     return sorted(found)
+
+
+def _area(box: Box) -> float:
+    left, bottom, right, top = box
+    return (right - left) * (top - bottom)
 
 
 def _share(piece: Any, color: tuple[Any, ...]) -> float:

@@ -72,7 +72,8 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, has_laye
         text_page = page.get_textpage()
         text: str = text_page.get_text_bounded()
         if parts.has_shifts:
-            text = with_raised(page, text_page, text)
+            with suppress(Exception):  # whose characters are none: the text stays as it is
+                text = with_raised(page, text_page, text)
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
     try:
