@@ -128,7 +128,7 @@ _LABELS = re.compile(
 _LABEL_BELOW = re.compile(r":[ \t]+\S[^\n]{0,100}\n[ \t]*[^\W\d_][\w ()/.,'’-]{0,60}:[ \t]+\S")
 # ``port = 8443`` and its like, two or more in a row.
 _SETTINGS = re.compile(
-    r"(?:^[ \t]*[A-Za-z][\w.-]{0,40}[ \t]?=[ \t]?[^\s=][^\n]{0,100}(?<![{(\[:,\\])(?:\n|\Z)){2,}", _M
+    r"(?:\n[ \t]*+[A-Za-z][\w.-]{0,40}+[ \t]?=[ \t]?[^\s=][^\n]{0,100}+(?<![{(\[:,\\])(?=\n|\Z)){2,}"
 )
 # ``limits:`` over ``  memory: 2 GB``, as YAML has it.
 _KEY = re.compile(
@@ -160,7 +160,7 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     found += flat_names(region)
     found += _between_gaps(region, behind_gaps)
     wrapped |= {a: (a, b, "code") for a, b in examples(region)}
-    wrapped |= {block[0]: block for block in (*titled_rows(region), *entries(lines))}
+    wrapped |= {block[0]: block for block in (*titled_rows(lines), *entries(lines))}
     found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
     named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
@@ -185,8 +185,8 @@ def _by_signs(region: str, lines: str) -> Iterator[Block]:
         yield from _spans(_OPTIONS, lines, "term")
     if "=" in region:
         yield from _spans(_TAKES, lines, "term")
-        for run in _SETTINGS.finditer(region):
-            yield from _lines_of(run)
+        for run in _SETTINGS.finditer(lines):
+            yield from _lines_of(run[0][1:], run.start())
     if "(" in region:
         yield from _spans(_TYPED, lines, "term")
         yield from _typed_last(region)
@@ -262,13 +262,12 @@ def _labels(region: str) -> Iterator[Block]:
         if _TITLE.match(above[2]) and not above[0].rpartition("\n")[2].strip():
             at = len(above[0]) + len(above[1])
             yield at, at + len(above[2]), "heading"
-        yield from _lines_of(run)
+        yield from _lines_of(run[0], run.start())
 
 
-def _lines_of(run: re.Match[str]) -> Iterator[Block]:
-    """Each line of a run."""
-    start = run.start()
-    for line in run[0].splitlines(keepends=True):
+def _lines_of(run: str, start: int) -> Iterator[Block]:
+    """Each line of a run that starts there."""
+    for line in run.splitlines(keepends=True):
         yield start, start + len(line), "list item"
         start += len(line)
 

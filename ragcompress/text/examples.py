@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# What announces one: a colon at a line's end, or a sentence that breaks off over a blank line.
+# What announces one: a colon at a line's end, ``or`` between two, a sentence that breaks off over a blank
+# line. It begins with the line end, which is quick to look for.
 _ANNOUNCED = re.compile(
-    r"(?:[:：]|\n[ \t]*(?:or|and)|\b(?:as|with|by|type|run|use)(?=[ \t]*\n[ \t]*\n))[ \t]*\n(?:[ \t]*\n){0,6}"
+    r"\n(?:(?<=[:：]\n)|(?<=[:：] \n)|(?<=\sor\n)|(?<=\sand\n)"
+    r"|(?:(?<= as\n)|(?<= by\n)|(?<= with\n)|(?<= type\n)|(?<= run\n)|(?<= use\n))(?=[ \t]*\n))"
+    r"(?:[ \t]*\n){0,6}"
 )
 _LINE = re.compile(r"([ \t]*+)(\S[^\n]*)(?:\n|\Z)")
 _NEXT = re.compile(r"(?:[ \t]*\n){0,4}")

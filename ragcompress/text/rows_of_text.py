@@ -14,10 +14,9 @@ from .blocks import Block
 # ``Maximum load 140 kg``: up to five words, and a value.
 _ROW = r"[ \t]*[^\W\d_a-z][^\W\d]*(?: [^\W\d]+){0,4} [^\s\w]{0,2}\d[^\n!?;:]{0,30}(?<![.,])"
 _TITLED = re.compile(
-    r"([ \t]*[^\W\d_a-z][^\n\d.:;,!?]{1,40}[^\n.:;,!?]?\n)"
-    rf"((?:{_ROW}(?:\n|\Z)){{3,30}}+)(?=\n|\Z)"
+    r"\n\n([ \t]*[^\W\d_a-z][^\n\d.:;,!?]{1,40}[^\n.:;,!?]?\n)"
+    rf"({_ROW}(?:\n{_ROW}){{2,30}}+)(?=\n[ \t]*\n|\n?\Z)"
 )
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
 # ``Ahmadi, R. and Lund, P. (2019). On the wear of millstones.``, and lines that are no entry of their own.
 _AUTHOR = r"[^\W\d_a-z][\w'’-]+(?: [^\W\d_a-z][\w'’-]+)?, (?:[^\W\d_a-z]\.[ -]?){1,3}"
 _ENTRY = rf"(?:\[\d{{1,3}}\] )?{_AUTHOR}[^\n]{{0,200}}?\b(?:19|20)\d\d[a-z]?\)?[.:,]"
@@ -26,16 +25,18 @@ _ENTRIES = re.compile(rf"\n({_ENTRY}[^\n]+(?:\n(?!{_AUTHOR}|\[\d)[ \t]*[^\s][^\n
 _LONGEST = 600
 
 
-def titled_rows(region: str) -> Iterator[Block]:
-    """Paragraphs of a title and three rows or more."""
-    for start in (0, *(gap.end() for gap in _PARAGRAPH.finditer(region))):
-        if region[start : start + 1].isspace() or region[start : start + 1].isupper():
-            if found := _TITLED.match(region, start):
-                yield *found.span(1), "heading"
-                at = found.start(2)
-                for row in found[2].splitlines(keepends=True):
-                    yield at, at + len(row), "list item"
-                    at += len(row)
+def titled_rows(lines: str) -> Iterator[Block]:
+    """Paragraphs of a title and three rows or more.
+
+    Args:
+        lines: the text behind a line end; offsets are the text's.
+    """
+    for found in _TITLED.finditer("\n" + lines):
+        yield found.start(1) - 2, found.end(1) - 2, "heading"
+        at = found.start(2) - 2
+        for row in found[2].splitlines(keepends=True):
+            yield at, at + len(row), "list item"
+            at += len(row)
 
 
 def entries(lines: str) -> Iterator[Block]:

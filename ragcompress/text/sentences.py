@@ -185,7 +185,7 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
         return False
     if language == "de" and _ORDINAL.search(before):
         return False
-    if before[-1:] == "." and _is_of_name(paragraph, cut):
+    if before[-1:] == "." and paragraph[cut : cut + 1].isalpha() and _is_of_name(paragraph, cut):
         return False
     if before.rstrip().endswith(("」", "』")) and _SAID.match(paragraph, cut):
         return False
@@ -201,9 +201,7 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
 
 def _is_of_name(paragraph: str, cut: int) -> bool:
     """Whether the full stop right before a word is one of a name: ``.NET``, ``decimal.Decimal``."""
-    if paragraph[cut - 2 : cut - 1].isspace() and paragraph[cut : cut + 1].isalpha():
-        return True
-    if _DOTTED.match(paragraph, cut):
+    if paragraph[cut - 2 : cut - 1].isspace() or _DOTTED.match(paragraph, cut):
         return True
     word = _WORD.match(paragraph, cut)
     return word is not None and paragraph[max(0, cut - len(word[0]) - 1) : cut - 1] == word[0].lower()
