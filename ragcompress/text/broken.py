@@ -28,7 +28,7 @@ _STARTS = re.compile(
 _FEWEST_NAMES = 3
 # What manuals say last of a function or an option: ``Return type: int``; and ``Changed in version 2.1: …``.
 _CLOSES = re.compile(
-    r"(?:Parameters|Returns?|Return type|Raises|Yields|Keyword arguments|Default value):(?:\s|\Z)"
+    r"(?:Parameters|Returns?|Return type|Raises|Yields|Keyword arguments|Default value)(?::?\n|:\s|:?\Z)"
 )
 _VERSION = re.compile(r"(?:New|Changed|Added|Deprecated|Removed)\s+(?:in|since)\s+(?:version\s|v?\d+\.\d)")
 

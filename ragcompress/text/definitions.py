@@ -310,7 +310,7 @@ def _goes_on(line: str, below: str) -> bool:
         plain = all(word.isalpha() and word.islower() for word in said)
         is_sentence = len(said) > 3 and _FUNCTION_WORD.search(" ".join(said)) is not None
         return len(words) > 2 and plain and (goes_on or is_sentence)
-    if re.search(r"\w [-–—]+(?: \w|\Z)", line):
+    if re.search(r"[\w)}\]>] {1,4}[-–—]+(?: \w|\Z)", line):
         return True
     if len(words) < 4:
         return False

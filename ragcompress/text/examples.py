@@ -12,7 +12,7 @@ from collections.abc import Iterator
 # What announces one: a colon at a line's end, ``or`` between two, a sentence that breaks off over a blank
 # line. It begins with the line end, which is quick to look for.
 _ANNOUNCED = re.compile(
-    r"\n(?:(?<=[:：]\n)|(?<=[:：] \n)|(?<=\sor\n)|(?<=\sand\n)"
+    r"\n(?<=[:： rdshype]\n)(?:(?<=[:：]\n)|(?<=[:：] \n)|(?<=\sor\n)|(?<=\sand\n)"
     r"|(?:(?<= as\n)|(?<= by\n)|(?<= with\n)|(?<= type\n)|(?<= run\n)|(?<= use\n))(?=[ \t]*\n))"
     r"(?:[ \t]*\n){0,6}"
 )

@@ -19,7 +19,7 @@ _TITLED = re.compile(
 )
 # ``Ahmadi, R. and Lund, P. (2019). On the wear of millstones.``, and lines that are no entry of their own.
 _AUTHOR = r"[^\W\d_a-z][\w'’-]+(?: [^\W\d_a-z][\w'’-]+)?, (?:[^\W\d_a-z]\.[ -]?){1,3}"
-_ENTRY = rf"(?:\[\d{{1,3}}\] )?{_AUTHOR}[^\n]{{0,200}}?\b(?:19|20)\d\d[a-z]?\)?[.:,]"
+_ENTRY = rf"(?:\[\d{{1,3}}\] )?{_AUTHOR}[^\n]{{0,200}}?\((?:19|20)\d\d[a-z]?\)[.:,]"
 _ENTRIES = re.compile(rf"\n({_ENTRY}[^\n]+(?:\n(?!{_AUTHOR}|\[\d)[ \t]*[^\s][^\n]*){{0,5}})")
 # A longer one is prose: it would take a whole budget.
 _LONGEST = 600
@@ -45,7 +45,7 @@ def entries(lines: str) -> Iterator[Block]:
     Args:
         lines: the text behind a line end; offsets are the text's.
     """
-    if "19" not in lines and "20" not in lines:
+    if "(19" not in lines and "(20" not in lines:
         return
     found = [m for m in _ENTRIES.finditer(lines) if len(m[0]) < _LONGEST]
     if len(found) > 1:

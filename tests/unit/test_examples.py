@@ -87,6 +87,7 @@ def test_a_comment_over_a_command_is_no_heading() -> None:
         ("rate()¶\nIt is so.\n\nReturn type:\nOptional[Mill]\n\n\n\nIt is so.\n", 1),
         ("It is so.\n\nhttps://mill.example\nIt is the page of the mill.\n", 0),
         ("SIGHUP\n  It reads it all.\n    \n  SIGTERM\n  It ends at once.\n  SIGINT\n  So it does.\n", 3),
+        ("  turn TURNS  - how\n    often it turns. It is so.\n  no { a | b }  -\n    says none of it.\n", 0),
         ("NAME\n  mill - grinds\n\nSYNOPSIS\n  mill\n", 0),
     ],
 )
@@ -113,6 +114,7 @@ def test_what_is_said_last_of_a_function_that_is_not_there_has_no_name() -> None
         "Parameters:\n\nrye (Any) – What is ground.\n\n\nReturn type:\nAny\n\n\n\nMills¶\nThere are many.\n"
     )
     assert broken(chunk(fields)) == ["Parameters:", "rye (Any) – What is ground.", "Return type:\nAny"]
+    assert broken(chunk("Return type\nstr\n\n\nMills¶\nThere are many.\n")) == ["Return type\nstr"]
     assert broken(chunk("It is old. Added in 7.1.\n")) == ["Added in 7.1."]
     assert broken(chunk("It is old. Added in 1902 by the council.\n")) == []
     assert broken(chunk(fields, 0)) == []
