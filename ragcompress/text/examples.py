@@ -38,7 +38,8 @@ _BEGINS_CODE = re.compile(
 _DECORATED = re.compile(
     r"\n[ \t]*@\w[\w.]*(?:\([^\n]*\))?[ \t]*(?=\n[ \t]*(?:@\w|(?:async )?def |class )[^\n]*)"
 )
-_MOST_LINES = 30
+# A longer line is none that anybody types.
+_MOST_LINES, _LONGEST = 30, 400
 
 
 def examples(region: str) -> Iterator[tuple[int, int]]:
@@ -57,14 +58,17 @@ def examples(region: str) -> Iterator[tuple[int, int]]:
         for first, last in _code(region, start) or _commands(region, start, above):
             done = last
             yield first, last
-    if "@" in region:
-        for decorated in _DECORATED.finditer("\n" + region):
-            yield from _code(region, decorated.start())
+    done = 0
+    for decorated in _DECORATED.finditer("\n" + region) if "@" in region else ():
+        if decorated.start() >= done:
+            for first, last in _code(region, decorated.start()):
+                done = last
+                yield first, last
 
 
 def is_command(line: str) -> bool:
     """Whether a line is a command, or code, that one can type."""
-    return _is_command(line) or _BEGINS_CODE.match(line) is not None
+    return _is_command(line) or _begins_code(line)
 
 
 def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tuple[int, int]]:
@@ -80,7 +84,7 @@ def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tupl
         if not (_is_command(line[2]) or (is_outside and _OPTION.match(line[2]))):
             break
         end = line.end()
-        while region[start:end].rstrip().endswith("\\"):
+        while region[max(start, end - _LONGEST) : end].rstrip().endswith("\\"):
             more = _LINE.match(region, _behind_blanks(region, end))
             if more is None:
                 break
@@ -103,13 +107,17 @@ def _behind_blanks(region: str, end: int) -> int:
 def _code(region: str, start: int) -> list[tuple[int, int]]:
     """Lines of code from here on, with what is indented further, up to a blank line."""
     first = _LINE.match(region, start)
-    if first is None or not _BEGINS_CODE.match(first[2].rstrip()):
+    if first is None or not _begins_code(first[2]):
         return []
     end, line = first.end(), _LINE.match(region, first.end())
-    while line and (len(line[1]) > len(first[1]) or _BEGINS_CODE.match(line[2].rstrip())):
+    while line and (len(line[1]) > len(first[1]) or _begins_code(line[2])):
         end = line.end()
         line = _LINE.match(region, end)
     return [(start, end)]
+
+
+def _begins_code(line: str) -> bool:
+    return len(line) < _LONGEST and _BEGINS_CODE.match(line.rstrip()) is not None
 
 
 def _unquoted(line: str) -> str:
@@ -122,7 +130,7 @@ def _is_sure(line: str) -> bool:
 
 def _is_command(line: str) -> bool:
     """Whether a line is a command as one types it: with nothing left to be filled in, and no sentence."""
-    if not _COMMAND.match(line):
+    if len(line) > _LONGEST or not _COMMAND.match(line):
         return False
     bare = _unquoted(line.rstrip())
     if not _CONCRETE.search(bare) or _PROSE.search(bare):

@@ -22,10 +22,9 @@ _MEMBER = re.compile(rf"{_KEY.pattern}|-(?:[ \t]|\Z)|---|\.\.\.")
 _OPENS = re.compile(r":[ \t]*(?:[|>&!][^\s]*[ \t]*)?(?:[ \t]#[^\n]*)?\Z|\A-(?: |\Z)")
 # Of so many nested values one may stand below another value, as a wrapped sentence does.
 _SHARE = 5
+# A tag, a declaration, or what a comment or raw text begins with.
 _TAG = re.compile(
-    r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<[?!][^<>]*>"
-    r"|<(/?)([A-Za-z_][\w:.-]*+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>",
-    re.DOTALL,
+    r"<(?:(!--)|(!\[CDATA\[)|[?!][^<>]*>|(/?)([A-Za-z_][\w:.-]*+)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>)"
 )
 _PAGE = re.compile(r"\s*<(?:!doctype html|html|body|div|p|span|table|a|h\d)\b", re.IGNORECASE)
 
@@ -133,27 +132,26 @@ def _xml(text: str) -> _Node | None:
         return None
     root = _Node(0)
     around, done, start = [root], 0, -1
-    for tag in _TAG.finditer(text):
+    while tag := _TAG.search(text, done):
         if text[done : tag.start()].strip():
             around[-1].mixed = True
         done = tag.end()
-        if tag[2] is None:
-            if len(around) == 1 or not around[-1].mixed:
-                start = tag.start() if start < 0 else start
+        if tag[4] is None:  # looked for once each: what is not closed is no XML
+            if (tag[1] or tag[2]) and (done := text.find("-->" if tag[1] else "]]>", done) + 3) < 3:
+                return None
+            start = tag.start() if start < 0 else start
             continue
-        if tag[1]:
+        begins, start = tag.start() if start < 0 else start, -1
+        if tag[3]:
             node = around.pop()
-            if not around or node.name != tag[2]:
+            if not around or node.name != tag[4]:
                 return None
             node.end = done
             node.within = [] if node.mixed else node.within
         else:
-            node = _Node(tag.start() if start < 0 else start, 0, tag[2])
+            node = _Node(begins, 0, tag[4], done)
             around[-1].within.append(node)
-            if tag[3].endswith("/"):
-                node.end = done
-            else:
+            if not tag[5].endswith("/"):
                 around.append(node)
-        start = -1
     is_whole = len(around) == 1 and not root.mixed and not text[done:].strip()
     return root if is_whole and any(node.within for node in root.within) else None

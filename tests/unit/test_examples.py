@@ -58,6 +58,14 @@ def test_examples_are_code(text: str, code: list[str]) -> None:
     assert units(text, "code") == code
 
 
+@pytest.mark.parametrize("line", ["@mill\n", "mill -a \\\n", "x:\n", "mill -a 'b'\n\n"])
+def test_many_lines_of_one_kind_are_read_once(line: str) -> None:
+    text = "Run:\n" + line * 30_000
+    assert "".join("".join(s.text.split()) for s in segment([Document(text)]).sentences) == "".join(
+        text.split()
+    )
+
+
 def test_what_goes_on_behind_an_example_belongs_to_the_option() -> None:
     text = (
         "  -f, --file\n  Reads what is to be ground from a file.\n    Example:\n    \n\n"

@@ -99,6 +99,11 @@ def test_what_is_neither_is_read_as_it_was(text: str) -> None:
     assert nested_parts(text) == []
 
 
+def test_what_is_never_closed_is_looked_for_once() -> None:
+    for text in ("<a>" + "<!--" * 100_000, "<a>" + "<![CDATA[" * 100_000, "<a " + "\"<a '" * 50_000):
+        assert nested_parts(text) == []
+
+
 def _yaml(value: Any, indent: int) -> str:
     pad = " " * indent
     if isinstance(value, str):
