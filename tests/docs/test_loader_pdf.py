@@ -103,6 +103,6 @@ def test_words_in_a_layer_that_is_off_are_left_out(is_off: bool) -> None:
 
 
 def test_a_page_of_very_many_characters_stays_as_it_is() -> None:
-    lines = "".join(f"0 -1 Td ({'word ' * 20}) Tj " for _ in range(550))
+    lines = "".join(f"0 -9 Td ({n} {'word ' * 20}) Tj " for n in range(550))
     text = drawn(f"BT 72 720 Td {run('About 10')}{run('6', 8, 5)}/F1 2 Tf {lines}ET")
     assert text.startswith("About 106")
