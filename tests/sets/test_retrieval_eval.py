@@ -33,8 +33,10 @@ def test_evidence_counts_where_all_of_it_is_kept() -> None:
 
 
 def test_evidence_counts_where_another_document_says_it_word_for_word() -> None:
-    gold = [Span("d", 0, 13, "It was Wyler."), Span("d", 14, 17, "Yes")]
-    assert share(gold, [Span("f", 20, 33, "It was Wyler."), Span("f", 34, 50, "Yes, it is said.")]) == 1 / 2
+    gold = [Span("d", 0, 13, "It was Wyler."), Span("d", 14, 25, "So they say")]
+    kept = [Span("f", 20, 33, "It was Wyler."), Span("f", 34, 42, "So they."), Span("g", 0, 7, "say so.")]
+    assert share(gold, kept) == 1 / 2
+    assert share(gold, [Span("h", 0, 36, "Best Years It was Wyler. So they say")]) == 1
 
 
 class Words:

@@ -123,7 +123,7 @@ def share(gold: Spans, kept: Spans) -> float:
 
     A sentence that several documents have is kept once: it does not matter from which.
     """
-    texts = {span.text for span in kept}
+    texts = "\0".join({span.text for span in kept})
     by_document: dict[str, list[tuple[int, int]]] = {}
     for name, start, end, _ in sorted(kept):
         spans = by_document.setdefault(name, [])
