@@ -45,8 +45,6 @@ class Settings:
         windows: of a question that are read, at most; with evidence at most half of them.
         rank: of the changes.
         rate: of learning, at its highest: it rises over the first tenth of the steps, and then falls.
-        share: of the learned changes that is kept. Between the model and the tuned one, kinds of documents
-            that nothing was learned from lose less (WiSE-FT, Wortsman et al., arXiv 2109.01903).
         together: questions of one step.
         question_tokens: of a question, at most.
         seed: of the choice of windows and shapes, and of the first changes.
@@ -59,7 +57,6 @@ class Settings:
     windows: int = 8
     rank: int = 16
     rate: float = 5e-4
-    share: float = 0.6
     together: int = 8
     question_tokens: int = 128
     seed: int = 0

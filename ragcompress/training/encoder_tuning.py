@@ -78,11 +78,11 @@ def tune(
             schedule.step()
             optimizer.zero_grad()
         progress(k)
-    found = {}
-    for name, change in changes.items():
-        found[f"{name}.a"] = change.a.detach().numpy().astype(np.float16)
-        found[f"{name}.b"] = (settings.share * change.b.detach().numpy()).astype(np.float16)
-    return found
+    return {
+        f"{name}.{part}": getattr(change, part).detach().numpy().astype(np.float16)
+        for name, change in changes.items()
+        for part in ("a", "b")
+    }
 
 
 def encoder(weights: Mapping[str, NDArray[np.float32]]) -> BertModel:
