@@ -5,11 +5,12 @@
 >>> context = compressor("who …?", [Document(text="…")], budget=Budget(max_tokens=800))   # doctest: +SKIP
 """
 
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here, not even of the standard library: an interrupt meanwhile would show a traceback of
+# the command, whose entry point can catch it only from when this package is there.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .batch.request import Outcome, run_request
     from .budget import Budget
     from .compressor import Compressor
@@ -141,8 +142,11 @@ _NAMES = {
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Load a public name, or a module of the package."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
     if home := _HOMES.get(name):
         value = getattr(import_module(f"{__name__}.{home}"), name)
         globals()[name] = value

@@ -53,7 +53,7 @@ def load_models(
         )
 
     arguments = plan.scorer_arguments()
-    if download and "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
+    if download and "embedder" not in arguments and scorers.takes_evidence_embedder(plan.scorer):
         arguments["embedder"] = _load_embedder(load, progress, threads)
     scorer = scorers.make(plan.scorer, proxy=load, **arguments)
     proxy: Proxy | None = getattr(scorer, "proxy", None)

@@ -100,7 +100,7 @@ def make_scorer(plan: Plan, store: Path | None) -> tuple[scorers.Scorer, Proxy |
         return loaded[0]
 
     arguments = plan.scorer_arguments()
-    if "embedder" not in arguments and scorers.has_setting(plan.scorer, "embedder"):
+    if "embedder" not in arguments and scorers.takes_evidence_embedder(plan.scorer):
         arguments["embedder"] = EvidenceMiniLM() if store is None else KeptEmbedder(EvidenceMiniLM(), store)
     made = scorers.make(plan.scorer, proxy=load, **arguments)
     return made, loaded[0] if loaded else None

@@ -124,13 +124,16 @@ def score(
     return replace(found, details={**found.details, "repeats_question": repeating})
 
 
-def has_setting(name: str, setting: str) -> bool:
-    """Whether a scorer's constructor takes a keyword.
+def takes_evidence_embedder(name: str) -> bool:
+    """Whether a scorer's setting ``embedder`` is filled with the model that ``evidence`` reads with.
+
+    A scorer of another package says so in ``takes_evidence_embedder = True``: a setting of that name
+    alone may want any other model.
 
     Raises:
         UnknownName, MissingExtra: as ``load``.
     """
-    return setting in inspect.signature(load(name)).parameters
+    return name == DEFAULT or getattr(load(name), "takes_evidence_embedder", False) is True
 
 
 def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:

@@ -253,6 +253,36 @@ ragcompress.cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+def test_the_entry_point_imports_nothing_before_it_catches_interrupts() -> None:
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+before = set(sys.modules)
+import ragcompress.cli
+print(*sorted(set(sys.modules) - before))
+"""
+    command = [sys.executable, "-I", "-S", "-c", script]  # nothing of the site
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("ragcompress ragcompress.cli\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals end a process at once there")
+def test_an_interrupt_right_behind_the_import_is_one_line_too() -> None:
+    script = """
+import signal, sys
+import ragcompress.cli
+def hit(frame, event, argument):
+    if event == "call" and frame.f_code.co_name == "occupy":
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.setprofile(hit)
+ragcompress.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("name", "code", "said"), [("SIGINT", 130, "interrupted\n"), ("SIGTERM", 143, "terminated\n")]
 )

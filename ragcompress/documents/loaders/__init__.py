@@ -29,6 +29,7 @@ _MODULES = {
     ".org": "text", ".tex": "text", ".log": "text",
     ".csv": "csv", ".tsv": "csv",
     ".html": "html", ".htm": "html", ".xhtml": "html",
+    ".eml": "mail", ".mhtml": "mail", ".mht": "mail",
     ".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx",
 }  # fmt: skip
 _CODE = (

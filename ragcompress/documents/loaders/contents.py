@@ -64,6 +64,7 @@ WORDS = {
     None: "something else", ".pdf": "a PDF", ".docx": "a Word document", ".pptx": "a PowerPoint file",
     ".xlsx": "an Excel workbook", "zip": "some zip archive", "ole": "an old Office file", "gzip": "gzip data",
     ".html": "HTML", ".htm": "HTML", ".xhtml": "HTML",
+    ".eml": "an e-mail", ".mhtml": "a saved page", ".mht": "a saved page",
 }  # fmt: skip
 
 
