@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from ...errors import MissingExtra, UnreadableFile
@@ -17,6 +18,7 @@ from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
 from ._html_markdown import lettered
 from ._office import Package, alternative, attribute, find, local, whole, within
+from ._slide_colors import take_out_unseen
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
 _MARKS = ("buNone", "buChar", "buAutoNum", "buBlip")
@@ -42,6 +44,8 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         if slide.element.get("show") in ("0", "false"):
             left_out["hidden slide"] += 1
             continue
+        with suppress(AttributeError, KeyError, ValueError):  # of a slide with odd parts, all stays
+            take_out_unseen(slide, left_out)
         drawn = package.drawn(str(slide.part.partname).lstrip("/"))
         if text := "\n\n".join(
             [*_slide(slide, size, left_out), *drawn, *_layout(slide, said), *_notes(slide)]
