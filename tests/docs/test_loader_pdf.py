@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import io
+
 import office_files as office
+import pypdfium2
+import pypdfium2.raw as pdfium
 import pytest
 
 from ragcompress.documents.loaders import load
@@ -106,3 +110,74 @@ def test_a_page_of_very_many_characters_stays_as_it_is() -> None:
     lines = "".join(f"0 -9 Td ({n} {'word ' * 20}) Tj " for n in range(550))
     text = drawn(f"BT 72 720 Td {run('About 10')}{run('6', 8, 5)}/F1 2 Tf {lines}ET")
     assert text.startswith("About 106")
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["This is an exam-", "ple. An Example is short."], "This is an example. An Example is short."),
+        (["This is an exam-", "ple. Others are not."], "This is an exam-ple. Others are not."),
+        (
+            ["It is well-", "known that wellknown is well-known."],
+            "It is well-known that wellknown is well-known.",
+        ),
+        (["By Jean-", "Paul, not Jeanpaul."], "By Jean-Paul, not Jeanpaul."),
+        (["In 2-", "fold copies."], "In 2-\nfold copies."),
+    ],
+)
+def test_a_word_that_a_line_breaks_is_one_where_it_is_written_so_elsewhere(
+    lines: list[str], text: str
+) -> None:
+    loaded = load(office.pdf([lines, ["An end."]]), ".pdf", "a.pdf", 1 << 24)
+    assert loaded.text == f"{text}\nAn end."
+    assert loaded.places.at(loaded.text.index("An end"), len(loaded.text)).first == 2
+
+
+def struck_out(lines: list[str], *words: tuple[int, str, int], flags: int = 0) -> tuple[str, dict[str, int]]:
+    """A page whose words (line, text, which of its like in the line) have a strike-out annotation."""
+    file = pypdfium2.PdfDocument(office.pdf([lines]))
+    page = file[0]
+    text_page = page.get_textpage()
+    for line, word, nth in words:
+        start = sum(len(each) + 2 for each in lines[:line])
+        for _ in range(nth + 1):
+            start = text_page.get_text_range().index(word, start) + 1
+        boxes = [text_page.get_charbox(i) for i in range(start - 1, start - 1 + len(word))]
+        left, bottom, right, top = (
+            boxes[0][0],
+            min(b[1] for b in boxes),
+            boxes[-1][2],
+            max(b[3] for b in boxes),
+        )
+        note = pdfium.FPDFPage_CreateAnnot(page.raw, pdfium.FPDF_ANNOT_STRIKEOUT)
+        points = pdfium.FS_QUADPOINTSF(left, top, right, top, left, bottom, right, bottom)
+        assert pdfium.FPDFAnnot_AppendAttachmentPoints(note, points)
+        pdfium.FPDFAnnot_SetFlags(note, flags)
+        pdfium.FPDFPage_CloseAnnot(note)
+    buffer = io.BytesIO()
+    text_page.close()
+    page.close()
+    file.save(buffer)
+    loaded = load(buffer.getvalue(), ".pdf", "a.pdf", 1 << 24)
+    return loaded.text, dict(+loaded.left_out)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words", "text"),
+    [
+        (["The fee is 99 now 79 crowns."], [(0, "99", 0)], "The fee is ~~99~~ now 79 crowns."),
+        (["The 99 fee is 99 now."], [(0, "99", 1)], "The 99 fee is ~~99~~ now."),
+        (["It was old.", "So it is."], [(0, "was old", 0), (1, "So", 0)], "It ~~was old~~.\n~~So~~ it is."),
+        (["One two three."], [(0, "One", 0), (0, "three", 0)], "~~One~~ two ~~three~~."),
+    ],
+)
+def test_what_an_annotation_strikes_out_says_so(
+    lines: list[str], words: list[tuple[int, str, int]], text: str
+) -> None:
+    assert struck_out(lines, *words) == (text, {})
+
+
+def test_strikes_that_are_not_seen_or_not_to_be_told_apart_mark_nothing() -> None:
+    assert struck_out(["It is old."], (0, "old", 0), flags=1 << 1) == ("It is old.", {})
+    found = struck_out(["99 crowns.", "99 crowns."], (1, "99", 0))
+    assert found == ("99 crowns.\n99 crowns.", {"unread strikeout": 1})

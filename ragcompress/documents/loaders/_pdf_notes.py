@@ -9,6 +9,8 @@ from typing import Any
 
 # Flags of annotations (ISO 32000, 12.5.3), of fields (12.7.3.1) and of text fields (12.7.4.3).
 _HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+IS_UNSEEN = _HIDDEN | _NO_VIEW
+Box = tuple[float, float, float, float]
 _PASSWORD = 1 << 13
 _OFF = ("", "Off")
 # A label stands so close to its field, in points: left of it, or above.
@@ -31,7 +33,7 @@ def notes_of(page: Any, text_page: Any, form: Any, left_out: Counter[str]) -> li
         if not note:
             continue
         kind = pdfium.FPDFAnnot_GetSubtype(note)
-        hidden = pdfium.FPDFAnnot_GetFlags(note) & (_HIDDEN | _NO_VIEW)
+        hidden = pdfium.FPDFAnnot_GetFlags(note) & IS_UNSEEN
         words = _string(lambda b, n, note=note: pdfium.FPDFAnnot_GetStringValue(note, b"Contents", b, n))
         if kind == pdfium.FPDF_ANNOT_WIDGET and form and not hidden:
             if line := _field(note, text_page, form):
@@ -80,7 +82,7 @@ def _string(read: Callable[..., int]) -> str:
     return bytes(buffer)[: size - 2].decode("utf-16-le", "replace").strip()
 
 
-def _box(note: Any) -> tuple[float, float, float, float]:
+def _box(note: Any) -> Box:
     import pypdfium2.raw as pdfium
 
     box = pdfium.FS_RECTF()

@@ -16,13 +16,14 @@ from ._pdf_notes import notes_of
 from ._pdf_parts import Parts, parts_of
 from ._pdf_raised import with_raised
 from ._pdf_unseen import take_out_unseen
+from ._pdf_words import BROKEN, rejoined, with_struck
 
 # PDFium may not be used by two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
 # A list of layers, or streams of objects, in which it may stand.
 _MAY_HAVE_LAYERS = (b"/OCProperties", b"/ObjStm")
 # What PDFium writes for a hyphen at the end of a line.
-_HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-", "\x00": None})
+_HYPHENS = str.maketrans({"\x02": BROKEN, "\ufffe": BROKEN, "\x00": None})
 
 
 def load(data: bytes, name: str, clock: Clock) -> Loaded:
@@ -47,7 +48,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
                 texts.append(_page(file, i, left_out, is_form, has_layers))
         finally:
             file.close()
-    return replace(_joined(texts, name), left_out=left_out)
+    return replace(_joined(rejoined(texts), name), left_out=left_out)
 
 
 def _is_form(file: Any) -> bool:
@@ -74,6 +75,8 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, has_laye
         if parts.has_shifts:
             with suppress(Exception):  # whose characters are none: the text stays as it is
                 text = with_raised(page, text_page, text)
+        with suppress(Exception):  # of annotations that are broken: the text stays as it is
+            text = with_struck(page, text_page, text, left_out)
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
         return None
     try:
