@@ -80,6 +80,8 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
                 known.add((piece.page, label))
                 continue
             seen.described += 1
+            if (piece.page, owner) not in known:
+                owner = page.subject(owner)
             is_named = (piece.page, owner) in known
             if is_named and label is not None and (label == owner or page.is_within(label, owner)):
                 if wanted and start <= wanted[1] and piece.page == question.page and owner == question.entry:

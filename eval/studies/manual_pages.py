@@ -26,6 +26,8 @@ _DEFAULT = re.compile(
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"[^\W_]")
+# What stands over a remark within a description, and is no name of its own.
+_REMARK = re.compile(r"(?:examples?|notes?|warning|caution|important|hint|tip):?", re.IGNORECASE)
 # What Markdown and bare text put before an item.
 _MARKS = " \t\n\r*+-•·–:`"
 _LINK = re.compile(r"(?<=\])\([^()\s]*\)")
@@ -137,6 +139,14 @@ class Located:
             if entry.description[0] <= at < entry.description[1]:
                 found = entry.number
         return found
+
+    def subject(self, number: int) -> int:
+        """Of what an entry speaks: ``Example`` within a description, of the name around it."""
+        entry = self.page.entries[number]
+        while entry.within is not None and _REMARK.fullmatch(entry.name):
+            number = entry.within
+            entry = self.page.entries[number]
+        return number
 
     def is_within(self, inner: int | None, outer: int) -> bool:
         """Whether an entry is another one, or stands in its description."""

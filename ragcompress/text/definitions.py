@@ -22,7 +22,7 @@ from .wrapped_names import wrapped_names
 # Most begin with the line end above: to look for it costs a tenth of trying every character for ``^``.
 _M = re.MULTILINE
 # ``-x``, ``-f FILE``, ``--long[=ARG], -l ARG`` and nothing else on the line.
-_OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}"
+_OPTION = r"-{1,2}[A-Za-z?#][\w.?#-]*(?:[ =\[:][^\s,.;!?][^\s,;!?]*){0,2}=?"
 _OPTIONS = re.compile(
     rf"\n[ \t]*+{_OPTION}(?:(?:,[ \t]*(?:\n[ \t]*)?|[ \t]*\|[ \t]*| or ){_OPTION})*"
     r"(?<![^.]\.)(?<!\\)[ \t]*[#¶]?[ \t]*$",
@@ -32,9 +32,15 @@ _OPTIONS = re.compile(
 _COLUMNS = re.compile(
     r"\n([ \t]*+)-{1,2}[A-Za-z?#]\S*(?:,?[ =]\S+){0,3}(?:\t+| {2,})\S[^\n]*(?:\n\1(?:\t+| {6,})\S[^\n]*)*", _M
 )
-# ``work_mem (integer)``, as DocBook writes settings.
+# ``work_mem (integer)``, as DocBook writes settings; ``cmd:fail-exit (boolean)``.
 _TYPED = re.compile(
-    r"\n[ \t]*+[\w.$-]{2,80}+(?:, [\w.$-]{2,80}+){0,3} ?\([a-z][a-z0-9 ,_|/-]{1,40}\)[ \t]*[#¶]?[ \t]*$", _M
+    r"\n[ \t]*+[\w.$-]{2,80}+(?:(?:, |:)[\w.$-]{2,80}+){0,3}[ \xa0]?\([a-z][a-z0-9 ,_|/-]{1,40}\)"
+    r"[ \t]*[#¶]?[ \t]*$",
+    _M,
+)
+# ``CREATE:<file>`` over ``Opens <file> with …``: the line above may end in no full stop.
+_PLACEHELD = re.compile(
+    r"\n[ \t]*+[A-Z][\w-]{1,40}(?:[:=]<[^<>\s]{1,40}>){1,4}[ \t]*(?=\n[ \t]*[A-Z][a-z]+ [^\s=:]+ \S)"
 )
 # The same behind a heading that text of HTML has put on its line, between a sentence's end and a blank line.
 _TYPE_LAST = re.compile(
@@ -97,6 +103,10 @@ _ADMONITION = re.compile(
 )
 # The first word of a sentence.
 _BEGINS = re.compile(r"\s*(?:(?:The|If|When|With|In|This|It|An?|For|To|See|By|On)\s*\Z|See also )")
+# ``Default: yes`` is what is said of the name above it.
+_VALUE = re.compile(r"[ \t]*Default(?: value)?s?:[ \t]+\S")
+# ``[Please see the other option.]`` is a remark, like any in round brackets.
+_REMARK = re.compile(r"\(.*\)|\[[A-Z][^\[\]]*\.\]", re.DOTALL)
 _ADDRESS = re.compile(r"\w+://\S+")
 # A line of a log: ``2026-03-02 04:00:01 INFO  started``.
 _STAMPED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
@@ -120,6 +130,10 @@ _PIPED = re.compile(r"\n[ \t]*+\|[^\n]+\|[ \t]*$", _M)
 _CAPITALS = re.compile(r"(?=[^\n]*[A-Z]{2})[A-Z][A-Z0-9 ,/&'()-]{2,60}")
 # The same over what is indented.
 _SHOUTED = re.compile(r"\n([ \t]*)[A-Z][A-Z\d_]{2,40}[ \t]*\n([ \t]+)(?=\S)")
+# A name in capitals whose description is a sentence with lines that hang: no section of a man page has such.
+_SHOUTED_FIRST = re.compile(
+    r"[A-Z][A-Z\d_]{2,40}[ \t]*\n([ \t]+)[A-Z][a-z]* [a-z][^\n]+(?<![.!?:])\n\1[ \t]+[a-z<]"
+)
 # ``Width: 12 m`` and its like, two or more in a row.
 _LABELS = re.compile(
     r"(?:^[ \t]*[^\W\d_](?:[\w /.'’-]|\([^()\n]{0,36}\)){0,38}:[ \t]+\S[^\n]{0,100}(?:\n|\Z)){2,}", _M
@@ -190,6 +204,8 @@ def _by_signs(region: str, lines: str) -> Iterator[Block]:
     if "(" in region:
         yield from _spans(_TYPED, lines, "term")
         yield from _typed_last(region)
+    if ":<" in region or "=<" in region:
+        yield from _spans(_PLACEHELD, lines, "term")
     if "(" in region or "class " in region:
         yield from _spans(_SIGNATURE, lines, "term")
     if "¶" in region:
@@ -204,14 +220,16 @@ def _by_signs(region: str, lines: str) -> Iterator[Block]:
 
 def _may_be_term(region: str, start: int, end: int) -> bool:
     """Whether a line is no title of a remark, no first word of a sentence, and no remark in brackets."""
-    if _ADMONITION.match(region, start, end) or _BEGINS.match(region, start, end):
+    if any(pattern.match(region, start, end) for pattern in (_ADMONITION, _BEGINS, _VALUE)):
         return False
     if _is_value(region, start, end):
         return False
     line = region[start:end].strip()
-    if line[:1] == "-" and "\n" not in line and _goes_on(line, region[end + 1 : end + _SHORT]):
+    # Not where it touches its description: ``-C, --config fileRead a …``.
+    is_line = line[:1] == "-" and "\n" not in line and not region[end : end + 1].isalnum()
+    if is_line and _goes_on(line, region[end + 1 : end + _SHORT]):
         return False
-    return not (line[:1] == "(" and line[-1:] == ")") and line[:2] != "</" and not _is_no_name(line)
+    return not _REMARK.fullmatch(line) and line[:2] != "</" and not _is_no_name(line)
 
 
 def _is_no_name(line: str) -> bool:
@@ -294,6 +312,8 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
 
 def _is_stripped(region: str) -> bool:
     """Whether the first line is a name in capitals like others, which a splitter has stripped of blanks."""
+    if _SHOUTED_FIRST.match(region):
+        return True
     below = _SHOUTED.match("\n" + region)
     return below is not None and any(m[1] and m[2] == below[2] for m in _SHOUTED.finditer(region))
 

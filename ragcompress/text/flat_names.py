@@ -13,12 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .blocks import Block
-from .glued_names import PROSE, Seen, glued, joints, repeated
+from .glued_names import PROSE, Seen, alike, glued, joints, repeated
 
 # A line with a sign that is a link to it, as Sphinx puts it behind names and headings.
 _LINKED = re.compile(r"^[ \t]*([^\n¶\uf0c1]{1,400}[¶\uf0c1])", re.MULTILINE)
 _NAMES = re.compile(
-    r"^-{1,2}\w|[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$|"
+    r"^-{1,2}\w|[(=:.\[<@_→%$|]|[a-z][A-Z]|^[a-z]\S*$|^[A-Z]+$|^[A-Z]{2,}(?!s$)[a-z]\w*$|"
     r"^(?:property|class|exception|abstract|static|async) \S+$"
 )
 # What stands above a name: a sentence's end or blanks, or blank lines.
@@ -83,6 +83,8 @@ def flat_names(region: str) -> Iterator[Block]:
     if _are_several(found["maybe"] + found["name"]):
         names += found["maybe"]
     yield from ((*m.span(1), "term") for m in names)
+    if "=" in region:
+        yield from ((*m.span(1), "term") for m in alike(region, [m[1] for m in found["glued"]]))
 
 
 def _linked(region: str) -> Iterator[Block]:

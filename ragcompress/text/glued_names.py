@@ -6,7 +6,7 @@ Where a page's markup alone sets a name apart, no white space is between the two
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 PROSE = re.compile(r"\b(?:the|of|is|was|are|were|to|an?|and|in|by|as|with|that)\b")
 """Words that no name has."""
@@ -90,7 +90,8 @@ def glued(region: str, start: int, ends: Sequence[int], above: int) -> Seen:
 def _takes(line: str) -> bool:
     """Whether words before a joint may be a name with what it takes, and not the start of a sentence."""
     words = line.split()
-    if len(words) > _MOST or PROSE.search(line):
+    # ``in|out.dev=device`` is one word, and no prose.
+    if len(words) > _MOST or (len(words) > 1 and PROSE.search(line)):
         return False
     # But ``Ctrl-a h``.
     takes_letter = len(words) == 2 and len(words[1]) == 1 and _CODED.search(words[0])
@@ -104,3 +105,12 @@ def _takes(line: str) -> bool:
 def repeated(region: str, start: int) -> re.Match[str] | None:
     """A name that touches a description which begins with the same name."""
     return _REPEATED.match(region, start)
+
+
+def alike(region: str, names: Iterable[str]) -> list[re.Match[str]]:
+    """``size=valsize of it``: names that take what others take, and touch a word in small letters."""
+    taken = {name.rpartition("=")[2] for name in names if "=" in name}
+    values = "|".join(re.escape(value) for value in sorted(taken) if value.isalpha() and len(value) > 2)
+    if not values:
+        return []
+    return list(re.finditer(rf"(?<=\n\n)([\w.-]{{2,40}}=(?:{values}))(?=[a-z]{{3,}} [a-z])", region))

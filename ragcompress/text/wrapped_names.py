@@ -13,7 +13,7 @@ from .blocks import Block
 
 # A line, and what is indented further below it; the next line is indented like the first, or blank.
 _WRAPPED = re.compile(
-    r"\n([ \t]*+)(?![-*+•][ \t]|\d+[.)][ \t])([\w<\[{(\"'“‘$%@/.-][^\n]{0,110}+)"
+    r"\n([ \t]*+)(?![-*+•][ \t]|\d+[.)][ \t])((?:[\w<\[{(\"'“‘$%@/.-]|~/)[^\n]{0,110}+)"
     r"((?:\n\1[ \t]+[^\s][^\n]{0,110}+){1,9}+)(?=\n(?:\1[^\s]|[ \t]*\n\1[ \t]+[^\s]))"
 )
 # The same where a splitter has stripped what the first line was indented by.
@@ -41,6 +41,8 @@ _CLAUSE = re.compile(r"[ \t]*[a-z][\w'’-]*,?[ ]+[\w'’-]+[ ,]+[\w(]")
 _TYPE = re.compile(
     r"\s*(?:(?:optional|required|list of|array of|map of|set of) )*[\w.-]+(?: \([\w ,:]+\))?(?:, [\w ,]+)?\s*"
 )
+# ``type { fast | slow }``, ``encap TYPE HEADER``: a word with what it takes, whatever stands below.
+_TAKES = re.compile(r"[a-z][\w-]*(?:\s+(?:[A-Z][A-Z\d_]+|\[[^\n]*\]|\{[^\n]*\}))+\s*")
 _MOST_WORDS, _LONGEST = 5, 300
 
 
@@ -94,4 +96,5 @@ def _names(region: str, start: int, end: int, first: str, others: str) -> bool:
         words = bare.split()
         may_be_title = bool(words) and _TITLED.match(words[0]) and first[-1] != ","
         return is_label or signs or (len(words) <= _MOST_WORDS and not may_be_title)
-    return is_label and _TYPE.fullmatch(others) is not None and _CLAUSE.match(below) is not None
+    takes = _TAKES.fullmatch(" ".join(name.split())) is not None
+    return (takes or (is_label and _TYPE.fullmatch(others) is not None)) and bool(_CLAUSE.match(below))

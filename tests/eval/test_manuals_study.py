@@ -138,3 +138,16 @@ def test_a_colon_announces_any_item_of_its_list_and_nothing_behind_it(tmp_path: 
         located = locate(page, text)
         assert seen_of(located, "It needs:", "a wheel of larch").orphans == {}
         assert seen_of(located, "It needs:", "It turns.").orphans == {"colon": 1}
+
+
+def test_a_remark_within_a_description_is_about_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "mill.html"
+    file.write_text(
+        "<dl><dt>--disc<dd>The disc of the mill.<dl><dt>Example<dd>mill --disc=/path/to/it</dl>"
+        "<dl><dt>slow<dd>As slow as it can be.</dl><dt>--other<dd>Something else of it.</dl>"
+    )
+    page = read_page(file)
+    located = locate(page, page.text)
+    example, asked = "mill --disc=/path/to/it", Question(0, 0, "meaning", "?", "The disc")
+    assert seen_of(located, "--disc", example, asked=asked).mislabeled == 0
+    assert seen_of(located, "--disc", "As slow as it can be.", asked=asked).mislabeled == 1

@@ -34,6 +34,30 @@ def terms(text: str) -> list[str]:
             "It is.\n\nlayer number\nThe layer of it.\n\ntime2 time\nThe other time.\n",
             ["layer number", "time2 time"],
         ),
+        (
+            "It is.\n  mill:fail-exit\xa0(boolean)\n  a boolean for it.\n  mill:all (number)\n  how many.\n",
+            ["mill:fail-exit\xa0(boolean)", "mill:all (number)"],
+        ),
+        (
+            "It is.\n  Opens one: so\n  MAKE-X:<file>\n  Opens the <file> with it.\n"
+            "  Group: C\n  TO:<host>:<port>\n  Connects to it.\n  Note: It is so\n  A:<b> is\n  no name.\n",
+            ["MAKE-X:<file>", "TO:<host>:<port>"],
+        ),
+        (
+            "It is so.\n\n  edge\n  Default: 1\n    The edge.\n\n  sum\n  Default: no\n    The sum.\n\n",
+            ["edge", "sum"],
+        ),
+        ("Go on.\n\n  [Please see the other -P option.]\n\n  -a\n  The same as all of it.\n", ["-a"]),
+        ("It is.\n  -c, --config=\n  The file of it.\n  --scan\n  All of it.\n", ["-c, --config=", "--scan"]),
+        ("It is.\n\n-s, --socket pathUse another one.\n\n--allShow it.\n", ["-s, --socket path", "--all"]),
+        (
+            "It is.\n\naddress=valDefine it.\n\nareasize=valsize of an area.\n\nside=valid ones of it\n",
+            ["address=val", "areasize=val"],
+        ),
+        ("MILLHOST\n  The line gives a value for the mill,\n      if there is one.\n", ["MILLHOST"]),
+        ("NOTES\n  The line gives a value for the mill,\n  if there is one.\n", []),
+        ("It is so.\n\nin|out.poll=on|offAttempt to poll the mill.\n", ["in|out.poll=on|off"]),
+        ("It is so.\n\nDBDir¶\nWhere it is.\n\nAPIs¶\nAll of them are here.\n", ["DBDir¶"]),
         ("It is so.\n\nproperty size¶\nHow large it is.\n", ["property size¶"]),
         ("It is so.\n\n\n-n, --normShow the norm of it.\n", ["-n, --norm"]),
         ("It is so.\n\n\nswitch(label)Switch to a label.\n", ["switch(label)"]),

@@ -34,6 +34,13 @@ def units(text: str, kind: str) -> list[str]:
             "  share:\n    bool (optional)\n  if false, none\n",
             ["size:\n    int (optional)", "share:\n    bool (optional)"],
         ),
+        (
+            "It ends.\n  ~/.local/mill/log or\n    ~/.mill/log\n  The file of it. See there.\n",
+            ["~/.local/mill/log or\n    ~/.mill/log"],
+        ),
+        ("It is so.\n\n\n  kind {\n    fast | slow } \n  type of the mill.\n", ["kind {\n    fast | slow }"]),
+        ("It is.\n  put KIND\n    HEADER\n  attach the header to this mill.\n", ["put KIND\n    HEADER"]),
+        ("It is.\n  by the\n    NASA and\n  some other people of it.\n", []),
         ("  Ss,\n    Se\n  Sets the style.\n", ["Ss,\n    Se"]),
         ("It ends.\n  remove_zone\n    name\n  Remove the zone.\n", ["remove_zone\n    name"]),
         (
