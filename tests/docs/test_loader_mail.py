@@ -6,6 +6,8 @@ import base64
 from email.message import EmailMessage, MIMEPart
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ragcompress.documents import loaders
 from ragcompress.documents.loaders import Loaded
@@ -153,3 +155,26 @@ def test_messages_without_text_say_why(data: bytes, reason: str) -> None:
 
 def test_a_message_is_mail_not_one_text_in_an_index_of_endings() -> None:
     assert {".eml", ".mhtml", ".mht"} <= set(loaders.SUFFIXES)
+
+
+PIECES = (
+    "boundary=", "multipart/alternative", "multipart/related; start=b", "message/rfc822", "text/html",
+    "charset=idna", "charset*0*=x''%ff", "=?utf-8?b?/w==?=", "x-uuencode", "quoted-printable", "\n\n",
+    "--", "\r", "\0", ";", '"',
+)  # fmt: skip
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(st.data())
+def test_any_damage_is_refused_or_read_but_never_a_crash(data: st.DataObject) -> None:
+    made = message()
+    made.add_alternative(PAGE, subtype="html")
+    made.add_attachment("x", filename="a.txt")
+    whole = bytearray(bytes(made))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place, piece = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.sampled_from(PIECES))
+        whole[place : place + data.draw(st.integers(0, 20))] = piece.encode()
+    try:
+        assert load(bytes(whole)).text.strip()
+    except UnreadableFile as error:
+        assert error.reason

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from copy import deepcopy
 from typing import Any
 
 import office_files as office
@@ -92,3 +95,24 @@ def test_letters_in_the_color_of_their_cell_are_out() -> None:
     loaded = load(deck)
     assert loaded.text.split("\n") == ["|  | c1 |", "| --- | --- |", "| c2 | c3 |"]
     assert +loaded.left_out == {"hidden run": 1}
+
+
+def test_a_theme_that_can_not_be_read_costs_no_slide() -> None:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(office.saved(deck_with(WHITE)))) as given,
+        zipfile.ZipFile(buffer, "w") as made,
+    ):
+        for name in given.namelist():
+            made.writestr(name, b"<theme" if "/theme/" in name else given.read(name))
+    loaded = loaders.load(buffer.getvalue(), ".pptx", "file.pptx", 1 << 26)
+    assert (loaded.text, +loaded.left_out) == ("seen letters", {})
+
+
+def test_letters_over_very_many_shapes_stay_and_cost_little() -> None:
+    deck = deck_with(BLUE, background=BLUE, behind=1_000)
+    tree = deck.slides[0].shapes._spTree
+    area, box = [e for e in tree if e.tag.endswith("}sp")]
+    for _ in range(600):
+        box.addprevious(deepcopy(area))
+    assert load(deck).text.endswith("seen letters")

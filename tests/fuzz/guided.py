@@ -66,7 +66,11 @@ Target = Callable[[bytes], None]
 LIMIT = 1 << 20
 SECONDS_PER_CASE = 60
 SYNTAXES = ("markdown", "text", "code", "csv")
-PLAIN = (".html", ".md", ".csv", ".txt", ".xml", ".py", ".json", ".jsonl", ".log", ".yaml")
+PLAIN = (".html", ".md", ".csv", ".txt", ".xml", ".py", ".json", ".jsonl", ".log", ".yaml", ".eml")
+MAIL = bytes([len(PLAIN) - 1]) + (
+    b"Subject: =?utf-8?q?a?=\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nA b.\n"
+    b"--b\nContent-Type: text/html\nContent-Transfer-Encoding: base64\n\nPHA+YQ==\n--b--\n"
+)
 MARKUP = b"# a\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- x\n  - y\n\n```\nz\n```\n\n$$a$$ [^1]\n\n[^1]: b\n"
 PAGE = (
     b"<html><head><title>t</title><style>.h{display:none}</style></head><body><h1>a</h1><table><tr>"
@@ -277,7 +281,7 @@ TOOL_RESULT = json.dumps({"items": [{"name": "a", "body": "B c. D e."}], "n": 2}
 
 TARGETS: dict[str, Callable[[], tuple[Target, Iterable[bytes]]]] = {
     "segmentation": lambda: (segmentation, [bytes([i]) + MARKUP for i in range(4)]),
-    "files": lambda: (plain_files, [b"\0" + PAGE, *(bytes([i]) + MARKUP for i in range(len(PLAIN)))]),
+    "files": lambda: (plain_files, [b"\0" + PAGE, MAIL, *(bytes([i]) + MARKUP for i in range(len(PLAIN)))]),
     "pdf": lambda: (pdf_files, [pdf([["A b.", "C d."], ["E f."]])]),
     "docx": lambda: office(".docx", saved(small_word())),
     "pptx": lambda: office(".pptx", full_slides()),

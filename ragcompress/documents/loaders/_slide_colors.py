@@ -9,23 +9,29 @@ from ._office import attribute, find, local, whole, within
 
 _FILLS = ("noFill", "solidFill", "gradFill", "blipFill", "pattFill", "grpFill")
 _SOLID_OF_THEME = "1001"
+# With more shapes behind it, letters count as seen: each is compared with all of them.
+_MOST_BEHIND = 500
+Themes = dict[str, dict[str, str]]
 Color = tuple[str, ...]
 """What a color is made from: six hex digits or a name, and what changes it."""
 Box = tuple[int, int, int, int]
 
 
-def take_out_unseen(slide: Any, left_out: Counter[str]) -> None:
+def take_out_unseen(slide: Any, left_out: Counter[str], themes: Themes) -> None:
     """Take runs of text out of a slide whose color is that of their ground, as far as files say both.
 
     The ground is the marking of the run, the fill of its shape or cell, or the background of the slide where
     nothing else can lie between. Where one of them is not a plain color, letters count as seen.
+
+    Args:
+        themes: keeps what earlier slides had; empty for the first.
     """
-    theme = _theme(slide)
+    theme = _theme(slide, themes)
     background = _background(slide, theme)
     above = (slide.slide_layout, slide.slide_layout.slide_master)
     behind = [_box(shape) for each in above for shape in each.shapes if _is_drawn(shape)]
     for shape in slide.shapes:
-        free = not any(_touch(_box(shape), box) for box in behind)
+        free = len(behind) <= _MOST_BEHIND and not any(_touch(_box(shape), box) for box in behind)
         for body in within(shape._element, "txBody"):
             if next(within(body, "solidFill", "highlight"), None) is not None:
                 ground = _ground(body, shape, background if free else None, theme)
@@ -84,29 +90,33 @@ def _color(color: Any, theme: dict[str, str]) -> Color | None:
     return (theme.get(name, name), *changed) if name else None
 
 
-def _theme(slide: Any) -> dict[str, str]:
-    """The colors behind the names that slides use for them."""
+def _theme(slide: Any, themes: Themes) -> dict[str, str]:
+    """The colors behind the names that a slide uses for them; none where it changes what names mean."""
+    for each in (slide, slide.slide_layout):
+        if next(within(each.element, "overrideClrMapping"), None) is not None:
+            return {}
+    master = slide.slide_layout.slide_master
+    name = str(master.part.partname)
+    if name not in themes:
+        themes[name] = {}  # also of one that can't be read
+        themes[name] = _theme_of(master)
+    return themes[name]
+
+
+def _theme_of(master: Any) -> dict[str, str]:
     from lxml import etree
 
-    master = slide.slide_layout.slide_master
-    mapping = find(master.element, "clrMap")
-    own = next(within(slide.element, "overrideClrMapping"), None)
-    if own is not None or next(within(slide.slide_layout.element, "overrideClrMapping"), None) is not None:
-        return {}
     blob = next((r.target_part.blob for r in master.part.rels.values() if r.reltype.endswith("/theme")), None)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    root = None if blob is None else etree.fromstring(blob, parser)
-    scheme = None if root is None else next(within(root, "clrScheme"), None)
+    if blob is None:
+        return {}
+    root = etree.fromstring(blob, etree.XMLParser(resolve_entities=False, no_network=True))
     found = {"WHITE": "FFFFFF", "BLACK": "000000"}
-    for each in () if scheme is None else scheme:
+    for each in next(within(root, "clrScheme"), ()):
         if color := _color(next(iter(each), None), {}):
             found[local(each).upper()] = color[0]
-    if (
-        root is not None
-        and (styles := next(within(root, "bgFillStyleLst"), None)) is not None
-        and len(styles)
-    ):
-        found[_SOLID_OF_THEME] = local(styles[0])
+    if first := [*next(within(root, "bgFillStyleLst"), ())][:1]:
+        found[_SOLID_OF_THEME] = local(first[0])
+    mapping = find(master.element, "clrMap")
     named = {} if mapping is None else mapping.attrib
     return found | {k.upper(): found[v.upper()] for k, v in named.items() if v.upper() in found}
 

@@ -18,7 +18,7 @@ from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
 from ._html_markdown import lettered
 from ._office import Package, alternative, attribute, find, local, whole, within
-from ._slide_colors import take_out_unseen
+from ._slide_colors import Themes, take_out_unseen
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
 _MARKS = ("buNone", "buChar", "buAutoNum", "buBlip")
@@ -37,6 +37,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     left_out: Counter[str] = Counter()
     parts, found, length = [], [], 0
     said: set[str] = set()
+    themes: Themes = {}
     deck = pptx.Presentation(io.BytesIO(data))
     size = (deck.slide_width or 0, deck.slide_height or 0)
     for number, slide in enumerate(deck.slides, 1):
@@ -44,8 +45,8 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         if slide.element.get("show") in ("0", "false"):
             left_out["hidden slide"] += 1
             continue
-        with suppress(AttributeError, KeyError, ValueError):  # of a slide with odd parts, all stays
-            take_out_unseen(slide, left_out)
+        with suppress(Exception):  # of a slide with odd parts, all stays
+            take_out_unseen(slide, left_out, themes)
         drawn = package.drawn(str(slide.part.partname).lstrip("/"))
         if text := "\n\n".join(
             [*_slide(slide, size, left_out), *drawn, *_layout(slide, said), *_notes(slide)]
