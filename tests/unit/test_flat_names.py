@@ -47,7 +47,7 @@ def terms(text: str) -> list[str]:
             "It is so.\n\n  edge\n  Default: 1\n    The edge.\n\n  sum\n  Default: no\n    The sum.\n\n",
             ["edge", "sum"],
         ),
-        ("Go on.\n\n  [Please see the other -P option.]\n\n  -a\n  The same as all of it.\n", ["-a"]),
+        ("Go on.\n\n[Please see the other -P option.]\n    It says so.\n\n  -b\n      It is b.\n", ["-b"]),
         ("It is.\n  -c, --config=\n  The file of it.\n  --scan\n  All of it.\n", ["-c, --config=", "--scan"]),
         ("It is.\n\n-s, --socket pathUse another one.\n\n--allShow it.\n", ["-s, --socket path", "--all"]),
         (
