@@ -127,13 +127,13 @@ def score(
 def takes_evidence_embedder(name: str) -> bool:
     """Whether a scorer's setting ``embedder`` is filled with the model that ``evidence`` reads with.
 
-    A scorer of another package says so in ``takes_evidence_embedder = True``: a setting of that name
-    alone may want any other model.
+    Its class says so in ``takes_evidence_embedder = True``: a setting of that name alone may want any other
+    model.
 
     Raises:
         UnknownName, MissingExtra: as ``load``.
     """
-    return name == DEFAULT or getattr(load(name), "takes_evidence_embedder", False) is True
+    return getattr(load(name), "takes_evidence_embedder", False) is True
 
 
 def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:

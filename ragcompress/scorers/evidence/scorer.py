@@ -63,6 +63,7 @@ class Scorer:
     name: ClassVar[str] = "evidence"
     needs_proxy: ClassVar[bool] = True
     makes_vectors: ClassVar[bool] = True
+    takes_evidence_embedder: ClassVar[bool] = True
 
     def __init__(
         self,
