@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from studies.processes import answers, running
+import httpx
 
 MODEL = "stub"
 # What LiteLLM would write into its spend log, written to a file: the log itself needs a database.
@@ -149,6 +151,34 @@ def configuration(stub: str, server: str, guardrail: dict[str, Any] | None = Non
 
 
 @contextmanager
+def running(
+    command: Sequence[str], is_ready: Callable[[], bool], *, seconds: float, **settings: Any
+) -> Iterator[None]:
+    """Start a server, wait until it is ready, and end it behind the ``with``.
+
+    Args:
+        seconds: in which it must be ready.
+        settings: of ``subprocess.Popen``.
+
+    Raises:
+        TimeoutError: if it ends, or is not ready by then; says what it said last.
+    """
+    with tempfile.TemporaryDirectory() as folder, (log := Path(folder, "log")).open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, **settings)
+        try:
+            until = time.monotonic() + seconds
+            while not is_ready():
+                if process.poll() is not None or time.monotonic() > until:
+                    text = log.read_text("utf-8", "replace")
+                    raise TimeoutError(f"{command[0]} is not ready; it said: {text[-2_000:]}")
+                time.sleep(0.2)
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@contextmanager
 def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 600) -> Iterator[str]:
     """The address of a running proxy.
 
@@ -171,10 +201,13 @@ def proxy(command: Path, config: dict[str, Any], folder: Path, seconds: float = 
     }  # fmt: skip
     url = f"http://127.0.0.1:{port}"
 
-    def ready(_: str) -> str | None:
-        return url if answers(url, "/health/readiness") else None
+    def is_ready() -> bool:
+        try:
+            return httpx.get(f"{url}/health/readiness", timeout=30).status_code == 200
+        except httpx.HTTPError:
+            return False
 
-    with running(arguments, ready, seconds=seconds, cwd=folder, env=environment):
+    with running(arguments, is_ready, seconds=seconds, cwd=folder, env=environment):
         yield url
 
 
