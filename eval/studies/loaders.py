@@ -1,15 +1,25 @@
-"""How much of what a person sees in a file is in its text, and how little of what nobody sees?"""
+"""How much of what a person sees in a file is in its text, and how little of what nobody sees?
+
+``loader_cases.toml`` has the files, all made for this, each with its facts: those that are text stand in it,
+the others in ``loader_files``. A fact is a stretch of text; ``…`` in it stands for anything on the same line,
+so that ``Vik … 15`` says that both stand in one row. Facts are compared without marks of emphasis and with
+white space as one blank.
+"""
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,8 +27,11 @@ from ragcompress import RagCompressError, read_documents
 from ragcompress.cli.console import out
 from ragcompress_eval.bench.summary import text_table
 
-from .loader_cases import Case, cases
-
+_HERE = Path(__file__).parent
+_SPACES = (
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
+    'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+)
 _EMPHASIS = re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}|\\(?=[^\w\s])|&nbsp;")
 # Converts each file that it is given, and prints the texts as JSON; an error gives an empty one.
 _MARKITDOWN = """
@@ -33,6 +46,51 @@ for path in sys.argv[1:]:
         made[path] = ""
 print(json.dumps(made))
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A file.
+
+    Attributes:
+        shown: facts that a reader of the file has.
+        hidden: what the file holds without showing it.
+    """
+
+    name: str
+    suffix: str
+    data: bytes
+    shown: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
+
+
+def cases() -> Iterator[Case]:
+    """All files."""
+    stored = tomllib.loads((_HERE / "loader_cases.toml").read_text(encoding="utf-8"))
+    files = [(c, _HERE / "loader_files" / c["file"]) for c in stored["file"]]
+    made = [
+        *((c, ".html", f"<!doctype html><meta charset=utf-8>{c['body']}".encode()) for c in stored["page"]),
+        *((c, c["suffix"], c["text"].encode(c.get("encoding", "utf-8"))) for c in stored["text"]),
+        *((c, ".docx", _letter(c["xml"])) for c in stored["paragraph"]),
+        *((c, path.suffix, path.read_bytes()) for c, path in files),
+    ]
+    for case, suffix, data in made:
+        shown, hidden = tuple(case["shown"]), tuple(case.get("hidden", ()))
+        yield Case(case.get("name") or case["file"], suffix, data, shown, hidden)
+    packed = gzip.compress(b"# Fees\n\nThe fee is 12 crowns.\n")
+    yield Case("packed", ".md.gz", packed, ("Fees", "The fee is 12 crowns."))
+
+
+def _letter(xml: str) -> bytes:
+    """A letter of one paragraph, given as WordprocessingML."""
+    import docx
+    from lxml import etree
+
+    file: Any = docx.Document()
+    file.element.body.insert(0, etree.fromstring(f"<w:p {_SPACES}>{xml}</w:p>"))
+    buffer = io.BytesIO()
+    file.save(buffer)
+    return buffer.getvalue()
 
 
 def score(case: Case, text: str) -> float:

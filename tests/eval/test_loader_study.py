@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.loader_cases import Case, cases
-from studies.loaders import ours, score, written
+from studies.loaders import Case, cases, ours, score, written
 
 CASES = list(cases())
 
