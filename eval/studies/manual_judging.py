@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
-from .manual_pages import Located, Question, Span
+from .manual_pages import Letters, Located, Question, Span
 
 # Fewer letters and digits than these are no statement.
 _FEWEST = 8
 _END = re.compile(r"[.!?:;…。][\"'”’)\]*_`]*$")
 _FENCE = re.compile(r"^[ \t>]*(?:```|~~~)", re.MULTILINE)
+_SENTENCES = re.compile(r"(?<=[.!?])\s+")
+# Descriptions that begin with so many letters in common are one text on two pages.
+_ALIKE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,10 @@ class Seen:
     """What was seen in one context.
 
     Attributes:
-        right: the wanted words are kept, under their name.
-        kept: the wanted words are kept.
+        right: the wanted words are kept, under their name. What several pages say of it, such as a man page
+            and the page of a site, is kept once, and any of them will do.
+        here: the same, on the page that was asked about.
+        kept: the wanted words are kept, on any of them.
         described: stretches of descriptions that are kept.
         mislabeled: of these, those that stand under another's name.
         units: kept units.
@@ -48,6 +54,7 @@ class Seen:
     """
 
     right: bool = False
+    here: bool = False
     kept: bool = False
     described: int = 0
     mislabeled: int = 0
@@ -63,8 +70,8 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
     A name counts until another one, or until another document begins: a title stands there.
     """
     seen = Seen(units=len(pieces), unbalanced=len(_FENCE.findall(text)) % 2 == 1)
-    wanted = _wanted(pages[question.page], question)
     covered = _covered(pieces)
+    answers = _answers(pages, question, covered)
     label: int | None = None
     known: set[tuple[int, int]] = set()
     before: Kept | None = None
@@ -84,8 +91,10 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
                 owner = page.subject(owner)
             is_named = (piece.page, owner) in known
             if is_named and label is not None and (label == owner or page.is_within(label, owner)):
-                if wanted and start <= wanted[1] and piece.page == question.page and owner == question.entry:
-                    seen.right = seen.right or _is_covered(wanted, covered[piece.page])
+                wanted = answers.get((piece.page, owner))
+                if wanted and start <= wanted[1] and _is_covered(wanted, covered[piece.page]):
+                    seen.right = True
+                    seen.here = seen.here or (piece.page, owner) == (question.page, question.entry)
             elif label is None:
                 fault = fault or ("label" if _has_name(piece, page, owner) else "label in another chunk")
             else:
@@ -99,7 +108,7 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
             seen.orphans[fault] += 1
             seen.faults.append(f"{fault}: {page.text[slice(*piece.span)][:120]!r}")
         before = piece
-    seen.kept = wanted is not None and _is_covered(wanted, covered.get(question.page, []))
+    seen.kept = any(_is_covered(span, covered[number]) for (number, _), span in answers.items())
     return seen
 
 
@@ -124,6 +133,46 @@ def is_at_hand(chunks: Sequence[tuple[int, Span]], page: Located, question: Ques
 def _wanted(page: Located, question: Question) -> Span | None:
     entry = page.by_number.get(question.entry)
     return page.letters.find(question.wanted, entry.description) if entry else None
+
+
+def _answers(
+    pages: Sequence[Located], question: Question, among: Iterable[int]
+) -> dict[tuple[int, int], Span]:
+    """Where the wanted words stand on some pages, by page and entry: that of the question, and its repeats.
+
+    A repeat has the same name, begins its description with the same words, and has the same sentence.
+    """
+    named = pages[question.page].by_number.get(question.entry)
+    if named is None:
+        return {}
+    asked = pages[question.page].page.entries[question.entry]
+    sentence = _sentence(asked.description, question.wanted)
+    found = {}
+    for number in among:
+        page = pages[number]
+        for entry in page.entries:
+            there = page.page.entries[entry.number]
+            is_asked = (number, entry.number) == (question.page, question.entry)
+            if is_asked or (
+                _letters(there.name) == _letters(asked.name)
+                and _letters(there.description)[:_ALIKE] == _letters(asked.description)[:_ALIKE]
+                and _sentence(there.description, question.wanted) == sentence
+            ):
+                if span := page.letters.find(question.wanted, entry.description):
+                    found[number, entry.number] = span
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def _letters(text: str) -> str:
+    return Letters(text).text
+
+
+def _sentence(description: str, wanted: str) -> str:
+    """Letters and digits of the first sentence that holds some words; without, those of the words."""
+    words = _letters(wanted)
+    sentences = (_letters(sentence) for sentence in _SENTENCES.split(description))
+    return next((sentence for sentence in sentences if words in sentence), words)
 
 
 def _covered(pieces: Sequence[Kept]) -> dict[int, list[Span]]:

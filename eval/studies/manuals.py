@@ -162,6 +162,7 @@ def figures(seen: Sequence[tuple[Question, Seen]]) -> dict[str, Any]:
     return {
         "n": len(seen),
         "right": np.mean([s.right for _, s in seen]),
+        "right on its page": np.mean([s.here for _, s in seen]),
         "kept": np.mean([s.kept for _, s in seen]),
         "mislabeled": sum(s.mislabeled for _, s in seen) / max(1, described),
         "orphans": orphans.total() / max(1, units),

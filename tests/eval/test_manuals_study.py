@@ -92,6 +92,21 @@ def test_a_value_under_its_name_is_right_and_under_another_mislabeled(page: Page
     assert inner.mislabeled == 1
 
 
+def test_what_another_page_says_word_for_word_of_the_same_name_is_right(tmp_path: Path) -> None:
+    site, other = tmp_path / "mill.1.html", tmp_path / "saw.html"
+    site.write_text(HTML.replace("--speed N</dt>", "--speed N<a>#</a></dt>"), encoding="utf-8")
+    other.write_text(HTML.replace("default is 40", "default is 400"), encoding="utf-8")
+    (tmp_path / "mill.html").write_text(HTML, encoding="utf-8")
+    pages = [locate(p, p.text) for p in map(read_page, (tmp_path / "mill.html", site, other))]
+    asked = Question(0, 0, "default", "?", "The default is 40")
+    for number, right in ((0, True), (1, True), (2, False)):
+        text = pages[number].text
+        at = text.index("--speed")
+        end = text.index("One of")
+        seen = judge("", [Kept(number, (at, end), 0, (0, len(text)))], pages, asked)
+        assert (seen.right, seen.kept, seen.here) == (right, right, right and not number)
+
+
 def test_what_announces_opens_and_heads_is_an_orphan_alone(page: Page) -> None:
     located = locate(page, MARKDOWN)
     table = MARKDOWN[MARKDOWN.index("| Year") : MARKDOWN.index("\n\nIt was")]
