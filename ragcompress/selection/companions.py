@@ -80,6 +80,11 @@ def closure(kept: Iterable[int], found: Companions) -> set[int]:
     return whole
 
 
+def all_brought(found: Companions) -> dict[int, set[int]]:
+    """What each unit brings along that can't stand alone, by itself."""
+    return {i: closure((i,), found) - {i} for i in found.needs.keys() | found.opens.keys()}
+
+
 def _over_nothing(whole: Collection[int], found: Companions) -> list[int]:
     """What openers open that stand over nothing that is kept."""
     return [first for _, first in _bare(whole, found)]

@@ -14,6 +14,7 @@ from ..text.tokenizing import Counter
 from . import ordering, rendering
 from .companions import (
     add_companions,
+    all_brought,
     closure,
     complete,
     credit_openers,
@@ -24,7 +25,7 @@ from .companions import (
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
-from .repeats import Repeats, credit_repeats, find_repeats
+from .repeats import Relations, credit_repeats, find_repeats
 from .select import select, smallest_budget
 
 
@@ -38,7 +39,7 @@ class Layout:
         format, mark_gaps: see ``rendering.render``.
         keep_together: put whole documents in order (``ordering.order_documents``).
         headings: keep the heading above a kept sentence (``companions.companions``).
-        near_repeats: what a sentence loses that says nearly what a kept one says (``repeats.Repeats``).
+        near_repeats: what a sentence loses that says nearly what a kept one says (``repeats.Relations``).
         documents: for ``attention-sort``, positions of documents in order (``ordering.order_as_documents``).
 
     Raises:
@@ -152,7 +153,7 @@ class Layout:
             count=self.count,
             render=lambda chosen: self._render(parts, chosen, scores, found).text,
             budget=budget,
-            repeats=Repeats(same, self.near_repeats),
+            relations=Relations(same, self.near_repeats, all_brought(found)),
             wanted=wanted,
         )
         if budget is None or not budget.min_per_document:

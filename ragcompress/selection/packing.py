@@ -9,8 +9,8 @@ would give, in about ten renderings.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, chain
 
 from ..data import Segmentation
@@ -25,55 +25,99 @@ _STEPS = 8
 _NEGLIGIBLE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Additive estimates of what sentences cost, by index. For a sentence alone the estimate is exact.
+
+    Attributes:
+        costs: tokens of each sentence, with all that it brings.
+        headers: tokens of each document's header, charged with its first sentence.
+        documents: document of each sentence.
+        brings: for a sentence that can't stand alone, what comes along: paid for once, and part of its cost.
+        own: tokens of such companions by themselves.
+    """
+
+    costs: Sequence[int]
+    headers: Sequence[int]
+    documents: Sequence[int]
+    brings: Mapping[int, Collection[int]] = field(default_factory=dict)
+    own: Mapping[int, int] = field(default_factory=dict)
+
+
+class Bill:
+    """What the sentences taken so far have paid for.
+
+    Args:
+        prices: of all sentences.
+        kept: those taken before, and paid.
+    """
+
+    def __init__(self, prices: Prices, kept: Iterable[int] = ()) -> None:
+        self._prices = prices
+        self._opened: set[int] = set()
+        self._paid: set[int] = set()
+        for i in kept:
+            self.add(i)
+
+    def cost(self, i: int) -> int:
+        """Estimated tokens of one more sentence: of what it brings, only what is not there yet."""
+        prices, document = self._prices, self._prices.documents[i]
+        cost = 0 if i in self._paid else prices.costs[i]
+        if cost and i in prices.brings:
+            shared = sum(prices.own[j] for j in prices.brings[i] if j in self._paid)
+            cost = max(1, cost - shared)
+        return cost + (0 if document in self._opened else prices.headers[document])
+
+    def add(self, i: int) -> None:
+        """Take a sentence."""
+        self._opened.add(self._prices.documents[i])
+        if brings := self._prices.brings.get(i):
+            self._paid.update(brings)
+        self._paid.add(i)
+
+
 def greedy(
-    order: Iterable[int],
-    costs: Sequence[int],
-    headers: Sequence[int],
-    documents: Sequence[int],
-    limit: int,
-    taken: list[int] | None = None,
+    order: Iterable[int], bill: Bill, limit: int, enough: int | None = None, taken: list[int] | None = None
 ) -> tuple[int, ...]:
     """Take sentences in order while they fit, skipping those that don't.
 
     Args:
         order: sentence indices, best first.
-        costs: estimated tokens of each sentence, by index.
-        headers: estimated tokens of each document's header, charged with its first sentence.
-        documents: document of each sentence, by index.
-        limit: ceiling on the sum.
+        bill: what is paid for; the sentences taken are added.
+        limit: ceiling on the sum of the estimates.
+        enough: end where one does not fit and so much is taken. What ranks behind it would be taken before
+            it, though the estimates may be too high. None: never.
         taken: where each is added when it is taken, for an order that hangs on it; None: none does.
 
     Returns:
         The sentences taken, best first; those in ``taken`` before are among them.
     """
     taken = [] if taken is None else taken
-    opened: set[int] = set()
     left = limit
     for i in order:
-        cost = costs[i] + (0 if documents[i] in opened else headers[documents[i]])
+        cost = bill.cost(i)
         if cost <= left:
             left -= cost
-            opened.add(documents[i])
+            bill.add(i)
             taken.append(i)
+        elif enough is not None and limit - left >= enough:
+            break
     return tuple(taken)
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Additive estimates for the sentences that fit alone.
+    """Estimates for the sentences that fit alone.
 
     Attributes:
         rankings: those sentences, best first; of the second kind are those that only fill what the first
             kind leaves.
-        costs, headers, documents: see ``greedy``. For a sentence alone the estimate, its cost and its
-            document's header, is exact.
+        prices: what they cost.
         near: what sentences are worth beside those that are kept.
     """
 
     rankings: tuple[tuple[int, ...], tuple[int, ...]]
-    costs: tuple[int, ...]
-    headers: tuple[int, ...]
-    documents: tuple[int, ...]
+    prices: Prices
     near: NearRepeats
 
     @property
@@ -82,23 +126,21 @@ class Packing:
         before, behind = self.rankings
         return (before or behind)[:1]
 
-    def greedy(self, kept: Sequence[int], refused: Collection[int], allowance: int) -> tuple[int, ...]:
+    def greedy(self, kept: Sequence[int], refused: Collection[int], room: int) -> tuple[int, ...]:
         """What to add to ``kept``, best first."""
-        opened = {self.documents[i] for i in kept}
-        headers = [0 if d in opened else n for d, n in enumerate(self.headers)]
+        # Room for estimates that are too high by a quarter; what doesn't fit falls away by measurement.
+        allowance = room + room // 4 + 8
         left = [[i for i in ranking if i not in refused] for ranking in self.rankings]
         taken = list(kept)
         order = chain.from_iterable(self.near.in_order(ranking, taken) for ranking in left)
-        return greedy(order, self.costs, headers, self.documents, allowance, taken)[len(kept) :]
+        return greedy(order, Bill(self.prices, kept), allowance, room, taken)[len(kept) :]
 
     def sums(self, kept: Sequence[int]) -> list[int]:
         """Estimates of the first one, two, three … of ``kept``."""
-        opened: set[int] = set()
-        added = []
+        bill, added = Bill(self.prices), []
         for i in kept:
-            document = self.documents[i]
-            added.append(self.costs[i] + (0 if document in opened else self.headers[document]))
-            opened.add(document)
+            added.append(bill.cost(i))
+            bill.add(i)
         return list(accumulate(added))
 
 
@@ -107,9 +149,14 @@ def prepare(
     rankings: tuple[tuple[int, ...], tuple[int, ...]],
     sizes: Sequence[int],
     count: Counter,
-    near: NearRepeats,
+    relations: tuple[NearRepeats, Mapping[int, Collection[int]]],
 ) -> Packing:
-    """Split what each sentence costs alone into its document's header and its own part, neither negative."""
+    """Split what each sentence costs alone into its document's header and its own part, neither negative.
+
+    Args:
+        relations: what is nearly the same, and what each sentence brings.
+    """
+    near, brings = relations
     documents = tuple(s.document for s in segmentation.sentences)
     members: dict[int, list[int]] = {}
     for i, document in enumerate(documents):
@@ -119,7 +166,9 @@ def prepare(
         header = sizes[indices[0]] - count(segmentation.sentences[indices[0]].text)
         headers[document] = max(0, min(header, *(sizes[i] for i in indices)))
     costs = tuple(sizes[i] - headers[d] for i, d in enumerate(documents))
-    return Packing(rankings, costs, tuple(headers), documents, near)
+    shared = {j for companions in brings.values() for j in companions}
+    own = {j: count(segmentation.sentences[j].text) for j in shared}
+    return Packing(rankings, Prices(costs, tuple(headers), documents, brings, own), near)
 
 
 def pack(plan: Packing, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
@@ -132,8 +181,7 @@ def pack(plan: Packing, limit: int, measure: Measure, first: tuple[int, ...]) ->
     seen = set(kept)
     for _ in range(_ROUNDS):
         left = limit - n
-        # Room for estimates that are too high by a quarter; what doesn't fit falls away by measurement.
-        more = plan.greedy(kept, seen, left + left // 4 + 8) if left > limit // _NEGLIGIBLE else ()
+        more = plan.greedy(kept, seen, left) if left > limit // _NEGLIGIBLE else ()
         if not more:
             break
         planned = kept + more

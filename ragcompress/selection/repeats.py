@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..data import Scores, Segmentation
@@ -15,17 +15,19 @@ _ALONE = ("prose", "list item", "table", "code")
 
 
 @dataclass(frozen=True, slots=True)
-class Repeats:
-    """What says the same as another.
+class Relations:
+    """What sentences have to do with each other.
 
     Attributes:
         same: for each sentence that is left out for it, the one that says the same (``find_repeats``).
         near: how much a sentence loses that says nearly what a kept one says, in [0, 1]
             (``near_repeats.NearRepeats``).
+        brings: for a sentence that can't stand alone, what is kept along with it (``companions``).
     """
 
     same: Mapping[int, int] = field(default_factory=dict)
     near: float = 0.0
+    brings: Mapping[int, Collection[int]] = field(default_factory=dict)
 
 
 def find_repeats(

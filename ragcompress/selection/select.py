@@ -17,7 +17,7 @@ from ..errors import BudgetTooSmall, InputError
 from ..text.tokenizing import Counter
 from .near_repeats import NearRepeats
 from .packing import Measure, pack, prepare
-from .repeats import Repeats
+from .repeats import Relations
 
 Render = Callable[[tuple[int, ...]], str]
 # A document so many times as long as others mostly are, of which there are so many: its share of the budget,
@@ -34,7 +34,7 @@ def select(
     count: Counter,
     render: Render,
     budget: Budget | None = None,
-    repeats: Repeats | None = None,
+    relations: Relations | None = None,
     wanted: Collection[int] | None = None,
 ) -> Selection:
     """Keep the best sentences that fit; ties go to the earlier one.
@@ -51,7 +51,8 @@ def select(
         budget: its ``recall``: stop at this share of the expected evidence (``enough``); where nothing of it
             fits, the best that does is kept. And what single documents must and may keep (``share_out``).
             None: none of that.
-        repeats: what says the same, or nearly the same, as another; None: nothing does.
+        relations: what says the same, or nearly the same, as another, and what is kept along with what;
+            None: nothing.
         wanted: in place of a recall: the sentences that are enough.
 
     Returns:
@@ -70,17 +71,17 @@ def select(
         if limit < 1:
             raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
-    budget, repeats = budget or Budget(ratio=1), repeats or Repeats()
-    without = _boilerplate(segmentation) | dict.fromkeys(repeats.same, "duplicate")
+    budget, relations = budget or Budget(ratio=1), relations or Relations()
+    without = _boilerplate(segmentation) | dict.fromkeys(relations.same, "duplicate")
     ranking = tuple(i for i in scores.ranking() if i not in without)
-    near = NearRepeats(segmentation, scores, repeats.near)
+    near = NearRepeats(segmentation, scores, relations.near)
     if wanted is not None:  # a repeat asks for the one that stands for it
-        wanted = {repeats.same.get(i, i) for i in wanted}
+        wanted = {relations.same.get(i, i) for i in wanted}
     aim = _aim(scores, ranking, budget.recall, wanted, near)
     everything = tuple(sorted(ranking))
     complete = len(aim) == len(ranking) and not share_out(segmentation, ranking, budget, near)[1]
     if complete and limit >= 1 and count(render(everything)) <= limit:
-        return Selection(everything, without, repeats.same)
+        return Selection(everything, without, relations.same)
     sizes = [count(render((i,))) for i in range(n_sentences)]
 
     def measure(kept: tuple[int, ...]) -> int:
@@ -99,11 +100,12 @@ def select(
     allowed = tuple(i for i in fitting if i not in dropped)
     behind = _crowding(segmentation, allowed, sizes, limit) if budget.recall is None else ()
     before = tuple(i for i in allowed if i not in behind)
-    kept = pack(prepare(segmentation, (before, behind), sizes, count, near), limit, measure, first)
+    plan = prepare(segmentation, (before, behind), sizes, count, (near, relations.brings))
+    kept = pack(plan, limit, measure, first)
     reasons = _reasons([i for i in ranking if i not in dropped], kept, sizes, limit, near)
     reasons |= {i: "document_cap" for i in behind if i in reasons}
     repeated = {i: near.closest(i, kept) for i, reason in reasons.items() if reason == "near_repeat"}
-    return Selection(tuple(sorted(kept)), reasons | dropped | without, {**repeats.same, **repeated})
+    return Selection(tuple(sorted(kept)), reasons | dropped | without, {**relations.same, **repeated})
 
 
 def _check_room(

@@ -267,3 +267,20 @@ def test_a_lead_in_at_the_end_of_a_chunk_opens_nothing_that_is_there() -> None:
 def test_a_scrap_of_a_sentence_is_worth_nothing_and_half_of_one_half(text: str, share: float) -> None:
     chunk = Document(f"{text} It rains.", metadata={"source": "a", "start_index": 40})
     assert companions(segment([chunk])).broken == {0: share}
+
+
+def test_what_several_units_need_is_paid_for_once() -> None:
+    header = 'mill,"' + " ".join(f"column{i}" for i in range(60)) + '"\n'
+    table = Document(header + "".join(f"row{i},{i}\n" for i in range(4)), syntax="csv")
+    prose = Document(
+        "A sentence of seven words is here. Another one of seven words is there. It was so. It is."
+    )
+    parts = segment([table, prose])
+    order = [s.text[:4] for s in parts.sentences]
+    assert order == ["mill", "row0", "row1", "row2", "row3", "A se", "Anot", "It w", "It i"]
+    scores = Scores(np.array([0.0, 9, 8, 7, 6, 5, 4, 3, 2]), "?")
+    layout = Layout(lambda text: len(text.split()))
+    size = layout.count(layout.render(parts, (1, 2, 3, 4, 5, 6), scores).text)
+    assert layout.select(parts, scores, size).kept == (0, 1, 2, 3, 4, 5, 6)
+    # One token more is no reason to leave out what is better for what is shorter.
+    assert layout.select(parts, scores, size + 1).kept == (0, 1, 2, 3, 4, 5, 6)

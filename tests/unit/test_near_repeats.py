@@ -18,7 +18,7 @@ from ragcompress import Budget, Compressor, Document, InputError, Plan, Scores, 
 from ragcompress.data import Progress
 from ragcompress.selection.near_repeats import NearRepeats
 from ragcompress.selection.rendering import render
-from ragcompress.selection.repeats import Repeats
+from ragcompress.selection.repeats import Relations
 from ragcompress.selection.select import select
 from ragcompress.testing import FakeProxy
 
@@ -159,8 +159,8 @@ def test_selection_equals_the_slow_way(
         if count(write(tuple(sorted([*kept, best])))) <= limit:
             kept.append(best)
     if kept:
-        repeats = Repeats(near=weight)
-        found = select(segmentation, scores, limit=limit, count=count, render=write, repeats=repeats)
+        relations = Relations(near=weight)
+        found = select(segmentation, scores, limit=limit, count=count, render=write, relations=relations)
         assert found.kept == tuple(sorted(kept))
         assert sorted([*found.kept, *found.dropped]) == list(range(len(segmentation.sentences)))
         for i, other in found.duplicate_of.items():

@@ -13,7 +13,7 @@ from ragcompress.budget import Budget
 from ragcompress.data import Document, Scores, Segmentation, Selection
 from ragcompress.errors import BudgetTooSmall, InputError
 from ragcompress.selection.ordering import BY_SCORE, order
-from ragcompress.selection.packing import greedy
+from ragcompress.selection.packing import Bill, Prices, greedy
 from ragcompress.selection.rendering import render
 from ragcompress.selection.select import select
 from ragcompress.text.segmentation import given, segment
@@ -121,13 +121,15 @@ def test_greedy_equals_the_obvious_way(units: list[tuple[int, int]], headers: li
         return sum(costs[i] for i in kept) + sum(headers[d] for d in {documents[i] for i in kept})
 
     backwards = range(len(units))[::-1]
-    assert greedy(backwards, costs, headers, documents, limit) == obvious(backwards, cost, limit)
+    assert greedy(backwards, Bill(Prices(costs, headers, documents)), limit) == obvious(
+        backwards, cost, limit
+    )
 
 
 def test_greedy_skips_what_does_not_fit_and_goes_on() -> None:
-    assert greedy((2, 0, 1), (5, 3, 6), (1,), (0, 0, 0), 10) == (2, 1)
-    assert greedy((0, 1), (5, 5), (2, 2), (0, 1), 13) == (0,)
-    assert greedy((), (), (), (), 10) == ()
+    assert greedy((2, 0, 1), Bill(Prices((5, 3, 6), (1,), (0, 0, 0))), 10) == (2, 1)
+    assert greedy((0, 1), Bill(Prices((5, 5), (2, 2), (0, 1))), 13) == (0,)
+    assert greedy((), Bill(Prices((), (), ())), 10) == ()
 
 
 @PROPERTY
