@@ -9,7 +9,7 @@ import typer
 from ragcompress.cli.console import exit_code
 
 from .bench.compare import compare_command
-from .quality.answers_cli import answers_command, positions_command
+from .quality.answers import answers_command, positions_command
 from .quality.evidence import evidence_command
 from .quality.injection import injection_command
 from .quality.langchain import langchain_command

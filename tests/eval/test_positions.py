@@ -10,7 +10,7 @@ from http_server import said, serving
 
 from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
-from ragcompress_eval.quality.positions import movable, moved, places
+from ragcompress_eval.quality.answers import movable, moved, places
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 EXAMPLES = read_files([SAMPLE])[0].examples

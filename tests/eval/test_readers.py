@@ -10,8 +10,7 @@ import pytest
 from http_server import Server, said, serving
 
 from ragcompress import InputError, RagCompressError
-from ragcompress_eval.quality.endpoint import EndpointReader, retries
-from ragcompress_eval.quality.readers import TransformersReader, first_line, prompt
+from ragcompress_eval.quality.readers import EndpointReader, TransformersReader, first_line, prompt, retries
 
 
 def reader(server: Server, **options: Any) -> EndpointReader:

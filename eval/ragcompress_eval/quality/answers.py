@@ -1,23 +1,36 @@
-"""Does the answer survive? A reader answers from full, truncated and compressed contexts."""
+"""Does the answer survive? A reader answers from full, truncated and compressed contexts.
+
+``positions`` moves the gold documents through the context: is it lost in the middle (arXiv 2307.03172)?
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
+from typing import Annotated
 
 import numpy as np
+import typer
 
-from ragcompress import Budget, InputError, Tokenizer
+from ragcompress import Budget, InputError, Segmentation, Tokenizer, scorers
+from ragcompress.cli.console import note
+from ragcompress.cli.options import DEFAULT_RATIO
+from ragcompress.proxy.loading import DEFAULT_PROXY
+from ragcompress.selection import ordering
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
-from ..bench.methods import Method, Target, compress_once, full_text, head
+from ..bench import options
+from ..bench.methods import TOGETHER, Method, Target, compress_once, full_text, head
 from ..bench.metrics import answer_in_output, exact_match, f1
+from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Refused, Row, Study, mean, once_per_question, plain
-from .positions import moved
-from .readers import Reader
+from ..rivals.methods import NAMES, Rivals, build_methods
+from . import readers
 
 METRICS = (
     plain("ratio_kept", "kept"),
@@ -30,6 +43,7 @@ METRICS = (
     plain("seconds", better="lower"),
 )
 OWN_ORDER = "own"
+KEY = "OPENAI_API_KEY"
 
 
 def conditions(
@@ -70,7 +84,7 @@ def _at(condition: Condition, position: float) -> Condition:
 
 def study(
     methods: Mapping[str, Method],
-    reader: Reader,
+    reader: readers.Reader,
     counter: Tokenizer | Counter,
     wanted: Sequence[Condition],
 ) -> Study:
@@ -95,38 +109,32 @@ class _Placed:
     n_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What was made of a question: by position of its gold documents, and the answers by context."""
-
-    placed: dict[float | None, _Placed] = field(default_factory=dict)
-    answers: dict[str, tuple[str, float]] = field(default_factory=dict)
-
-
 class _Asking:
     """Asks a reader; contexts and answers of the latest question are made once."""
 
     def __init__(
         self,
         methods: Mapping[str, Method],
-        reader: Reader,
+        reader: readers.Reader,
         counter: Tokenizer | Counter,
         wanted: Sequence[Condition],
     ) -> None:
         self._reader, self._count = reader, as_counter(counter)
-        self._targets: dict[str, list[tuple[float, str]]] = {name: [] for name in methods}
-        for condition in wanted:
-            if condition.labels["context"] == "compressed":
-                known, target = self._targets[str(condition.labels["scorer"])], _target(condition)
-                known += [] if target in known else [target]
-        self._compressed = {
-            name: compress_once(
-                methods[name],
-                [Target(Budget(ratio=r), "source" if o == OWN_ORDER else o) for r, o in targets],
-            )
-            for name, targets in self._targets.items()
+        self._targets: dict[str, list[Target]] = {
+            name: list(dict.fromkeys(_target(c) for c in wanted if c.labels["scorer"] == name))
+            for name in methods
         }
-        self._latest = once_per_question(lambda example: _Question())
+        self._compressed = {
+            name: compress_once(methods[name], targets) for name, targets in self._targets.items()
+        }
+        positions = dict.fromkeys(c.labels.get("position") for c in wanted)
+        self._placed = {p: once_per_question(partial(self._place, position=p)) for p in positions}
+
+        @once_per_question
+        def answers(example: Example) -> dict[str, tuple[str, float]]:
+            return {}
+
+        self._answers = answers
 
     def measure(self, example: Example, condition: Condition) -> Row:
         """One answer and what it is worth.
@@ -134,20 +142,9 @@ class _Asking:
         Raises:
             Refused: where the method can't compress, or question and context are longer than the window.
         """
-        question, position = self._latest(example), condition.labels.get("position")
-        assert position is None or isinstance(position, float)
-        if position not in question.placed:
-            question.placed[position] = self._place(example, position)
-        placed = question.placed[position]
+        placed = self._placed[condition.labels.get("position")](example)
         context = self._context(placed, condition)
-        if context not in question.answers:
-            start = time.perf_counter()
-            try:
-                answer = self._reader.answer(example.question, context)
-            except InputError as error:
-                raise Refused(error) from error  # Any other error is the reader's, and ends the run.
-            question.answers[context] = answer, time.perf_counter() - start
-        answer, seconds = question.answers[context]
+        answer, seconds = self._answer(example, context)
         tokens = self._count(context)
         evidence, place = _evidence(placed.example, context)
         return Row({
@@ -162,28 +159,38 @@ class _Asking:
             "seconds": seconds,
         })  # fmt: skip
 
-    def _place(self, example: Example, position: float | None) -> _Placed:
-        placed = example if position is None else moved(example, position)
+    def _place(self, example: Example, *, position: object) -> _Placed:
+        placed = moved(example, position) if isinstance(position, float) else example
         full = full_text(placed)
         return _Placed(placed, full, self._count(full))
 
     def _context(self, placed: _Placed, condition: Condition) -> str:
-        kind, ratio = condition.labels["context"], condition.labels["ratio"]
+        kind, name = condition.labels["context"], str(condition.labels["scorer"])
         if kind == "full":
             return placed.full
+        target = _target(condition)
         if kind == "truncated":
-            assert isinstance(ratio, float)
-            return head(placed.full, Budget(ratio=ratio).limit(placed.n_tokens), self._count)
-        name = str(condition.labels["scorer"])
-        contexts = self._compressed[name](placed.example).contexts
-        context = contexts[self._targets[name].index(_target(condition))]
+            return head(placed.full, target.budget.limit(placed.n_tokens), self._count)
+        context = self._compressed[name](placed.example).contexts[self._targets[name].index(target)]
         return context.text if context else ""
 
+    def _answer(self, example: Example, context: str) -> tuple[str, float]:
+        """The answer, and the seconds that it took."""
+        known = self._answers(example)
+        if context not in known:
+            start = time.perf_counter()
+            try:
+                answer = self._reader.answer(example.question, context)
+            except InputError as error:
+                raise Refused(error) from error  # Any other error is the reader's, and ends the run.
+            known[context] = answer, time.perf_counter() - start
+        return known[context]
 
-def _target(condition: Condition) -> tuple[float, str]:
-    ratio = condition.labels["ratio"]
+
+def _target(condition: Condition) -> Target:
+    ratio, order = condition.labels["ratio"], str(condition.labels["order"])
     assert isinstance(ratio, float)
-    return ratio, str(condition.labels["order"])
+    return Target(Budget(ratio=ratio), "source" if order == OWN_ORDER else order)
 
 
 def _evidence(example: Example, context: str) -> tuple[float | None, float | None]:
@@ -194,3 +201,148 @@ def _evidence(example: Example, context: str) -> tuple[float | None, float | Non
     found = [(context.find(text), len(text)) for text in gold]
     places = [at / max(1, len(context) - size) for at, size in found if at >= 0]
     return len(places) / len(gold), float(np.mean(places)) if places else None
+
+
+def places(n: int) -> list[float]:
+    """Evenly spaced places, the first and the last included; ``n`` is at least 2."""
+    return [k / (n - 1) for k in range(n)]
+
+
+def movable(example: Example) -> bool:
+    """Whether there is evidence, an answer, and other documents to move the gold ones through."""
+    gold = _gold_documents(example)
+    return bool(example.answers and gold) and len(gold) < len(example.segmentation.documents)
+
+
+def moved(example: Example, position: float) -> Example:
+    """The question with its gold documents, together and in their order, at one place among the others.
+
+    Args:
+        position: share of the other documents that come before, in [0, 1].
+    """
+    parts, gold = example.segmentation, _gold_documents(example)
+    others = [d for d in range(len(parts.documents)) if d not in gold]
+    before = round(position * len(others))
+    sequence = [*others[:before], *gold, *others[before:]]
+    place = {document: index for index, document in enumerate(sequence)}
+    order = sorted(range(len(parts.sentences)), key=lambda i: (place[parts.sentences[i].document], i))
+    sentences = tuple(replace(s, document=place[s.document]) for s in (parts.sentences[i] for i in order))
+    return replace(
+        example,
+        id=f"{example.id}@{position:.3f}",
+        segmentation=Segmentation(tuple(parts.documents[d] for d in sequence), sentences),
+        gold=tuple(new for new, old in enumerate(order) if old in example.gold),
+    )
+
+
+def _gold_documents(example: Example) -> list[int]:
+    return sorted({example.segmentation.sentences[i].document for i in example.gold})
+
+
+ReaderName = Annotated[
+    str,
+    typer.Option(
+        metavar="READER",
+        help="What answers: a name of `models list`, a folder of a causal language model, or the http(s) "
+        f"address of an OpenAI-compatible server, up to /v1 (its key: {KEY}).",
+    ),
+]
+Patience = Annotated[
+    float, typer.Option(min=0, metavar="S", help="Seconds to keep asking a server that doesn't answer.")
+]
+Orders = Annotated[
+    list[str],
+    typer.Option(
+        callback=lambda values: options.check_names(
+            values, ordering.ORDERS, lambda value: value.removesuffix(TOGETHER)
+        ),
+        metavar="NAME",
+        help=f"One of {', '.join(ordering.ORDERS)}; with {TOGETHER} behind it, of whole documents.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(options.Proxied):
+    """Who is asked, and about what contexts: options of both commands."""
+
+    reader: ReaderName = DEFAULT_PROXY
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name on the server.")] = None
+    scorer: options.ScorerNames = field(default_factory=lambda: [scorers.DEFAULT])
+    ratio: options.Ratios = field(default_factory=lambda: [DEFAULT_RATIO])
+    rival: Rivals = field(default_factory=list)
+    max_answer_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = (
+        readers.MAX_ANSWER_TOKENS
+    )
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds for one request to a server.")
+    ] = readers.TIMEOUT_SECONDS
+    patience: Patience = readers.PATIENCE_SECONDS
+
+    def carry_out(
+        self, run: Run, questions: Questions, orders: Sequence[str], positions: Sequence[float] = ()
+    ) -> None:
+        """Ask everything under all combinations of the options."""
+        reader, model = self.build_reader(), self.find()
+        with build_methods(self.scorer, self.rival, model, seed=run.seed) as methods:
+            ours, rivals = ([m for m in methods if (m in NAMES) == wanted] for wanted in (False, True))
+            wanted = conditions(
+                ours, self.ratio, orders, rivals=rivals, truncated=not positions, positions=positions
+            )
+            made = study(methods, reader, model.counter, wanted)
+            run.carry_out(made, questions, {"reader": dict(reader.settings), **model.settings})
+
+    def build_reader(self) -> readers.Reader:
+        """The reader that the options name.
+
+        Raises:
+            typer.BadParameter: if they don't go together.
+            ModelError, MissingExtra: if it can't be loaded.
+        """
+        if not self.reader.startswith(("http://", "https://")):
+            if self.model:
+                raise typer.BadParameter("--model goes with a --reader that is an address")
+            folder = options.find_model(self.reader)
+            about = {"name": folder.name, "fingerprint": folder.fingerprint}
+            return readers.TransformersReader(folder.path, **about, max_answer_tokens=self.max_answer_tokens)
+        if not self.model:
+            raise typer.BadParameter("--reader with an address needs --model")
+        return readers.EndpointReader(
+            self.reader,
+            self.model,
+            key=os.environ.get(KEY),
+            max_answer_tokens=self.max_answer_tokens,
+            timeout=self.timeout,
+            patience=self.patience,
+        )
+
+
+@study_command
+def answers_command(run: Run, asked: Asked, order: Orders = ["source"]) -> None:  # noqa: B006 - typer copies it
+    """Does the answer survive? A reader answers from full, truncated and compressed contexts."""
+    questions = run.read()
+    if unanswerable := [e.id for e in questions.examples if not e.answers]:
+        raise InputError(
+            f"{len(unanswerable)} questions have no answer to compare with: {unanswerable[0]!r} …"
+        )
+    asked.carry_out(run, questions, order)
+
+
+@study_command
+def positions_command(
+    run: Run,
+    asked: Asked,
+    positions: Annotated[
+        int,
+        typer.Option(min=2, metavar="N", help="Places of the gold documents, the first and last included."),
+    ] = 5,
+    order: Orders = list(ordering.ORDERS),  # noqa: B006 - typer copies it
+) -> None:
+    """Lost in the middle? The gold documents moved through the context, before and after every order."""
+    read = run.read()
+    usable = tuple(e for e in read.examples if movable(e))
+    if not usable:
+        raise InputError("no question has marked evidence, an answer, and other documents to move it through")
+    if left_out := len(read.examples) - len(usable):
+        note(f"left out: {left_out} questions without evidence, answer, or other documents")
+    asked.carry_out(run, Questions(read.files, usable), order, places(positions))

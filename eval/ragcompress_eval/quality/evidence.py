@@ -19,7 +19,7 @@ from ..bench.methods import Context, Method, Target, compress_once
 from ..bench.metrics import recall, survival, words
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, count, mean, plain, pooled_auc
-from ..rivals.options import Rivals, build_methods
+from ..rivals.methods import Rivals, build_methods
 
 DEFAULT_SCORERS = (scorers.DEFAULT, "bm25", "lead", "random")
 METRICS = (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from ragcompress import InputError, Tokenizer
 from ragcompress.models import ModelFolder
@@ -13,7 +16,8 @@ from ragcompress.selection.rendering import render
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
-from ..bench.methods import Compressed, Context, Target, full_text
+from ..bench.methods import Compressed, Context, Method, Target, full_text, ours
+from ..bench.options import ProxyModel, build_scorers
 from .processes import ONLY_COMPARED, RIVALS, Worker, command
 
 NAMES = (*RIVALS, *ONLY_COMPARED)
@@ -122,3 +126,39 @@ def parse(values: Sequence[str], known: Sequence[str] = NAMES) -> dict[str, Path
             raise InputError(f"the rival {name!r} is given twice")
         found[name] = Path(python)
     return found
+
+
+def check_rivals(values: list[str], known: Sequence[str] = NAMES) -> list[str]:
+    """Refuse what is not ``NAME=PYTHON``."""
+    try:
+        for name, python in parse(values, known).items():
+            if not os.access(python, os.X_OK) or not python.is_file():
+                raise typer.BadParameter(f"{python}, for {name}, is not a program")
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+    return values
+
+
+Rivals = Annotated[
+    list[str],
+    typer.Option(
+        "--rival",
+        callback=lambda values: check_rivals(values),
+        metavar="NAME=PYTHON",
+        help=f"Another package, and the interpreter of its environment: {', '.join(NAMES)}.",
+    ),
+]
+
+
+@contextmanager
+def build_methods(
+    scorers: Sequence[str], rivals: Sequence[str], model: ProxyModel, *, seed: int
+) -> Iterator[dict[str, Method]]:
+    """Our scorers and the rivals as methods, by name; the rivals' processes end with the ``with``."""
+    built = build_scorers(scorers, model.load, seed)
+    methods = ours(built, counter=model.counter, names=model.names, proxy=model.load)
+    with ExitStack() as stack:
+        for name, python in parse(rivals).items():
+            rival = RivalMethod(name, python, folder=model.folder, counter=model.counter)
+            methods[name] = stack.enter_context(rival)
+        yield methods

@@ -15,7 +15,7 @@ import numpy as np
 
 from ragcompress import InputError, MissingExtra
 
-from ..quality.endpoint import EndpointReader
+from ..quality.readers import EndpointReader
 from ..rivals.run import free_bytes
 
 _BYTES = {"float32": 4, "bfloat16": 2}

@@ -16,8 +16,7 @@ from ragcompress.proxy.loading import DEFAULT_PROXY
 
 from ..bench.options import check_names, find_model
 from ..bench.runner import study_command
-from ..rivals.methods import parse
-from ..rivals.options import check_rivals
+from ..rivals.methods import check_rivals, parse
 from ..rivals.processes import RIVALS
 from . import measure as speed
 from . import report
