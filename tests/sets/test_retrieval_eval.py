@@ -11,8 +11,7 @@ from ragcompress import Tokenizer
 from ragcompress.index import Index, build_index
 from ragcompress.models.embedding import Vectors
 from ragcompress.training.examples import DataFile, parse_example
-from ragcompress_eval.quality.retrieval import graph_recall, share
-from ragcompress_eval.quality.retrieval_texts import Span, gold_spans, select, write_folder
+from ragcompress_eval.quality.retrieval import Span, gold_spans, graph_recall, select, share, write_folder
 
 RECORD = {
     "id": "a/1", "dataset": "a", "lang": "en", "question": "Who built it?", "answers": ["Anna"],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -18,15 +20,13 @@ from ragcompress.cli.console import byte_bar, note, out
 from ragcompress.index import Embedder, Hit, Index, MiniLM, build_index
 from ragcompress.index import vectors as faiss_vectors
 from ragcompress.selection.rendering import render
-from ragcompress.training.examples import Example
+from ragcompress.training.examples import DataFile, Example
 
 from ..bench import options
 from ..bench.methods import head
 from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Label, Row, Study, mean, once_per_question, plain, quotient
-from .retrieval_texts import Span, gold_spans, select, write_folder
 
-Spans = Sequence[Span]
 RANKED, SHUFFLED = "ranked", "shuffled"
 METRICS = (
     mean("retrieval_recall", "found"),
@@ -44,6 +44,18 @@ METRICS = (
 as many tokens from the start of the list, the others in the compressed context. ``gain`` is the paired
 difference from cutting the list off. ``seconds`` of a scorer that reads by the budget are of passages that an
 earlier budget has read, but for the first."""
+
+
+class Span(NamedTuple):
+    """A stretch of a document: the characters from ``start`` up to ``end``, and what they say."""
+
+    document: str
+    start: int
+    end: int
+    text: str
+
+
+Spans = Sequence[Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,45 @@ class _Asking:
 
     def _shuffle(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
         return tuple(hits[i] for i in np.random.default_rng(self._seed).permutation(len(hits)))
+
+
+def write_folder(files: Sequence[DataFile], folder: Path) -> int:
+    """Write each different document of the files once, one JSON Lines file per data file.
+
+    Returns:
+        How many there are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    seen: set[str] = set()
+    for file in files:
+        lines = []
+        for example in file.examples:
+            for document in example.segmentation.documents:
+                name = document_id(document.title, document.text)
+                if name not in seen and document.text.strip():
+                    seen.add(name)
+                    lines.append(json.dumps({"id": name, "title": document.title, "text": document.text}))
+        (folder / f"{file.name.split('.jsonl')[0]}.jsonl").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
+    return len(seen)
+
+
+def select(files: Sequence[DataFile], n: int | None) -> list[Example]:
+    """The first ``n`` questions of each file that have evidence."""
+    return [example for file in files for example in [e for e in file.examples if e.gold][:n]]
+
+
+def document_id(title: str | None, text: str) -> str:
+    """The same for the same document, wherever it occurs; 16 hex digits."""
+    return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()[:16]
+
+
+def gold_spans(example: Example) -> tuple[Span, ...]:
+    """Where in the folder each sentence stands that is evidence."""
+    ids = [document_id(d.title, d.text) for d in example.segmentation.documents]
+    sentences = [example.segmentation.sentences[i] for i in example.gold]
+    return tuple(Span(ids[s.document], s.start_char, s.end_char, s.text) for s in sentences)
 
 
 def share(gold: Spans, kept: Spans) -> float:
