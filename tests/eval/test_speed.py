@@ -21,7 +21,7 @@ import tiny_models
 from ragcompress import MissingExtra, Tokenizer, load_proxy, models
 from ragcompress.training.examples import read_files
 from ragcompress_eval import cli
-from ragcompress_eval.bench.figures import save
+from ragcompress_eval.bench.plots import save
 from ragcompress_eval.rivals import processes
 from ragcompress_eval.rivals import run as runner
 from ragcompress_eval.speed import contestants as speed_contestants

@@ -29,8 +29,8 @@ from ragcompress.training.metrics import auc
 from ragcompress.training.shapes import bounded
 
 from ..bench import options
-from ..bench.figures import figure_class, save
 from ..bench.metrics import recall as share_of
+from ..bench.plots import figure_class, save
 from ..bench.results import Result
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Metric, Row, Study, count, mean, plain

@@ -13,7 +13,7 @@ from ragcompress import DataError, InputError
 from ragcompress.cli.console import out
 from ragcompress.files import to_bytes, write_whole
 
-from ..bench.figures import figure_class, save
+from ..bench.plots import figure_class, save
 from ..bench.results import Result, read_results
 from ..bench.summary import cells
 from . import plots

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from ..bench.figures import figure_class
+from ..bench.plots import group, lines
 from ..bench.summary import describe, lay_out, text_table
 from .prices import QUESTIONS
 
@@ -63,16 +63,12 @@ def times_faster(rows: Rows) -> Figure:
     Raises:
         MissingExtra: if matplotlib isn't installed.
     """
-    figure = figure_class()(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
-    for name in dict.fromkeys(r["reader"] for r in rows):
-        points = sorted((r["tokens"], r["times_faster"]) for r in rows if r["reader"] == name)
-        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    x, panels = ("tokens", "tokens retrieved"), {"times_faster": "times faster to the first token"}
+    figure = lines(group(rows, lambda r: str(r["reader"])), x, panels, log=True)
+    (axes,) = figure.axes
     axes.axhline(1, color="black", linewidth=1, linestyle="--")
-    axes.set(xscale="log", xlabel="tokens retrieved", ylabel="times faster to the first token")
     sizes = sorted({r["tokens"] for r in rows})
     axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    axes.set_yscale("linear")
     axes.minorticks_off()
-    axes.grid(which="both", alpha=0.3)
-    axes.legend()
     return figure

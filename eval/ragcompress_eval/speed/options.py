@@ -11,8 +11,8 @@ import typer
 
 from ragcompress.training.examples import DataFile, read_files
 
-from ..bench.figures import figure_class, save
 from ..bench.options import PlotFile, ResultFile, check_apart, check_ratios
+from ..bench.plots import figure_class, save
 from ..bench.results import Result, write_results
 from .texts import Source, from_files, from_samples
 

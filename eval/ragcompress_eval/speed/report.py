@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from ..bench.figures import figure_class
+from ..bench.plots import group, lines
 from ..bench.summary import describe, lay_out
 
 if TYPE_CHECKING:
@@ -80,15 +80,6 @@ def costs(results: Sequence[Mapping[str, Any]]) -> Figure:
     Raises:
         MissingExtra: if matplotlib isn't installed.
     """
-    figure = figure_class()(figsize=(12, 5), layout="constrained")
-    panels = (("seconds", "seconds, median"), ("peak_mebibytes", "peak memory, MiB"))
-    for axes, (what, label) in zip(figure.subplots(1, 2), panels, strict=True):
-        for name in dict.fromkeys(r["contestant"] for r in results):
-            own = [r for r in results if r["contestant"] == name and r["seconds"]]
-            if points := sorted((r["n_tokens"], r[what]) for r in own):
-                axes.plot(*zip(*points, strict=True), marker="o", label=name)
-        axes.set(xscale="log", yscale="log", xlabel="tokens in all", ylabel=label)
-        axes.grid(which="both", alpha=0.3)
-        if axes.lines:
-            axes.legend()
-    return figure
+    panels = {"seconds": "seconds, median", "peak_mebibytes": "peak memory, MiB"}
+    by_name = group(results, lambda r: str(r["contestant"]))
+    return lines(by_name, ("n_tokens", "tokens in all"), panels, log=True)
