@@ -265,7 +265,7 @@ def test_sizes_that_are_too_large_are_said(
     seen: list[speed.Size] = []
 
     def note_sizes(
-        plan: speed.Plan, source: object, sizes: list[speed.Size], *_: object, **__: object
+        setup: object, folder: object, source: object, sizes: list[speed.Size], **_: object
     ) -> Any:
         seen.extend(sizes)
         return [measured("onnx", s, 1.0) for s in sizes]
@@ -353,12 +353,9 @@ def test_a_run_that_fails_takes_back_the_runs_before(tmp_path: Path) -> None:
     assert turns.result(None, 0.2)["seconds"] is None
 
 
-def test_what_is_kept_may_have_a_limit_of_its_own(proxy: Path) -> None:
-    def plan(most: int | None) -> speed.Plan:
-        return speed.Plan("p", models.resolve(str(proxy)), "raw-attention", 0.5, 1, {}, most)
-
-    assert [plan(None).target(n) for n in (1, 10, 1000)] == [1, 5, 500]
-    assert [plan(40).target(n) for n in (1, 10, 1000)] == [1, 5, 40]
+def test_what_is_kept_may_have_a_limit_of_its_own() -> None:
+    assert [speed.Setup(ratio=0.5).target(n) for n in (1, 10, 1000)] == [1, 5, 500]
+    assert [speed.Setup(ratio=0.5, at_most=40).target(n) for n in (1, 10, 1000)] == [1, 5, 40]
 
 
 def test_ratios_are_to_the_first_contestant_at_the_same_size() -> None:

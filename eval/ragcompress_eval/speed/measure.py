@@ -10,14 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import product
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
-from ragcompress import Tokenizer
+import typer
+
+from ragcompress import Tokenizer, scorers
+from ragcompress.cli.console import note
+from ragcompress.cli.options import ProxyName
 from ragcompress.models import ModelFolder
+from ragcompress.proxy.loading import DEFAULT_PROXY
 
+from ..bench.options import check_names
+from ..rivals.methods import check_rivals, parse
 from ..rivals.processes import RIVALS, CannotRun, Worker, command
+from .contestants import CONTESTANTS
+from .options import Ratio, Runs
 from .texts import Source
 
 _MEBIBYTE = 1 << 20
@@ -42,34 +51,97 @@ class Size:
         return self.passages * self.tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is the same for all sizes and contestants.
+EVERYONE = (*CONTESTANTS, *RIVALS)
 
-    Attributes:
-        model: name of the proxy, as the user gave it.
-        folder: the proxy's files.
-        scorer: what ranks the sentences in our own whole calls; one that reads the proxy.
-        ratio: kept ÷ original.
-        runs: timed runs of each contestant at each size.
-        pythons: interpreters of the rivals' environments, by contestant.
-        most: tokens that are kept at most, whatever the ratio; None: there is no such limit.
-        questions: that each run asks about the same passages, one after the other.
-    """
 
-    model: str
-    folder: ModelFolder
-    scorer: str
-    ratio: float
-    runs: int
-    pythons: Mapping[str, Path]
-    most: int | None = None
-    questions: int = 1
+def _check_scorer(value: str) -> str:
+    return check_names([value], [n for n in scorers.available() if scorers.load(n).needs_proxy])[0]
+
+
+Counts = Annotated[list[int], typer.Option("--passages", min=1, metavar="N", help="How many passages.")]
+Lengths = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens of a passage.")]
+Total = Annotated[
+    int | None,
+    typer.Option("--max-total", min=1, metavar="N", help="Leave out sizes of more tokens in all."),
+]
+Names = Annotated[
+    list[str],
+    typer.Option(
+        "--contestant",
+        callback=lambda values: check_names(values, EVERYONE),
+        metavar="NAME",
+        help=f"One of {', '.join(EVERYONE)}. Ratios are to the first.",
+    ),
+]
+Rivals = Annotated[
+    list[str],
+    typer.Option(
+        "--rival",
+        callback=lambda values: check_rivals(values, tuple(RIVALS)),
+        metavar="NAME=PYTHON",
+        help=f"Interpreter of the environment of {', '.join(RIVALS)}.",
+    ),
+]
+ScorerName = Annotated[
+    str, typer.Option("--scorer", callback=_check_scorer, metavar="NAME", help="One that reads the proxy.")
+]
+Most = Annotated[
+    int | None,
+    typer.Option("--at-most", min=1, metavar="N", help="Keep at most N tokens, whatever the ratio."),
+]
+Questions = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Ask N questions about the same passages in each run, in turn."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What is measured, the same for all sizes and contestants; a group of options."""
+
+    passages: Counts = field(default_factory=lambda: [5, 20, 100])
+    tokens: Lengths = field(default_factory=lambda: [100, 300, 1000])
+    max_total: Total = None
+    runs: Runs = 3
+    contestant: Names = field(default_factory=lambda: list(EVERYONE))
+    rival: Rivals = field(default_factory=list)
+    scorer: ScorerName = scorers.DEFAULT
+    ratio: Ratio = 0.2
+    at_most: Most = None
+    questions: Questions = 1
+    proxy: ProxyName = DEFAULT_PROXY
+
+    def sizes(self) -> list[Size]:
+        """All combinations, without those that are too large: these are said.
+
+        Raises:
+            typer.BadParameter: if none is left.
+        """
+        sizes = [Size(p, t) for p, t in dict.fromkeys(product(self.passages, self.tokens))]
+        fitting = [s for s in sizes if self.max_total is None or s.total <= self.max_total]
+        for s in sizes:
+            if s not in fitting:
+                note(f"left out: {s.passages} × {s.tokens} tokens, more than --max-total {self.max_total}")
+        if not fitting:
+            raise typer.BadParameter(f"no size has at most {self.max_total} tokens in all")
+        return fitting
 
     def target(self, n_tokens: int) -> int:
         """Tokens that may be kept of so many."""
         kept = max(1, int(n_tokens * self.ratio))
-        return kept if self.most is None else min(kept, self.most)
+        return kept if self.at_most is None else min(kept, self.at_most)
+
+    def settings(self, folder: ModelFolder, sizes: Sequence[Size]) -> dict[str, Any]:
+        """What the results rest on, ready for JSON."""
+        names = ("runs", "ratio", "at_most", "questions", "scorer")
+        return {
+            "sizes": [[s.passages, s.tokens] for s in sizes],
+            "contestants": list(self.contestant),
+            "reference": self.contestant[0],
+            **{name: getattr(self, name) for name in names},
+            "proxy": folder.name,
+            "proxy_fingerprint": folder.fingerprint,
+        }
 
 
 @dataclass(slots=True)
@@ -144,30 +216,34 @@ class Measured:
 
 
 def measure(
-    plan: Plan,
+    setup: Setup,
+    folder: ModelFolder,
     source: Source,
     sizes: Sequence[Size],
-    contestants: Sequence[str],
     *,
     progress: Progress = lambda what, done, total: None,
 ) -> list[Measured]:
     """Measure every contestant at every size, in this order of sizes and, within each, of contestants.
 
     What can't be measured is in the result too, with the reason.
+
+    Args:
+        folder: the proxy's files.
     """
-    tokenizer = Tokenizer.from_folder(plan.folder.path)
-    rounds = plan.runs + 1
+    tokenizer = Tokenizer.from_folder(folder.path)
+    rounds = setup.runs + 1
     measured: list[Measured] = []
     for number, size in enumerate(sizes):
         passages = source.passages(tokenizer, size.passages, size.tokens)
         n_tokens = sum(tokenizer.count_all(passages))
-        turns = [Measured(contestant, size, n_tokens) for contestant in contestants]
+        turns = [Measured(contestant, size, n_tokens) for contestant in setup.contestant]
 
         def say(round_: int, one: Measured, before: int = number * rounds) -> None:
             what = f"{one.size.passages} × {one.size.tokens} tokens: {one.contestant}"
             progress(what, before + round_, len(sizes) * rounds)
 
-        _take_turns(plan, _job(plan, source, passages, n_tokens), turns, say)
+        job = _job(setup, source, passages, n_tokens) | {"model_folder": str(folder.path)}
+        _take_turns(setup, job, turns, say)
         measured += turns
     return measured
 
@@ -185,38 +261,38 @@ def summarize(measured: Sequence[Measured], *, ratio: float) -> list[dict[str, A
     return [m.result(reference.get(m.size), ratio) for m in measured]
 
 
-def _job(plan: Plan, source: Source, passages: Sequence[str], n_tokens: int) -> dict[str, Any]:
+def _job(setup: Setup, source: Source, passages: Sequence[str], n_tokens: int) -> dict[str, Any]:
     """What every contestant gets; ``rivals.run`` describes it."""
     return {
         "question": source.question,
         "other_question": source.other_question,
-        "further_questions": [source.questions[n % len(source.questions)] for n in range(1, plan.questions)],
+        "further_questions": [source.questions[n % len(source.questions)] for n in range(1, setup.questions)],
         "passages": passages,
-        "target_tokens": plan.target(n_tokens),
-        "model": plan.model,
-        "model_folder": str(plan.folder.path),
-        "scorer": plan.scorer,
+        "target_tokens": setup.target(n_tokens),
+        "model": setup.proxy,
+        "scorer": setup.scorer,
     }
 
 
 def _take_turns(
-    plan: Plan, job: Mapping[str, Any], turns: Sequence[Measured], say: Callable[[int, Measured], None]
+    setup: Setup, job: Mapping[str, Any], turns: Sequence[Measured], say: Callable[[int, Measured], None]
 ) -> None:
     """Load and run all once, then run them in turns; ``say`` is called with the round before each run."""
+    pythons = parse(setup.rival)
     with ExitStack() as stack:
         workers: dict[str, Worker] = {}
         for one in turns:
             say(0, one)
             own = {**job, "contestant": one.contestant}
             try:
-                worker = Worker(command(one.contestant, plan.pythons), own, ours=one.contestant not in RIVALS)
+                worker = Worker(command(one.contestant, pythons), own, ours=one.contestant not in RIVALS)
             except CannotRun as reason:
                 one.skipped = str(reason)
                 continue
             workers[one.contestant] = stack.enter_context(worker)
             one.load(worker)
             one.run(worker)
-        for round_ in range(1, plan.runs + 1):
+        for round_ in range(1, setup.runs + 1):
             for one in turns:
                 say(round_, one)
                 if one.contestant in workers:
