@@ -136,7 +136,7 @@ def command(contestant: str, pythons: Mapping[str, Path]) -> list[str]:
     """
     modules = RIVALS | ONLY_COMPARED
     if contestant not in modules:
-        return [sys.executable, "-m", "ragcompress_eval.speed.worker"]
+        return [sys.executable, "-m", "ragcompress_eval.speed.contestants"]
     if contestant not in pythons:
         raise CannotRun(f"it needs an environment of its own: --rival {contestant}=PYTHON (docs/speed.md)")
     # Not resolved: an environment's interpreter is often a link, and is known by where the link lies.

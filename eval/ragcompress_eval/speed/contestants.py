@@ -1,4 +1,7 @@
-"""The contestants that run in our own environment, by name; each is built and run in a process of its own."""
+"""The contestants that run in our own environment, by name; each is built and run in a process of its own.
+
+``python -m ragcompress_eval.speed.contestants`` is such a process.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from ragcompress import (
     Document,
     InputError,
     Proxy,
+    RagCompressError,
     Scores,
     Segmentation,
     Tokenizer,
@@ -32,7 +36,7 @@ from ragcompress.proxy.loading import REUSE_BYTES, Backend, Precision
 from ragcompress.proxy.reuse import KeyValueStore, MemoryStore
 from ragcompress.scorers import evidence
 
-from ..rivals.run import Contestant
+from ..rivals.run import Contestant, serve
 
 _ENDLESS = 1 << 40
 
@@ -295,3 +299,17 @@ def _about(proxy: Proxy) -> dict[str, Any]:
 
         about["device"] = choose_device()
     return about
+
+
+def make(job: dict[str, Any]) -> Contestant:
+    """Build the contestant that the job names."""
+    further = tuple(job["further_questions"])
+    setting = Setting(job["model"], job["scorer"], job["target_tokens"], job["other_question"], further)
+    made = CONTESTANTS[job["contestant"]](setting)
+    if further and not isinstance(made, Whole):
+        raise InputError(f"{job['contestant']} asks one question a run")
+    return made
+
+
+if __name__ == "__main__":
+    serve(make, (RagCompressError,))
