@@ -74,35 +74,21 @@ def read_cases(file: Path, longest: int | None = None) -> list[Case]:
     return [case for case in cases if longest is None or len(case.text) <= longest]
 
 
-def head(case: Case, limit: int, count: Callable[[str], int]) -> str:
-    """The first lines that fit."""
-    lines = case.text.splitlines(keepends=True)
-    return "".join(lines[: _fitting(lines, limit, count)])
-
-
-def tail(case: Case, limit: int, count: Callable[[str], int]) -> str:
-    """The last lines that fit."""
-    lines = case.text.splitlines(keepends=True)
-    n = _fitting(lines[::-1], limit, count)
-    return "".join(lines[len(lines) - n :])
-
-
-def head_and_tail(case: Case, limit: int, count: Callable[[str], int]) -> str:
-    """Half of the room for each end, as agents cut what is too long."""
-    return head(case, limit // 2, count) + tail(case, limit // 2, count)
-
-
-def _fitting(lines: Sequence[str], limit: int, count: Callable[[str], int]) -> int:
-    for n, line in enumerate(lines):
+def ends(text: str, limit: int, count: Callable[[str], int], *, last: bool = False) -> str:
+    """The first lines that fit, or the last ones."""
+    step = -1 if last else 1
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True)[::step]:
         limit -= count(line)
         if limit < 0:
-            return n
-    return len(lines)
+            break
+        kept.append(line)
+    return "".join(kept[::step])
 
 
 def methods(reading: Compressor) -> dict[str, Method]:
     """What is compared, by name; ``reading`` counts for all."""
-    words = Compressor(scorers.make("bm25"), counter=reading.count)
+    words, count = Compressor(scorers.make("bm25"), counter=reading.count), reading.count
 
     def words_alone(case: Case, limit: int) -> str:
         try:
@@ -115,13 +101,12 @@ def methods(reading: Compressor) -> dict[str, Method]:
             compress_tool_result(compressor, case.text, case.question, budget=Budget(max_tokens=limit)).text
         )
 
-    def cut(how: Callable[[Case, int, Callable[[str], int]], str]) -> Method:
-        return lambda case, limit: how(case, limit, reading.count)
-
-    found = {
-        "head": cut(head),
-        "tail": cut(tail),
-        "head and tail": cut(head_and_tail),
+    found: dict[str, Method] = {
+        "head": lambda case, limit: ends(case.text, limit, count),
+        "tail": lambda case, limit: ends(case.text, limit, count, last=True),
+        "head and tail": lambda case, limit: (  # as agents cut what is too long
+            ends(case.text, limit // 2, count) + ends(case.text, limit // 2, count, last=True)
+        ),
         "bm25 alone": words_alone,
         "tool results, words": whole(words),
     }

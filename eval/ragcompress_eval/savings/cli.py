@@ -12,10 +12,10 @@ from rich.table import Table
 
 from ragcompress import Compressor, InputError, load_proxy, scorers
 from ragcompress.cli.console import note, out, phase_bar
-from ragcompress.cli.options import ProxyName
+from ragcompress.cli.options import ProxyName, ScorerName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
-from ..bench.options import check_names, find_model
+from ..bench.options import find_model
 from ..bench.plots import group, lines
 from ..bench.runner import study_command
 from ..bench.summary import describe, lay_out, text_table
@@ -69,24 +69,11 @@ Readers = Annotated[
         "that speaks OpenAI's chat completions.",
     ),
 ]
-Sizes = Annotated[list[int], typer.Option("--tokens", min=1, metavar="N", help="Tokens retrieved, in all.")]
-Length = Annotated[int, typer.Option("--passage-tokens", min=1, metavar="N", help="Tokens of a passage.")]
-ScorerName = Annotated[
-    str,
-    typer.Option(
-        "--scorer",
-        metavar="NAME",
-        callback=lambda value: check_names([value], scorers.available())[0],
-        help="Which scorer compresses.",
-    ),
-]
-ModelName = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="What such a server calls its model.")
-]
 PricesFile = Annotated[
     Path | None,
     typer.Option("--prices", metavar="FILE", help="Your own prices (JSON); without: three examples."),
 ]
+Sizes = Annotated[list[int], typer.Option(min=1, metavar="N", help="Tokens retrieved, in all.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +81,9 @@ class Asked:
     """What is measured; a group of options."""
 
     reader: Readers = field(default_factory=lambda: ["0.5B", "1.5B"])
-    model: ModelName = "reader"
+    model: Annotated[str, typer.Option(metavar="NAME", help="What such a server calls its model.")] = "reader"
     tokens: Sizes = field(default_factory=lambda: [300, 1000, 3000])
-    passage_tokens: Length = 110
+    passage_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Tokens of a passage.")] = 110
     ratio: Ratio = 0.2
     runs: Runs = 3
     scorer: ScorerName = scorers.DEFAULT
