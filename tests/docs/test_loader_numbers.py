@@ -24,9 +24,9 @@ SPACES = f'{nsdecls("w", "m", "wp", "a")} xmlns:v="urn:schemas-microsoft-com:vml
 DRAWING = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
 
 
-def level(number: int, form: str, text: str, start: int = 1) -> str:
+def level(number: int, form: str, text: str, start: int = 1, more: str = "") -> str:
     return (
-        f"<w:lvl w:ilvl='{number}'><w:start w:val='{start}'/><w:numFmt w:val='{form}'/>"
+        f"<w:lvl w:ilvl='{number}'><w:start w:val='{start}'/><w:numFmt w:val='{form}'/>{more}"
         f"<w:lvlText w:val='{text}'/></w:lvl>"
     )
 
@@ -35,6 +35,8 @@ LISTS = (
     (90, level(0, "decimal", "%1.") + level(1, "lowerLetter", "%2)") + level(2, "lowerRoman", "(%3)")),
     (91, level(0, "decimal", "Article %1") + level(1, "decimal", "%1.%2")),
     (92, level(0, "upperRoman", "%1.", 4)),
+    (94, level(0, "upperRoman", "%1.") + level(1, "decimal", "%1.%2", more="<w:isLgl/>")),
+    (95, level(0, "decimal", "%1.") + level(1, "decimal", "%1.%2", more="<w:lvlRestart w:val='0'/>")),
 )
 
 
@@ -94,6 +96,11 @@ def table(*rows: str) -> str:
             "1. one\n\nBetween.\n\n2. two\n1. anew",
         ),
         ([item("four", 92), item("five", 92)], "- IV. four\n- V. five"),
+        ([item("Scope", 94), item("Tar.", 94, 1)], "- I. Scope\n\n1.1 Tar."),
+        (
+            [item("Scope", 95), item("Tar.", 95, 1), item("Fees", 95), item("Salt.", 95, 1)],
+            "1. Scope\n\n1.1 Tar.\n\n2. Fees\n\n2.2 Salt.",
+        ),
         (
             [
                 item("Scope", 91, 0, "Heading1"), item("Tar.", 91, 1), item("Salt.", 91, 1),

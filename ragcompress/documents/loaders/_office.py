@@ -60,12 +60,17 @@ def whole(value: str | None, default: int = 0) -> int:
 
 
 def alternative(own: Any) -> str:
-    """What stands for a picture, for those who can't see it; names of files say nothing.
+    """What stands for a picture, for those who can't see it.
 
     Args:
         own: the element with the picture's name and description; None: there is none.
     """
-    text = "" if own is None else " ".join((own.get("descr") or "").split())
+    return "" if own is None else alternative_text(own.get("descr") or own.get("title") or "")
+
+
+def alternative_text(words: str) -> str:
+    """The words for a picture; names of files say nothing."""
+    text = " ".join(words.split())
     return "" if "/" in text or text.lower().endswith((".png", ".jpg", ".jpeg", ".gif", ".svg")) else text
 
 
@@ -95,12 +100,30 @@ class Package:
         except etree.XMLSyntaxError:
             return None
 
-    def targets(self, part: str) -> dict[str, tuple[str, str]]:
-        """What a part refers to: of each id the last word of its type, and the part."""
+    @cached_property
+    def main(self) -> str:
+        """The part that holds a document, workbook or presentation: programs name it as they like."""
+        return self._of("", "officeDocument") or ""
+
+    def part(self, kind: str, default: str) -> str:
+        """A part that the main one refers to, by the kind of the relation."""
+        return self._of(self.main, kind) or default
+
+    def _of(self, part: str, kind: str) -> str | None:
+        found = (path for other, path in self.targets(part).values() if other == kind)
+        return next((path for path in found if path in self.names), None)
+
+    def relations(self, part: str) -> Iterator[Any]:
+        """What a part refers to, in its file or elsewhere."""
         folder, name = posixpath.split(part)
-        root = self.xml(f"{folder}/_rels/{name}.rels")
+        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        return iter(()) if root is None else root.iter(_RELATIONS)
+
+    def targets(self, part: str) -> dict[str, tuple[str, str]]:
+        """What a part refers to within its file: of each id the last word of its type, and the part."""
+        folder = posixpath.dirname(part)
         found = {}
-        for relation in () if root is None else root.iter(_RELATIONS):
+        for relation in self.relations(part):
             target = relation.get("Target") or ""
             path = (
                 target.lstrip("/")
@@ -140,7 +163,10 @@ class Package:
 
 def diagram(root: Any) -> str:
     """The points of a diagram (SmartArt) as a list."""
-    points = ("".join(t.text or "" for t in within(point, "t")) for point in within(root, "pt"))
+    points = (
+        " ".join("".join(t.text or "" for t in within(p, "t")) for p in within(point, "p"))
+        for point in within(root, "pt")
+    )
     return "\n".join(f"- {' '.join(point.split())}" for point in points if point.strip())
 
 

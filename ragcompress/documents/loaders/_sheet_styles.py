@@ -27,7 +27,7 @@ class Styles:
         self._white: list[bool] = []
         self._filled: list[bool] = []
         self._on_own: list[bool] = []
-        root = package.xml("xl/styles.xml")
+        root = package.xml(package.part("styles", "xl/styles.xml"))
         if root is None:
             return
         own = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}

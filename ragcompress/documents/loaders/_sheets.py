@@ -70,7 +70,7 @@ _NOTHING = Said("", "")
 
 def shared_strings(package: Package) -> list[Said]:
     """Texts that cells refer to by number."""
-    root = package.xml("xl/sharedStrings.xml")
+    root = package.xml(package.part("sharedStrings", "xl/sharedStrings.xml"))
     return [] if root is None else [rich_text(item) for item in root if local(item) == "si"]
 
 

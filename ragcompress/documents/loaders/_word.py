@@ -12,17 +12,28 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ._formulas import CLOSING, formula
-from ._office import Package, alternative, attribute, find, local, property_of, sibling, whole, within
-from ._word_drawn import join_drop_caps, replace, run_of, show_drawn, show_signs, show_text_box, write_reading
+from ._office import Package, attribute, find, local, property_of, sibling, whole, within
+from ._word_drawn import (
+    choose,
+    join_drop_caps,
+    replace,
+    run_of,
+    show_drawn,
+    show_signs,
+    take_out_hidden,
+    write_reading,
+)
+from ._word_fields import take_out_instructions
+from ._word_margins import append_margins
+from ._word_notes import Label, note_labels
 from ._word_numbers import Numbers
+from ._word_references import NOTES, mend_references
 from ._word_tables import align_cells
 
 _UNSEEN = re.compile(r"^word/(?:media|embeddings|fonts|charts|diagrams|theme|comments)")
-_TEXTS = ("document", "footnotes", "endnotes")
 # Of a run's properties, what changes the meaning of its text.
 _KEPT = ("vertAlign", "strike", "dstrike")
 _NOISE = (
@@ -41,8 +52,10 @@ _HIGHLIGHTS = {
 _WHITE = re.compile("f[c-f]f[c-f]f[c-f]", re.IGNORECASE)
 
 
-def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]) -> bytes:
-    """Write the file anew, without pictures.
+def prepared(
+    package: Package, left_out: Counter[str], check: Callable[[], None]
+) -> tuple[bytes, dict[str, Label]]:
+    """Write the file anew, without pictures; with it, the marks of its notes.
 
     Args:
         left_out: counts hidden text, comments and embedded objects.
@@ -52,27 +65,32 @@ def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]
 
     styles, numbers = _styles(package), Numbers(package)
     changed: dict[str, bytes] = {}
-    for part in (f"word/{name}.xml" for name in _TEXTS):
+    labels: dict[str, Label] = {}
+    for part in (package.main, *(package.part(name, f"word/{name}.xml") for name in NOTES)):
         root = package.xml(part)
         if root is None:
             continue
-        _rewrite(root, styles, numbers, left_out, check)
-        if part == "word/document.xml":
-            _append_margins(root, package)
+        mend_references(root, package, part, left_out)
+        _rewrite(root, left_out, check)
+        numbers.write(root, run_of)
+        _clean_runs(root, styles, left_out)
+        for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
+            _join_runs(paragraph)
+        if part == package.main:
+            labels = note_labels(root, package)
+            append_margins(root, package, lambda margin: _rewrite_margin(margin, styles, left_out, check))
         changed[part] = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
         check()
-    comments = package.xml("word/comments.xml")
+    comments = package.xml(package.part("comments", "word/comments.xml"))
     left_out["comment"] += 0 if comments is None else sum(1 for _ in within(comments, "comment"))
     left_out["embedded object"] += sum(n.startswith("word/embeddings/") for n in package.names)
-    left_out["embedded document"] += sum(
-        k == "aFChunk" for k, _ in package.targets("word/document.xml").values()
-    )
+    left_out["embedded document"] += sum(k == "aFChunk" for k, _ in package.targets(package.main).values())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(package.names):
             if not _UNSEEN.match(name):
                 archive.writestr(name, changed.get(name) or package.read(name))
-    return buffer.getvalue()
+    return buffer.getvalue(), labels
 
 
 Styles = dict[str, dict[str, Any]]
@@ -80,7 +98,7 @@ Styles = dict[str, dict[str, Any]]
 
 
 def _styles(package: Package) -> Styles:
-    root = package.xml("word/styles.xml")
+    root = package.xml(package.part("styles", "word/styles.xml"))
     own: Styles = {}
     based: dict[str, str] = {}
     for style in () if root is None else within(root, "style"):
@@ -102,24 +120,27 @@ def _is_on(element: Any) -> bool:
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
 
-def _rewrite(
-    root: Any, styles: Styles, numbers: Numbers, left_out: Counter[str], check: Callable[[], None]
-) -> None:
+def _rewrite(root: Any, left_out: Counter[str], check: Callable[[], None]) -> None:
     for element in list(within(root, *_NOISE)):
         _remove(element)
     _accept_changes(root, left_out)
     check()
-    _take_out_instructions(root)
-    _write_special(root)
+    take_out_instructions(root)
+    _write_special(root, left_out)
     join_drop_caps(root)
     align_cells(root)
-    numbers.write(root, run_of)
     check()
+
+
+def _rewrite_margin(margin: Any, styles: Styles, left_out: Counter[str], check: Callable[[], None]) -> None:
+    _rewrite(margin, left_out, check)
+    _clean_runs(margin, styles, left_out)
+
+
+def _clean_runs(root: Any, styles: Styles, left_out: Counter[str]) -> None:
     for run in list(within(root, "r")):
         show_signs(run)
         _clean(run, styles, left_out)
-    for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
-        _join_runs(paragraph)
 
 
 def _accept_changes(root: Any, left_out: Counter[str]) -> None:
@@ -143,78 +164,10 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
             _remove(row)
 
 
-@dataclass(slots=True)
-class _Field:
-    """A field that has begun.
-
-    Attributes:
-        chosen: the entry of a list that is chosen.
-        instruction: what stands before its result.
-        in_result, has_result: whether its result has begun, and has words.
-    """
-
-    chosen: str | None
-    instruction: str = ""
-    in_result: bool = False
-    has_result: bool = False
-
-
-def _take_out_instructions(root: Any) -> None:
-    """What stands in a field before its result is no text, fields within it included; lists have a choice."""
-    opened: list[_Field] = []
-    for run in list(within(root, "r")):
-        shown = _follow(run, opened)
-        if any(not field.in_result for field in opened):
-            for part in [p for p in run if local(p) in ("t", "tab", "br", "drawing", "pict")]:
-                run.remove(part)
-        elif shown:
-            run.addnext(run_of(root, shown))
-
-
-def _follow(run: Any, opened: list[_Field]) -> str | None:
-    """Open and close the fields that begin and end in a run; what the one that ends here shows by itself."""
-    shown = None
-    for part in run:
-        name = local(part)
-        if name == "instrText" and opened:
-            opened[-1].instruction += part.text or ""
-        elif name != "rPr" and name != "fldChar" and opened and opened[-1].in_result:
-            opened[-1].has_result = True
-        match name == "fldChar" and attribute(part, "fldCharType"):
-            case "begin":
-                opened.append(_Field(_choice(part)))
-            case "separate" if opened:
-                opened[-1].chosen, opened[-1].in_result = None, True
-            case "end" if opened:
-                shown = _shown(opened.pop())
-    return shown
-
-
-def _shown(field: _Field) -> str | None:
-    """What a field without a result shows: the entry of a list, a formula, a sign."""
-    name, _, rest = field.instruction.strip().partition(" ")
-    if field.has_result or field.chosen:
-        return field.chosen
-    if name.upper() == "EQ":
-        return f" {rest.strip()} "
-    number = whole(rest.split()[0]) if name.upper() == "SYMBOL" and rest and "\\f" not in rest.lower() else 0
-    return chr(number) if 31 < number < 256 else None
-
-
-def _choice(begin: Any) -> str | None:
-    """The entry of a list that is chosen; None where there is no list."""
-    listed = next(within(begin, "ddList"), None)
-    if listed is None:
-        return None
-    entries = [attribute(e, "val") or "" for e in within(listed, "listEntry")]
-    result = find(listed, "result")
-    result = find(listed, "default") if result is None else result
-    number = 0 if result is None else whole(attribute(result, "val"))
-    return entries[number] if 0 <= number < len(entries) else None
-
-
-def _write_special(root: Any) -> None:
+def _write_special(root: Any, left_out: Counter[str]) -> None:
     """Formulas, readings, fields and text boxes become runs; rarer breaks become those that mammoth knows."""
+    for element in within(root, "br"):
+        element.attrib.clear()  # a page's end within a paragraph parts words as a line's end does
     for element in list(within(root, "cr", "ptab")):
         space = element.tag[: element.tag.index("}") + 1]
         element.tag = space + ("br" if local(element) == "cr" else "tab")
@@ -225,13 +178,10 @@ def _write_special(root: Any) -> None:
         write_reading(element)
     for element in list(within(root, "fldSimple", "smartTag", "dir", "bdo")):
         replace(element, list(element))
+    left_out["hidden shape"] += take_out_hidden(root)
     for element in list(within(root, "AlternateContent")):
-        show_text_box(element)
+        choose(element)
     show_drawn(root)
-    for element in list(within(root, "drawing")):
-        picture = next(within(element, "docPr"), None)
-        if (said := alternative(picture)) and next(within(element, "txbxContent"), None) is None:
-            replace(element.getparent(), [element.getparent(), run_of(root, f" [Image: {said}] ")])
 
 
 def _blank_behind(element: Any) -> str:
@@ -278,7 +228,8 @@ def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
 def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
     """Whether letters are too small to be seen, of their ground's color, or white where nothing colors it.
 
-    Tables and boxes may be colored by their styles: white letters in them count as shown.
+    Tables and boxes may be colored by their styles, margins by what is drawn in them: white letters in them
+    count as shown.
     """
     size, color = said.get("sz"), said.get("color")
     if size is not None and 0 < whole(attribute(size, "val")) <= _TINY:
@@ -291,7 +242,7 @@ def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
     if any(name in said for name in ("shd", "highlight", "rStyle")):
         return False
     for up in run.iterancestors():
-        if local(up) in ("tc", "txbxContent"):
+        if local(up) in ("tc", "txbxContent", "hdr", "ftr"):
             return False
         if local(up) == "p" and any(
             property_of(up, "pPr", name) is not None for name in ("shd", "pStyle", "framePr")
@@ -361,31 +312,3 @@ def _look(run: Any) -> tuple[tuple[str, str | None], ...] | None:
     if local(run[0]) != "rPr":
         return None
     return tuple((local(part), attribute(part, "val")) for part in run[0])
-
-
-def _append_margins(root: Any, package: Package) -> None:
-    """Headers and footers of pages, each once, as paragraphs at the end."""
-    body = find(root, "body")
-    if body is None:
-        return
-    wanted = {attribute(e, "id") for e in within(root, "headerReference", "footerReference")}
-    said: list[str] = []
-    for name, (kind, part) in sorted(package.targets("word/document.xml").items()):
-        if name not in wanted or kind not in ("header", "footer") or (margin := package.xml(part)) is None:
-            continue
-        lines = (" ".join(_words(p).split()) for p in within(margin, "p"))
-        text = " · ".join(line for line in lines if re.search(r"[^\W\d]", line))
-        if text and (line := f"Page {kind}: {text}") not in said:
-            said.append(line)
-    at = next((body.index(e) for e in body if local(e) == "sectPr"), len(body))
-    for text in reversed(said):
-        paragraph = body.makeelement(body.tag.replace("}body", "}p"))
-        paragraph.append(run_of(body, text))
-        body.insert(at, paragraph)
-
-
-def _words(paragraph: Any) -> str:
-    return "".join(
-        (e.text or "") if local(e) == "t" else f" {e.get('string') or ''} "
-        for e in within(paragraph, "t", "tab", "br", "textpath")
-    )

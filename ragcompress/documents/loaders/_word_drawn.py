@@ -6,10 +6,12 @@ import copy
 import re
 from typing import Any
 
-from ._office import attribute, find, local, property_of, sibling, within
+from ._office import alternative, alternative_text, attribute, find, local, property_of, sibling, within
 
 # Fonts of signs have theirs in the private use area.
 _SIGN = re.compile("[\uf020-\uf0ff]")
+_VML = "{urn:schemas-microsoft-com:vml}"
+_UNSEEN = re.compile(r"visibility:\s*hidden|display:\s*none|mso-hide:\s*all", re.IGNORECASE)
 _SIGN_FONTS = ("symbol", "wingdings", "wingdings 2", "wingdings 3", "webdings")
 
 
@@ -50,27 +52,72 @@ def write_reading(ruby: Any) -> None:
     parent[at:at] = parts
 
 
-def show_text_box(choices: Any) -> None:
-    """Text boxes and shapes: mammoth reads the fallback only, which some programs leave out."""
-    fallback = find(choices, "Fallback")
-    boxes = list(within(choices, "txbxContent"))
-    if not boxes or (fallback is not None and any(True for _ in within(fallback, "txbxContent"))):
+def take_out_hidden(root: Any) -> int:
+    """Take out shapes and pictures that are not shown; how many."""
+    found = 0
+    for own in list(within(root, "docPr", "cNvPr")):
+        if own.get("hidden") in ("1", "true"):
+            names = ("drawing",) if local(own) == "docPr" else ("wsp", "pic", "wgp")
+            found += _take_out(next((up for up in own.iterancestors() if local(up) in names), None))
+    for shape in [e for e in root.iter() if isinstance(e.tag, str) and e.tag.startswith(_VML)]:
+        if _UNSEEN.search(shape.get("style") or ""):
+            found += _take_out(shape)
+    return found
+
+
+def _take_out(shape: Any) -> bool:
+    """Take out a shape, and the copy of it for older programs; whether it has words of its own."""
+    if shape is None or shape.getparent() is None:
+        return False
+    above = shape.getparent()
+    if local(above) == "Choice" and len(above) == 1:
+        shape = above.getparent()
+    has_words = any(t.text and t.text.strip() for t in within(shape, "t")) or any(
+        alternative(own) for own in within(shape, "docPr")
+    )
+    replace(shape, [])
+    return has_words
+
+
+def choose(choices: Any) -> None:
+    """Of what is written for programs of several ages, take the words: mammoth reads the oldest, if any."""
+    fallback, choice = find(choices, "Fallback"), find(choices, "Choice")
+    if fallback is not None and any(True for _ in within(fallback, "txbxContent")):
+        replace(choices, list(fallback))
         return
+    if any(True for _ in within(choices, "txbxContent")):
+        replace(choices, [_box_of(choices)])
+    elif choice is not None and any(local(e) == "t" or alternative(e) for e in within(choice, "t", "docPr")):
+        replace(choices, list(choice))
+
+
+def _box_of(element: Any) -> Any:
+    """What mammoth knows as a text box, with the words of all within an element."""
+    boxes = list(within(element, "txbxContent"))
     space = boxes[0].tag[: boxes[0].tag.index("}") + 1]
-    picture = choices.makeelement(f"{space}pict")
+    picture = element.makeelement(f"{space}pict")
     picture.extend(boxes)
-    replace(choices, [picture])
+    return picture
 
 
 def show_drawn(root: Any) -> None:
-    """Text boxes that stand in no choice of several, and words drawn as a picture (WordArt, watermarks)."""
+    """Text boxes that stand in no choice of several, drawn words (WordArt), names of pictures."""
     for element in list(within(root, "drawing")):
-        boxes = list(within(element, "txbxContent"))
-        if boxes and not any(local(up) == "AlternateContent" for up in element.iterancestors()):
-            space = boxes[0].tag[: boxes[0].tag.index("}") + 1]
-            picture = element.makeelement(f"{space}pict")
-            picture.extend(boxes)
-            replace(element, [picture])
+        run = element.getparent()
+        if any(True for _ in within(element, "txbxContent")):
+            if not any(local(up) == "AlternateContent" for up in element.iterancestors()):
+                replace(element, [_box_of(element)])
+            continue
+        said = alternative(next(within(element, "docPr"), None))
+        replace(element, [])
+        if said and run is not None:
+            replace(run, [run, run_of(root, f" [Image: {said}] ")])
+    for picture in list(within(root, "imagedata")):
+        run = next((up for up in picture.iterancestors() if local(up) == "r"), None)
+        words = picture.getparent().get("alt") or attribute(picture, "title") or ""
+        if run is not None and (said := alternative_text(words)):
+            run.addnext(run_of(root, f" [Image: {said}] "))
+        replace(picture, [])
     for element in list(within(root, "textpath")):
         run = next((up for up in element.iterancestors() if local(up) == "r"), None)
         if run is not None and (words := (element.get("string") or "").strip()):

@@ -25,9 +25,21 @@ _MOST_LETTERS = 26 * 30
 
 @dataclass(frozen=True, slots=True)
 class _Level:
+    """A level of a list.
+
+    Attributes:
+        form: of its numbers.
+        text: around them.
+        start: its first number.
+        restart: it begins anew behind levels up to this one, from 1; 0: never; None: behind all above it.
+        is_legal: whether the numbers of other levels are written in digits, too.
+    """
+
     form: str
     text: str
     start: int
+    restart: int | None = None
+    is_legal: bool = False
 
 
 @dataclass(slots=True)
@@ -53,8 +65,8 @@ class Numbers:
     """Counts the numbered paragraphs of a file, from the first to the last."""
 
     def __init__(self, package: Package) -> None:
-        self._lists = _lists(package.xml("word/numbering.xml"))
-        self._styles, self._headings = _styled(package.xml("word/styles.xml"))
+        self._lists = _lists(package.xml(package.part("numbering", "word/numbering.xml")))
+        self._styles, self._headings = _styled(package.xml(package.part("styles", "word/styles.xml")))
         self._counts: dict[str, dict[int, int]] = defaultdict(dict)
 
     def write(self, root: Any, run: Any) -> None:
@@ -112,7 +124,9 @@ class Numbers:
         else:
             counts[level] = counts.get(level, used.levels[level].start - 1) + 1
         for deeper in [n for n in counts if n > level]:
-            del counts[deeper]
+            restart = used.levels[deeper].restart if deeper in used.levels else None
+            if restart is None or level < restart:
+                del counts[deeper]
         said = used.levels[level]
         if said.form in _UNSHOWN or not said.text.strip():
             return None
@@ -120,7 +134,8 @@ class Numbers:
         def number(found: re.Match[str]) -> str:
             at = int(found[1]) - 1
             other = used.levels.get(at, said)
-            return _written(counts.get(at, other.start), other.form)
+            form = "decimal" if said.is_legal and other.form != "decimalZero" else other.form
+            return _written(counts.get(at, other.start), form)
 
         return " ".join(_PLACE.sub(number, said.text).split()) or None
 
@@ -197,10 +212,15 @@ def _lists(root: Any) -> dict[str, _List]:
 def _read_levels(element: Any, into: _List) -> None:
     for each in (e for e in element if local(e) == "lvl"):
         number = whole(attribute(each, "ilvl"), 0)
-        said = {name: find(each, name) for name in ("numFmt", "lvlText", "start", "pStyle")}
+        names = ("numFmt", "lvlText", "start", "pStyle", "lvlRestart", "isLgl")
+        said = {name: find(each, name) for name in names}
         value = {k: attribute(v, "val") for k, v in said.items() if v is not None}
         into.levels[number] = _Level(
-            value.get("numFmt") or "decimal", value.get("lvlText") or "", whole(value.get("start"), 0)
+            value.get("numFmt") or "decimal",
+            value.get("lvlText") or "",
+            whole(value.get("start"), 0),
+            whole(value["lvlRestart"]) if value.get("lvlRestart") else None,
+            said["isLgl"] is not None and value.get("isLgl") not in ("0", "false", "off"),
         )
         if style := value.get("pStyle"):
             into.by_style[style] = number

@@ -16,6 +16,7 @@ from ._html_shown import show_controls, take_out_back_links
 from ._markers import marker, unmark
 from ._office import Package
 from ._word import prepared
+from ._word_notes import write_labels
 from ._word_numbers import take_numbers
 
 _STYLES = "p[style-name='Title'] => h1:fresh\np[style-name='Subtitle'] => h2:fresh"
@@ -54,20 +55,22 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
 
     package = Package(data)
     left_out: Counter[str] = Counter()
+    file, labels = prepared(package, left_out, clock.check)
     html = mammoth.convert_to_html(
-        io.BytesIO(prepared(package, left_out, clock.check)),
+        io.BytesIO(file),
         style_map=_STYLES,
         transform_document=mammoth.transforms.paragraph(mark),
         convert_image=mammoth.images.img_element(lambda image: {}),
     ).value
     clock.check()
-    charts = package.drawn("word/document.xml")
+    charts = package.drawn(package.main)
     if not html.strip():
         return Loaded(
             "\n\n".join(charts), Places.of_stretches("paragraph", [(0, 1, None)]), left_out=left_out
         )
     tree = lxml.html.document_fromstring(html)
     take_numbers(tree)
+    write_labels(tree, labels)
     take_out_back_links(tree)
     show_controls(tree)
     write_inline(tree)

@@ -39,14 +39,15 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         raise MissingExtra("reading .xlsx files", "docs") from None
 
     package = Package(data)
-    book = package.xml("xl/workbook.xml")
+    main = package.main or "xl/workbook.xml"
+    book = package.xml(main)
     if book is None:
         raise ValueError("it has no workbook")
     left_out: Counter[str] = Counter()
     properties = find(book, "workbookPr")
     from_1904 = properties is not None and attribute(properties, "date1904") in ("1", "true")
     reader = Reader(package, left_out, clock, from_1904=from_1904)
-    parts = package.targets("xl/workbook.xml")
+    parts = package.targets(main)
     blocks: list[str] = []
     places: list[tuple[int, str | None]] = []
     for each in within(book, "sheet"):
