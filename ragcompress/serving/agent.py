@@ -84,7 +84,7 @@ class Agent:
             return Found(text="", excerpts=[], tokens_before=0, tokens_after=0, notes=[*notes, "no text"])
         reader, parts = self._reader(documents)
         context = self._compress(reader, question, parts, max_tokens, progress)
-        return self._found(context, notes, max_tokens)
+        return self._fit(context, notes, max_tokens)
 
     def search_relevant(
         self, question: str, index: str, max_tokens: int, progress: Progress | None = None
@@ -107,7 +107,7 @@ class Agent:
             passage = hits[sentence.document].passage
             return passage.in_document(sentence.start_char, sentence.end_char)
 
-        return self._found(context, [], max_tokens, place)
+        return self._fit(context, [], max_tokens, place)
 
     def expand(self, path: str, start: int, end: int, around: int = 2) -> Found:
         """The text at a place, with so many sentences before and after it.
@@ -122,24 +122,13 @@ class Agent:
                 f"[{start}:{end}] is no place in {path}, which has {len(document.text)} characters"
             )
         sentences = segment([document]).sentences
-        inside = [i for i, s in enumerate(sentences) if s.start_char < end and s.end_char > start]
-        if not inside:  # a gap: what stands before and behind it
-            behind = next((i for i, s in enumerate(sentences) if s.start_char >= end), len(sentences))
-            inside = [*range(max(0, behind - 1), min(behind + 1, len(sentences)))]
-        first = max(0, inside[0] - around)
-        last = wanted = min(len(sentences) - 1, inside[-1] + around)
+        inside = _sentences_at(sentences, start, end)
+        wanted = min(len(sentences) - 1, inside[-1] + around)
         count = self._ready().count
-        sizes = {i: count(sentences[i].text) for i in range(first, last + 1)}
-        size = sum(
-            sizes.values()
-        )  # about: of the exact one, texts of megabytes would be counted again and again
-        while size > 2 * MOST_TOKENS and first < last:
-            size -= sizes[first if first < inside[0] else last]
-            first, last = (first + 1, last) if first < inside[0] else (first, last - 1)
-        while count(document.text[sentences[first].start_char : sentences[last].end_char]) > MOST_TOKENS:
-            if first == last:
-                raise InputError(f"what stands at [{start}:{end}] is longer than {MOST_TOKENS} tokens")
-            first, last = (first + 1, last) if first < inside[0] else (first, last - 1)
+        nearest = _shrink(document.text, sentences, max(0, inside[0] - around), wanted, inside[0], count)
+        if nearest is None:
+            raise InputError(f"what stands at [{start}:{end}] is longer than {MOST_TOKENS} tokens")
+        first, last = nearest
         a, b = sentences[first].start_char, sentences[last].end_char
         text = document.text[a:b]
         excerpt = Excerpt(path=path, start=a, end=b, location=_location(document, path, a, b), score=1.0)
@@ -203,17 +192,20 @@ class Agent:
             DataError: if it can't be read.
         """
 
-        def told(message: str) -> str:
-            return message.replace(str(file), self._roots.shown(str(file)))
+        def public(message: str) -> str:
+            return message.replace(str(file), self._roots.display_path(str(file)))
 
         try:
             return read_file(
-                file, note=lambda text: notes.append(told(text)), max_file_size=_FILE_BYTES, json_as_text=True
+                file,
+                note=lambda text: notes.append(public(text)),
+                max_file_size=_FILE_BYTES,
+                json_as_text=True,
             )
         except RagCompressError as error:
-            raise DataError(told(str(error))) from error
+            raise DataError(public(str(error))) from error
 
-    def _found(
+    def _fit(
         self, context: CompressedContext, notes: list[str], limit: int, place: Place | None = None
     ) -> Found:
         """As many of the best excerpts as fit with their places into what an agent wants to read."""
@@ -222,7 +214,7 @@ class Agent:
         best = sorted(range(len(sentences)), key=lambda i: (-values[sentences[i]], i))
         n = len(best)
         while True:
-            shown = self._shown(context, [sentences[i] for i in sorted(best[:n])], place)
+            shown = self._excerpts(context, [sentences[i] for i in sorted(best[:n])], place)
             shown.notes = notes[:20]
             if n < len(best):
                 shown.notes.append(f"{len(best) - n} more did not fit with their places into max_tokens")
@@ -231,7 +223,7 @@ class Agent:
                 return shown
             n = max(1, min(n - 1, n * limit // size))
 
-    def _shown(self, context: CompressedContext, chosen: Sequence[int], place: Place) -> Found:
+    def _excerpts(self, context: CompressedContext, chosen: Sequence[int], place: Place) -> Found:
         """Text and places of sentences; neighbors in one line are one excerpt."""
         excerpts: list[Excerpt] = []
         lines: list[str] = []
@@ -239,7 +231,7 @@ class Agent:
         for index in chosen:
             sentence = context.segmentation.sentences[index]
             document = context.segmentation.documents[sentence.document]
-            path = self._roots.shown(document.source or "")
+            path = self._roots.display_path(document.source or "")
             start, end = place(sentence)
             location = _location(document, path, sentence.start_char, sentence.end_char)
             score = float(context.scores.values[index])
@@ -256,6 +248,40 @@ class Agent:
             text=text, excerpts=excerpts, tokens_before=context.tokens_before,
             tokens_after=self._ready().count(text),
         )  # fmt: skip
+
+
+def _sentences_at(sentences: Sequence[Sentence], start: int, end: int) -> list[int]:
+    """The sentences that a stretch touches; of a gap what stands before and behind it."""
+    inside = [i for i, s in enumerate(sentences) if s.start_char < end and s.end_char > start]
+    if inside:
+        return inside
+    behind = next((i for i, s in enumerate(sentences) if s.start_char >= end), len(sentences))
+    return [*range(max(0, behind - 1), min(behind + 1, len(sentences)))]
+
+
+def _shrink(
+    text: str,
+    sentences: Sequence[Sentence],
+    first: int,
+    last: int,
+    begin: int,
+    count: Callable[[str], int],
+) -> tuple[int, int] | None:
+    """Leave out sentences until the rest has few enough tokens: those before ``begin`` first, then the last.
+
+    Returns:
+        The first and the last that stay; None where a single one is too long.
+    """
+    sizes = {i: count(sentences[i].text) for i in range(first, last + 1)}
+    size = sum(sizes.values())  # about: the exact one would count texts of megabytes again and again
+    while size > 2 * MOST_TOKENS and first < last:
+        size -= sizes[first if first < begin else last]
+        first, last = (first + 1, last) if first < begin else (first, last - 1)
+    while count(text[sentences[first].start_char : sentences[last].end_char]) > MOST_TOKENS:
+        if first == last:
+            return None
+        first, last = (first + 1, last) if first < begin else (first, last - 1)
+    return first, last
 
 
 def _location(document: Document, path: str, start: int, end: int) -> str:

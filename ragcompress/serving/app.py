@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi_offline import FastAPIOffline
 
@@ -84,10 +84,10 @@ def create_app(load: Load, service: Service | None = None, *, wait: bool = False
     """
     service = service or Service()
     metrics = Metrics()
-    engine = Engine(load, service.limits, metrics.queue_depth.set, metrics.seen)
+    engine = Engine(load, service.limits, metrics.queue_depth.set, metrics.count_lookup)
 
     @asynccontextmanager
-    async def living(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         loading = asyncio.create_task(asyncio.to_thread(engine.start))
         if wait:
             await loading
@@ -98,7 +98,7 @@ def create_app(load: Load, service: Service | None = None, *, wait: bool = False
 
     # FastAPI's own page loads its scripts from a public network; this one has them.
     app = FastAPIOffline(
-        title="ragcompress", version=__version__, description=_ABOUT, lifespan=living,
+        title="ragcompress", version=__version__, description=_ABOUT, lifespan=lifespan,
         redoc_url=None, static_url=DOCS_FILES, swagger_ui_parameters={"validatorUrl": None},
     )  # fmt: skip
     app.state.engine, app.state.metrics = engine, metrics
@@ -107,15 +107,17 @@ def create_app(load: Load, service: Service | None = None, *, wait: bool = False
         s: {"model": Fault, "description": text} for s, text in _FAULTS
     }
     locked = [Depends(_shown_in_the_schema)] if service.keys else []
-    knowledge = dify.Knowledge(indexes_by_name(service.indexes), service.upstream)
-    for made in (
-        compress.router(service.budget),
-        rerank.router(service.returned_text),
-        dify.router(knowledge, service.budget),
-        compresr.router(service.budget),
-    ):
+    for made in _routers(service):
         app.include_router(made, responses=dict(faults), dependencies=locked)
     app.include_router(about.router)
     answer_faults(app)
     app.add_middleware(Guard, keys=service.keys, limits=service.limits, metrics=metrics)
     return app
+
+
+def _routers(service: Service) -> Iterator[APIRouter]:
+    """The endpoints that need a key."""
+    yield compress.router(service.budget)
+    yield rerank.router(service.returned_text)
+    yield dify.router(dify.Knowledge(indexes_by_name(service.indexes), service.upstream), service.budget)
+    yield compresr.router(service.budget)

@@ -73,7 +73,7 @@ def router(default: Budget) -> APIRouter:
     @made.post("/", openapi_extra=example(_INPUT | _RATIO))
     async def one(body: OneIn, at: AtToolDesk) -> dict[str, Any]:
         """Shorten one text; it comes back as it was where it can't be shortened."""
-        return {"data": await _shortened(at, body, body.budget(default), body.deadline_ms)}
+        return {"data": await _shorten(at, body, body.budget(default), body.deadline_ms)}
 
     @made.post("/batch", openapi_extra=example({"inputs": [_INPUT], **_RATIO}))
     async def batch(body: BatchIn, at: AtToolDesk) -> dict[str, Any]:
@@ -81,14 +81,12 @@ def router(default: Budget) -> APIRouter:
         at.limits.check([item.context for item in body.inputs])
         budget = body.budget(default)
         wanted = body.deadline_ms
-        return {"data": {"results": [await _shortened(at, item, budget, wanted) for item in body.inputs]}}
+        return {"data": {"results": [await _shorten(at, item, budget, wanted) for item in body.inputs]}}
 
     return made
 
 
-async def _shortened(
-    at: ToolDesk, item: InputIn, budget: Budget, deadline_ms: float | None
-) -> dict[str, Any]:
+async def _shorten(at: ToolDesk, item: InputIn, budget: Budget, deadline_ms: float | None) -> dict[str, Any]:
     at.limits.check([item.context])
     found = await at.shorten(item.context, item.query, budget, deadline_ms)
     return {

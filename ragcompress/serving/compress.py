@@ -54,12 +54,12 @@ def router(default: Budget) -> APIRouter:
         job = Job(body.query, documents, budget, body.layout(), body.on_error)
         answer = await at.compress(job, body.deadline_ms)
         # Long documents have many sentences: the event loop has others to serve meanwhile.
-        return await asyncio.to_thread(_written, answer, body.explain)
+        return await asyncio.to_thread(_response, answer, body.explain)
 
     return made
 
 
-def _written(answer: Answer[CompressedContext], explain: bool) -> Response:
+def _response(answer: Answer[CompressedContext], explain: bool) -> Response:
     result: dict[str, Any] = answer.value.to_dict()
     if not explain:
         del result["dropped"]

@@ -18,6 +18,7 @@ from ..data import Document, Scores, Segmentation
 from ..plan import LayoutOptions
 from ..scorers import Scorer, score
 from ..stopping import Bounds, OnError, Stop
+from ..tool_results import ToolResult
 from .engine import DEADLINE, Answer, Engine, Work
 from .limits import Limits
 from .metrics import Metrics
@@ -70,7 +71,7 @@ class Desk:
 
     async def run(self, work: Work[Any]) -> Answer[Any]:
         """Run work of any kind; the outcome shows in counters."""
-        return self._shown(await self.engine.run(work, self._gone))
+        return self._record(await self.engine.run(work, self._wait_for_disconnect))
 
     async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Do in a thread what needs no model; see ``Engine.beside``."""
@@ -79,25 +80,25 @@ class Desk:
     def mark_stopped(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
         """Mark an answer whose scorer stopped reading because time was short."""
         if answer.degraded is None and stopped_early(answer.value):
-            return self._shown(replace(answer, degraded=DEADLINE))
+            return self._record(replace(answer, degraded=DEADLINE))
         return answer
 
-    def _shown(self, answer: Answer[_T]) -> Answer[_T]:
+    def _record(self, answer: Answer[_T]) -> Answer[_T]:
         """Let the outcome show in counters, the log and the answer's header."""
         if answer.degraded is not None:
             outcome = "deadline" if answer.degraded == DEADLINE else "failed"
             self._metrics.passthrough.labels(outcome).inc()
-            self._ended(f"degraded_{outcome}")
+            self._set_outcome(f"degraded_{outcome}")
         else:
-            self._ended(OK)
+            self._set_outcome(OK)
         return answer
 
-    def passed_through(self) -> None:
+    def record_passthrough(self) -> None:
         """Note that the originals are the answer."""
         self._request.state.outcome = "passthrough"
         self._metrics.passthrough.labels("uncompressed").inc()
 
-    def _ended(self, outcome: str) -> None:
+    def _set_outcome(self, outcome: str) -> None:
         """Note how a part of the request's work went; what went wrong counts."""
         if self.outcome == OK:
             self._request.state.outcome = outcome
@@ -113,18 +114,18 @@ class Desk:
         Raises:
             InputError, NotReady, Full: as the engine.
         """
-        compressor = self.engine.arranged(job.layout)
-        spare = self.engine.arranged(job.layout, cheap=True)
+        compressor = self.engine.compressor_for(job.layout)
+        spare = self.engine.compressor_for(job.layout, cheap=True)
         question, documents, budget = job.question, job.documents, job.budget
         # Words alone promise no recall; of the original they keep what the promise may cost.
         plain = budget.without_recall()
 
         def full(stop: Stop) -> CompressedContext:
-            left, told = stop.left() or self.limits.deadline, stop.after(None)
+            left, progress = stop.left() or self.limits.deadline, stop.after(None)
             # A scorer that can stops reading before that; the rest is left for the selection.
             deadline = _SHARE_OF_READING * left
             return compressor(
-                question, documents, budget=budget, timeout=left, deadline=deadline, progress=told
+                question, documents, budget=budget, timeout=left, deadline=deadline, progress=progress
             )
 
         def cheap() -> CompressedContext:
@@ -135,26 +136,33 @@ class Desk:
             context: CompressedContext = answer.value
             answer = self.mark_stopped(answer, lambda made: bool(made.scores.details.get("stopped_early")))
             if context.passthrough is not None:
-                self.passed_through()
-            self.count(context.tokens_before, context.tokens_after)
-            tell(
-                {
-                    "documents": len(context.segmentation.documents),
-                    "tokens_before": context.tokens_before,
-                    "tokens_after": context.tokens_after,
-                    "budget": context.limit,
-                    "scorer": context.scores.scorer,
-                    "outcome": self.outcome,
-                }
-            )
+                self.record_passthrough()
+            n_documents, scorer = len(context.segmentation.documents), context.scores.scorer
+            self.report(tell, context, documents=n_documents, budget=context.limit, scorer=scorer)
         return answer
+
+    def report(
+        self, tell: Tell, made: CompressedContext | ToolResult, *, documents: int, budget: int, scorer: str
+    ) -> None:
+        """Count tokens, and say in a span what was done."""
+        self.count(made.tokens_before, made.tokens_after)
+        tell(
+            {
+                "documents": documents,
+                "tokens_before": made.tokens_before,
+                "tokens_after": made.tokens_after,
+                "budget": budget,
+                "scorer": scorer,
+                "outcome": self.outcome,
+            }
+        )
 
     def count(self, before: int, after: int) -> None:
         """Count tokens."""
         self._metrics.tokens_before.inc(before)
         self._metrics.tokens_after.inc(after)
 
-    async def _gone(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         """Return when the client has hung up."""
         while (await self._request.receive())["type"] != "http.disconnect":
             pass

@@ -51,7 +51,7 @@ class Condition(Body):
         if found is None or self.value is None:
             return False
         if comparison == "in":
-            return str(found) in _listed(self.value)
+            return str(found) in _to_list(self.value)
         if comparison in _OF_TEXTS:
             return _OF_TEXTS[comparison](str(found), str(self.value))
         convert: Callable[[Any], float] = _date if comparison in _OF_DATES else float
@@ -75,7 +75,7 @@ class MetadataCondition(Body):
         return enough(condition.holds(metadata) for condition in self.conditions)
 
 
-def _listed(value: str | Number | list[str]) -> list[str]:
+def _to_list(value: str | Number | list[str]) -> list[str]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     return [str(part) for part in (value if isinstance(value, list) else [value])]

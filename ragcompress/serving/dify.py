@@ -101,8 +101,8 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
         try:
             answer = await at.compress(Job(body.query, documents, budget, TOGETHER))
         except BudgetTooSmall:  # the server's own: whoever asks Dify can do nothing about it
-            at.passed_through()
-            return {"records": _whole(found, wanted)}
+            at.record_passthrough()
+            return {"records": _uncompressed(found, wanted)}
         return {"records": _records(answer.value, found, wanted)}
 
     return made
@@ -144,7 +144,7 @@ def _records(
     return _best(kept, wanted)
 
 
-def _whole(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
+def _uncompressed(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
     """The records as they were found, marked; one that nobody gave a score is none too bad."""
     about = {"passthrough": "the server's budget holds no sentence of them"}
     return _best((_with(record, 1.0, record["content"], about) for record in found), wanted)

@@ -114,7 +114,7 @@ class Engine:
             raise NotReady("the model is being loaded")
         return self._main
 
-    def arranged(self, layout: LayoutOptions, *, cheap: bool = False) -> Compressor:
+    def compressor_for(self, layout: LayoutOptions, *, cheap: bool = False) -> Compressor:
         """A compressor with another order or format over the same model, or over words alone.
 
         Raises:
@@ -161,7 +161,7 @@ class Engine:
         left = work.until - time.monotonic()
         reserved = min(_RESERVED_SHARE * left, _RESERVED_SECONDS)
         stop = Stop(max(left - reserved, 1e-3))
-        future = self._submit(self._pool, self._timed, work, stop)
+        future = self._submit(self._pool, self._do_timed, work, stop)
         leaving = asyncio.ensure_future(gone())
         try:
             done = asyncio.wrap_future(future)
@@ -199,18 +199,18 @@ class Engine:
         self._count(1)
         future = pool.submit(work, *arguments)
 
-        def ended(_: Future[_T]) -> None:
+        def count_down(_: Future[_T]) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._count, -1)
 
-        future.add_done_callback(ended)
+        future.add_done_callback(count_down)
         return future
 
     def _count(self, change: int) -> None:
         self._in_flight += change
         self._on_depth(max(0, self._in_flight - self.limits.threads))
 
-    def _timed(self, work: Work[_T], stop: Stop) -> Answer[_T]:
+    def _do_timed(self, work: Work[_T], stop: Stop) -> Answer[_T]:
         began = time.monotonic()
         try:
             return _done(work, stop)

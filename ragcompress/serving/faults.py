@@ -41,13 +41,13 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
 
 def answer_faults(app: FastAPI) -> None:
     """Give the application its error handlers."""
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RagCompressError, _own)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(RagCompressError, _answer_known)
+    app.add_exception_handler(Exception, _answer_bug)
 
 
-def _shown(request: Request, status: int, kind: str, message: str, **more: Any) -> JSONResponse:
+def _respond(request: Request, status: int, kind: str, message: str, **more: Any) -> JSONResponse:
     content = fault(request.scope, status, kind, message) | more
     headers = {"Retry-After": str(more["retry_after"])} if "retry_after" in more else None
     return JSONResponse(content, status, headers)
@@ -61,23 +61,23 @@ def fault(scope: Mapping[str, Any], status: int, kind: str, message: str) -> dic
     return body
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Fields that are wrong, by name; their values are not repeated: they may be long, or no valid text."""
     assert isinstance(error, RequestValidationError)
     found = [
-        {"loc": _loc(e["loc"]), "msg": _plain(e["msg"]).removeprefix("Value error, "), "type": e["type"]}
+        {"loc": _loc(e["loc"]), "msg": _printable(e["msg"]).removeprefix("Value error, "), "type": e["type"]}
         for e in error.errors()[:20]
     ]
     if any(e["type"] == "json_invalid" for e in found):
-        return _shown(request, 400, "broken_json", "the body is not valid JSON", detail=found)
+        return _respond(request, 400, "broken_json", "the body is not valid JSON", detail=found)
     first = found[0]
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if "json" not in kind and first["loc"][0] == "body":
-        sent = f", not {_plain(kind)[:80]}" if kind else ""
+        sent = f", not {_printable(kind)[:80]}" if kind else ""
         message = f"the body must be sent as Content-Type: application/json{sent}"
-        return _shown(request, 415, "content_type", message)
+        return _respond(request, 415, "content_type", message)
     field = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-    return _shown(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
+    return _respond(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
 
 
 def _loc(parts: Sequence[int | str]) -> list[int | str]:
@@ -85,15 +85,15 @@ def _loc(parts: Sequence[int | str]) -> list[int | str]:
     return [part for part in parts if not str(part).endswith(":")]
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = "broken_json" if error.status_code == 400 else "http"
-    answer = _shown(request, error.status_code, kind, str(error.detail))
+    answer = _respond(request, error.status_code, kind, str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
 
 
-async def _own(request: Request, error: Exception) -> JSONResponse:
+async def _answer_known(request: Request, error: Exception) -> JSONResponse:
     for cls, status, kind in _STATUS:
         if isinstance(error, cls):
             more: dict[str, Any] = {}
@@ -103,15 +103,15 @@ async def _own(request: Request, error: Exception) -> JSONResponse:
                 more["retry_after"] = 2
             if isinstance(error, BudgetTooSmall):
                 more["smallest"] = error.smallest
-            return _shown(request, status, kind, _plain(explain(error)), **more)
-    return _shown(request, 503, "model_failed", _plain(explain(error)))
+            return _respond(request, status, kind, _printable(explain(error)), **more)
+    return _respond(request, 503, "model_failed", _printable(explain(error)))
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    return _shown(
+async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
+    return _respond(
         request, 500, "internal", f"{type(error).__name__}: a bug in ragcompress; see the server's log"
     )
 
 
-def _plain(text: str) -> str:
+def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()

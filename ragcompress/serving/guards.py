@@ -56,7 +56,7 @@ class Guard:
         scope.setdefault("state", {}).update(request_id=name, arrived=time.monotonic(), outcome=None)
         status = 0
 
-        async def named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -67,11 +67,11 @@ class Guard:
             await send(message)
 
         try:
-            await self._admitted(scope, headers, receive, named)
+            await self._serve(scope, headers, receive, send_with_id)
         finally:
             self._note(scope, status)
 
-    async def _admitted(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send) -> None:
         if not _is_open(scope["path"]) and not self._keys.lets_in(headers):
             await refuse(scope, send, 401, "unauthorized", "an API key is needed: Authorization: Bearer KEY")
             return
@@ -90,7 +90,7 @@ class Guard:
         body = bytearray()
         try:
             if await self._has_come(scope, receive, send, body):
-                await self._app(scope, _replayed(bytes(body), receive), send)
+                await self._app(scope, _replay(bytes(body), receive), send)
         finally:
             self._held -= len(body)
 
@@ -165,7 +165,7 @@ def _names_us(host: str | None) -> bool:
     return host is None or is_local(re.sub(r":\d+$", "", host).strip("[]"))
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """Hand on what was read; after that, what the server says, which is that the client is gone."""
     given = False
 

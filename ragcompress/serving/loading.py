@@ -49,11 +49,11 @@ def indexes_by_name(named: Mapping[str, Path]) -> dict[str, Callable[[], Index]]
 
     def opener(path: Path) -> Callable[[], Index]:
         @cache
-        def opened() -> Index:
+        def open_once() -> Index:
             from ..index import Index
 
             return Index(path)
 
-        return opened
+        return open_once
 
     return {name: opener(path) for name, path in named.items()}

@@ -44,7 +44,7 @@ class Metrics:
             multiprocess_mode="livesum",
         )
 
-    def seen(self, hit: bool) -> None:
+    def count_lookup(self, hit: bool) -> None:
         """Count a passage that was looked up."""
         self.passages.inc()
         if hit:

@@ -25,7 +25,7 @@ from ..stopping import Stop
 from ..text.segmentation import segment
 from .compressing import TOGETHER, AtDesk, Desk, Job, score_in_time
 from .engine import Answer, Work
-from .schemas import Body, Escaped, Query, Share, TextOr, check_echo, example, named
+from .schemas import Body, Escaped, Query, Share, TextOr, check_echo, example, name_field
 
 _THRESHOLD = 0.1  # Cohere's
 _EXAMPLE = {
@@ -170,7 +170,7 @@ def router(compresses_text: Budget | None) -> APIRouter:
         titles = [None if isinstance(item, str) else item.title for item in body.items]
         field = "documents" if body.texts is None else "texts"
         documents = [
-            named(f"{field}.{i}", partial(Document, text, title))
+            name_field(f"{field}.{i}", partial(Document, text, title))
             for i, (text, title) in enumerate(zip(texts, titles, strict=True))
         ]
         answer = await rank(at, body.query, documents, body.deadline_ms)
@@ -179,7 +179,7 @@ def router(compresses_text: Budget | None) -> APIRouter:
         budget = compresses_text if body.ragcompress is None else body.ragcompress.budget()
         shown = texts
         if (body.return_documents or body.return_text) and budget is not None:
-            shown = await _shortened(at, body, documents, budget)
+            shown = await _shorten(at, body, documents, budget)
         if body.texts is not None:
             return Escaped(_tei_rows(body, ranked, order, shown))
         result = _cohere_result(body, ranked, order, shown, at.engine.compressor.scorer.name)
@@ -214,7 +214,7 @@ def _cohere_result(
         "model": body.model or scorer,
         "results": [
             {"index": i, "relevance_score": float(ranked.best[i])}
-            | ({"document": _returned(body.items[i], shown[i])} if body.return_documents else {})
+            | ({"document": _with_text(body.items[i], shown[i])} if body.return_documents else {})
             | ({"relevant_spans": spans[i]} if i in spans else {})
             for i in order
         ],
@@ -231,7 +231,7 @@ async def rank(
     at: Desk, question: str, documents: Sequence[Document], deadline_ms: float | None = None
 ) -> Answer[Ranked]:
     """Score documents within the deadline; of more than the scorer may read, those that BM25 puts first."""
-    compressor, spare = at.engine.compressor, at.engine.arranged({}, cheap=True)
+    compressor, spare = at.engine.compressor, at.engine.compressor_for({}, cheap=True)
     most = at.limits.rank_documents
 
     def full(stop: Stop) -> Ranked:
@@ -241,13 +241,13 @@ async def rank(
         chosen = [i for i, s in enumerate(parts.sentences) if s.document in read]
         scores = score_in_time(compressor.scorer, question, _part(parts, read), stop)
         values[chosen] = in_unit_interval(scores)
-        ranked = _ranked(parts, values, compressor, question, behind=_words(spare.scorer, question, parts))
+        ranked = _rank(parts, values, compressor, question, behind=_words(spare.scorer, question, parts))
         return replace(ranked, stopped_early=bool(scores.details.get("stopped_early")))
 
     def cheap() -> Ranked:
         parts = segment(documents, language=compressor.plan.language)
         values = _words(spare.scorer, question, parts)
-        return _ranked(parts, values, compressor, question, behind=values)
+        return _rank(parts, values, compressor, question, behind=values)
 
     with at.span("rerank") as tell:
         work = Work(full, cheap, at.due(deadline_ms))
@@ -299,7 +299,7 @@ def best_by_document(parts: Segmentation, values: FloatArray) -> FloatArray:
     return best
 
 
-def _ranked(
+def _rank(
     parts: Segmentation, values: FloatArray, compressor: Compressor, question: str, behind: FloatArray
 ) -> Ranked:
     """Documents that were not read stand behind those that were, in the order of their words."""
@@ -312,12 +312,12 @@ def _ranked(
     return Ranked(parts, values, best, tokens)
 
 
-def _returned(item: str | TextIn, text: str) -> dict[str, Any]:
+def _with_text(item: str | TextIn, text: str) -> dict[str, Any]:
     """A document as it came, but for its text, which may be shorter."""
     return {"text": text} if isinstance(item, str) else item.model_dump(exclude_unset=True) | {"text": text}
 
 
-async def _shortened(at: Desk, body: RerankIn, documents: Sequence[Document], budget: Budget) -> list[str]:
+async def _shorten(at: Desk, body: RerankIn, documents: Sequence[Document], budget: Budget) -> list[str]:
     """What each document keeps of one budget for all; empty for one that keeps nothing."""
     if not any(d.text.strip() for d in documents):
         return [d.text for d in documents]
@@ -326,7 +326,7 @@ async def _shortened(at: Desk, body: RerankIn, documents: Sequence[Document], bu
     except BudgetTooSmall:
         if body.ragcompress is not None:
             raise
-        at.passed_through()  # the server's own budget: whoever asks can do nothing about it
+        at.record_passthrough()  # the server's own budget: whoever asks can do nothing about it
         return [d.text for d in documents]
     texts: list[str] = answer.value.texts()
     return texts

@@ -47,7 +47,7 @@ class Roots:
             pass
         raise InputError(f"there is no {path[:200]!r} below the folders that may be read")
 
-    def shown(self, path: str | Path) -> str:
+    def display_path(self, path: str | Path) -> str:
         """A path as an agent may name it again: relative to its root where there is one alone."""
         real = Path(os.path.realpath(path))
         if len(self.folders) == 1 and real.is_relative_to(self.folders[0]):

@@ -155,7 +155,7 @@ def read_documents(items: list[str | DocumentIn], limits: Limits) -> list[Docume
     """
     limits.check([item if isinstance(item, str) else item.text for item in items])
     made = [DocumentIn(text=item) if isinstance(item, str) else item for item in items]
-    return [named(f"documents.{i}", item.document) for i, item in enumerate(made)]
+    return [name_field(f"documents.{i}", item.document) for i, item in enumerate(made)]
 
 
 def example(body: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def example(body: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"content": {"application/json": {"example": body}}}}
 
 
-def named(field: str, make: Callable[[], _T]) -> _T:
+def name_field(field: str, make: Callable[[], _T]) -> _T:
     """What is made of a field of the body; its errors say which field it is.
 
     Raises:

@@ -78,7 +78,7 @@ class ToolDesk:
         if (known := self._replay.get(key)) is not None:
             self._at.count(known.tokens_before, known.tokens_after)
             return known
-        main, spare = self.engine.arranged({}), self.engine.arranged({}, cheap=True)
+        main, spare = self.engine.compressor_for({}), self.engine.compressor_for({}, cheap=True)
         plain = budget.without_recall()
 
         def full(stop: Stop) -> ToolResult:
@@ -97,17 +97,8 @@ class ToolDesk:
         with self._at.span("compress") as tell:
             answer = await self._at.run(Work(full, cheap, self._at.due(deadline_ms)))
             found: ToolResult = answer.value
-            self._at.count(found.tokens_before, found.tokens_after)
-            tell(
-                {
-                    "documents": 1,
-                    "tokens_before": found.tokens_before,
-                    "tokens_after": found.tokens_after,
-                    "budget": plain.limit(found.tokens_before),
-                    "scorer": main.scorer.name,
-                    "outcome": self._at.outcome,
-                }
-            )
+            limit = plain.limit(found.tokens_before)
+            self._at.report(tell, found, documents=1, budget=limit, scorer=main.scorer.name)
         return self._replay.put(key, found)
 
 
