@@ -83,24 +83,35 @@ def compress_tool_result(
     if compressor.plan.whole_documents:  # the result is one document
         compressor = _again(compressor, compressor.scorer, whole_documents=False)
     try:
-        shape = shape_of(text)
-        if shape == "json":
-            shorter = _json(compressor, text, question, budget, timeout, progress)
-        else:
-            parts = _page(text) if shape == "html" else segment_tool_result(text)
-            if not parts.sentences:
-                return ToolResult(text, before, before, "blank")
-            # A recall is promised of probabilities alone, which a log's numbers are not.
-            reader = for_logs(compressor) if shape in LOGS and budget.recall is None else compressor
-            shorter = reader(
-                question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise"
-            ).text
+        shorter = _shorten(compressor, text, question, budget, timeout, progress)
     except BudgetTooSmall:
         return ToolResult(text, before, before, "budget too small")
+    if shorter is None:
+        return ToolResult(text, before, before, "blank")
     after = compressor.count(shorter)
     if after >= before:
         return ToolResult(text, before, before, "no shorter")
     return ToolResult(shorter, before, after)
+
+
+def _shorten(
+    compressor: Compressor,
+    text: str,
+    question: str,
+    budget: Budget,
+    timeout: float | None,
+    progress: Callable[[int, int], None] | None,
+) -> str | None:
+    """What is kept of a text, by what kind of text it is; None where it says nothing."""
+    shape = shape_of(text)
+    if shape == "json":
+        return _json(compressor, text, question, budget, timeout, progress)
+    parts = _page(text) if shape == "html" else segment_tool_result(text)
+    if not parts.sentences:
+        return None
+    # A recall is promised of probabilities alone, which a log's numbers are not.
+    reader = for_logs(compressor) if shape in LOGS and budget.recall is None else compressor
+    return reader(question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise").text
 
 
 def _page(text: str) -> Segmentation:

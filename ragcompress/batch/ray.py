@@ -112,15 +112,19 @@ def compress_file(
     dataset.context.execution_options.preserve_order = True
     dataset.context.enable_progress_bars = False
     try:
-        for row in dataset.iter_rows():
-            outcome = Outcome(
-                row["result"], row["failed"], row["tokens_before"], row["tokens_after"],
-                promised=(json.loads(row["result"]).get("promise") or {}).get("holds"),
-            )  # fmt: skip
-            yield Done(row["line"], row["end"], outcome)
+        yield from map(_done, dataset.iter_rows())
     except ray.exceptions.RayError as error:
         cause = getattr(error, "cause", None) or error
         raise ModelError(f"the work on the cluster ended: {cause}") from error
+
+
+def _done(row: dict[str, Any]) -> Done:
+    """A request that a worker is done with."""
+    outcome = Outcome(
+        row["result"], row["failed"], row["tokens_before"], row["tokens_after"],
+        promised=(json.loads(row["result"]).get("promise") or {}).get("holds"),
+    )  # fmt: skip
+    return Done(row["line"], row["end"], outcome)
 
 
 class _Rows:

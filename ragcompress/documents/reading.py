@@ -120,19 +120,23 @@ def read_file(
         note(line)
     if parts is not None:
         parts.update(loaded.left_out)
-    elif said := _counts(loaded.left_out):
-        note(f"{name}: left out {said}")
+    elif counts := _counts(loaded.left_out):
+        note(f"{name}: left out {counts}")
+    return [_document(loaded, name)]
+
+
+def _document(loaded: loaders.Loaded, name: str) -> Document:
+    """What a loader made of a file."""
     # The heading is a sentence of the text as well: offsets are offsets into the file.
-    called = loaded.title or (title(loaded.text) if loaded.syntax == "markdown" else None)
-    document = Document(
+    heading = loaded.title or (title(loaded.text) if loaded.syntax == "markdown" else None)
+    return Document(
         text=loaded.text,
-        title=called,
+        title=heading,
         id=name,
         metadata={"source": name},
         syntax=loaded.syntax,
         places=loaded.places,
     )
-    return [document]
 
 
 def suffix_of(path: str | Path) -> str:

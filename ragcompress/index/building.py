@@ -95,11 +95,7 @@ def build_index(
     vectors.check()
     with _exclusive(target):
         embedder = embedder or MiniLM()
-        about = {
-            "folder": str(root),
-            "passage_tokens": passage_tokens,
-            "embedder": embedder.name,
-        }
+        about = {"folder": str(root), "passage_tokens": passage_tokens, "embedder": embedder.name}
         before = current(target)
         database = _begin(target, before, about, note)
         left_out, tokenizer = FolderReader(), embedder.tokenizer
@@ -114,19 +110,12 @@ def build_index(
             counts = _update(database, found, embedder, read, progress)
             if said := left_out.summary(folder, len(database.files())):
                 note(said)
-            n = database.n_passages(), len(database.files())
-            if (
-                before is None
-                or database.meta().get("changed")
-                or not _has_vectors(target / before, database)
-            ):
-                version = _finish(target, before, database)
-            else:
-                version = before
+            n_passages, n_files = database.n_passages(), len(database.files())
+            version = _switch(target, before, database)
         finally:
             database.close()
         _tidy(target, keep=(version, before))
-    return Report(version, *counts, n_files=n[1], n_passages=n[0])
+    return Report(version, *counts, n_files=n_files, n_passages=n_passages)
 
 
 def current(path: Path) -> str | None:
@@ -257,11 +246,7 @@ def _update(
     known = database.files()
     _drop_begun(database, found)
     deleted = [name for name in known if name not in found]
-    with database.transaction():
-        for name in deleted:
-            database.remove_file(name)
-        if deleted:
-            database.note(changed=True)
+    _remove(database, deleted)
     stale = {name: p for name, p in found.items() if not is_as_it_was(p, known.get(name))}
     total = sum(size_of(p) for p in stale.values())
     done = n_failed = n_new = n_changed = 0
@@ -276,10 +261,7 @@ def _update(
         passages = read(p)
         if state is None or passages is None:
             n_failed += 1
-            if name in known:
-                with database.transaction():
-                    database.remove_file(name)
-                    database.note(changed=True)
+            _remove(database, [name] if name in known else [])
             continue
         n_new += name not in known
         n_changed += name in known
@@ -294,6 +276,15 @@ def _update(
             waiting = []
     _write(database, waiting, embedder)
     return n_new, n_changed, len(deleted), n_failed
+
+
+def _remove(database: Database, names: list[str]) -> None:
+    """Forget files, in one transaction."""
+    if names:
+        with database.transaction():
+            for name in names:
+                database.remove_file(name)
+            database.note(changed=True)
 
 
 def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None:
@@ -359,6 +350,13 @@ def _key(path: Path, root: Path) -> str:
 
 def _next(version: str | None) -> str:
     return f"v{int(version.removeprefix('v')) + 1 if version else 1}"
+
+
+def _switch(target: Path, before: str | None, database: Database) -> str:
+    """Switch to what was built, unless it is what there is. Returns the version to read."""
+    if before and not database.meta().get("changed") and _has_vectors(target / before, database):
+        return before
+    return _finish(target, before, database)
 
 
 def _finish(target: Path, before: str | None, database: Database) -> str:

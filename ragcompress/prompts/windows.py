@@ -139,11 +139,7 @@ def cut_windows(
     headers = _headers(tokenizer, template, segmentation)
     longest = room - len(tokenizer.prefix_ids) - len(head) - len(between)
     longest -= max((len(mark) + len(title) for mark, title in headers), default=0)
-    if longest < 1:
-        raise InputError(
-            f"the question with its wording, and the longest title, leave no room for a sentence "
-            f"({1 - longest} tokens too many); shorten them, or let a window have more tokens"
-        )
+    _check_room(longest)
     pieces = [sentence_piece(segmentation, i) for i in sequence]
     drafts: list[_Draft] = []
     for index, piece, ids in zip(sequence, pieces, tokenizer.encode(pieces), strict=True):
@@ -159,6 +155,15 @@ def cut_windows(
                 opening = [], *headers[document]
             drafts[-1].add(index, document, opening, part)
     return tuple(draft.window() for draft in drafts)
+
+
+def _check_room(longest: int) -> None:
+    """Refuse windows in which a sentence of at most so many tokens must find room."""
+    if longest < 1:
+        raise InputError(
+            f"the question with its wording, and the longest title, leave no room for a sentence "
+            f"({1 - longest} tokens too many); shorten them, or let a window have more tokens"
+        )
 
 
 def gather(n_sentences: int, windows: Sequence[Window], values: Sequence[FloatArray]) -> FloatArray:
