@@ -71,18 +71,14 @@ def train(
 
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
-    if scorer in ("evidence", "evidence-encoder"):
-        with phase_bar() as progress:
-            if scorer == "evidence":
-                card = evidence.run(
-                    _by_kind(files), output, proxy=proxy, backend=backend, store=store, progress=progress
-                )
-            else:
-                card = encoder.run(_by_kind(files), output, progress=progress)
-        emit(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
-        return
     with phase_bar() as progress:
-        if scorer == DEFAULT_SCORER:
+        if scorer == "evidence-encoder":
+            card = encoder.run(_by_kind(files), output, progress=progress)
+        elif scorer == "evidence":
+            card = evidence.run(
+                _by_kind(files), output, proxy=proxy, backend=backend, store=store, progress=progress
+            )
+        elif scorer == DEFAULT_SCORER:
             settings = fitting.Settings(
                 n_layers=n_layers, passage_tokens=passage_tokens, joined_every=joined_every
             )

@@ -178,6 +178,17 @@ def fitting_tokens(free_bytes: int, config: Any) -> int:
     return int(min(_GPU_TOKENS, max(_CPU_TOKENS, free_bytes // (2 * 4 * numbers))))
 
 
+def _load(folder: Path, precision: str) -> Any:
+    """The model of a folder, its attention read by ours."""
+    try:
+        with no_transformers_bar():
+            return AutoModel.from_pretrained(
+                folder, dtype=_TYPES[precision], attn_implementation=_NAME, local_files_only=True
+            )
+    except Exception as error:  # transformers lets errors of many libraries through
+        raise ModelError(f"transformers can't load {folder}: {error}") from error
+
+
 class TorchProxy:
     """Any causal model of transformers whose attention goes through its registry.
 
@@ -209,19 +220,14 @@ class TorchProxy:
         precision = precision or choose_precision(device)
         if precision not in _TYPES:
             raise ModelError(f"unknown precision {precision!r}; known are: {', '.join(_TYPES)}")
-        try:
-            with no_transformers_bar():
-                model = AutoModel.from_pretrained(
-                    folder, dtype=_TYPES[precision], attn_implementation=_NAME, local_files_only=True
-                )
-        except Exception as error:  # transformers lets errors of many libraries through
-            raise ModelError(f"transformers can't load {folder}: {error}") from error
-        self.model = model.to(device).eval()
+        self.model = _load(folder, precision).to(device).eval()
         self._device, self._store = device, store
         if device == "cpu":
             self.limits = BatchLimits(batch_tokens or _CPU_TOKENS)
         else:  # starting a run on a GPU costs as much as reading thousands of tokens there
-            batch_tokens = batch_tokens or fitting_tokens(torch.cuda.mem_get_info(device)[0], model.config)
+            batch_tokens = batch_tokens or fitting_tokens(
+                torch.cuda.mem_get_info(device)[0], self.model.config
+            )
             self.limits = BatchLimits(batch_tokens, run_tokens=batch_tokens)
         self._folder, self._lock, self._stacks = folder, threading.Lock(), Stacks()
         self._head: LanguageHead | None = None

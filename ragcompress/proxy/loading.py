@@ -57,21 +57,7 @@ def load_proxy(
     if store is None and reuse_bytes:
         store = MemoryStore(reuse_bytes)
     if backend == "torch":
-        try:
-            from .hf import TorchProxy, choose_device
-        except ImportError as error:
-            raise MissingExtra("the torch backend", "torch") from error
-        device = choose_device()
-        # From a GPU the keys and values would have to be copied to the host's memory after every batch.
-        kept = store if device == "cpu" else None
-        return TorchProxy(
-            folder.path,
-            name=folder.name,
-            fingerprint=folder.fingerprint,
-            device=device,
-            precision=precision,
-            store=kept,
-        )
+        return _torch_proxy(folder, precision, store)
     from .onnx.session import OnnxProxy
 
     return OnnxProxy(
@@ -82,4 +68,23 @@ def load_proxy(
         precision=precision,
         threads=threads,
         store=store,
+    )
+
+
+def _torch_proxy(
+    folder: models.ModelFolder, precision: Precision | None, store: KeyValueStore | None
+) -> Proxy:
+    try:
+        from .hf import TorchProxy, choose_device
+    except ImportError as error:
+        raise MissingExtra("the torch backend", "torch") from error
+    device = choose_device()
+    return TorchProxy(
+        folder.path,
+        name=folder.name,
+        fingerprint=folder.fingerprint,
+        device=device,
+        precision=precision,
+        # From a GPU the keys and values would have to be copied to the host's memory after every batch.
+        store=store if device == "cpu" else None,
     )

@@ -50,6 +50,14 @@ DEFAULT_PRECISION = "int8"
 PRECISIONS = ("float32", *WHOLE)
 
 
+def _read_shape(folder: Path) -> Shape:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
+    return Shape.from_config(config)
+
+
 class OnnxProxy:
     """A Llama-shaped model in ONNX Runtime, on the CPU.
 
@@ -85,11 +93,7 @@ class OnnxProxy:
         if precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise ModelError(f"unknown precision {precision!r} of the onnx backend; known are: {known}")
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ModelError(f"{folder / 'config.json'} can't be read: {error}") from error
-        self._shape = Shape.from_config(config)
+        self._shape = _read_shape(folder)
         self._folder, self._cache = folder, cache
         self._form = "int8" if precision in WHOLE else precision
         self._index, self._is_intact = self._weights(), False
