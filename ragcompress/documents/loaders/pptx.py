@@ -22,6 +22,8 @@ from ._slide_colors import Themes, take_out_unseen
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
 _MARKS = ("buNone", "buChar", "buAutoNum", "buBlip")
+# What shapes stand in.
+_TREES = ("spTree", "grpSp")
 # Below or above the line, in thousandths of the letters' height.
 _OFF_LINE = 10_000
 
@@ -45,6 +47,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         if slide.element.get("show") in ("0", "false"):
             left_out["hidden slide"] += 1
             continue
+        _choose(slide.element)
         with suppress(Exception):  # of a slide with odd parts, all stays
             take_out_unseen(slide, left_out, themes)
         drawn = package.drawn(str(slide.part.partname).lstrip("/"))
@@ -60,6 +63,18 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     return Loaded("\n\n".join(parts), Places.of_stretches("slide", found), left_out=left_out)
 
 
+def _choose(slide: Any) -> None:
+    """Of shapes written for programs of several ages, take the newest: python-pptx passes over all of them.
+
+    PowerPoint writes every shape with a formula so.
+    """
+    for choices in [e for e in within(slide, "AlternateContent") if local(e.getparent()) in _TREES]:
+        chosen = next((c for c in choices if len(c)), None)
+        parent = choices.getparent()
+        at = parent.index(choices)
+        parent[at : at + 1] = [] if chosen is None else list(chosen)
+
+
 def _slide(slide: Any, size: tuple[int, int], left_out: Counter[str]) -> Iterator[str]:
     title = slide.shapes.title
     if title is not None and title.has_text_frame:
@@ -72,10 +87,13 @@ def _slide(slide: Any, size: tuple[int, int], left_out: Counter[str]) -> Iterato
             left_out["shape beside its slide"] += 1
             continue
         if getattr(shape, "has_table", False):
-            titles, table = pipe_table([[*_cells(row)] for row in shape.table.rows])
+            named = shape.table.first_col and not shape.table.first_row
+            titles, table = pipe_table([[*_cells(row, named)] for row in shape.table.rows])
             yield from filter(None, (*titles, table))
         elif shape.has_text_frame and (text := _frame(shape)):
             yield text
+        elif next(within(shape._element, "oleObj"), None) is not None:
+            left_out["embedded object"] += 1
         elif alt := alternative(next(within(shape._element, "cNvPr"), None)):
             yield f"[Image: {alt}]"
 
@@ -97,11 +115,28 @@ def _is_beside(shape: Any, size: tuple[int, int]) -> bool:
     ) and bool(getattr(shape, "has_text_frame", False) and shape.text_frame.text.strip())
 
 
-def _cells(row: Any) -> Iterator[Cell]:
-    for cell in row.cells:
+def _cells(row: Any, named: bool) -> Iterator[Cell]:
+    """The cells of a row.
+
+    Args:
+        named: whether the first one names the row, and nothing the columns.
+    """
+    for number, cell in enumerate(row.cells):
         if not cell.is_spanned:
-            text = " ".join(_text(p) for p in cell.text_frame.paragraphs)
-            yield Cell(text, cell.span_height or 1, cell.span_width or 1)
+            header = named and not number
+            yield Cell(_in_cell(cell.text_frame), cell.span_height or 1, cell.span_width or 1, header)
+
+
+def _in_cell(frame: Any) -> str:
+    """The paragraphs of a cell in one line; a semicolon parts items of a list."""
+    numbers, written = _Numbers(), ""
+    for paragraph in frame.paragraphs:
+        mark = _marker(find(paragraph._p, "pPr"))
+        number = numbers.next(paragraph, mark)
+        text = " ".join(f"{number} {_text(paragraph)}".split())
+        is_item = mark is not None and local(mark) != "buNone"
+        written += ("; " if is_item and written else " ") + text if text else ""
+    return written.strip()
 
 
 def _notes(slide: Any) -> Iterator[str]:
@@ -165,14 +200,14 @@ def _marked(words: str, run: Any, before: str) -> str:
 
 
 def _frame(shape: Any) -> str:
-    """Paragraphs with a mark or a number are items of a list, in text boxes only numbered ones."""
+    """Paragraphs with a mark or a number are items of a list."""
     numbers = _Numbers()
     paragraphs = [
         (p, numbers.next(p, bullet := _mark(p, shape)), bullet, _text(p).strip())
         for p in shape.text_frame.paragraphs
         if _text(p).strip()
     ]
-    if not shape.is_placeholder or len(paragraphs) < 2:
+    if len(paragraphs) < 2:
         return "\n\n".join(f"{number} {text}" if number else text for _, number, _, text in paragraphs)
     written, was_item = "", False
     for paragraph, number, bullet, text in paragraphs:
