@@ -9,6 +9,8 @@ from typing import Any
 import office_files as office
 import pptx
 import pytest
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
 from pptx.oxml import parse_xml
 
 from ragcompress.documents import loaders
@@ -106,3 +108,31 @@ def test_embedded_objects_of_slides_are_counted() -> None:
 
     loaded = slide(fill)
     assert (loaded.text, +loaded.left_out) == ("yes", {"embedded object": 1})
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_charts_of_slides_stand_where_they_are_shown(is_hidden: bool) -> None:
+    def fill(shapes: Any) -> None:
+        shapes.add_textbox(0, 0, 99, 99).text_frame.text = "before"
+        data = CategoryChartData()
+        data.categories = ["Tar"]
+        data.add_series("Fee", (12,))
+        frame = shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, 99, 99, data)
+        if is_hidden:
+            frame._element.nvGraphicFramePr.cNvPr.set("hidden", "1")
+        shapes.add_textbox(0, 0, 99, 99).text_frame.text = "behind"
+
+    loaded = slide(fill)
+    table = "" if is_hidden else "Chart\n\n|  | Fee |\n| --- | --- |\n| Tar | 12 |\n\n"
+    assert loaded.text == f"before\n\n{table}behind"
+    assert loaded.left_out["hidden shape"] == is_hidden
+
+
+def test_a_hidden_title_of_a_slide_is_left_out() -> None:
+    deck = pptx.Presentation()
+    for n, text in enumerate(("no", "yes")):
+        title = deck.slides.add_slide(deck.slide_layouts[5]).shapes.title
+        title.text = text
+        title._element.nvSpPr.cNvPr.set("hidden", str(1 - n))
+    loaded = loaders.load(office.saved(deck), ".pptx", "a.pptx", 1 << 26, None)
+    assert (loaded.text, +loaded.left_out) == ("## yes", {"hidden shape": 1})

@@ -429,7 +429,12 @@ DRAWING = (
     "<xdr:wsDr xmlns:xdr='http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing' "
     "xmlns:a='http://schemas.openxmlformats.org/drawingml/2006/main'><xdr:sp><xdr:nvSpPr><xdr:cNvPr id='2' name='b'/></xdr:nvSpPr>"
     "<xdr:txBody><a:p><a:r><a:t>Closed in </a:t></a:r><a:r><a:t>May</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
-    "<xdr:pic><xdr:nvPicPr><xdr:cNvPr id='3' name='p' descr='Map of Vik'/></xdr:nvPicPr></xdr:pic></xdr:wsDr>"
+    "<xdr:pic><xdr:nvPicPr><xdr:cNvPr id='3' name='p' descr='Map of Vik'/></xdr:nvPicPr></xdr:pic>"
+    "<mc:AlternateContent xmlns:mc='http://schemas.openxmlformats.org/markup-compatibility/2006'><mc:Choice><xdr:graphicFrame>"
+    "<xdr:nvGraphicFramePr><xdr:cNvPr id='4' name='c'{0}/></xdr:nvGraphicFramePr>"
+    "<cx:chart xmlns:cx='http://schemas.microsoft.com/office/drawing/2014/chartex' xmlns:r='http://r' r:id='r1'/></xdr:graphicFrame>"
+    "</mc:Choice><mc:Fallback><xdr:sp><xdr:txBody><a:p><a:r><a:t>Your Excel is too old</a:t></a:r></a:p></xdr:txBody></xdr:sp>"
+    "</mc:Fallback></mc:AlternateContent></xdr:wsDr>"
 )
 WATERFALL = (
     "<cx:chartSpace xmlns:cx='http://schemas.microsoft.com/office/drawing/2014/chartex'><cx:chartData><cx:data id='0'>"
@@ -442,7 +447,8 @@ RELATIONS = (
 )
 
 
-def test_boxes_pictures_and_new_charts_of_a_sheet_are_read() -> None:
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_boxes_pictures_and_new_charts_of_a_sheet_are_read(is_hidden: bool) -> None:
     book = openpyxl.Workbook()
     book.active["A1"] = "City"
     buffer = io.BytesIO(office.saved(book))
@@ -450,14 +456,15 @@ def test_boxes_pictures_and_new_charts_of_a_sheet_are_read() -> None:
         archive.writestr(
             "xl/worksheets/_rels/sheet1.xml.rels", RELATIONS.format("drawing", "../drawings/drawing1.xml")
         )
-        archive.writestr("xl/drawings/drawing1.xml", DRAWING)
+        archive.writestr("xl/drawings/drawing1.xml", DRAWING.format(" hidden='1'" if is_hidden else ""))
         archive.writestr(
             "xl/drawings/_rels/drawing1.xml.rels", RELATIONS.format("chartEx", "../charts/chartEx1.xml")
         )
         archive.writestr("xl/charts/chartEx1.xml", WATERFALL)
     text = load(buffer.getvalue(), ".xlsx").text
-    assert "Closed in May\n\n[Image: Map of Vik]\n\nChart: Fees\n\n" in text
-    assert "| Vik | 12 |" in text
+    assert "Closed in May\n\n[Image: Map of Vik]" in text
+    assert "too old" not in text
+    assert ("Chart: Fees\n\n" in text and "| Vik | 12 |" in text) is not is_hidden
 
 
 def test_a_sheet_that_is_not_there_is_counted() -> None:

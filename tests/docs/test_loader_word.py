@@ -274,8 +274,17 @@ def test_the_main_part_of_a_word_file_may_have_any_name() -> None:
     assert (loaded.text, +loaded.left_out) == ("yes", {"hidden run": 1})
 
 
-def test_lines_of_a_point_of_a_diagram_stay_apart() -> None:
+@pytest.mark.parametrize(("own", "seen"), [("", "\n\n- Tar and salt"), ("hidden='1'", "")])
+def test_diagrams_of_word_are_read_where_they_are_shown(own: str, seen: str) -> None:
     lines = "".join(f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>" for text in ("Tar", "and salt"))
     points = f"<w:ptLst><w:pt><w:t>{lines}</w:t></w:pt></w:ptLst>"
     parts = {"diagrams/data1.xml": ("diagramData", root("dataModel", points))}
-    assert word(p(run("Upkeep")), parts).text == "Upkeep\n\n- Tar and salt"
+    used = in_run(drawing("<w:relIds r:dm='r0'/>", own))
+    assert word(p(run("Upkeep"), used), parts).text == f"Upkeep{seen}"
+
+
+def test_a_deleted_picture_is_gone_and_counted() -> None:
+    picture = in_run(drawing("", "descr='A bridge'"))
+    deleted = f"<w:del>{picture}</w:del>"
+    loaded = word(p(deleted, run("yes")))
+    assert (loaded.text, +loaded.left_out) == ("yes", {"tracked deletion": 1})

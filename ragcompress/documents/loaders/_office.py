@@ -134,31 +134,50 @@ class Package:
                 found[relation.get("Id") or ""] = (posixpath.basename(relation.get("Type") or ""), path)
         return found
 
-    def drawn(self, part: str) -> list[str]:
-        """Charts and diagrams of a part as text, in the order of the file."""
-        found = []
-        for kind, path in self.targets(part).values():
-            if kind in ("drawing", "diagramDrawing"):
-                found += self.drawn(path)
-            elif kind == "chartEx" and (root := self.xml(path)) is not None:
-                found.append(chart_of_2016(root))
-            elif _DRAWN.search(path) and (root := self.xml(path)) is not None:
-                found.append(chart(root) if kind == "chart" else diagram(root))
-        return [text for text in found if text]
+    def drawings(self, part: str) -> dict[str, str]:
+        """Charts and diagrams that a part refers to, as text, by the id of the relation."""
+        found = {}
+        for name, (kind, path) in self.targets(part).items():
+            if not (kind == "chartEx" or _DRAWN.search(path)) or (root := self.xml(path)) is None:
+                continue
+            read = {"chart": chart, "chartEx": chart_of_2016}.get(kind, diagram)
+            found[name] = read(root)
+        return {name: text for name, text in found.items() if text}
 
-    def boxes(self, part: str) -> list[str]:
-        """What text boxes and shapes on a sheet say, and what stands for its pictures."""
-        found = []
+    def on_sheet(self, part: str) -> list[str]:
+        """What is drawn on a sheet: words of shapes, what stands for pictures, charts."""
+        boxes, charts = [], []
         for kind, path in self.targets(part).values():
-            root = self.xml(path) if kind == "drawing" else None
-            for shape in () if root is None else within(root, "sp", "pic"):
-                own = next(within(shape, "cNvPr"), None)
-                if own is not None and own.get("hidden") in ("1", "true"):
-                    continue
-                lines = ("".join(t.text or "" for t in within(p, "t")) for p in within(shape, "p"))
-                said = alternative(own)
-                found.append("\n".join(filter(str.strip, lines)) or (said and f"[Image: {said}]"))
-        return [text for text in found if text]
+            if kind != "drawing" or (root := self.xml(path)) is None:
+                continue
+            drawings = self.drawings(path)
+            charts += [drawings[name] for name in drawn_in(root) if name in drawings]
+            boxes += [_of_shape(shape) for shape in within(root, "sp", "pic") if _is_shown(shape)]
+        return list(filter(None, [*boxes, *charts]))
+
+
+def drawn_in(element: Any) -> list[str]:
+    """The relations to charts and diagrams that are shown within an element, in its order."""
+    found = (each for each in within(element, "chart", "relIds") if _is_shown(each))
+    return [name for each in found if (name := attribute(each, "id") or attribute(each, "dm"))]
+
+
+def _is_shown(element: Any) -> bool:
+    """Whether nothing that holds it is hidden, or drawn for older programs only."""
+    for up in (element, *element.iterancestors()):
+        if local(up) == "Fallback" and find(up.getparent(), "Choice") is not None:
+            return False
+        own = next((e for e in up if local(e).startswith("nv")), None)
+        named = find(own, "cNvPr") if own is not None else None
+        if named is not None and named.get("hidden") in ("1", "true"):
+            return False
+    return True
+
+
+def _of_shape(shape: Any) -> str:
+    lines = ["".join(t.text or "" for t in within(p, "t")) for p in within(shape, "p")]
+    said = alternative(next(within(shape, "cNvPr"), None))
+    return "\n".join(filter(str.strip, lines)) or (f"[Image: {said}]" if said else "")
 
 
 def diagram(root: Any) -> str:

@@ -12,10 +12,10 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._formulas import CLOSING, formula
-from ._office import Package, attribute, find, local, property_of, sibling, whole, within
+from ._office import Package, attribute, drawn_in, find, local, property_of, sibling, whole, within
 from ._word_drawn import (
     choose,
     join_drop_caps,
@@ -52,10 +52,22 @@ _HIGHLIGHTS = {
 _WHITE = re.compile("f[c-f]f[c-f]f[c-f]", re.IGNORECASE)
 
 
-def prepared(
-    package: Package, left_out: Counter[str], check: Callable[[], None]
-) -> tuple[bytes, dict[str, Label]]:
-    """Write the file anew, without pictures; with it, the marks of its notes.
+class Prepared(NamedTuple):
+    """A Word file, written anew.
+
+    Attributes:
+        data: for mammoth.
+        labels: the marks of its notes.
+        charts: charts and diagrams as text.
+    """
+
+    data: bytes
+    labels: dict[str, Label]
+    charts: list[str]
+
+
+def prepared(package: Package, left_out: Counter[str], check: Callable[[], None]) -> Prepared:
+    """Write the file anew, without pictures.
 
     Args:
         left_out: counts hidden text, comments and embedded objects.
@@ -66,18 +78,20 @@ def prepared(
     styles, numbers = _styles(package), Numbers(package)
     changed: dict[str, bytes] = {}
     labels: dict[str, Label] = {}
+    drawings, charts = package.drawings(package.main), list[str]()
     for part in (package.main, *(package.part(name, f"word/{name}.xml") for name in NOTES)):
         root = package.xml(part)
         if root is None:
             continue
         mend_references(root, package, part, left_out)
-        _rewrite(root, left_out, check)
+        drawn = _rewrite(root, left_out, check)
         numbers.write(root, run_of)
         _clean_runs(root, styles, left_out)
         for paragraph in list(within(root, "p", "hyperlink", "ins", "sdtContent")):
             _join_runs(paragraph)
         if part == package.main:
             labels = note_labels(root, package)
+            charts = [drawings[name] for name in drawn if name in drawings]
             append_margins(root, package, lambda margin: _rewrite_margin(margin, styles, left_out, check))
         changed[part] = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
         check()
@@ -90,7 +104,7 @@ def prepared(
         for name in sorted(package.names):
             if not _UNSEEN.match(name):
                 archive.writestr(name, changed.get(name) or package.read(name))
-    return buffer.getvalue(), labels
+    return Prepared(buffer.getvalue(), labels, charts)
 
 
 Styles = dict[str, dict[str, Any]]
@@ -120,16 +134,20 @@ def _is_on(element: Any) -> bool:
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
 
-def _rewrite(root: Any, left_out: Counter[str], check: Callable[[], None]) -> None:
+def _rewrite(root: Any, left_out: Counter[str], check: Callable[[], None]) -> list[str]:
+    """Write a part anew; the relations to charts and diagrams that are shown in it."""
     for element in list(within(root, *_NOISE)):
         _remove(element)
     _accept_changes(root, left_out)
+    left_out["hidden shape"] += take_out_hidden(root)
+    drawn = drawn_in(root)
     check()
     take_out_instructions(root)
-    _write_special(root, left_out)
+    _write_special(root)
     join_drop_caps(root)
     align_cells(root)
     check()
+    return drawn
 
 
 def _rewrite_margin(margin: Any, styles: Styles, left_out: Counter[str], check: Callable[[], None]) -> None:
@@ -147,7 +165,7 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
     for element in list(within(root, *_DELETED)):
         # A mark of a deleted paragraph or row is no deleted text.
         if local(element.getparent()) not in ("rPr", "trPr") and any(
-            True for _ in within(element, "delText", "t")
+            True for _ in within(element, "delText", "t", "drawing", "pict")
         ):
             left_out["tracked deletion"] += 1
             _remove(element)
@@ -164,7 +182,7 @@ def _accept_changes(root: Any, left_out: Counter[str]) -> None:
             _remove(row)
 
 
-def _write_special(root: Any, left_out: Counter[str]) -> None:
+def _write_special(root: Any) -> None:
     """Formulas, readings, fields and text boxes become runs; rarer breaks become those that mammoth knows."""
     for element in within(root, "br"):
         element.attrib.clear()  # a page's end within a paragraph parts words as a line's end does
@@ -178,7 +196,6 @@ def _write_special(root: Any, left_out: Counter[str]) -> None:
         write_reading(element)
     for element in list(within(root, "fldSimple", "smartTag", "dir", "bdo")):
         replace(element, list(element))
-    left_out["hidden shape"] += take_out_hidden(root)
     for element in list(within(root, "AlternateContent")):
         choose(element)
     show_drawn(root)

@@ -55,22 +55,22 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
 
     package = Package(data)
     left_out: Counter[str] = Counter()
-    file, labels = prepared(package, left_out, clock.check)
+    file = prepared(package, left_out, clock.check)
     html = mammoth.convert_to_html(
-        io.BytesIO(file),
+        io.BytesIO(file.data),
         style_map=_STYLES,
         transform_document=mammoth.transforms.paragraph(mark),
         convert_image=mammoth.images.img_element(lambda image: {}),
     ).value
     clock.check()
-    charts = package.drawn(package.main)
+    charts = file.charts
     if not html.strip():
         return Loaded(
             "\n\n".join(charts), Places.of_stretches("paragraph", [(0, 1, None)]), left_out=left_out
         )
     tree = lxml.html.document_fromstring(html)
     take_numbers(tree)
-    write_labels(tree, labels)
+    write_labels(tree, file.labels)
     take_out_back_links(tree)
     show_controls(tree)
     write_inline(tree)

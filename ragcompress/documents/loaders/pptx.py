@@ -17,7 +17,7 @@ from ._formulas import formula
 from ._grid import Cell, pipe_table
 from ._html_inline import lowered, raised, struck
 from ._html_markdown import lettered
-from ._office import Package, alternative, attribute, find, local, whole, within
+from ._office import Package, alternative, attribute, drawn_in, find, local, whole, within
 from ._slide_colors import Themes, take_out_unseen
 
 _FORMS = {"alphaLc": "a", "alphaUc": "A", "romanLc": "i", "romanUc": "I"}
@@ -50,9 +50,9 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         _choose(slide.element)
         with suppress(Exception):  # of a slide with odd parts, all stays
             take_out_unseen(slide, left_out, themes)
-        drawn = package.drawn(str(slide.part.partname).lstrip("/"))
+        drawings = package.drawings(str(slide.part.partname).lstrip("/"))
         if text := "\n\n".join(
-            [*_slide(slide, size, left_out), *drawn, *_layout(slide, said), *_notes(slide)]
+            [*_slide(slide, size, drawings, left_out), *_layout(slide, said), *_notes(slide)]
         ):
             found.append((length, number, None))
             parts.append(text)
@@ -75,14 +75,17 @@ def _choose(slide: Any) -> None:
         parent[at : at + 1] = [] if chosen is None else list(chosen)
 
 
-def _slide(slide: Any, size: tuple[int, int], left_out: Counter[str]) -> Iterator[str]:
+def _slide(
+    slide: Any, size: tuple[int, int], drawings: dict[str, str], left_out: Counter[str]
+) -> Iterator[str]:
     title = slide.shapes.title
-    if title is not None and title.has_text_frame:
+    if title is not None and title.has_text_frame and not _is_hidden(title):
         if words := " ".join(" ".join(_text(p) for p in title.text_frame.paragraphs).split()):
             yield f"## {words}"
     for shape in _flat(slide.shapes, left_out):
         if title is not None and shape.shape_id == title.shape_id:
             continue
+        yield from (drawings[name] for name in drawn_in(shape._element) if name in drawings)
         if _is_beside(shape, size):
             left_out["shape beside its slide"] += 1
             continue
@@ -163,13 +166,17 @@ def _layout(slide: Any, said: set[str]) -> Iterator[str]:
 def _flat(shapes: Any, left_out: Counter[str]) -> Iterator[Any]:
     """All shapes that are shown, those in groups too."""
     for shape in shapes:
-        own = next(within(shape._element, "cNvPr"), None)
-        if own is not None and own.get("hidden") in ("1", "true"):
+        if _is_hidden(shape):
             left_out["hidden shape"] += 1
         elif hasattr(shape, "shapes"):
             yield from _flat(shape.shapes, left_out)
         else:
             yield shape
+
+
+def _is_hidden(shape: Any) -> bool:
+    own = next(within(shape._element, "cNvPr"), None)
+    return own is not None and own.get("hidden") in ("1", "true")
 
 
 def _text(paragraph: Any) -> str:

@@ -61,7 +61,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             continue
         sheet = reader.read(part) if kind == "worksheet" else Sheet()
         left_out["comment"] += sum(1 for _ in comments(package, part))
-        tables = [*_tables(sheet, places, title, clock), *package.boxes(part), *package.drawn(part)]
+        tables = [*_tables(sheet, places, title, clock), *package.on_sheet(part)]
         if tables:
             start = f"## {marker(len(places))}{title}"
             places.append((min(sheet.rows, default=1), title))
