@@ -7,6 +7,7 @@ values.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,33 +60,35 @@ def write(shape: Shape, output: Path, kind: str, tokenizer: dict[str, Any]) -> N
     n_tokens = _add_tokens(writer, tokenizer)
     generator = np.random.default_rng(0)
     made: dict[tuple[int, ...], Any] = {}
-
-    def matrix(name: str, rows: int, columns: int) -> None:
-        if (rows, columns) not in made:
-            values = generator.uniform(-_LARGEST_WEIGHT, _LARGEST_WEIGHT, (rows, columns)).astype(np.float32)
-            made[rows, columns] = gguf.quants.quantize(values, stored)
-        writer.add_tensor(name, made[rows, columns], raw_dtype=stored)
-
-    def vector(name: str, value: float, size: int) -> None:
-        writer.add_tensor(name, np.full(size, value, dtype=np.float32))
-
-    n, inner, head = shape.hidden, shape.inner, shape.hidden // shape.n_heads
-    matrix("token_embd.weight", n_tokens, n)
-    vector("output_norm.weight", 1.0, n)
-    for layer in range(shape.n_layers):
-        base = f"blk.{layer}"
-        for norm in ("attn_norm", "ffn_norm"):
-            vector(f"{base}.{norm}.weight", 1.0, n)
-        for part, rows in (("q", n), ("k", head * shape.n_key_heads), ("v", head * shape.n_key_heads)):
-            matrix(f"{base}.attn_{part}.weight", rows, n)
-            vector(f"{base}.attn_{part}.bias", 0.0, rows)
-        matrix(f"{base}.attn_output.weight", n, n)
-        for part, rows, columns in (("gate", inner, n), ("up", inner, n), ("down", n, inner)):
-            matrix(f"{base}.ffn_{part}.weight", rows, columns)
+    for name, value, size in _tensors(shape, n_tokens):
+        if value is not None:
+            writer.add_tensor(name, np.full(size, value, dtype=np.float32))
+            continue
+        if size not in made:
+            values = generator.uniform(-_LARGEST_WEIGHT, _LARGEST_WEIGHT, size).astype(np.float32)
+            made[size] = gguf.quants.quantize(values, stored)
+        writer.add_tensor(name, made[size], raw_dtype=stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _tensors(shape: Shape, n_tokens: int) -> Iterator[tuple[str, float | None, tuple[int, ...]]]:
+    """Name, value and size of each tensor; without a value its weights are random."""
+    n, inner, head = shape.hidden, shape.inner, shape.hidden // shape.n_heads
+    yield "token_embd.weight", None, (n_tokens, n)
+    yield "output_norm.weight", 1.0, (n,)
+    for layer in range(shape.n_layers):
+        base = f"blk.{layer}"
+        for norm in ("attn_norm", "ffn_norm"):
+            yield f"{base}.{norm}.weight", 1.0, (n,)
+        for part, rows in (("q", n), ("k", head * shape.n_key_heads), ("v", head * shape.n_key_heads)):
+            yield f"{base}.attn_{part}.weight", None, (rows, n)
+            yield f"{base}.attn_{part}.bias", 0.0, (rows,)
+        yield f"{base}.attn_output.weight", None, (n, n)
+        for part, rows, columns in (("gate", inner, n), ("up", inner, n), ("down", n, inner)):
+            yield f"{base}.ffn_{part}.weight", None, (rows, columns)
 
 
 def _describe(writer: Any, shape: Shape) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from rich.table import Table
 
-from ragcompress import Budget, Compressor, InputError, Scorer, Scores
+from ragcompress import Budget, CompressedContext, Compressor, InputError, Scorer, Scores
 from ragcompress.budget import RecallOf
 from ragcompress.calibration import Calibration, Case, Judge, load
 from ragcompress.calibration.store import checksum
@@ -104,25 +104,28 @@ def study(
         judged = compressor.with_judge(Judge(rests_on, is_own=True))
         budget = budgets[condition.name]
         context = judged(example.question, example.segmentation, budget=budget, scores=found.scores)
-        kept = context.selection.kept
-        share = share_of(example.gold, kept) if found.case.evidence else None
-        promise = context.promise
-        values = {
-            "reached": share,
-            "all": None if share is None else share == 1,
-            "ratio_kept": context.ratio,
-            "tokens": context.tokens_after,
-            "holds": None if promise is None else promise.holds,
-            "odd": None if context.shift is None else context.shift < SHIFT_LEVEL,
-            "shift": context.shift,
-            "answerable": found.case.answerable,
-            "sufficiency": context.sufficiency,
-            "cosine": found.cosine,
-            "best": float(found.scores.values.max()),
-        }
-        return Row(values)
+        return Row(_compare(found, context))
 
     return Study("promises", "Does a promised recall hold?", tuple(c for c, _ in aims), measure, METRICS)
+
+
+def _compare(seen: Seen, context: CompressedContext) -> dict[str, Any]:
+    """What was kept of a question and said of it, beside what is known of it."""
+    share = share_of(seen.example.gold, context.selection.kept) if seen.case.evidence else None
+    promise = context.promise
+    return {
+        "reached": share,
+        "all": None if share is None else share == 1,
+        "ratio_kept": context.ratio,
+        "tokens": context.tokens_after,
+        "holds": None if promise is None else promise.holds,
+        "odd": None if context.shift is None else context.shift < SHIFT_LEVEL,
+        "shift": context.shift,
+        "answerable": seen.case.answerable,
+        "sufficiency": context.sufficiency,
+        "cosine": seen.cosine,
+        "best": float(seen.scores.values.max()),
+    }
 
 
 def _condition(basis: str, recall: float | None, ratio: float | None) -> Condition:

@@ -71,13 +71,7 @@ def hidden_stories(
         wanted = n_words - sum(len(f.split()) for f in facts)
         if sum(lengths) < wanted:
             raise InputError(f"the books have {sum(lengths)} words, {wanted} are needed: give more books")
-        filler = _stretch(books, lengths, wanted, random)
-        # Before which sentence of the book each fact stands; sorted, so that the story keeps its order.
-        gaps = sorted(random.randrange(len(filler) + 1) for _ in facts)
-        mixed: list[tuple[int | None, str]] = []
-        for index in range(len(filler) + 1):
-            mixed += [(f, facts[f]) for f, gap in enumerate(gaps) if gap == index]
-            mixed += [(None, s) for s in filler[index : index + 1]]
+        mixed = _mix(facts, _stretch(books, lengths, wanted, random), random)
         size = max(1, -(-len(mixed) // 10))
         documents = [mixed[i : i + size] for i in range(0, len(mixed), size)]
         yield record(
@@ -112,6 +106,17 @@ def book_sentences(path: Path) -> list[str]:
     if not found:
         raise DataError(f"{path} holds no text")
     return found
+
+
+def _mix(facts: Sequence[str], filler: Sequence[str], random: Random) -> list[tuple[int | None, str]]:
+    """Facts among other sentences, each with its number; others have none."""
+    # Before which sentence of the book each fact stands; sorted, so that the story keeps its order.
+    gaps = sorted(random.randrange(len(filler) + 1) for _ in facts)
+    mixed: list[tuple[int | None, str]] = []
+    for index in range(len(filler) + 1):
+        mixed += [(f, facts[f]) for f, gap in enumerate(gaps) if gap == index]
+        mixed += [(None, s) for s in filler[index : index + 1]]
+    return mixed
 
 
 def _stretch(books: Sequence[str], lengths: Sequence[int], n_words: int, random: Random) -> list[str]:
