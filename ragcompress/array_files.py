@@ -94,12 +94,12 @@ def _content(path: Path, most: int | None) -> bytes:
         length = int.from_bytes(head, "little")
         if len(head) == _LENGTH and length <= min(_LONGEST_HEADER, size - _LENGTH):
             head += file.read(length)
-            if _LENGTH + length + _declared(head[_LENGTH:]) == size:
+            if _LENGTH + length + _declared_size(head[_LENGTH:]) == size:
                 return head + file.read(size - len(head))
     raise DataError(f"{path} is damaged (its length is not the one that its header gives)")
 
 
-def _declared(header: bytes) -> int:
+def _declared_size(header: bytes) -> int:
     """Bytes of all arrays, by the header; -1 where it is none."""
     try:
         entries = [entry for name, entry in json.loads(header).items() if name != "__metadata__"]

@@ -136,7 +136,7 @@ class CompressedContext:
         document = self.segmentation.documents[s.document]
         return {
             "document": s.document,
-            "source": _plain(document.metadata.get("source", document.id)),
+            "source": _to_json(document.metadata.get("source", document.id)),
             "start_char": s.start_char,
             "end_char": s.end_char,
             "location": _location(document, s),
@@ -192,7 +192,7 @@ class CompressedContext:
         return report.notebook(self)
 
 
-def _plain(source: Any) -> Any:
+def _to_json(source: Any) -> Any:
     """A source as JSON has it: what it has no word for, such as a path, a date or NaN, as a string."""
     if isinstance(source, str):
         return to_bytes(source).decode("utf-8")

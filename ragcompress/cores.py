@@ -13,14 +13,14 @@ _CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 def n_cores() -> int:
     """Cores that this process may use, at least 1."""
     quota = cgroup_quota()
-    allowed = _allowed()
+    allowed = _count_allowed()
     return allowed if quota is None else max(1, min(allowed, ceil(quota)))
 
 
 def thread_limit() -> int:
     """Threads for a library that counts the machine's cores itself: 0, its own choice, without a quota."""
     quota = cgroup_quota()
-    return 0 if quota is None or quota >= _allowed() else n_cores()
+    return 0 if quota is None or quota >= _count_allowed() else n_cores()
 
 
 def cgroup_quota(root: Path = _CGROUPS, own: Path = _OWN) -> float | None:
@@ -65,5 +65,5 @@ def _quota(folder: Path) -> float | None:
     return found if found > 0 else None
 
 
-def _allowed() -> int:
+def _count_allowed() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -266,9 +266,9 @@ class Scores:
         object.__setattr__(self, "details", MappingProxyType(dict(self.details)))
         object.__setattr__(self, "strongest", MappingProxyType(dict(self.strongest)))
         if self.vectors is not None:
-            object.__setattr__(self, "vectors", self._checked(self.vectors))
+            object.__setattr__(self, "vectors", self._check_vectors(self.vectors))
 
-    def _checked(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
+    def _check_vectors(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
         """A copy of the vectors that can't be written to."""
         found = np.array(vectors, dtype=np.float32)
         if found.ndim != 2 or len(found) != len(self.values) or not np.isfinite(found).all():

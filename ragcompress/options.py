@@ -51,7 +51,7 @@ class Option:
         return self.help if self.choices is None else f"{self.help}: {', '.join(self.choices())}."
 
 
-def shown(help: str, group: Group, **more: Any) -> dict[str, Option]:
+def as_option(help: str, group: Group, **more: Any) -> dict[str, Option]:
     """Metadata of a field: how it is shown."""
     return {OPTION: Option(help, group, **more)}
 

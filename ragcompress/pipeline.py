@@ -44,7 +44,7 @@ class Call:
         check_on_error(self.on_error)
         _check_question(self.question)
         if not isinstance(self.documents, Segmentation):
-            object.__setattr__(self, "documents", _listed(self.documents))
+            object.__setattr__(self, "documents", _to_list(self.documents))
 
 
 class _Aim(NamedTuple):
@@ -278,7 +278,7 @@ def _check_question(question: object) -> None:
         raise InputError("the question holds a lone surrogate, which is no valid text")
 
 
-def _listed(documents: Iterable[Document] | None) -> Sequence[Document]:
+def _to_list(documents: Iterable[Document] | None) -> Sequence[Document]:
     """The documents as they are listed now: a generator gives them once, an array has no truth value."""
     try:
         found = () if documents is None else tuple(documents)

@@ -23,9 +23,9 @@ from .options import (
     OPTION,
     BudgetOptions,
     Option,
+    as_option,
     check_keys,
     complete,
-    shown,
 )
 from .proxy.loading import BACKENDS, DEFAULT_PROXY, PRECISIONS, Backend, Precision
 from .selection.attention_sort import AttentionSort
@@ -114,14 +114,14 @@ class Plan:
     budget: Budget | None = None
     scorer: str = field(
         default=scorers.DEFAULT,
-        metadata=shown(
+        metadata=as_option(
             "What ranks the sentences", "model", metavar="NAME", choices=lambda: tuple(scorers.available())
         ),
     )
     scorer_settings: Mapping[str, Any] = field(
         default_factory=dict,
         hash=False,
-        metadata=shown(
+        metadata=as_option(
             "A setting of the scorer; its value is JSON or plain text. Repeatable.",
             "model",
             flag="--scorer-setting",
@@ -130,13 +130,13 @@ class Plan:
     )
     probe: str | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             "Trained weights for the scorer (without: those that ship).", "model", metavar="PROBE"
         ),
     )
     proxy: str = field(
         default=DEFAULT_PROXY,
-        metadata=shown(
+        metadata=as_option(
             "Small language model: a name of `models list`, a local folder, a .gguf file, or a hub id. Its "
             "tokenizer counts.",
             "model",
@@ -145,11 +145,11 @@ class Plan:
     )
     backend: Backend | None = field(
         default=None,
-        metadata=shown("What runs the proxy", "model", metavar="NAME", choices=lambda: BACKENDS),
+        metadata=as_option("What runs the proxy", "model", metavar="NAME", choices=lambda: BACKENDS),
     )
     precision: Precision | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             f"Of the proxy's products with weights: {', '.join(PRECISIONS['onnx'])} (onnx), "
             f"{', '.join(PRECISIONS['torch'])} (torch).",
             "model",
@@ -158,24 +158,24 @@ class Plan:
     )
     order: Order | AttentionSort = field(
         default="source",
-        metadata=shown("Order of the kept sentences", "layout", metavar="NAME", choices=lambda: ORDERS),
+        metadata=as_option("Order of the kept sentences", "layout", metavar="NAME", choices=lambda: ORDERS),
     )
     keep_together: bool = field(
-        default=False, metadata=shown("Put whole documents in order, not single sentences.", "layout")
+        default=False, metadata=as_option("Put whole documents in order, not single sentences.", "layout")
     )
     format: Format = field(
         default="text",
-        metadata=shown("Layout of the kept text", "layout", metavar="NAME", choices=lambda: FORMATS),
+        metadata=as_option("Layout of the kept text", "layout", metavar="NAME", choices=lambda: FORMATS),
     )
     mark_gaps: bool = field(
-        default=False, metadata=shown("Write […] where sentences were left out.", "layout")
+        default=False, metadata=as_option("Write […] where sentences were left out.", "layout")
     )
     headings: bool = field(
-        default=False, metadata=shown("Keep the heading above a kept sentence, too.", "layout")
+        default=False, metadata=as_option("Keep the heading above a kept sentence, too.", "layout")
     )
     near_repeats: float = field(
         default=0.0,
-        metadata=shown(
+        metadata=as_option(
             "Share of its worth that a sentence loses which says the same as a kept one, 0 <= W <= 1; above "
             "0 it needs the scorer evidence or minilm.",
             "layout",
@@ -184,28 +184,28 @@ class Plan:
     )
     whole_documents: bool = field(
         default=False,
-        metadata=shown("Keep or drop each document as a whole, such as worked examples.", "layout"),
+        metadata=as_option("Keep or drop each document as a whole, such as worked examples.", "layout"),
     )
     language: str | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             "Language of the documents, such as en or es; it decides where sentences end.",
             "layout",
             metavar="CODE",
         ),
     )
     timeout: float | None = field(
-        default=None, metadata=shown("Time limit of one question.", "call", metavar="SECONDS")
+        default=None, metadata=as_option("Time limit of one question.", "call", metavar="SECONDS")
     )
     deadline: float | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             "Read no more after this time; cheap signals score the rest.", "call", metavar="SECONDS"
         ),
     )
     on_error: OnError = field(
         default="raise",
-        metadata=shown(
+        metadata=as_option(
             "With passthrough, documents that can't be compressed come back whole",
             "call",
             metavar="NAME",
@@ -214,7 +214,7 @@ class Plan:
     )
     calibration: str | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             "What a recall is promised by: a file of `calibrate`, or none (without: the one that ships).",
             "model",
             metavar="FILE",
@@ -222,7 +222,7 @@ class Plan:
     )
     abstain_below: float | None = field(
         default=None,
-        metadata=shown(
+        metadata=as_option(
             "Mark the result where the probability that the documents hold an answer is below this.",
             "call",
             metavar="P",

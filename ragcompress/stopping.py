@@ -69,7 +69,7 @@ class Stop:
         """End the call at its next look; safe from any thread."""
         self._cancelled.set()
 
-    def left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds until the time is up, at least a millisecond; None: there is no limit."""
         if self._timeout is None:
             return None
@@ -93,21 +93,21 @@ class Stop:
     def after(self, progress: Progress | None) -> Progress:
         """A progress callback that looks each time."""
 
-        def watched(done: int, total: int) -> None:
+        def watch(done: int, total: int) -> None:
             if progress:
                 progress(done, total)
             self.check()
 
-        return watched
+        return watch
 
     def before(self, count: Counter) -> Counter:
         """A counter that looks each time."""
 
-        def watched(text: str) -> int:
+        def watch(text: str) -> int:
             self.check()
             return count(text)
 
-        return watched
+        return watch
 
 
 def as_seconds(name: str, value: Any) -> float | None:

@@ -82,7 +82,7 @@ def _check_again(scorer: Scorer, label: str, case: Callable[[], _Case], first: S
     """Other questions were scored in between; this time the progress is watched."""
     calls: list[tuple[int, int]] = []
     again = scorer.score(*case(), progress=lambda done, total: calls.append((done, total)))
-    _same(first, again, f"case {label!r}: scored twice, the scores differ")
+    _check_same(first, again, f"case {label!r}: scored twice, the scores differ")
     for done, total in calls:
         assert 0 <= done <= total, f"case {label!r}: progress was called with {done} of {total}"
 
@@ -98,10 +98,12 @@ def _check_rebuilt(scorer: Scorer, first: Scores) -> None:
     """A scorer built from the attributes of another scores as it does."""
     cls = type(scorer)
     rebuilt = cls(**{name: getattr(scorer, name) for name in inspect.signature(cls).parameters})
-    _same(first, rebuilt.score(*_several()), "a scorer built from this one's attributes gives other scores")
+    _check_same(
+        first, rebuilt.score(*_several()), "a scorer built from this one's attributes gives other scores"
+    )
 
 
-def _same(one: Scores, other: Scores, message: str) -> None:
+def _check_same(one: Scores, other: Scores, message: str) -> None:
     assert np.array_equal(one.values, other.values), message
     assert (one.settings, one.calibrated) == (other.settings, other.calibrated), f"{message} (settings)"
 
@@ -127,7 +129,7 @@ def _several() -> _Case:
     return "Who built the bridge?", given(documents, titles=["Bridge", None])
 
 
-def _repeated() -> _Case:
+def _repeats() -> _Case:
     texts = ("A bridge. A bridge.", "A bridge. A bridge.", "Something else.")
     documents = tuple(Document(t, id="same", metadata={"tags": ["a", {"b": 1}]}) for t in texts)
     cut = given([["A bridge.", "A bridge."], ["A bridge.", "A bridge."], ["Something else."]])
@@ -158,7 +160,7 @@ _CASES: Mapping[str, Callable[[], _Case]] = MappingProxyType(
         "blank documents": _blank,
         "one sentence": _one,
         "several sentences": _several,
-        "repeated documents and ids": _repeated,
+        "repeated documents and ids": _repeats,
         "odd Unicode": _unicode,
         "a question without words": _wordless_question,
         "long sentences": _long,

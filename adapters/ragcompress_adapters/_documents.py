@@ -66,7 +66,7 @@ class Kept:
 _Any = TypeVar("_Any")
 
 
-def listed(found: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
+def to_list(found: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
     """The documents of a framework, from any iterable.
 
     Args:
@@ -141,7 +141,7 @@ def kept_of(context: CompressedContext, sources: Sequence[Source]) -> list[Kept]
             "tokens_before": context.layout.count(document.text),
             "tokens_after": context.layout.count(text),
             "scorer": context.scores.scorer,
-            **_replaced(sources[index : index + 1]),
+            **_count_replaced(sources[index : index + 1]),
         }
         end = start + len(text)
         score = max(span["score"] for span in spans)
@@ -149,7 +149,7 @@ def kept_of(context: CompressedContext, sources: Sequence[Source]) -> list[Kept]
     return kept
 
 
-def merged_details(context: CompressedContext, sources: Sequence[Source]) -> tuple[float, dict[str, Any]]:
+def merge_details(context: CompressedContext, sources: Sequence[Source]) -> tuple[float, dict[str, Any]]:
     """Score of the best sentence, and what goes under ``KEY``, for one document with the whole context."""
     stretches = [_stretches(source) for source in sources]
     spans = []
@@ -162,18 +162,18 @@ def merged_details(context: CompressedContext, sources: Sequence[Source]) -> tup
         "tokens_before": context.tokens_before,
         "tokens_after": context.tokens_after,
         "scorer": context.scores.scorer,
-        **_replaced(sources),
+        **_count_replaced(sources),
     }
     return max(span["score"] for span in spans), details
 
 
-def _replaced(sources: Sequence[Source]) -> dict[str, int]:
+def _count_replaced(sources: Sequence[Source]) -> dict[str, int]:
     """How many halves of characters their texts hold, if any."""
     n = sum(len(_NO_CHARACTER.findall(source.text or "")) for source in sources)
     return {"replaced_characters": n} if n else {}
 
 
-def passed_on(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]:
+def mark_passthrough(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """Metadata of a document that was not compressed: the reason, and what was there."""
     earlier = metadata.get(KEY)
     return {

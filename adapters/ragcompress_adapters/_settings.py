@@ -185,7 +185,7 @@ class Settings(_PlanFields):
         try:
             documents = self._documents(sources)
         except InputError as error:
-            return self._refused(compressor.plan, error)
+            return self._handle_invalid(compressor.plan, error)
         return self._result(compressor(question, documents), sources)
 
     async def _acompress(self, question: str, sources: Sequence[Source]) -> Compressed:
@@ -193,11 +193,11 @@ class Settings(_PlanFields):
         try:
             documents = self._documents(sources)
         except InputError as error:
-            return self._refused(compressor.plan, error)
+            return self._handle_invalid(compressor.plan, error)
         context = await compressor.acompress(question, documents)
         return await asyncio.to_thread(self._result, context, sources)  # it counts tokens
 
-    def _refused(self, plan: Plan, error: InputError) -> Compressed:
+    def _handle_invalid(self, plan: Plan, error: InputError) -> Compressed:
         """What the core does with an error, for documents that can't become the core's.
 
         Raises:

@@ -65,7 +65,7 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
     ) -> ToolMessage | Command[Any]:
         """Call the tool and shorten what it says."""
-        return self._shortened(request, handler(request))
+        return self._shorten_message(request, handler(request))
 
     async def awrap_tool_call(
         self,
@@ -73,9 +73,9 @@ class RagCompressToolMiddleware(AgentMiddleware[Any, Any, Any]):
         handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
     ) -> ToolMessage | Command[Any]:
         """Call the tool and shorten what it says, in a thread."""
-        return await asyncio.to_thread(self._shortened, request, await handler(request))
+        return await asyncio.to_thread(self._shorten_message, request, await handler(request))
 
-    def _shortened(
+    def _shorten_message(
         self, request: ToolCallRequest, result: ToolMessage | Command[Any]
     ) -> ToolMessage | Command[Any]:
         call = request.tool_call

@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the Haystack adapter", "haystack") from error
 
-from ._documents import KEY, Kept, Source, copy_metadata, listed, passed_on
+from ._documents import KEY, Kept, Source, copy_metadata, mark_passthrough, to_list
 from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["RagCompressor"]
@@ -84,7 +84,7 @@ class RagCompressor:
                 something else than text (``content`` None), such as a picture, are handed on as they are.
             top_k: most documents with text to keep, in place of the component's own.
         """
-        documents = listed(documents, "content", "Document of Haystack")
+        documents = to_list(documents, "content", "Document of Haystack")
         places = _places_with_text(documents)
         sources = _sources(documents, places)
         compressed = self._for(top_k)._compress(query, sources) if sources else Compressed()
@@ -95,7 +95,7 @@ class RagCompressor:
         self, query: str, documents: list[Document], top_k: int | None = None
     ) -> dict[str, Any]:
         """Compress without blocking the event loop; arguments as those of ``run``."""
-        documents = listed(documents, "content", "Document of Haystack")
+        documents = to_list(documents, "content", "Document of Haystack")
         places = _places_with_text(documents)
         sources = _sources(documents, places)
         compressed = await self._for(top_k)._acompress(query, sources) if sources else Compressed()
@@ -104,9 +104,11 @@ class RagCompressor:
     def _result(self, documents: list[Document], places: list[int], compressed: Compressed) -> list[Document]:
         """What was kept, and what holds no text: in the order of the source, else behind."""
         if compressed.passthrough is not None:
-            return [replace(d, meta=passed_on(d.meta or {}, compressed.passthrough)) for d in documents]
+            return [
+                replace(d, meta=mark_passthrough(d.meta or {}, compressed.passthrough)) for d in documents
+            ]
         shortened = [(places[k.index], k) for k in compressed.kept]
-        kept = [(i, _shortened(documents[i], k, i)) for i, k in shortened]
+        kept = [(i, _shorten(documents[i], k, i)) for i, k in shortened]
         others = [(i, d) for i, d in enumerate(documents) if d.content is None]
         if self._settings.plan().order == "source":
             return [d for _, d in sorted(kept + others, key=lambda pair: pair[0])]
@@ -125,6 +127,6 @@ def _sources(documents: list[Document], places: list[int]) -> list[Source]:
     return [Source(d.content, d.id, meta, meta.get("split_idx_start"), score=d.score) for d, meta in found]
 
 
-def _shortened(document: Document, kept: Kept, place: int) -> Document:
+def _shorten(document: Document, kept: Kept, place: int) -> Document:
     details = {**kept.details, "index": place, "relevance_score": kept.score}
     return replace(document, content=kept.text, meta=copy_metadata(document.meta or {}) | {KEY: details})

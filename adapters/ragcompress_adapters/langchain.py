@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingExtra("the LangChain adapter", "langchain") from error
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from ._documents import KEY, Kept, Source, copy_metadata, finite, listed, merged_details, passed_on
+from ._documents import KEY, Kept, Source, copy_metadata, finite, mark_passthrough, merge_details, to_list
 from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
@@ -82,7 +82,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
         Raises:
             RagCompressError: unless ``on_error`` is ``passthrough``.
         """
-        documents = _listed(documents)
+        documents = _to_list(documents)
         if not any(map(_holds_something, documents)):
             return []
         manager = CallbackManager.configure(callbacks)
@@ -93,13 +93,13 @@ class RagCompressor(Settings, BaseDocumentCompressor):
             run.on_chain_error(error)
             raise
         run.on_chain_end(_outputs(compressed))
-        return self._restored(documents, compressed)
+        return self._to_documents(documents, compressed)
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
         """Compress without blocking the event loop; cancelling it ends the work."""
-        documents = _listed(documents)
+        documents = _to_list(documents)
         if not any(map(_holds_something, documents)):
             return []
         manager = AsyncCallbackManager.configure(callbacks)
@@ -110,7 +110,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
             await run.on_chain_error(error)
             raise
         await run.on_chain_end(_outputs(compressed))
-        return self._restored(documents, compressed)
+        return self._to_documents(documents, compressed)
 
     def as_runnable(self) -> RunnableLambda[dict[str, Any], list[Document]]:
         """A runnable from ``{"documents": …, "query": …}`` to documents."""
@@ -131,12 +131,12 @@ class RagCompressor(Settings, BaseDocumentCompressor):
             return super()._result(context, sources)
         return Compressed(context=context)
 
-    def _restored(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
+    def _to_documents(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
         if compressed.passthrough is not None:
-            return [_with(d, passed_on(_metadata(d), compressed.passthrough)) for d in documents]
+            return [_with(d, mark_passthrough(_metadata(d), compressed.passthrough)) for d in documents]
         if self.merge is not None and compressed.context is not None:
-            return [_merged(documents, compressed.context)]
-        return [_shortened(documents[kept.index], kept) for kept in compressed.kept]
+            return [_merge(documents, compressed.context)]
+        return [_shorten(documents[kept.index], kept) for kept in compressed.kept]
 
 
 class RagCompressRetriever(BaseRetriever):
@@ -278,7 +278,7 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         Raises:
             InputError: if some documents have a score and others don't, or one is not a number.
         """
-        documents = _listed(documents)
+        documents = _to_list(documents)
         scores = [_metadata(d).get(self.score_key) for d in documents]
         if all(score is None for score in scores):
             scores = [-rank for rank in range(len(documents))]
@@ -296,8 +296,8 @@ class AttentionReorder(BaseModel, BaseDocumentTransformer):
         return self.transform_documents(documents, **kwargs)
 
 
-def _listed(documents: Iterable[Document]) -> list[Document]:
-    return listed(documents, "page_content", "Document of LangChain")
+def _to_list(documents: Iterable[Document]) -> list[Document]:
+    return to_list(documents, "page_content", "Document of LangChain")
 
 
 def _holds_something(document: Document) -> bool:
@@ -343,7 +343,7 @@ def _score(document: Document) -> object:
     return next((metadata[key] for key in _SCORES if metadata.get(key) is not None), None)
 
 
-def _shortened(document: Document, kept: Kept) -> Document:
+def _shorten(document: Document, kept: Kept) -> Document:
     metadata = copy_metadata(_metadata(document)) | {_SCORE: kept.score, KEY: kept.details}
     return _with(document, metadata, page_content=kept.text)
 
@@ -353,6 +353,6 @@ def _with(document: Document, metadata: dict[str, Any], **more: Any) -> Document
     return document.model_copy(update={"metadata": metadata, **more})
 
 
-def _merged(documents: Sequence[Document], context: CompressedContext) -> Document:
-    score, details = merged_details(context, _sources(documents))
+def _merge(documents: Sequence[Document], context: CompressedContext) -> Document:
+    score, details = merge_details(context, _sources(documents))
     return Document(page_content=context.text, metadata={_SCORE: score, KEY: details})

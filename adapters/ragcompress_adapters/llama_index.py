@@ -12,7 +12,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
-from ._documents import KEY, Kept, Source, copy_metadata, listed, passed_on, to_offset
+from ._documents import KEY, Kept, Source, copy_metadata, mark_passthrough, to_list, to_offset
 from ._settings import Compressed, Settings
 
 __all__ = ["RagCompressPostprocessor"]
@@ -52,27 +52,29 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        nodes = listed(nodes, "node", "NodeWithScore")
+        nodes = to_list(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = self._compress(query, _sources(nodes, places)) if places else Compressed()
-        return self._restored(nodes, places, compressed)
+        return self._to_nodes(nodes, places, compressed)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        nodes = listed(nodes, "node", "NodeWithScore")
+        nodes = to_list(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = await self._acompress(query, _sources(nodes, places)) if places else Compressed()
-        return self._restored(nodes, places, compressed)
+        return self._to_nodes(nodes, places, compressed)
 
-    def _restored(
+    def _to_nodes(
         self, nodes: list[NodeWithScore], places: list[int], compressed: Compressed
     ) -> list[NodeWithScore]:
         """Nodes for what was kept, and those that hold no text but something else."""
         if compressed.passthrough is not None:
-            return [_marked(n, passed_on(n.node.metadata, compressed.passthrough)) for n in nodes]
+            return [
+                _with_metadata(n, mark_passthrough(n.node.metadata, compressed.passthrough)) for n in nodes
+            ]
         kept_nodes = [(places[kept.index], kept) for kept in compressed.kept]
-        shortened = [(i, _shortened(nodes[i], kept, i)) for i, kept in kept_nodes]
+        shortened = [(i, _shorten(nodes[i], kept, i)) for i, kept in kept_nodes]
         with_text = set(places)
         others = [(i, n) for i, n in enumerate(nodes) if i not in with_text and not _holds_nothing(n.node)]
         if self.plan().order == "source":
@@ -109,7 +111,7 @@ def _holds_nothing(node: BaseNode) -> bool:
     return node.class_name() in ("TextNode", "Node", "Document") and not any(media)
 
 
-def _marked(node: NodeWithScore, metadata: dict[str, Any]) -> NodeWithScore:
+def _with_metadata(node: NodeWithScore, metadata: dict[str, Any]) -> NodeWithScore:
     """A copy with other metadata, of which ours is for programs only."""
     changed: dict[str, Any] = {"metadata": metadata}
     for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
@@ -117,9 +119,9 @@ def _marked(node: NodeWithScore, metadata: dict[str, Any]) -> NodeWithScore:
     return NodeWithScore(node=node.node.model_copy(update=changed), score=node.score)
 
 
-def _shortened(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
+def _shorten(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
     details = {**kept.details, "index": place, "relevance_score": kept.score}
-    marked = _marked(node, copy_metadata(node.node.metadata) | {KEY: details})
+    marked = _with_metadata(node, copy_metadata(node.node.metadata) | {KEY: details})
     marked.node.set_content(kept.text)
     if hasattr(marked.node, "start_char_idx") and hasattr(marked.node, "end_char_idx"):
         start, end = _range(_source(node), kept)

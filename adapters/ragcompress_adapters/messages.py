@@ -44,7 +44,7 @@ def with_context(
     if not documents:
         return list(messages)
     context = compressor(question, _as_documents(documents), budget=budget, **options)
-    return _placed(messages, context.text)
+    return _insert(messages, context.text)
 
 
 async def awith_context(
@@ -60,7 +60,7 @@ async def awith_context(
     if not documents:
         return list(messages)
     context = await compressor.acompress(question, _as_documents(documents), budget=budget, **options)
-    return _placed(messages, context.text)
+    return _insert(messages, context.text)
 
 
 def _as_documents(documents: Sequence[Document | str]) -> list[Document]:
@@ -91,7 +91,7 @@ def _text_of(part: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _placed(messages: Sequence[Message], context: str) -> list[Message]:
+def _insert(messages: Sequence[Message], context: str) -> list[Message]:
     """The context before the question's text, behind whatever stands before it (a tool's result, say)."""
     *prefix, last = messages
     content = last["content"]

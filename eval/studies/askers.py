@@ -45,13 +45,13 @@ ABOUT = describe(
 )
 
 
-def _timed(work: Callable[[], Any]) -> float:
+def _time(work: Callable[[], Any]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
-def asked_by(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
+def time_threads(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
     """Seconds for requests, each with passages of its own, from ``n`` threads."""
 
     def ask(example: Example) -> None:
@@ -60,10 +60,10 @@ def asked_by(compressor: Compressor, examples: Sequence[Example], n: int) -> flo
     if isinstance(compressor.scorer, Evidence):
         compressor.scorer.forget()
     with ThreadPoolExecutor(n) as pool:
-        return _timed(lambda: list(pool.map(ask, examples)))
+        return _time(lambda: list(pool.map(ask, examples)))
 
 
-def read_together(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
+def time_together(compressor: Compressor, examples: Sequence[Example], n: int) -> float:
     """Seconds for reading the passages of requests, those of ``n`` in one call of the proxy."""
     scorer, proxy, template = compressor.scorer, compressor.proxy, Template()
     if not (isinstance(scorer, Evidence) and isinstance(proxy, Encoder)):
@@ -80,10 +80,10 @@ def read_together(compressor: Compressor, examples: Sequence[Example], n: int) -
             for _ in proxy.encode(prefixes, n_layers=probe.n_layers):
                 pass
 
-    return _timed(read)
+    return _time(read)
 
 
-def worked_by(examples: Sequence[Example], n: int) -> float:
+def time_workers(examples: Sequence[Example], n: int) -> float:
     """Seconds of ``ragcompress batch`` with ``n`` workers."""
     with tempfile.TemporaryDirectory() as folder:
         requests, results = Path(folder, "requests.jsonl"), Path(folder, "results.jsonl")
@@ -96,7 +96,7 @@ def worked_by(examples: Sequence[Example], n: int) -> float:
         requests.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         command = [sys.executable, "-m", "ragcompress", "batch", str(requests), "-o", str(results)]
         command += ["--ratio", str(_BUDGET.ratio), "--workers", str(n)]
-        return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
+        return _time(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def rows_of(
@@ -139,9 +139,9 @@ def askers_command(
     compressor = Compressor.from_plan(Plan(), store=MemoryStore(0))
     compressor(examples[0].question, list(examples[0].segmentation.documents), budget=_BUDGET)
     ways: list[Way] = [
-        *(("askers", n, partial(asked_by, compressor, examples, n)) for n in askers),
-        *(("together", n, partial(read_together, compressor, examples, n)) for n in _TOGETHER),
-        *(("workers", n, partial(worked_by, examples, n)) for n in workers),
+        *(("askers", n, partial(time_threads, compressor, examples, n)) for n in askers),
+        *(("together", n, partial(time_together, compressor, examples, n)) for n in _TOGETHER),
+        *(("workers", n, partial(time_workers, examples, n)) for n in workers),
     ]
     with phase_bar() as advance:
         rows = list(rows_of(ways, requests, advance))

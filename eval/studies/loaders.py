@@ -95,13 +95,13 @@ def _letter(xml: str) -> bytes:
 
 def score(case: Case, text: str) -> float:
     """Share of the facts that are in the text, and of the hidden ones that are not, in [0, 1]."""
-    plain = _plain(text)
+    plain = _normalize(text)
     found = [_pattern(fact).search(plain) is not None for fact in case.shown]
-    kept_out = [_plain(secret) not in plain for secret in case.hidden] if plain.strip() else []
+    kept_out = [_normalize(secret) not in plain for secret in case.hidden] if plain.strip() else []
     return sum([*found, *kept_out]) / (len(case.shown) + len(case.hidden))
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     lines = (" ".join(_EMPHASIS.sub("", line).split()) for line in text.splitlines())
     return "\n".join(filter(None, lines))
 
@@ -130,7 +130,7 @@ def markitdown(python: Path, files: Mapping[Path, Case]) -> dict[str, str]:
     return texts
 
 
-def written(folder: Path, made: Sequence[Case]) -> dict[Path, Case]:
+def write_files(folder: Path, made: Sequence[Case]) -> dict[Path, Case]:
     """The files of the cases."""
     files = {}
     for number, case in enumerate(made):
@@ -148,7 +148,7 @@ def loaders_command(
 ) -> None:
     """Score the loaders on small files of all formats, beside markitdown's if there is one."""
     with tempfile.TemporaryDirectory() as folder:
-        files = written(Path(folder), list(cases()))
+        files = write_files(Path(folder), list(cases()))
         texts = {"ragcompress": ours(files)}
         if rival:
             texts["markitdown"] = markitdown(rival, files)

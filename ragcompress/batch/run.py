@@ -117,7 +117,7 @@ class Batch:
             DataError, ModelError: as ``run``.
         """
         started = time.monotonic()
-        with open_requests(self.source, self.around.stdin) as requests, self._opened() as out:
+        with open_requests(self.source, self.around.stdin) as requests, self._open_output() as out:
             stream = Stream(out, lambda reason: self.around.note(f"failed: {reason}"))
             self._pass(requests, stream)
         return Done(stream.at, time.monotonic() - started)
@@ -144,7 +144,7 @@ class Batch:
         return {"version": __version__, "input": requests.digest(), **self.plan.to_dict()}
 
     @contextmanager
-    def _opened(self) -> Iterator[IO[bytes]]:
+    def _open_output(self) -> Iterator[IO[bytes]]:
         """A stream to write to. A file that the shell has put behind one is appended to."""
         if str(self.output) == STDIN:
             yield self.around.stdout()

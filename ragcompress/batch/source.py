@@ -40,7 +40,7 @@ class Requests:
         self.size = None if once else _size(file)
         self._file = file
         self._packed = _begin(file).startswith(_GZIP)
-        self._lines = self._unpacked()
+        self._lines = self._unpack()
         try:
             self._wide = _begin(self._lines).startswith(_UTF_16)
         except (OSError, EOFError, ZlibError) as error:
@@ -52,10 +52,10 @@ class Requests:
         self._file.seek(0)
         digest = file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
         self._file.seek(0)
-        self._lines = self._unpacked()
+        self._lines = self._unpack()
         return digest
 
-    def _unpacked(self) -> IO[bytes]:
+    def _unpack(self) -> IO[bytes]:
         """The rest of the file; gzip is unpacked as it is read, so memory does not grow with its size."""
         return io.BufferedReader(gzip.GzipFile(fileobj=self._file)) if self._packed else self._file
 
@@ -68,11 +68,11 @@ class Requests:
         if self.is_plain:
             if at.offset:
                 self._file.seek(at.offset)
-            yield from self._plain(at)
+            yield from self._read_lines(at)
             return
         number = 0
         try:
-            for number, line in enumerate(self._decoded(), 1):
+            for number, line in enumerate(self._decode(), 1):
                 if number > at.lines and line.strip():
                     yield Line(number, line, self._file.tell() if self.size else 0)
         except UnicodeDecodeError:
@@ -80,14 +80,14 @@ class Requests:
         except (gzip.BadGzipFile, EOFError, ZlibError) as error:
             raise DataError(f"{self.name} is a broken gzip file behind line {number}: {error}") from None
 
-    def _plain(self, at: Checkpoint) -> Iterator[Line]:
+    def _read_lines(self, at: Checkpoint) -> Iterator[Line]:
         end = at.offset
         for number, line in enumerate(self._file, at.lines + 1):
             end += len(line)
             if line.strip():
                 yield Line(number, line, end)
 
-    def _decoded(self) -> Iterator[bytes]:
+    def _decode(self) -> Iterator[bytes]:
         if not self._wide:
             yield from self._lines
             return

@@ -49,14 +49,14 @@ def _documents(console: Console, context: CompressedContext) -> None:
         units = [
             (s, i in kept) for i, s in enumerate(context.segmentation.sentences) if s.document == position
         ]
-        console.print(_signed(units) if plain else _colored(document, units), "", sep="\n")
+        console.print(_with_signs(units) if plain else _with_colors(document, units), "", sep="\n")
 
 
-def _signed(units: list[tuple[Sentence, bool]]) -> Text:
+def _with_signs(units: list[tuple[Sentence, bool]]) -> Text:
     return Text("\n".join(f"{'+' if kept else '-'} {one_line(s.text)}" for s, kept in units))
 
 
-def _colored(document: Document, units: list[tuple[Sentence, bool]]) -> Text:
+def _with_colors(document: Document, units: list[tuple[Sentence, bool]]) -> Text:
     text = Text(document.text.rstrip(), style=_DROPPED)
     for sentence, kept in units:
         if kept:

@@ -63,8 +63,8 @@ def _examine(plan: Plan) -> Iterator[Finding]:
     )
     yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     yield Finding("threads", "ok", f"{n_cores()} usable")
-    yield _guarded("cache", _cache)
-    model = _guarded("model", lambda: _model(plan.proxy))
+    yield _try("cache", _cache)
+    model = _try("model", lambda: _model(plan.proxy))
     yield model
     for backend in BACKENDS if plan.backend is None else (plan.backend,):
         if backend == "torch" and plan.backend is None and find_spec("torch"):
@@ -78,7 +78,7 @@ def _examine(plan: Plan) -> Iterator[Finding]:
             yield from _try_backend(plan, backend)
 
 
-def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
+def _try(what: str, check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except Exception as error:  # a doctor reports what it meets
@@ -137,7 +137,7 @@ def _try_backend(plan: Plan, backend: Backend) -> Iterator[Finding]:
         return
     loaded = time.perf_counter() - start
     yield Finding(backend, "ok", f"{proxy.info.precision}, loaded in {loaded:.1f} s")
-    yield _guarded(f"{backend} run", lambda: _self_test(proxy))
+    yield _try(f"{backend} run", lambda: _self_test(proxy))
 
 
 def _self_test(proxy: Proxy) -> Finding:

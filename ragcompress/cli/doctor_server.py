@@ -46,10 +46,10 @@ class Server:
         request = urllib.request.Request(f"{self.url}{path}", content, self._headers)
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-                return answer.status, _parsed(answer.read())
+                return answer.status, _parse(answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, _parsed(error.read())
+                return error.code, _parse(error.read())
 
 
 def examine_server(url: str, keys: Path | None) -> Iterator[Finding]:
@@ -135,7 +135,7 @@ def _trial(server: Server) -> Iterator[Finding]:
         yield Finding("compress", "ok", text)
 
 
-def _parsed(content: bytes) -> Any:
+def _parse(content: bytes) -> Any:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

@@ -124,12 +124,12 @@ def show(context: CompressedContext, top: int, heads: Attribution | None) -> Non
     console.print("", Text(summary(context)), sep="\n")
 
 
-def _colored(console: Console) -> bool:
+def _has_colors(console: Console) -> bool:
     return console.color_system is not None and not console.no_color
 
 
 def _legend(console: Console) -> Text:
-    if not _colored(console):
+    if not _has_colors(console):
         return Text("Sentences  + kept, - dropped, each with its score")
     shades = [(" " * 3, "" if s == "default" else f"on {s}") for s in _SHADES]
     return Text.assemble(
@@ -146,12 +146,16 @@ def _documents(console: Console, context: CompressedContext) -> None:
         title = one_line(document.title or document.source or f"Document {position + 1}")
         console.print(Text.assemble((title, "bold underline"), (f"  {n_kept} of {len(members)} kept", "dim")))
         shown = (
-            _shaded(context, document, members, levels) if _colored(console) else _signed(context, members)
+            _with_shades(context, document, members, levels)
+            if _has_colors(console)
+            else _with_signs(context, members)
         )
         console.print(shown, "", sep="\n")
 
 
-def _shaded(context: CompressedContext, document: Document, members: list[int], levels: list[int]) -> Text:
+def _with_shades(
+    context: CompressedContext, document: Document, members: list[int], levels: list[int]
+) -> Text:
     text = Text(document.text)
     for i in members:
         s = context.segmentation.sentences[i]
@@ -167,7 +171,7 @@ def _shaded(context: CompressedContext, document: Document, members: list[int], 
     return text
 
 
-def _signed(context: CompressedContext, members: list[int]) -> Text:
+def _with_signs(context: CompressedContext, members: list[int]) -> Text:
     lines = []
     for i in members:
         sign = "-" if i in context.selection.dropped else "+"

@@ -64,10 +64,10 @@ def parse_request(line: bytes) -> Request:
         raise InputError(f"a request must be an object, not {_kind(value)}")
     question, documents = value.get("question"), value.get("documents")
     if not isinstance(question, str):
-        hint = _misspelled(value, "question")
+        hint = _hint(value, "question")
         raise InputError(f"field 'question' must be a string, not {_kind(question)}{hint}")
     if not isinstance(documents, list):
-        hint = _misspelled(value, "documents")
+        hint = _hint(value, "documents")
         raise InputError(f"field 'documents' must be a list, not {_kind(documents)}{hint}")
     found: list[Document] = []
     left_out: dict[int, str] = {}
@@ -91,7 +91,7 @@ def parse_document(value: Any, where: str) -> Document:
     if not isinstance(value, dict):
         raise InputError(f"{where} must be an object with a field 'text', not {_kind(value)}")
     if "text" not in value:
-        raise InputError(f"{where} has no field 'text'{_misspelled(value, 'text')}")
+        raise InputError(f"{where} has no field 'text'{_hint(value, 'text')}")
     name, title, language = (
         None if _is_missing(value.get(key)) else value.get(key) for key in ("id", "title", "language")
     )
@@ -271,7 +271,7 @@ def _kind(value: Any) -> str:
     return _JSON_WORDS.get(type(value), type(value).__name__)
 
 
-def _misspelled(value: dict[str, Any], field: str) -> str:
+def _hint(value: dict[str, Any], field: str) -> str:
     """A hint where a field is missing, and one with a similar name, or another usual name, is there."""
     if field in value:
         return ""

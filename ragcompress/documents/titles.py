@@ -30,15 +30,17 @@ def title(text: str) -> str | None:
     lines = [line.rstrip("\r") for line in head.split("\n")[:_LINES]]
     for number, line in enumerate(lines):
         if heading := _ATX.match(line):
-            return _plain(heading[1])
+            return _strip_marks(heading[1])
         below = lines[number + 1] if number + 1 < len(lines) else ""
         if line.strip() and not _RULE.match(line) and _SETEXT.match(below):
-            return _plain(line)
+            return _strip_marks(line)
         if line.lstrip().lower().startswith("<h1"):
             return (
-                _plain(heading[1]) if (heading := _HTML_HEADING.search("\n".join(lines[number:]))) else None
+                _strip_marks(heading[1])
+                if (heading := _HTML_HEADING.search("\n".join(lines[number:])))
+                else None
             )
-        if _plain(line) and not _is_furniture(line):
+        if _strip_marks(line) and not _is_furniture(line):
             return None
     return None
 
@@ -57,7 +59,7 @@ def _of_field(front: str) -> str | None:
     return " ".join(value.split()) or None
 
 
-def _plain(line: str) -> str | None:
+def _strip_marks(line: str) -> str | None:
     """The words of a line: without tags, pictures and the marks of links and emphasis."""
     words = _TAG.sub("", _LINK.sub(r"\1", _IMAGE.sub("", line)))
     words = re.sub(r"(\*{1,3}|_{2,3}|`+)(\S(?:.*?\S)?)\1", r"\2", words)

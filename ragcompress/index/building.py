@@ -198,7 +198,7 @@ def _begin(target: Path, before: str | None, about: dict[str, object], note: Not
         try:
             database = Database(place / PASSAGES, writable=True)
             check_format(target, database.meta())
-            if database.meta().get("before") == before and _same(database, target, about):
+            if database.meta().get("before") == before and _check_settings(database, target, about):
                 return database
             database.close()
         except DataError:
@@ -213,7 +213,7 @@ def _begin(target: Path, before: str | None, about: dict[str, object], note: Not
         except FileNotFoundError as error:
             raise DataError(f"{error} is missing; {ANEW}") from error
         check_format(target, old.meta())
-        _same(old, target, about)
+        _check_settings(old, target, about)
         old.copy_to(scratch / PASSAGES)
         old.close()
     database = Database(scratch / PASSAGES, writable=True)
@@ -224,7 +224,7 @@ def _begin(target: Path, before: str | None, about: dict[str, object], note: Not
     return Database(place / PASSAGES, writable=True)
 
 
-def _same(database: Database, target: Path, about: dict[str, object]) -> bool:
+def _check_settings(database: Database, target: Path, about: dict[str, object]) -> bool:
     had = database.meta()
     for key, value in about.items():
         if had.get(key) != value:
@@ -289,7 +289,7 @@ def _remove(database: Database, names: list[str]) -> None:
 
 def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None:
     """Put files in place of what they were, in one transaction."""
-    embedded = [vectors.embedded(embedder, [p.titled for p in passages]) for _, _, passages in waiting]
+    embedded = [vectors.embed(embedder, [p.titled for p in passages]) for _, _, passages in waiting]
     with database.transaction():
         for (name, state, passages), rows in zip(waiting, embedded, strict=True):
             database.remove_file(name)
@@ -320,7 +320,7 @@ def _write_large(database: Database, file: _File, embedder: Embedder, progress: 
             database.note(changed=True)
     for first in range(start, len(passages), _TOGETHER):
         group = passages[first : first + _TOGETHER]
-        rows = vectors.embedded(embedder, [p.titled for p in group])
+        rows = vectors.embed(embedder, [p.titled for p in group])
         with database.transaction():
             database.add(name, group, rows)
             database.note(begun={"path": name, "sha256": state.sha256, "n": first + len(group)})

@@ -190,7 +190,7 @@ class Database:
                 last = about
             places = document.places and json.dumps(document.places.to_dict())
             units, header = json.dumps(passage.sentences), json.dumps(passage.header)
-            packed = _sealed(vector.astype("<f4").tobytes())
+            packed = _add_sum(vector.astype("<f4").tobytes())
             row = (row_id, passage.start_char, document.text, units, header, places, packed)
             read = (document.text, *about[1:], places, passage.start_char, units, header)
             key = self._insert(
@@ -206,7 +206,7 @@ class Database:
             "SELECT id, vector FROM passages WHERE id > ? ORDER BY id LIMIT ?", (last, _CHUNK)
         ):
             last = rows[-1][0]
-            opened = [self._opened(key, packed) for key, packed in rows]
+            opened = [self._verify(key, packed) for key, packed in rows]
             if len(longest := {len(vector) for vector in opened}) > 1:
                 raise DataError(f"the vectors in {self._path} have {sorted(longest)} bytes; {ANEW}")
             whole = b"".join(opened)
@@ -267,9 +267,9 @@ class Database:
             span = json.loads(lead)
             yield key, Passage(document, start, units, span and (span[0], span[1]))
 
-    def _opened(self, key: int, packed: bytes) -> bytes:
+    def _verify(self, key: int, packed: bytes) -> bytes:
         """The bytes of a vector, if they are those that were written."""
-        if not isinstance(packed, bytes) or _sealed(packed[:-4]) != packed:
+        if not isinstance(packed, bytes) or _add_sum(packed[:-4]) != packed:
             raise DataError(f"the vector of passage {key} of {self._path} is damaged; {ANEW}")
         return packed[:-4]
 
@@ -301,7 +301,7 @@ def _checksum(*values: Any) -> int:
     return zlib.crc32(repr(values).encode("utf-8", "backslashreplace"))
 
 
-def _sealed(packed: bytes) -> bytes:
+def _add_sum(packed: bytes) -> bytes:
     """Bytes with their CRC-32 behind them."""
     return packed + zlib.crc32(packed).to_bytes(4, "little")
 

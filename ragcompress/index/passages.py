@@ -54,7 +54,7 @@ def cut(segmentation: Segmentation, tokenizer: Tokenizer, max_tokens: int) -> It
     theirs bring it. No passage ends in a heading or a name of which it has nothing else.
     """
     sizes = tokenizer.count_all([s.text for s in segmentation.sentences])
-    named = _named_by(segmentation)
+    named = _find_names(segmentation)
     numbered = range(len(segmentation.sentences))
     for document, members in groupby(numbered, key=lambda i: segmentation.sentences[i].document):
         units = [_Sized(i, segmentation.sentences[i], sizes[i], named.get(i)) for i in members]
@@ -80,7 +80,7 @@ class _Sized:
     named_by: int | None
 
 
-def _named_by(segmentation: Segmentation) -> dict[int, int]:
+def _find_names(segmentation: Segmentation) -> dict[int, int]:
     """For rows their table's header, for descriptions the name that they describe."""
     found: dict[int, int] = {}
     for unit, needs in companions(segmentation).needs.items():
@@ -119,7 +119,7 @@ def _groups(units: Sequence[_Sized], extra: Mapping[int, int], max_tokens: int) 
     filled = 0
     for unit in units:
         if group and (filled + unit.size > max_tokens or filled + unit.size / 2 > goal):
-            if n := _closed(group):
+            if n := _count_closed(group):
                 yield group[:n]
             group = group[n:]
             filled = sum(u.size for u in group)
@@ -133,7 +133,7 @@ def _groups(units: Sequence[_Sized], extra: Mapping[int, int], max_tokens: int) 
         yield group
 
 
-def _closed(group: Sequence[_Sized]) -> int:
+def _count_closed(group: Sequence[_Sized]) -> int:
     """How many units of a passage there are without the headings and names at its end."""
     n = len(group)
     while n and group[n - 1].sentence.kind in ("heading", "term"):

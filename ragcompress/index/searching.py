@@ -92,7 +92,7 @@ class Index:
             raise InputError("the question is empty")
         depth = max(top_k, _DEPTH)
         words = _ranks(self._database.matching(question, depth))
-        asked = vectors.embedded(self._embedder, [question])[0]
+        asked = vectors.embed(self._embedder, [question])[0]
         meaning = _ranks(vectors.nearest(self._vectors, asked, depth))
         fused = {
             key: sum(1 / (_FUSION + ranks[key]) for ranks in (words, meaning) if key in ranks)
@@ -133,11 +133,11 @@ def to_sources(result: Mapping[str, Any], hits: Sequence[Hit]) -> dict[str, Any]
         is still the place among the hits.
     """
 
-    def moved(item: Mapping[str, Any]) -> dict[str, Any]:
+    def move(item: Mapping[str, Any]) -> dict[str, Any]:
         start, end = hits[item["document"]].passage.in_document(item["start_char"], item["end_char"])
         return {**item, "start_char": start, "end_char": end}
 
-    changed = {key: [moved(item) for item in result[key]] for key in ("pieces", "dropped")}
+    changed = {key: [move(item) for item in result[key]] for key in ("pieces", "dropped")}
     return {**result, **changed}
 
 

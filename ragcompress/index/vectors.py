@@ -40,7 +40,7 @@ def write(path: Path, chunks: Iterable[tuple[Ids, Vectors]], n: int, *, flat_up_
     return zlib.crc32(whole)
 
 
-def embedded(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
     """What an embedder gives for texts, (N, dimensions), float32.
 
     Raises:

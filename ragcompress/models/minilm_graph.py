@@ -130,7 +130,7 @@ class _Builder(Nodes):
         folded = read.weight[:, None] * matrix
         return self.product(read.tensor, name, folded, bias + read.bias @ matrix, read.rounding)
 
-    def added(self, read: _Read, y: str, name: str) -> str:
+    def add_residual(self, read: _Read, y: str, name: str) -> str:
         """Residual connection; the norm's bias has been added to ``y``'s."""
         return self.op("Add", y, self.op("Mul", read.tensor, self.constant(name, read.weight)))
 
@@ -147,7 +147,7 @@ class _Builder(Nodes):
         self.tap(f"{layer}.o", y)
         matrix, bias = self.linear(layer, "attention.output.dense")
         y = self.product(y, f"{layer}.o_matrix", matrix / how.factors[:, None], bias + read.bias, how)
-        return self.added(read, y, f"{layer}.residual")
+        return self.add_residual(read, y, f"{layer}.residual")
 
     def feed_forward(self, read: _Read, layer: int) -> str:
         """The inner layer, with its residual connection; one scale per token."""
@@ -161,9 +161,9 @@ class _Builder(Nodes):
         y = self.product(self.op("Div", y, largest), f"{layer}.down_matrix", matrix, None, how)
         offset = self.constant(f"{layer}.down_bias", bias + read.bias)
         y = self.op("Add", self.op("Mul", y, largest), offset)
-        return self.added(read, y, f"{layer}.residual2")
+        return self.add_residual(read, y, f"{layer}.residual2")
 
-    def embedded(self) -> str:
+    def embeddings(self) -> str:
         """Embeddings of words, in 8 bits with one scale each, and of positions; the type is always 0."""
         whole, scales = quantize(self._weights["embeddings.word_embeddings.weight"].T)
         words = self.op("Gather", self.constant("words", np.ascontiguousarray(whole.T)), "input_ids")
@@ -175,7 +175,7 @@ class _Builder(Nodes):
 
     def build(self) -> bytes:
         """Return the finished model."""
-        x, name = self.embedded(), "embeddings.LayerNorm"
+        x, name = self.embeddings(), "embeddings.LayerNorm"
         for layer in range(N_LAYERS):
             x = self.attention(self.norm(x, name, f"{layer}.qkv"), layer)
             base = f"encoder.layer.{layer}"

@@ -145,7 +145,7 @@ def resolve(name: str, *, download: bool = True, progress: Progress | None = Non
         ModelError: if its files are broken or not supported, or the cache can't be written.
     """
     if name in KNOWN:
-        return _known(KNOWN[name], download, progress)
+        return _resolve_known(KNOWN[name], download, progress)
     # os.path answers False to names that no file can have, where Path raises; and "" is not ".".
     path = Path(os.path.expanduser(name))
     if name and os.path.isdir(path):
@@ -214,7 +214,7 @@ def list_models() -> list[ModelStatus]:
     return rows
 
 
-def _known(spec: ModelSpec, download: bool, progress: Progress | None) -> ModelFolder:
+def _resolve_known(spec: ModelSpec, download: bool, progress: Progress | None) -> ModelFolder:
     folder = cache.entry_folder(spec.gguf_sha256)
     state = cache.state(folder)
     if state == "absent" and not download:

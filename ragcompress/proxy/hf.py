@@ -74,7 +74,7 @@ class _Reader:
     mask: torch.Tensor | None = None
     found: list[torch.Tensor] = field(default_factory=list)
 
-    def continued(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def prepend_past(self, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Put the prefix's keys and values before the tail's; for the last layer, its keys."""
         if self.past is None:
             return key, value
@@ -130,7 +130,7 @@ def _attend(
     if isinstance(ragcompress_call, _Recorder):
         ragcompress_call.record(key, value)
     elif ragcompress_call is not None:
-        key, value = ragcompress_call.continued(key, value)
+        key, value = ragcompress_call.prepend_past(key, value)
         attention_mask = attention_mask if ragcompress_call.mask is None else ragcompress_call.mask
         ragcompress_call.read(query, key, attention_mask, scaling)
     result: tuple[torch.Tensor, None] = sdpa_attention_forward(
@@ -253,7 +253,9 @@ class TorchProxy:
 
         def run(batch: list[Prompt]) -> list[NDArray[np.float32]]:
             store = self._store
-            return self._whole(batch, n_layers) if store is None else self._split(batch, n_layers, store)
+            return (
+                self._probe_whole(batch, n_layers) if store is None else self._split(batch, n_layers, store)
+            )
 
         return batching.probe_in_batches(prompts, self.info, n_layers, self.limits, run, progress)
 
@@ -263,7 +265,7 @@ class TorchProxy:
         """See ``Encoder.encode``."""
 
         def run(batch: Sequence[Prefix]) -> list[NDArray[np.float32]]:
-            return self._apart(batch, n_layers)
+            return self._probe_apart(batch, n_layers)
 
         return batching.encode_in_batches(prefixes, self.info, n_layers, self.limits, run)
 
@@ -296,14 +298,14 @@ class TorchProxy:
             self._head = self._head or LanguageHead(self._folder)
             return self._head
 
-    def _whole(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
+    def _probe_whole(self, prompts: list[Prompt], n_layers: int) -> list[NDArray[np.float32]]:
         """Read prompts in one pass each."""
         starts = torch.tensor([len(p.prefix) for p in prompts])
         reader = self._reader(prompts, n_layers, starts, max(map(len, prompts)))
         self._forward([p.prefix + p.tail for p in prompts], reader)
         return self._masses(reader)
 
-    def _apart(self, prefixes: Sequence[Prefix], n_layers: int) -> list[NDArray[np.float32]]:
+    def _probe_apart(self, prefixes: Sequence[Prefix], n_layers: int) -> list[NDArray[np.float32]]:
         """Keys and values of each prefix by itself, as stores keep them."""
         recorder = _Recorder(n_layers)
         self._forward(prefixes, recorder)
@@ -314,10 +316,10 @@ class TorchProxy:
         """Read prompts' tails on top of their prefixes' keys and values, kept or computed."""
 
         def encode(prefixes: Sequence[Prefix]) -> list[NDArray[np.float32]]:
-            return self._apart(prefixes, n_layers)
+            return self._probe_apart(prefixes, n_layers)
 
         arrays = encode_with(store, self.info, n_layers, prompts, encode)
-        with self._stacks.padded(arrays) as past:
+        with self._stacks.pad(arrays) as past:
             return self._read(prompts, past, n_layers)
 
     def _read(

@@ -26,7 +26,7 @@ class Stacks:
         self._lock = threading.Lock()
 
     @contextmanager
-    def padded(self, arrays: Sequence[_FLOAT]) -> Iterator[list[_FLOAT]]:
+    def pad(self, arrays: Sequence[_FLOAT]) -> Iterator[list[_FLOAT]]:
         """Stack arrays (parts, KV, P, D) of different P to one (B, KV, P, D) for each part.
 
         Zeros stand behind the shorter ones. What is yielded may not be used after the ``with`` block.

@@ -127,9 +127,11 @@ def _head(view: View) -> str:
         ("documents", "Documents", f"{n_documents:,}", f"of {len(view.members):,}"),
     ]
     if context.scores.calibrated:
-        recall = _calibrated(view)
+        recall = _calibrated_recall(view)
         held, more = (
-            (_held(view), "expected to be kept") if recall is None else (recall, "by the calibration")
+            (_expected_recall(view), "expected to be kept")
+            if recall is None
+            else (recall, "by the calibration")
         )
         tiles.append(("evidence", "Evidence", f"{held:.0%}", more))
     shown = "".join(
@@ -143,13 +145,13 @@ def _head(view: View) -> str:
     )
 
 
-def _calibrated(view: View) -> float | None:
+def _calibrated_recall(view: View) -> float | None:
     """The share of the evidence that a calibration bounds; None without one that fits."""
     context = view.context
     return None if context.outlook is None else context.outlook.recall(context.selection)
 
 
-def _held(view: View) -> float:
+def _expected_recall(view: View) -> float:
     """Share of the evidence that is expected to be among the kept."""
     values = view.context.scores.values
     total = float(values.sum())

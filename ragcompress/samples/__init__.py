@@ -30,12 +30,12 @@ def demo() -> Sample:
     """Read the sample."""
     known = json.loads((_FOLDER / "demo.json").read_text(encoding="utf-8"))
     documents = tuple(
-        _titled(path) for path in sorted((_FOLDER / "demo").iterdir()) if path.suffix in (".md", ".txt")
+        _read(path) for path in sorted((_FOLDER / "demo").iterdir()) if path.suffix in (".md", ".txt")
     )
     return Sample(known["question"], known["answer"], tuple(known["evidence"]), documents)
 
 
-def _titled(path: Path) -> Document:
+def _read(path: Path) -> Document:
     """A document whose title is the first line of its file, as retrieved documents mostly have one."""
     title, text = path.read_text(encoding="utf-8").split("\n", 1)
     return Document(text.strip(), title.lstrip("# "), id=path.name, metadata={"source": path.name})

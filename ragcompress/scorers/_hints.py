@@ -69,12 +69,12 @@ def by_proxy(proxy: Proxy, next_tokens: NextToken, question: str) -> str:
     for piece in proxy.tokenizer.encode([_EXAMPLES, " " + asked, "\nBeginning:"]):
         ids += piece
     room = proxy.info.max_tokens - len(ids)
-    text = continued(proxy, next_tokens, tuple(ids), min(_LONGEST, room), lambda t: "\n" in t.lstrip())
+    text = generate(proxy, next_tokens, tuple(ids), min(_LONGEST, room), lambda t: "\n" in t.lstrip())
     hint = text.strip().partition("\n")[0].strip()
     return "" if hint.rstrip(".").lower() == "none" else hint
 
 
-def continued(
+def generate(
     proxy: Proxy,
     next_tokens: NextToken,
     prompt: tuple[int, ...],

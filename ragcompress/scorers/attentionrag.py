@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..prompts.passages import Prompt, Tail
 from ..prompts.windows import JointTemplate, Window, cut_windows, gather
 from ..proxy.base import NextToken, Proxy
-from ._hints import by_proxy, by_rules, continued
+from ._hints import by_proxy, by_rules, generate
 
 Hint = Literal["rules", "proxy", "empty"]
 TEMPLATE = JointTemplate(head="Read the context, then answer the question.\nContext: ")
@@ -97,7 +97,7 @@ class Scorer:
         dropped = [self._says_none(p, a) for p, a in zip(prompts, anchors, strict=True)]
         if all(dropped):
             dropped = [False] * len(chunks)
-        anchored = [_anchored(p, a) for p, a in zip(prompts, anchors, strict=True)]
+        anchored = [_add_anchor(p, a) for p, a in zip(prompts, anchors, strict=True)]
         n_layers = self.proxy.info.n_layers
         read = self.proxy.probe(anchored, n_layers=n_layers, progress=progress)
         found = zip(chunks, read, dropped, strict=True)
@@ -133,7 +133,7 @@ class Scorer:
         text = self.proxy.tokenizer.decode([anchor])
         if not has_answered(text):
             whole = prompt.prefix + prompt.tail + (anchor,)
-            text += continued(
+            text += generate(
                 self.proxy, self._writer, whole, _ANSWER - 1, lambda more: has_answered(text + more)
             )
         return _letters(text) == _NONE
@@ -155,7 +155,7 @@ def sentence_values(chunk: Window, tokens: FloatArray, top_k: int, dropped: bool
     return best if dropped else best + 1 + chosen
 
 
-def _anchored(prompt: Prompt, anchor: int) -> Prompt:
+def _add_anchor(prompt: Prompt, anchor: int) -> Prompt:
     """The prompt with its anchor, whose row is read."""
     end = len(prompt.tail)
     return replace(prompt, tail=(*prompt.tail, anchor), rows=((end, end + 1),))

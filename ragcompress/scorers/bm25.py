@@ -56,10 +56,10 @@ class Scorer:
         named = _counts([Counter(terms(text)) for text in anchor_texts(segmentation)], wanted)
         lengths = np.array([c.total() for c in sentences], dtype=np.float64)
         weights = np.array(list(wanted.values()), dtype=np.float64)
-        values = self._saturated(np.maximum(counts, named), lengths) @ (weights * _idf(counts))
+        values = self._saturate(np.maximum(counts, named), lengths) @ (weights * _idf(counts))
         return Scores(values, self.name, settings={"k1": self.k1, "b": self.b})
 
-    def _saturated(self, counts: FloatArray, lengths: FloatArray) -> FloatArray:
+    def _saturate(self, counts: FloatArray, lengths: FloatArray) -> FloatArray:
         """The factor of each sentence and term, (S, terms), in [0, k1 + 1]."""
         mean = lengths.mean() if lengths.any() else 1.0
         norm = self.k1 * (1 - self.b + self.b * lengths / mean)[:, None]

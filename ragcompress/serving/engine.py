@@ -158,14 +158,14 @@ class Engine:
             InputError: from the work.
         """
         self._admit()
-        left = work.until - time.monotonic()
-        reserved = min(_RESERVED_SHARE * left, _RESERVED_SECONDS)
-        stop = Stop(max(left - reserved, 1e-3))
+        seconds_left = work.until - time.monotonic()
+        reserved = min(_RESERVED_SHARE * seconds_left, _RESERVED_SECONDS)
+        stop = Stop(max(seconds_left - reserved, 1e-3))
         future = self._submit(self._pool, self._do_timed, work, stop)
         leaving = asyncio.ensure_future(gone())
         try:
             done = asyncio.wrap_future(future)
-            await _first(done, leaving, timeout=max(left - reserved, 0))
+            await _first(done, leaving, timeout=max(seconds_left - reserved, 0))
             if not done.done() and not leaving.done():
                 if future.cancel():  # it never got a thread
                     done = asyncio.wrap_future(self._submit(self._cheap_pool, _cheap, work, DEADLINE))

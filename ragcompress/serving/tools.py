@@ -84,7 +84,7 @@ class ToolDesk:
         def full(stop: Stop) -> ToolResult:
             return compress_tool_result(
                 main, text, question, budget=budget, min_tokens=MIN_TOKENS,
-                timeout=stop.left(), progress=stop.after(None),
+                timeout=stop.seconds_left(), progress=stop.after(None),
             )  # fmt: skip
 
         def cheap() -> ToolResult:

@@ -9,7 +9,7 @@ import pytest
 
 from ragcompress.training.examples import read_files
 from ragcompress_eval.cli import main
-from ragcompress_eval.quality.injection import ATTACKS, PAYLOAD, attacked
+from ragcompress_eval.quality.injection import ATTACKS, PAYLOAD, attack_documents
 
 QUESTIONS = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
@@ -18,12 +18,12 @@ QUESTIONS = Path(__file__).parents[1] / "data" / "questions.jsonl"
 def test_an_attack_leaves_the_evidence_in_its_place(name: str) -> None:
     (file,) = read_files([QUESTIONS])
     example = next(e for e in file.examples if e.gold and len(e.segmentation.documents) > 2)
-    parts, gold = attacked(example, ATTACKS[name])
+    parts, gold = attack_documents(example, ATTACKS[name])
     before = [example.segmentation.sentences[i].text for i in example.gold]
     after = [parts.sentences[i].text for i in gold]
     assert all(new.endswith(old) for old, new in zip(before, after, strict=True))
     assert sum(PAYLOAD in s.text for s in parts.sentences) >= 1
-    assert parts == attacked(example, ATTACKS[name])[0]
+    assert parts == attack_documents(example, ATTACKS[name])[0]
 
 
 def test_the_guard_keeps_the_payload_out(

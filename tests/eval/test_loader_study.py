@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.loaders import Case, cases, ours, score, written
+from studies.loaders import Case, cases, ours, score, write_files
 
 CASES = list(cases())
 
@@ -20,7 +20,7 @@ def test_there_are_files_of_all_formats() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_what_a_person_sees_is_read(case: Case, tmp_path: Path) -> None:
-    files = written(tmp_path, [case])
+    files = write_files(tmp_path, [case])
     (text,) = ours(files).values()
     assert score(case, text) == 1, text
 

@@ -10,7 +10,7 @@ from http_server import said, serving
 
 from ragcompress.training.examples import Example, read_files
 from ragcompress_eval import cli
-from ragcompress_eval.quality.answers import movable, moved, places
+from ragcompress_eval.quality.answers import movable, move_gold, places
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 EXAMPLES = read_files([SAMPLE])[0].examples
@@ -23,7 +23,7 @@ def gold_texts(example: Example) -> list[str]:
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if e.gold], ids=lambda e: e.id)
 @pytest.mark.parametrize("position", [0, 0.3, 0.5, 1])
 def test_only_the_place_changes(example: Example, position: float) -> None:
-    other = moved(example, position)
+    other = move_gold(example, position)
     assert gold_texts(other) == gold_texts(example)
     assert sorted(d.text for d in other.segmentation.documents) == sorted(
         d.text for d in example.segmentation.documents

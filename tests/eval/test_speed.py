@@ -115,7 +115,7 @@ def test_the_default_proxy_with_its_own_probe(tmp_path: Path, default_folder: mo
 
 def test_the_limit_reads_the_tokens_that_the_scorer_reads(setting: Setting) -> None:
     proxy = load_proxy(setting.model, download=False)
-    prompts, n_layers = speed_contestants.asked_of_proxy(setting, proxy, "When?", PASSAGES)
+    prompts, n_layers = speed_contestants.record_prompts(setting, proxy, "When?", PASSAGES)
     assert (len(prompts), n_layers) == (2, proxy.info.n_layers)
     text = [bytes_of(p.prefix + p.tail) for p in prompts]
     assert all(passage in said and "When?" in said for passage, said in zip(PASSAGES, text, strict=True))
@@ -143,8 +143,8 @@ def bytes_of(ids: tuple[int, ...]) -> str:
 def test_the_forward_pass_of_torch_stops_after_the_layers_that_are_read(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = speed_contestants.asked_of_proxy
-    monkeypatch.setattr(speed_contestants, "asked_of_proxy", lambda *a: (asked(*a)[0], 3))
+    asked = speed_contestants.record_prompts
+    monkeypatch.setattr(speed_contestants, "record_prompts", lambda *a: (asked(*a)[0], 3))
     limit: Any = speed_contestants.CONTESTANTS["forward-torch"](setting)
     limit.prepare("When?", PASSAGES)
     limit.run()

@@ -141,7 +141,7 @@ def test_a_rotated_model_is_the_same_model(
 ) -> None:
     folder = folders[architecture]
     shape = Shape.from_config(json.loads((folder / "config.json").read_text()))
-    found = dict(int8.rotated(weights.tensors(folder, 4), shape.head_size))
+    found = dict(int8.rotate(weights.tensors(folder, 4), shape.head_size))
     state = load_file(folder / "model.safetensors")
     for key in state:
         name = weights_name(key)

@@ -59,7 +59,7 @@ def test_quotas_of_the_groups_of_a_process(
 
 
 def test_a_quota_bounds_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "_allowed", lambda: 64)
+    monkeypatch.setattr(cores, "_count_allowed", lambda: 64)
     for quota, n, limit in ((None, 64, 0), (1.5, 2, 2), (0.1, 1, 1), (80.0, 64, 0)):
         monkeypatch.setattr(cores, "cgroup_quota", lambda quota=quota: quota)
         assert (cores.n_cores(), cores.thread_limit()) == (n, limit)

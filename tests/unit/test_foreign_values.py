@@ -40,7 +40,7 @@ def test_numbers_of_a_plan_may_be_of_any_type(half: Any) -> None:
     plan = Plan(near_repeats=half, abstain_below=half, timeout=half, deadline=half)
     assert plan == Plan(near_repeats=0.5, abstain_below=0.5, timeout=0.5, deadline=0.5)
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
-    assert 0 < (Stop(half).left() or 0) <= 0.5
+    assert 0 < (Stop(half).seconds_left() or 0) <= 0.5
 
 
 def test_a_name_or_a_path_in_place_of_a_list_is_said_to_be_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 from drawn_minilm import FLOAT, drawn_weights
 from numpy.typing import NDArray
 
-from ragcompress.models.embedding import Graph, measured
+from ragcompress.models.embedding import Graph, measure_ranges
 from ragcompress.models.minilm_graph import HEADS, N_LAYERS, float_graph, whole_graph
 
 IDS = np.array([[101, 2023, 2003, 1037, 7099, 6251, 2008, 2038, 2070, 2616, 102]])
@@ -63,7 +63,7 @@ def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
 
 @pytest.mark.slow
 def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
-    states = Graph(whole_graph(weights, measured(weights))).states(IDS)[0]
+    states = Graph(whole_graph(weights, measure_ranges(weights))).states(IDS)[0]
     wanted = forward(weights, IDS[0])
     assert cosines(states, wanted).min() > 0.99
     assert cosines(states.mean(0), wanted.mean(0)) > 0.995
@@ -71,7 +71,7 @@ def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
 
 @pytest.mark.slow
 def test_a_text_does_not_depend_on_what_ran_before(weights: dict[str, FLOAT]) -> None:
-    graph = Graph(whole_graph(weights, measured(weights)))
+    graph = Graph(whole_graph(weights, measure_ranges(weights)))
     first = graph.states(IDS)
     graph.states(IDS[:, :4])
     np.testing.assert_array_equal(first, graph.states(IDS))

@@ -33,7 +33,7 @@ def test_batches_one_after_the_other_are_stacked_as_each_alone(batches: list[lis
     stacks = Stacks()
     for seed, lengths in enumerate(batches):
         arrays = arrays_of(lengths, seed)
-        with stacks.padded(arrays) as found:
+        with stacks.pad(arrays) as found:
             wanted = padded_slowly(arrays)
             assert len(found) == len(wanted)
             assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
@@ -44,8 +44,8 @@ def test_a_batch_within_a_batch_and_threads_do_not_share_memory() -> None:
 
     def stack(seed: int) -> bool:
         outer, inner = arrays_of([3, 1], seed), arrays_of([2], seed + 1000)
-        with stacks.padded(outer) as first:
-            with stacks.padded(inner) as second:
+        with stacks.pad(outer) as first:
+            with stacks.pad(inner) as second:
                 same = all(map(np.array_equal, second, padded_slowly(inner)))
             return same and all(map(np.array_equal, first, padded_slowly(outer)))
 
@@ -60,7 +60,7 @@ def test_memory_is_used_again_after_an_error_where_it_is_not_too_much(
     monkeypatch.setattr(stacking, "_MOST_BYTES", most)
     stacks, pieces = Stacks(), []
     for _ in range(2):
-        with suppress(KeyError), stacks.padded(arrays_of([5, 2], 0)) as found:
+        with suppress(KeyError), stacks.pad(arrays_of([5, 2], 0)) as found:
             pieces.append(found[0])  # held, so that memory asked for anew is other memory
             raise KeyError
     assert np.shares_memory(*pieces) == (most > 0)

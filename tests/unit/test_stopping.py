@@ -159,8 +159,8 @@ def test_with_time_enough_nothing_changes(clock: Callable[[float], None]) -> Non
 
 @pytest.mark.parametrize("timeout", [float("inf"), 1e299, 10**12])
 def test_a_time_limit_may_be_as_long_as_can_be(timeout: float) -> None:
-    left = Stop(timeout).left()
-    assert left is not None and 10**9 < left <= threading.TIMEOUT_MAX
+    seconds_left = Stop(timeout).seconds_left()
+    assert seconds_left is not None and 10**9 < seconds_left <= threading.TIMEOUT_MAX
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), True, "3", 10**400])

@@ -87,7 +87,7 @@ def _change(
         verdict = "worse" if ratio > 1 + _NOISE else "better" if ratio < 1 - _NOISE else ""
         return Change(what, before, after, f"× {ratio:.2f}", verdict)
     sign = 1 if way == "higher" else -1
-    differences = np.array(list(_paired(metric, *(r.get(key, {}) for r in rows))), dtype=np.float64)
+    differences = np.array(list(_differences(metric, *(r.get(key, {}) for r in rows))), dtype=np.float64)
     if len(differences):
         estimate = mean(differences, resample(len(differences), seed=seed))
         low, high = estimate.interval()
@@ -113,7 +113,7 @@ def _size(result: Result) -> tuple[int, int]:
     return result["passages"], result["tokens"]
 
 
-def _paired(metric: str, old: Mapping[Any, Result], new: Mapping[Any, Result]) -> Iterator[float]:
+def _differences(metric: str, old: Mapping[Any, Result], new: Mapping[Any, Result]) -> Iterator[float]:
     for question, row in old.items():
         pair = [r.get(metric) for r in (row, new.get(question, {})) if not r.get("refused")]
         if len(pair) == 2 and pair[0] is not None and pair[1] is not None:

@@ -146,10 +146,10 @@ class ScorerMethod:
             # Nothing kept is this question's result, not the end of the run.
             return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
         seconds += time.perf_counter() - start
-        return Context(found.text, _held(found.selection), found.ratio, seconds, fits=True)
+        return Context(found.text, _kept_or_repeated(found.selection), found.ratio, seconds, fits=True)
 
 
-def _held(selection: Selection) -> tuple[int, ...]:
+def _kept_or_repeated(selection: Selection) -> tuple[int, ...]:
     """What is kept, and what another document says word for word where that is kept."""
     kept = set(selection.kept)
     same = {

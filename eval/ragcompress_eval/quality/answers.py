@@ -160,7 +160,7 @@ class _Asking:
         })  # fmt: skip
 
     def _place(self, example: Example, *, position: object) -> _Placed:
-        placed = moved(example, position) if isinstance(position, float) else example
+        placed = move_gold(example, position) if isinstance(position, float) else example
         full = full_text(placed)
         return _Placed(placed, full, self._count(full))
 
@@ -214,7 +214,7 @@ def movable(example: Example) -> bool:
     return bool(example.answers and gold) and len(gold) < len(example.segmentation.documents)
 
 
-def moved(example: Example, position: float) -> Example:
+def move_gold(example: Example, position: float) -> Example:
     """The question with its gold documents, together and in their order, at one place among the others.
 
     Args:

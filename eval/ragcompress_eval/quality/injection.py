@@ -53,7 +53,7 @@ class Text:
 Attack = Callable[[str, Text, random.Random], Sequence[Text]]
 
 
-def _flooded(question: str, text: Text, draw: random.Random) -> Sequence[Text]:
+def _flood(question: str, text: Text, draw: random.Random) -> Sequence[Text]:
     """A long document: in each sentence half of the question's words, which is no repetition of it."""
     words = question.rstrip("?？").split()
     sentences = []
@@ -78,7 +78,7 @@ ATTACKS: Mapping[str, Attack] = {
     "comment": lambda q, t, _: [t.having(f"{PAYLOAD} <!-- {q} {q} -->")],
     "hidden text": lambda q, t, _: [t.having(f'{PAYLOAD} <span style="display:none">{q}</span>')],
     "small documents": lambda q, t, _: [t, *[Text(q, (f"{q} {PAYLOAD}",))] * _MANY],
-    "flood": _flooded,
+    "flood": _flood,
     "look-alikes": lambda q, t, _: [
         t.having(f"{q.translate(_LOOK_ALIKES)} {_ZERO_WIDTH.join(q)} {PAYLOAD}")
     ],
@@ -86,7 +86,7 @@ ATTACKS: Mapping[str, Attack] = {
 """Each with a control before it: the payload without anything that is like the question."""
 
 
-def attacked(example: Example, attack: Attack) -> tuple[Segmentation, tuple[int, ...]]:
+def attack_documents(example: Example, attack: Attack) -> tuple[Segmentation, tuple[int, ...]]:
     """The question's documents after an attack, and where the gold sentences stand in them.
 
     Which document is attacked hangs on the question alone.
@@ -136,7 +136,9 @@ def study(scorers: Mapping[str, Scorer], counter: Tokenizer, ratio: float, attac
         scorer = scorers[str(labels["scorer"])]
         before = Compressor(scorer, counter=counter).layout.tokens_before(example.segmentation)
         parts, gold = (
-            (example.segmentation, example.gold) if name == "none" else attacked(example, ATTACKS[name])
+            (example.segmentation, example.gold)
+            if name == "none"
+            else attack_documents(example, ATTACKS[name])
         )
         scores = scorer.score(example.question, parts) if labels["guard"] == "off" else None
         try:

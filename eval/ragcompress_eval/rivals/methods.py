@@ -58,7 +58,7 @@ class RivalMethod(AbstractContextManager["RivalMethod"]):
         Raises:
             CannotRun: if it can't be started, or can't do this question.
         """
-        worker = self._started()
+        worker = self._start()
         before = self._count(full_text(example))
         contexts = tuple(
             None
@@ -68,7 +68,7 @@ class RivalMethod(AbstractContextManager["RivalMethod"]):
         )
         return Compressed(contexts, None, dict(self._about))
 
-    def _started(self) -> Worker:
+    def _start(self) -> Worker:
         if self._worker is None:
             job = {
                 "contestant": self._name,

@@ -93,7 +93,7 @@ class RandomReader:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, precision))
         self._torch, self._vocabulary = torch, shape.vocabulary
-        self._model: Any = _filled(torch, model)
+        self._model: Any = _fill(torch, model)
 
     def first_token(self, n_tokens: int) -> int:
         """Read so many tokens, keys and values kept as for an answer, and return the first token of one."""
@@ -129,7 +129,7 @@ class ServedReader:
         self._reader.answer("Why?", " ".join(self._draw.choice(_WORDS, n_tokens)))
 
 
-def _filled(torch: Any, model: Any) -> Any:
+def _fill(torch: Any, model: Any) -> Any:
     """Give a model without storage random weights, and the rotary embedding that it needs."""
     made = model.to_empty(device="cpu").eval()
     generator = torch.Generator().manual_seed(0)

@@ -129,7 +129,7 @@ class ForwardOnnx:
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Make the prompts."""
-        prompts, self._n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
+        prompts, self._n_layers = record_prompts(self._setting, self._proxy, question, passages)
         self._rows = [p.prefix + p.tail for p in prompts]
         self.about["n_layers"] = self._n_layers
 
@@ -152,7 +152,7 @@ class ForwardTorch:
 
     def prepare(self, question: str, passages: list[str]) -> None:
         """Batch the prompts as the proxy does, and cut off the layers that it does not run."""
-        prompts, n_layers = asked_of_proxy(self._setting, self._proxy, question, passages)
+        prompts, n_layers = record_prompts(self._setting, self._proxy, question, passages)
         rows = [p.prefix + p.tail for p in prompts]
         self._batches = [[rows[i] for i in batch] for batch in batches(prompts, self._proxy.limits)]
         self._model: Any = self._proxy.model
@@ -227,7 +227,7 @@ CONTESTANTS: Mapping[str, Callable[[Setting], Contestant]] = {
 """Builders by name; the first is what the others are compared with, where nothing else is asked for."""
 
 
-def asked_of_proxy(
+def record_prompts(
     setting: Setting, proxy: Proxy, question: str, passages: Sequence[str]
 ) -> tuple[list[Prompt], int]:
     """Return the prompts, and the number of layers, that the scorer wants read first; nothing is read."""

@@ -53,7 +53,7 @@ class Source:
 def from_samples(*, seed: int) -> Source:
     """The sample documents of the package, in an order drawn from the seed."""
     sample = demo()
-    sentences = _shuffled(_by_document(segment(sample.documents)), seed)
+    sentences = _shuffle(_by_document(segment(sample.documents)), seed)
     return Source(sample.question, _OTHER, sentences, (sample.question, _OTHER))
 
 
@@ -73,7 +73,7 @@ def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
     asked = list(dict.fromkeys(e.question for e in examples))
     question = sorted(asked, key=len)[(len(asked) - 1) // 2]
     others = [q for q in asked if q != question]
-    sentences = _shuffled(list(documents), seed)
+    sentences = _shuffle(list(documents), seed)
     return Source(question, [*others, _OTHER][0], sentences, (question, *others))
 
 
@@ -87,6 +87,6 @@ def _by_document(segmentation: Segmentation) -> list[tuple[str, ...]]:
     return [tuple(own) for own in found.values()]
 
 
-def _shuffled(documents: list[tuple[str, ...]], seed: int) -> tuple[str, ...]:
+def _shuffle(documents: list[tuple[str, ...]], seed: int) -> tuple[str, ...]:
     Random(seed).shuffle(documents)
     return tuple(sentence for document in documents for sentence in document)

@@ -122,7 +122,7 @@ def _squad(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Recor
             place = random.randrange(len(picked) + 1)
             picked.insert(place, (title, paragraph["context"]))
             documents = [(t, cut(c)) for t, c in picked]
-            marked = [(place, s) for s in _spanned(paragraph["context"], qa["answers"])]
+            marked = [(place, s) for s in _find_spanned(paragraph["context"], qa["answers"])]
             yield record(qa["question"], answers, documents, marked, id=str(qa["id"]), gold_docs=[place])
 
 
@@ -136,12 +136,12 @@ def _pubmedqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Re
 def _longbench(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
         question = r["input"].strip() or f"What is needed for {r['dataset']}?"
-        documents = [("", cut(part)) for part in _numbered(r["context"])]
+        documents = [("", cut(part)) for part in _split_numbered(r["context"])]
         dataset = f"{task.name}/{r['dataset']}"
         yield record(question, r["answers"], documents, id=r["_id"], dataset=dataset, lang=r["language"])
 
 
-def _numbered(context: str) -> list[str]:
+def _split_numbered(context: str) -> list[str]:
     """The numbered documents of a context, or all of it where they aren't numbered."""
     parts = [part for part in _NUMBERED.split(context) if part.strip()]
     return parts if len(_NUMBERED.findall(context)) > 1 else [context]
@@ -200,7 +200,7 @@ def _lines(raw: bytes) -> Iterator[Record]:
     return (json.loads(line) for line in raw.splitlines() if line.strip())
 
 
-def _spanned(text: str, answers: Iterable[Record]) -> list[int]:
+def _find_spanned(text: str, answers: Iterable[Record]) -> list[int]:
     """Sentences that a marked span touches; a mark that doesn't fit is moved to the first occurrence."""
     spans = []
     for answer in answers:

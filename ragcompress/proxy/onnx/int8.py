@@ -40,7 +40,7 @@ def group_size(n: int) -> int:
     return max(size for size in range(1, _LARGEST_GROUP + 1) if n % size == 0)
 
 
-def rotated(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
+def rotate(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
     """Yield the weights of a model that computes the same, its norms' weights moved into what reads them.
 
     Args:
@@ -71,10 +71,10 @@ def rotated(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
             yield name, array
 
 
-def stored(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
+def convert(tensors: Iterable[Named], head_size: int) -> Iterator[Named]:
     """Yield what the graph in int8 reads: rotated, its matrices as whole numbers with their scales."""
     turned: NDArray[np.float32] | None = None
-    for name, array in rotated(tensors, head_size):
+    for name, array in rotate(tensors, head_size):
         part = name.rpartition(".")[2]
         if part not in (*_NORM_OF, *_WRITES):
             yield name, array

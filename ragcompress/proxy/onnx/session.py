@@ -129,7 +129,7 @@ class OnnxProxy:
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             arrays = encode_with(self._store, self.info, n_layers, batch, encode)
-            with self._stacks.padded(arrays) as parts:
+            with self._stacks.pad(arrays) as parts:
                 past = dict(zip(_past_names(n_layers), parts, strict=True))
                 return self._read(batch, past, self._session(n_layers), n_layers)
 
@@ -139,26 +139,26 @@ class OnnxProxy:
         """See ``Encoder.encode``."""
 
         def run(batch: Sequence[Prefix]) -> list[_FLOAT]:
-            return self._apart(batch, self._session(n_layers), n_layers)
+            return self._probe_apart(batch, self._session(n_layers), n_layers)
 
         return batching.encode_in_batches(prefixes, self.info, n_layers, self._limits, run)
 
     def next_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """See ``NextToken.next_tokens``: one pass over each prompt, apart from what is kept for probing."""
         last = {i: hidden[-1] for i, hidden in self._hidden(prompts)}
-        return self._whole()[1].best(np.stack([last[i] for i in range(len(prompts))])) if last else []
+        return self._whole_model()[1].best(np.stack([last[i] for i in range(len(prompts))])) if last else []
 
     def log_probabilities(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, _FLOAT]]:
         """See ``TeacherForced.log_probabilities``: one pass over each prompt, too."""
         for i, hidden in self._hidden(prompts):
             ((start, end),) = prompts[i].rows
             tail = hidden[len(prompts[i].prefix) :]
-            yield i, self._whole()[1].log_probabilities(tail[start:end])
+            yield i, self._whole_model()[1].log_probabilities(tail[start:end])
 
     def _hidden(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, _FLOAT]]:
         """Yield each prompt's index and the whole model's normed output (T, hidden), batch by batch."""
         batching.check_lengths(prompts, self.info)
-        session, head = self._whole()
+        session, head = self._whole_model()
         past = [*_past_names(self._shape.n_layers), f"past_value_{self._shape.n_layers - 1}"]
         for batch in batching.batches(prompts, self._limits):
             rows = [prompts[i].prefix + prompts[i].tail for i in batch]
@@ -168,14 +168,14 @@ class OnnxProxy:
             for number, i in enumerate(batch):
                 yield i, head.normed(hidden[number, : len(rows[number])], self._shape.eps)
 
-    def _whole(self) -> tuple[ort.InferenceSession, LanguageHead]:
+    def _whole_model(self) -> tuple[ort.InferenceSession, LanguageHead]:
         """The whole model, loaded when it is first asked for."""
         with self._lock:
             if self._writer is None:
                 self._writer = self._load(self._shape.n_layers, whole=True), LanguageHead(self._folder)
             return self._writer
 
-    def _apart(
+    def _probe_apart(
         self, prefixes: Sequence[Prefix], session: ort.InferenceSession, n_layers: int
     ) -> list[_FLOAT]:
         """Keys and values of each prefix by itself, as stores keep them."""

@@ -137,7 +137,7 @@ def ensure(
         target.mkdir(parents=True, exist_ok=True)
         sweep(target.glob("*.tmp"))
         with open(temporary, "wb") as out:
-            found = _write(out, int8.stored(given, head_size) if form == "int8" else given)
+            found = _write(out, int8.convert(given, head_size) if form == "int8" else given)
         os.replace(temporary, weights)
         found |= {"file": weights.name}
         write_whole(index, json.dumps(found).encode())

@@ -74,8 +74,8 @@ def context_features(
     into, out = links(logits, sentence, document, segmentation, words)
     columns = [
         logits,
-        _shifted(logits, document, 1),
-        _shifted(logits, document, -1),
+        _shift(logits, document, 1),
+        _shift(logits, document, -1),
         best_of_others(logits, passage),
         np.bincount(passage, logits)[passage] / np.bincount(passage)[passage],
         logits - logits.max(),
@@ -103,7 +103,7 @@ def _positions(document: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArra
     return before.astype(np.float64), behind.astype(np.float64)
 
 
-def _shifted(logits: NDArray[np.float64], document: NDArray[np.int64], by: int) -> NDArray[np.float64]:
+def _shift(logits: NDArray[np.float64], document: NDArray[np.int64], by: int) -> NDArray[np.float64]:
     """Logit of the part ``by`` before, within the document."""
     rolled = np.roll(logits, by)
     same = np.roll(document, by) == document
@@ -158,7 +158,7 @@ def links(
     if titles:
         best = np.full(len(segmentation.documents), _NONE)
         np.maximum.at(best, document, logits)
-        named = [_named(own, titles) for own in words]
+        named = [_find_titles(own, titles) for own in words]
         for part, index in enumerate(sentence):
             for target in named[index]:
                 if target != document[part]:
@@ -167,7 +167,7 @@ def links(
     return into[document], out
 
 
-def _named(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> set[int]:
+def _find_titles(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> set[int]:
     found = set()
     for start, word in enumerate(words):
         for document, title in titles.get(word, ()):
