@@ -102,7 +102,7 @@ class CompressedContext:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""
-        repeating = self._repeating()
+        repeating = self._find_repeats()
         result: dict[str, Any] = {
             "text": self.text,
             "question": self.question,
@@ -150,7 +150,7 @@ class CompressedContext:
         keys = ("document", "source", "start_char", "end_char")
         return {} if other is None else {"duplicate_of": {key: self._place(other)[key] for key in keys}}
 
-    def _repeating(self) -> set[int]:
+    def _find_repeats(self) -> set[int]:
         """The sentences that repeat the question, or whose document's title does."""
         said = self.scores.details.get("repeats_question", {})
         titles = set(said.get("titles", ()))

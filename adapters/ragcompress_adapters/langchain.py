@@ -133,7 +133,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
 
     def _to_documents(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
         if compressed.passthrough is not None:
-            return [_with(d, mark_passthrough(_metadata(d), compressed.passthrough)) for d in documents]
+            return [_copy(d, mark_passthrough(_metadata(d), compressed.passthrough)) for d in documents]
         if self.merge is not None and compressed.context is not None:
             return [_merge(documents, compressed.context)]
         return [_shorten(documents[kept.index], kept) for kept in compressed.kept]
@@ -345,10 +345,10 @@ def _score(document: Document) -> object:
 
 def _shorten(document: Document, kept: Kept) -> Document:
     metadata = copy_metadata(_metadata(document)) | {_SCORE: kept.score, KEY: kept.details}
-    return _with(document, metadata, page_content=kept.text)
+    return _copy(document, metadata, page_content=kept.text)
 
 
-def _with(document: Document, metadata: dict[str, Any], **more: Any) -> Document:
+def _copy(document: Document, metadata: dict[str, Any], **more: Any) -> Document:
     """A copy, of the same class, with its id."""
     return document.model_copy(update={"metadata": metadata, **more})
 

@@ -24,12 +24,12 @@ class _Cloud:
 
     @classmethod
     def of(cls, points: FloatArray) -> _Cloud:
-        apart = _apart(points, points)
+        apart = _distances(points, points)
         np.fill_diagonal(apart, np.inf)
         return cls(points, np.sort(_nearest(apart)))
 
     def rank(self, point: FloatArray) -> float:
-        distance = float(_nearest(_apart(point[None], self.points))[0])
+        distance = float(_nearest(_distances(point[None], self.points))[0])
         farther = len(self.distances) - int(np.searchsorted(self.distances, distance, side="left"))
         return (1 + farther) / (1 + len(self.distances))
 
@@ -66,7 +66,7 @@ class Likeness:
         return min(1.0, 2 * min(self._shapes.rank(plain), self._words.rank(words)))
 
 
-def _apart(some: FloatArray, others: FloatArray) -> FloatArray:
+def _distances(some: FloatArray, others: FloatArray) -> FloatArray:
     squares = (some**2).sum(1)[:, None] + (others**2).sum(1) - 2 * some @ others.T
     # The square root makes much of the last digits of what is the same.
     return np.asarray(np.round(np.sqrt(np.maximum(squares, 0)), _DIGITS), dtype=np.float64)

@@ -115,12 +115,12 @@ def _checksum(content: Mapping[str, Any]) -> str:
 def _parse(content: Mapping[str, Any]) -> Calibration:
     known = content["answerable"]
     return Calibration(
-        scorer=_of(str, content["scorer"]),
-        settings=_of(dict, content["settings"]),
-        conditions=_of(dict, content["conditions"]),
-        cases=tuple(_case(c) for c in _of(list, content["cases"])),
-        answerable=None if known is None else _answerable(_of(dict, known)),
-        card=_of(dict, content["card"]),
+        scorer=_check_type(str, content["scorer"]),
+        settings=_check_type(dict, content["settings"]),
+        conditions=_check_type(dict, content["conditions"]),
+        cases=tuple(_case(c) for c in _check_type(list, content["cases"])),
+        answerable=None if known is None else _answerable(_check_type(dict, known)),
+        card=_check_type(dict, content["card"]),
     )
 
 
@@ -128,9 +128,9 @@ def _answerable(values: Mapping[str, Any]) -> Answerable:
     found = Answerable(
         weights=_numbers(values["weights"]),
         bias=_number(values["bias"]),
-        questions=_of(int, values["questions"]),
+        questions=_check_type(int, values["questions"]),
         auc=None if values["auc"] is None else _number(values["auc"]),
-        signals=tuple(_of(str, name) for name in _of(list, values["signals"])),
+        signals=tuple(_check_type(str, name) for name in _check_type(list, values["signals"])),
         means=_numbers(values["means"]),
     )
     if len(found.weights) != USED + len(found.signals) or len(found.signals) != len(found.means):
@@ -140,19 +140,19 @@ def _answerable(values: Mapping[str, Any]) -> Answerable:
 
 def _case(values: Mapping[str, Any]) -> Case:
     case = Case(
-        kind=_of(str, values["kind"]),
-        group=Group(*(_of(str, name) for name in _of(list, values["group"]))),
+        kind=_check_type(str, values["kind"]),
+        group=Group(*(_check_type(str, name) for name in _check_type(list, values["group"]))),
         shape=_numbers(values["shape"]),
         words=_numbers(values["words"]),
         evidence=tuple(sorted(_numbers(values["evidence"]))),
-        answerable=None if values["answerable"] is None else _of(bool, values["answerable"]),
+        answerable=None if values["answerable"] is None else _check_type(bool, values["answerable"]),
     )
     if len(case.shape) != len(SHAPE) or len(case.words) != WORD_BINS:
         raise ValueError(f"a question of {len(case.shape)} and {len(case.words)} numbers")
     return case
 
 
-def _of(kind: type[_T], value: Any) -> _T:
+def _check_type(kind: type[_T], value: Any) -> _T:
     """A value of a type, where true is no number."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"{_short(value)} is no {kind.__name__}")
@@ -167,7 +167,7 @@ def _number(value: Any) -> float:
 
 
 def _numbers(values: Any) -> tuple[float, ...]:
-    return tuple(map(_number, _of(list, values)))
+    return tuple(map(_number, _check_type(list, values)))
 
 
 def _reason(error: Exception) -> str:

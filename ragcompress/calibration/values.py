@@ -188,9 +188,9 @@ class Calibration:
 
     def without(self, kind: str) -> Calibration:
         """The same without the questions of one kind."""
-        return self.resting_on(tuple(c for c in self.cases if c.kind != kind))
+        return self.with_cases(tuple(c for c in self.cases if c.kind != kind))
 
-    def resting_on(self, cases: tuple[Case, ...]) -> Calibration:
+    def with_cases(self, cases: tuple[Case, ...]) -> Calibration:
         """The same with other questions."""
         return replace(self, cases=cases)
 

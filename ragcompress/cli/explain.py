@@ -118,7 +118,7 @@ def show(context: CompressedContext, top: int, heads: Attribution | None) -> Non
     console.print(Text.assemble(("Question  ", "bold"), one_line(context.question)))
     console.print(_legend(console), "", sep="\n")
     _documents(console, context)
-    _ranking(console, context, top)
+    _print_ranking(console, context, top)
     if heads is not None:
         _heads(console, context, heads)
     console.print("", Text(summary(context)), sep="\n")
@@ -181,7 +181,7 @@ def _with_signs(context: CompressedContext, members: list[int]) -> Text:
     return Text("\n".join(lines))
 
 
-def _ranking(console: Console, context: CompressedContext, top: int) -> None:
+def _print_ranking(console: Console, context: CompressedContext, top: int) -> None:
     """The best sentences and what became of them; the best that was dropped among them, whatever its rank."""
     ranking, dropped = context.scores.ranking(), context.selection.dropped
     shown = list(enumerate(ranking, 1))[:top]

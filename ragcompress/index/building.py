@@ -302,11 +302,11 @@ def _write(database: Database, waiting: list[_File], embedder: Embedder) -> None
 def _part(progress: Progress | None, start: int, end: int, total: int) -> Progress:
     """Progress within one file, which goes from ``start`` to ``end`` of ``total``."""
 
-    def within(n: int, n_all: int) -> None:
+    def report(n: int, n_all: int) -> None:
         if progress:
             progress(start + (end - start) * n // n_all, total)
 
-    return within
+    return report
 
 
 def _write_large(database: Database, file: _File, embedder: Embedder, progress: Progress) -> None:

@@ -235,7 +235,7 @@ class Database:
             yield from (passage for _, passage in some)
             last = some[-1][0]
 
-    def matching(self, question: str, n: int) -> list[int]:
+    def find_words(self, question: str, n: int) -> list[int]:
         """Ids of the passages with the best BM25 (k1 = 1.2, b = 0.75), best first, ties by id.
 
         Words that stand in more than half of the passages are left out: BM25 as FTS5 has it gives them no

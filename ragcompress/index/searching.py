@@ -91,7 +91,7 @@ class Index:
         if not question.strip():
             raise InputError("the question is empty")
         depth = max(top_k, _DEPTH)
-        words = _ranks(self._database.matching(question, depth))
+        words = _ranks(self._database.find_words(question, depth))
         asked = vectors.embed(self._embedder, [question])[0]
         meaning = _ranks(vectors.nearest(self._vectors, asked, depth))
         fused = {

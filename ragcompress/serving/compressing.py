@@ -73,9 +73,9 @@ class Desk:
         """Run work of any kind; the outcome shows in counters."""
         return self._record(await self.engine.run(work, self._wait_for_disconnect))
 
-    async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+    async def run_without_model(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Do in a thread what needs no model; see ``Engine.beside``."""
-        return await self.engine.beside(work, *arguments)
+        return await self.engine.run_without_model(work, *arguments)
 
     def mark_stopped(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:
         """Mark an answer whose scorer stopped reading because time was short."""

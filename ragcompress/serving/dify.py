@@ -86,12 +86,12 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
         if body.knowledge_id in knowledge.indexes:
             opened = knowledge.indexes[body.knowledge_id]
             condition = body.metadata_condition or MetadataCondition()
-            documents = await at.beside(search, opened, body.query, wanted.top_k, condition)
+            documents = await at.run_without_model(search, opened, body.query, wanted.top_k, condition)
             found = [_record(d) for d in documents.documents]
         elif knowledge.upstream is not None:
             key = request.headers.get("authorization")
             asked = body.model_dump(exclude_none=True)
-            found = await at.beside(_ask, knowledge, asked, key)
+            found = await at.run_without_model(_ask, knowledge, asked, key)
             documents = [Document(r["content"], r["title"] or None) for r in found]
         else:
             known = ", ".join(sorted(knowledge.indexes)) or "none: start the server with --index NAME=IDX"
@@ -137,7 +137,7 @@ def _records(
             {key: piece[key] for key in ("start_char", "end_char", "score")}
         )
     kept = (
-        _with(record, float(ours[i]), text, {"spans": spans[i]})
+        _replace_text(record, float(ours[i]), text, {"spans": spans[i]})
         for i, (record, text) in enumerate(zip(found, context.texts(), strict=True))
         if text
     )
@@ -147,10 +147,10 @@ def _records(
 def _uncompressed(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
     """The records as they were found, marked; one that nobody gave a score is none too bad."""
     about = {"passthrough": "the server's budget holds no sentence of them"}
-    return _best((_with(record, 1.0, record["content"], about) for record in found), wanted)
+    return _best((_replace_text(record, 1.0, record["content"], about) for record in found), wanted)
 
 
-def _with(record: dict[str, Any], ours: float, text: str, about: dict[str, Any]) -> dict[str, Any]:
+def _replace_text(record: dict[str, Any], ours: float, text: str, about: dict[str, Any]) -> dict[str, Any]:
     """A record with another text; ``ours`` is its score where its source gave none."""
     score = ours if record["score"] is None else record["score"]
     metadata = {**record["metadata"], "ragcompress": about}

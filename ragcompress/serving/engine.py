@@ -178,7 +178,7 @@ class Engine:
             future.cancel()
             leaving.cancel()
 
-    async def beside(self, work: Callable[..., _T], *arguments: Any) -> _T:
+    async def run_without_model(self, work: Callable[..., _T], *arguments: Any) -> _T:
         """Do in a thread what needs no model, such as a search; it counts as a request that waits.
 
         Raises:

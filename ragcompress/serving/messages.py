@@ -48,7 +48,7 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
             before, after = before + found.tokens_before, after + found.tokens_after
             n_shortened += found.reason is None
             parts.append(found.text)
-        rows.append(_with(row, parts))
+        rows.append(_replace_texts(row, parts))
     return {
         "messages": rows,
         "tokens_before": before,
@@ -81,7 +81,7 @@ def _all_text(row: Mapping[str, Any]) -> bool:
     )
 
 
-def _with(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+def _replace_texts(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     if isinstance(row["content"], str):
         return {**row, "content": texts[0]}
     return {**row, "content": [{**p, "text": t} for p, t in zip(row["content"], texts, strict=True)]}

@@ -200,7 +200,7 @@ def databases(data: bytes) -> None:
         try:
             database = Database(path)
             for wanted in ("mayor", "larks"):
-                for passage in database.get(database.matching(wanted, 5)).values():
+                for passage in database.get(database.find_words(wanted, 5)).values():
                     assert any(passage.document.text in text for text in TEXTS)
             list(database.vectors())
             database.meta()

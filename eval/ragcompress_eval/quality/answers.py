@@ -73,10 +73,12 @@ def conditions(
     made += [condition("truncated", r) for r in ratios if truncated]
     made += [condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders)]
     made += [condition("compressed", r, name, OWN_ORDER) for name, r in product(rivals, ratios)]
-    return tuple(_at(c, position) for position in positions for c in made) if positions else tuple(made)
+    if not positions:
+        return tuple(made)
+    return tuple(_move_condition(c, position) for position in positions for c in made)
 
 
-def _at(condition: Condition, position: float) -> Condition:
+def _move_condition(condition: Condition, position: float) -> Condition:
     start = f"position {position:.3f}, "
     versus = {key: start + name for key, name in condition.versus.items()}
     return Condition(start + condition.name, {"position": position, **condition.labels}, versus)

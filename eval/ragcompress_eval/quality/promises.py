@@ -98,7 +98,7 @@ def study(
         found, basis = by_id[example.id], condition.labels["basis"]
         if basis == OWN:
             others = tuple(c for c in own[example.dataset] if c is not found.case)
-            rests_on = calibration.resting_on(others)
+            rests_on = calibration.with_cases(others)
         else:
             rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
         judged = compressor.with_judge(Judge(rests_on, is_own=True))

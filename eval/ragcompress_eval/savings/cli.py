@@ -131,7 +131,9 @@ def _read(asked: Asked, compressor: Compressor, contexts: Sequence[measure.Conte
                 continue
             for number, context in enumerate(contexts):
                 advance(name, number, len(contexts))
-                rows.append({"reader": name, **measure.reading(reader, compressor, context, runs=asked.runs)})
+                rows.append(
+                    {"reader": name, **measure.time_reader(reader, compressor, context, runs=asked.runs)}
+                )
             del reader  # before the next is made
     return rows
 

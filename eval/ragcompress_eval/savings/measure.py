@@ -69,7 +69,7 @@ def compression(compressor: Compressor, found: Sequence[Context], *, runs: int) 
     return rows
 
 
-def reading(reader: Reader, compressor: Compressor, context: Context, *, runs: int) -> dict[str, Any]:
+def time_reader(reader: Reader, compressor: Compressor, context: Context, *, runs: int) -> dict[str, Any]:
     """Time a reader on one size; all, what is left, and compression run in turns.
 
     Returns:
