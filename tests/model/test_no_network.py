@@ -74,6 +74,18 @@ def test_no_socket_in_half_a_minute(tmp_path: Path) -> None:
         assert process.returncode == 0, (name, said.decode()[-600:])
 
 
+@pytest.mark.parametrize(
+    ("given", "used"), [(None, "1"), ("", "1"), ("no", "1"), ("true", "1"), ("1", "1"), ("0", "0")]
+)
+def test_telemetry_is_off_unless_it_is_asked_for(given: str | None, used: str) -> None:
+    """ONNX Runtime takes an empty variable for none, and looks up its host."""
+    name = "ORT_DISABLE_TELEMETRY"
+    env = {k: v for k, v in os.environ.items() if k != name} | ({} if given is None else {name: given})
+    script = f"import os, ragcompress.models.ort; print(os.environ[{name!r}])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, check=True)
+    assert done.stdout.decode().strip() == used
+
+
 def test_the_filter_ends_who_opens_one(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("import socket\nsocket.socket()\n", encoding="utf-8")
     done = subprocess.run([sys.executable, str(FILTER), str(tmp_path / "script.py")], capture_output=True)
