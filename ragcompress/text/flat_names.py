@@ -30,6 +30,8 @@ _LINE = re.compile(
     r"[ \t\xa0]*(?![-*+•|>#:~][ \t]|\d+[.)])(\S[^\n]{0,79}?)"
     r"(?=[ \t\xa0]*\n(?:[ \t\xa0]*\n){0,6}[ \t\xa0]*([^\s-][^\n]{0,60}))"
 )
+# ``tunnelAddress:``, right above what describes it.
+_LABEL = re.compile(r"[ \t\xa0]*([\w.-]{3,60}:)[ \t\xa0]*(?=\n[ \t\xa0]*[A-Z]\S* \S+ \S)")
 _SENTENCE = re.compile(r"[\"'“‘(`]?[A-Z\d][\w'’/-]*,?[ \xa0]+\S+[ \xa0]+\S")
 _CLAUSE = re.compile(r"\S+[ \xa0]+\S+[ \xa0]+\S")
 _ENDS = (".", "!", "?", ":", ";", ",", "{", "(", "[", "\\", "…", "}", "|", "&", "$", "=")
@@ -77,7 +79,7 @@ def flat_names(region: str) -> Iterator[Block]:
         if m is not None:
             found[verdict].append(m)
     yield from ((*m.span(1), "heading") for m in found["heading"])
-    names = found["name"] + found["glued"]
+    names = found["name"] + found["glued"] + (found["beside glued"] if found["glued"] else [])
     if found["glued"] or _are_several(found["maybe glued"]):
         names += found["maybe glued"]
     if _are_several(found["maybe"] + found["name"]):
@@ -156,6 +158,8 @@ def _alone(region: str, start: int, line: str, announced: bool) -> Seen:
         return "heading", m
     if ("   " in line or "\t" in line or "\xa0" in line) and (m := _BESIDE.match(region, start)):
         return "name", m
+    if line[-1:] == ":" and " " not in line and _CODED.search(line) and not line.isupper():
+        return "maybe", _LABEL.match(region, start)
     if _may_name(line) and (m := _LINE.match(region, start)):
         verdict = _names(m[1], m[2], announced)
         if verdict is not False:

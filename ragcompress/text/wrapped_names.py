@@ -37,9 +37,10 @@ _TITLED = re.compile(r"[A-Z][a-z]+\b")
 # How a description begins.
 _SENTENCE = re.compile(r"[ \t]*[\"'“‘(`]?[A-Z\d][\w'’/:()-]*,?\s+[^\s=({]+")
 _CLAUSE = re.compile(r"[ \t]*[a-z][\w'’-]*,?[ ]+[\w'’-]+[ ,]+[\w(]")
-# What a value is, and no more: ``int (optional)``, ``array of strings``.
+# What a value is, and no more: ``int (optional) (If: CONFIG_LINUX)``, ``array of strings``.
 _TYPE = re.compile(
-    r"\s*(?:(?:optional|required|list of|array of|map of|set of) )*[\w.-]+(?: \([\w ,:]+\))?(?:, [\w ,]+)?\s*"
+    r"\s*(?:(?:optional|required|list of|array of|map of|set of) )*[\w.-]+"
+    r"(?:\s+\([\w ,:]+\)){0,3}(?:, [\w ,]+)?\s*"
 )
 # ``type { fast | slow }``, ``encap TYPE HEADER``: a word with what it takes, whatever stands below.
 _TAKES = re.compile(r"[a-z][\w-]*(?:\s+(?:[A-Z][A-Z\d_]+|\[[^\n]*\]|\{[^\n]*\}))+\s*")

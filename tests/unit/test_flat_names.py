@@ -28,6 +28,14 @@ def terms(text: str) -> list[str]:
         ("It is so.\n\n-q\xa0<pattern>\n\nMatch the size field against it.\n", ["-q\xa0<pattern>"]),
         ("It is so.\n\nsend_file [ -n ] name ...\nThis sends a file.\n", ["send_file [ -n ] name ..."]),
         ("It is so.\n\nlinkcheckThe check of all links.\n", ["linkcheck"]),
+        (
+            "It has:\n\nstone:The stone of it.\n\nmill_wheel:A mill.Wheel for it.\n\nNone:The mill is.\n",
+            ["stone:", "mill_wheel:", "None:"],
+        ),
+        (
+            "It is so.\n\n  millStone:\n  ID: 89, and of the mill.\n\n  millWheel:\n  ID: 90, and of oak.\n",
+            ["millStone:", "millWheel:"],
+        ),
         ("It is so.\n\n software   Inform the owner of mail that was lost.\n", ["software"]),
         ("It is so.\n\nkinds: list = []¶\nThe kinds of images.\n", ["kinds: list = []¶"]),
         (
@@ -124,6 +132,8 @@ def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None
         "some memory [see\n    the page below]\n  The end of it.\n",
         "It is so.\n\nNUMA modes are read first of all.\n",
         "It is so.\n\nIf the NodeName is read, it stays.\n",
+        "Ada:How is it turned?\nBo:So it is.\n\nNote:The mill stands.\n",
+        "It is so.\n\nPART.ONE:\nThe mill has stones.\n\nPART.TWO:\nThe mill has wheels.\n",
         "It works.\n\n  A file that has one\n    is read by it.\n\n  A file that has none\n    is sent.\n",
     ],
 )

@@ -35,6 +35,14 @@ def units(text: str, kind: str) -> list[str]:
             ["size:\n    int (optional)", "share:\n    bool (optional)"],
         ),
         (
+            "of it,\n    2.10)\n  drop-it:\n    boolean (optional) (If: CONFIG_MILL)\n  drops it now.\n"
+            "  keep:\n    boolean\n    (optional) (If: CONFIG_MILL)\n  if true, it is kept.\n",
+            [
+                "drop-it:\n    boolean (optional) (If: CONFIG_MILL)",
+                "keep:\n    boolean\n    (optional) (If: CONFIG_MILL)",
+            ],
+        ),
+        (
             "It ends.\n  ~/.local/mill/log or\n    ~/.mill/log\n  The file of it. See there.\n",
             ["~/.local/mill/log or\n    ~/.mill/log"],
         ),
