@@ -71,9 +71,10 @@ class Bill:
     def add(self, i: int) -> None:
         """Take a sentence."""
         self._opened.add(self._prices.documents[i])
-        if brings := self._prices.brings.get(i):
-            self._paid.update(brings)
-        self._paid.add(i)
+        if brings := self._prices.brings:
+            self._paid.add(i)
+            if i in brings:
+                self._paid.update(brings[i])
 
 
 def greedy(

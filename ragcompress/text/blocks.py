@@ -18,6 +18,7 @@ from ..data import Kind, Syntax
 from ._csv_records import records
 from ._pipe_tables import pipe_table
 from ._ruled_tables import ruled_tables
+from .dashed_items import dashed_below
 from .examples import is_command
 from .nested_data import json_parts
 from .nested_markup import nested_parts
@@ -87,7 +88,7 @@ def blocks(text: str, syntax: Syntax, check: Callable[[], None] = _go_on) -> Ite
     if syntax == "csv":
         return _records(text, check)
     lines = same_line_ends(text)
-    drawn = (*_grid_tables(lines), *ruled_tables(lines, LONG))
+    drawn = (*_grid_tables(lines), *ruled_tables(lines, LONG), *dashed_below(lines))
     return _json(text) or _first_wins([*_markdown(text, check), *_html(text), *_formulas(lines), *drawn])
 
 

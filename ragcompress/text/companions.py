@@ -132,6 +132,8 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
             if reader.heading is not None:
                 sections[index], numbers[reader.heading] = reader.heading, len(texts)
             reader.passes(index, segmentation.sentences[index])
+            if (outer := reader.names.around(index)) is not None:
+                needs[index] = (*needs.get(index, ()), outer)
         names = (set(groups.values()), set(parents.values()))
         opens |= _opened(units, segmentation.sentences, needs, positions, names)
         texts.append((text, units))

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from .blocks import Block
+if TYPE_CHECKING:
+    from .blocks import Block
 
 # ``hoplimit TTL - specifies the limit of``, wrapped: what is indented further below goes along.
 _DASHED = re.compile(
@@ -19,6 +21,11 @@ _DASHED = re.compile(
 # ``url (str) – The address of it.``, as Sphinx writes what a function takes.
 _PARAMETER = r"\*{0,2}[A-Za-z_]\w*(?: \([^\n]{1,80}?\))? –[ ]"
 _PARAMETERS = re.compile(rf"\n({_PARAMETER})[^\n]*+(?:\n(?!{_PARAMETER}|[ \t]*\n)[^\n]++){{0,12}}")
+# ``rule`` below a blank line, and right below it, alone, ``- rule in routing policy data base.``
+_BELOW = re.compile(
+    r"\n[ \t]*\n([ \t]*+)(?![-*+•–—#>|:])([^\s][^\n]{0,39})\n\1[-–—][ ]+[^\n]+"
+    r"(?:\n\1[ \t]+[^\s][^\n]*+){0,8}(?=\n(?!\1[-–—] )|\Z)"
+)
 # A longer one is prose: it would take a whole budget.
 _LONGEST = 600
 NEVER_LAST = frozenset(
@@ -42,6 +49,15 @@ def dashed_items(lines: str) -> Iterator[Block]:
         found = [m for m in _PARAMETERS.finditer(lines) if len(m[0]) < _LONGEST]
         if len(found) > 1 or any("(" in m[1] for m in found):
             yield from ((m.start(), m.end() - 1, "list item") for m in found)
+
+
+def dashed_below(text: str) -> Iterator[Block]:
+    """Names right above a dash and what describes them, where there are two or more: one unit each."""
+    if "\n- " not in text and " - " not in text:
+        return
+    found = [m for m in _BELOW.finditer("\n\n" + text) if len(m[0]) < _LONGEST and _is_name(m[2])]
+    if len(found) > 1:
+        yield from ((m.start(2) - 2, m.end() - 2, "list item") for m in found)
 
 
 def _is_name(name: str) -> bool:

@@ -14,7 +14,7 @@ from itertools import dropwhile
 
 from .blocks import Block, same_line_ends
 from .dashed_items import BRACKETED, NEVER_LAST, dashed_items
-from .examples import examples
+from .examples import examples, is_shown
 from .flat_names import flat_names
 from .rows_of_text import entries, titled_rows
 from .wrapped_names import wrapped_names
@@ -300,7 +300,7 @@ def _hanging(region: str, lines: str) -> Iterator[Block]:
     apart = [m for m in _above_gaps(region) if _may_name(m, region)]
     often = Counter(m[1] for m in apart)
     yield from ((m.start(), m.end(), "term") for m in apart if often[m[1]] > 1 or is_name(m[2]))
-    matches = list(_HANGING.finditer(lines))
+    matches = [m for m in _HANGING.finditer(lines) if not is_shown(lines, *m.span())]
     times = Counter(m[1] for m in matches)
     for m in matches:
         start, end = m.start(), m.end()

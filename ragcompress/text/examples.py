@@ -38,6 +38,7 @@ _BEGINS_CODE = re.compile(
 _DECORATED = re.compile(
     r"\n[ \t]*@\w[\w.]*(?:\([^\n]*\))?[ \t]*(?=\n[ \t]*(?:@\w|(?:async )?def |class )[^\n]*)"
 )
+_COLONS, _TWO_WORDS, _LOOKED_AT = (":", "："), re.compile(r"[a-z]{2} [a-z]{2}"), 70
 # A longer line is none that anybody types.
 _MOST_LINES, _LONGEST = 30, 400
 
@@ -69,6 +70,17 @@ def examples(region: str) -> Iterator[tuple[int, int]]:
 def is_command(line: str) -> bool:
     """Whether a line is a command, or code, that one can type."""
     return _is_command(line) or _begins_code(line)
+
+
+def is_shown(lines: str, start: int, end: int) -> bool:
+    """Whether a line stands right below a colon, and what is indented further below it is no prose.
+
+    Args:
+        lines: the text.
+        start: of the line, with the line end before it.
+        end: of the line.
+    """
+    return lines[start - 1 : start] in _COLONS and not _TWO_WORDS.search(lines, end, end + _LOOKED_AT)
 
 
 def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tuple[int, int]]:

@@ -53,10 +53,14 @@ _BESIDE = re.compile(
 )
 # ``24.2.1 Basic files``, as Texinfo and DocBook number their sections.
 _SECTION = re.compile(r"[ \t]*(\d{1,2}(?:\.\d{1,2}){1,4}\.?[ \xa0]+[A-Z][^\n]{1,70}(?<![.:;,]))[ \t]*(?=\n)")
+# ``AUTO`` over ``A list of names``, indented alike, whose next line hangs.
+_OVER_HANGING = re.compile(r"([ \t]+)[A-Z]\w+[ \t]*\n\1[A-Z][^\n]+(?<![.:])\n\1[ \t]+[a-z<]")
 _BEHIND, _WIDEST, _LONGEST, _TRIED = 120, 400, 80, 3
 # So many characters and blanks are no name, but for a list of names.
 _PHRASE, _WORDS = 63, 8
 _TAKING = 40
+# Lines of prose end where the next word does not fit, or a little before; of narrower ones nothing is told.
+_SHORT, _NARROW, _WIDE, _RAGGED = 32, 50, 112, 12
 _BLANKS = " \t\xa0"
 
 
@@ -76,6 +80,7 @@ def flat_names(region: str) -> Iterator[Block]:
         if m is None:
             line = region[start : len(region) if end < 0 else end].strip(_BLANKS)
             verdict, m = _alone(region, start, line, announced)
+            verdict = "maybe" if above < 0 and verdict == "name" else verdict
         if m is not None:
             found[verdict].append(m)
     yield from ((*m.span(1), "heading") for m in found["heading"])
@@ -122,9 +127,11 @@ def _starts(region: str) -> Iterator[tuple[int, int, bool]]:
     """Where lines begin behind a sentence's end or a blank line.
 
     Yields:
-        where, how many line ends stand above, and whether a colon announces it.
+        where, how many line ends stand above, and whether a colon announces it. -1: the line above ends
+        though this one, a single word, would have fitted on it.
     """
     yield 0, 0, False
+    width = 0
     for gap in _LINE_ENDS.finditer(region):
         start = gap.start()
         number = gap[0].count("\n")
@@ -133,8 +140,35 @@ def _starts(region: str) -> Iterator[tuple[int, int, bool]]:
             if number > 1 or _ENDED.search(above):
                 yield gap.end(), number, above.endswith(":")
                 continue
-        if start and region.startswith(("  ", "\t"), gap.end()) and _hangs(region, start, gap.end()):
+        if not start or not region.startswith((" ", "\t"), gap.end()):
+            continue
+        if region.startswith(("  ", "\t"), gap.end()) and _hangs(region, start, gap.end()):
             yield gap.end(), number, False
+        elif number == 1 and (word := _word(region, start)):
+            width = width or max(len(line) for line in region.split("\n"))
+            if _NARROW < width < _WIDE and _breaks(region, start, len(word), width):
+                yield gap.end(), -1, False
+
+
+def _word(region: str, end: int) -> str:
+    """What stands on the line behind a line end, if it is a single word in small letters; else empty."""
+    bare = region[end + 1 : end + _LONGEST].partition("\n")[0].strip()
+    return bare if 1 < len(bare) < _SHORT and " " not in bare and bare.islower() else ""
+
+
+def _breaks(region: str, end: int, word: int, width: int) -> bool:
+    """Whether a line ends early, for the next one is indented alike, and a word that would have fitted on it.
+
+    Args:
+        region: the text.
+        end: of the line.
+        word: length of what is on the next one.
+        width: of the longest line.
+    """
+    above = region[region.rfind("\n", 0, end) + 1 : end]
+    indent = len(above) - len(above.lstrip())
+    is_level = region[end + 1 : end + 1 + indent].isspace() and not region[end + 1 + indent].isspace()
+    return is_level and len(above) + word + _RAGGED < width
 
 
 def _hangs(region: str, end: int, start: int) -> bool:
@@ -162,6 +196,8 @@ def _alone(region: str, start: int, line: str, announced: bool) -> Seen:
         return "maybe", _LABEL.match(region, start)
     if _may_name(line) and (m := _LINE.match(region, start)):
         verdict = _names(m[1], m[2], announced)
+        if verdict is None and _OVER_HANGING.match(region, start):
+            verdict = True
         if verdict is not False:
             return "name" if verdict else "maybe", m
     return "", None
@@ -189,7 +225,8 @@ def _names(line: str, below: str, announced: bool) -> bool | None:
     if _LISTED.fullmatch(line):
         if line.islower() and is_sentence:
             return True
-        return None if is_sentence or (line.islower() and " " in below) else False
+        is_word = line.islower() and " " in below and not PROSE.fullmatch(line)
+        return None if is_sentence or is_word else False
     if not is_sentence or len(line) > 60 or PROSE.search(line):
         return False
     if _PLACEHOLDER.search(line) or _CODED.search(line.split()[0]):

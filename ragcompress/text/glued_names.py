@@ -25,13 +25,18 @@ _GLUED_CODE = re.compile(
 # And where a wide gap stands above, and another such name beside it.
 _ALSO_GLUED = re.compile(r"[ \t]*([\w.:-]{2,40}?(?<=[a-z\d>]))(?=[A-Z][a-z]+[ ][a-z]+[ \n])")
 # A capital letter right behind a name: what most names that touch their description have.
-_JOINT = re.compile(r"[A-Z](?<=[\w>)\].}:][A-Z])(?:(?<=[^A-Z]A)n?|(?!s\b)[a-z]+)(?:[’'][a-z]+)?[ \n.,/-]")
+_JOINT = re.compile(
+    r"[A-Z](?<=[\w>)\].}:][A-Z])"
+    r"(?:(?<=[^A-Z]A)n?|(?!s\b)[a-z]+|(?<=[a-z\d][A-Z])[A-Z]{1,5}(?= [a-z]))(?:[’'][a-z]+)?[ \n.,/-]"
+)
 # Or any word behind a bracket: ``TimeOut (timestamp)when this expires``.
 _BRACKET_JOINT = re.compile(r"\)(?<=[a-z\d)]\))[A-Za-z]{2,}[ \n.,]")
 # ``ssl_context:A context of``, ``Any other value:The header is``: a colon, and no blank behind it.
 _GLUED_COLON = re.compile(
     r"[ \t]*([\w<$%.-][\w<>$%.|=-]{1,40}(?: [\w<>.|=-]{1,20}){0,3}:)(?=[A-Z][a-z]* [A-Za-z]\S* ?\S)"
 )
+# ``usb-storageUSB disk with``: behind small letters, an abbreviation.
+_GLUED_ACRONYM = re.compile(r"[ \t]*([a-z]\w*[-_.=][\w.=-]*[a-z\d])(?=[A-Z]{2,6} [a-z]+ )")
 # The same before any word, but for what may be a brand's name; only beside others.
 _MAYBE_GLUED = re.compile(
     r"[ \t]*([\w<$%.:-][\w<$%.:>-]{0,40}?(?<=[\w>]))"
@@ -78,10 +83,14 @@ def glued(region: str, start: int, ends: Sequence[int], above: int) -> Seen:
         m = None
     if m or (m := _GLUED_CODE.match(region, start)):
         return "glued", m
+    if m := _GLUED_ACRONYM.match(region, start):
+        return "glued", m
     if m := _GLUED_COLON.match(region, start):
         return "glued" if m[1].islower() and " " not in m[1] else "beside glued", m
     m = _MAYBE_GLUED.match(region, start)
     for end in () if m else ends:
+        if region[end + 1 : end + 3].isupper():
+            continue  # an abbreviation
         words = _DESCRIBES.match(region, end) and _WORDS.match(region, start, end)
         if not words or not _takes(words[1]):
             continue

@@ -7,6 +7,7 @@ than the one between them: what follows belongs to the name around the list agai
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .placed import Placed
@@ -17,6 +18,9 @@ _FLAT = 30
 _WIDE = 3
 # Between names that are links to themselves, and below the last of them; no such gap is within a description.
 _WIDEST = 4
+_SAYS = re.compile(
+    r"\b(?:the|of|is|are|was|were|to|an?|in|by|as|with|that|for|one|following|these|can|may)\b", re.IGNORECASE
+)
 _LINKS = ("¶", "\uf0c1")
 
 
@@ -28,6 +32,7 @@ class _Open:
         name: number of its unit.
         indent: of its line.
         inner: a colon within another description announces its list.
+        said: the colon ends a sentence, and no title.
         gap: line ends above it, and above those of its list before it, the fewest; 0: not known.
         below: first unit of the description.
         described: how many units it has.
@@ -36,6 +41,7 @@ class _Open:
     name: int
     indent: int
     inner: bool = False
+    said: bool = False
     gap: int = 0
     below: int | None = None
     described: int = 0
@@ -71,27 +77,38 @@ class OpenNames:
             if self._is_stripped(top.name):
                 top.indent = new.indent
             if new.indent > top.indent:
+                new.said = announced and last is not None and self._is_sentence(last)
                 break
-            if new.indent == top.indent and self._is_beside(new, top, gap, announced):
+            if new.indent == top.indent and self._is_beside(new, top, gap, last if announced else None):
                 break
             self._open.pop()
         self._open.append(new)
 
-    def _is_beside(self, new: _Open, top: _Open, gap: int, announced: bool) -> bool:
-        """Whether a name of the same indentation takes the place of the innermost one, or stands in it."""
+    def _is_beside(self, new: _Open, top: _Open, gap: int, lead_in: int | None) -> bool:
+        """Whether a name of the same indentation takes the place of the innermost one, or stands in it.
+
+        Args:
+            lead_in: the unit above, if it ends in a colon.
+        """
         rank, outer = self._rank(new.name), self._rank(top.name)
         if rank < outer:
             return False
-        if rank > outer or (announced and top.below is not None):
+        if rank > outer or (lead_in is not None and top.below is not None):
             new.inner, new.gap = True, gap if rank > outer and gap > 1 else 0
+            new.said = outer > 0 and lead_in is not None and self._is_sentence(lead_in)
             return True
         if top.inner and 0 < top.gap < gap:
             return False
         # Names with nothing between them say nothing of the gap, unless they are items of a list.
         known = gap if top.below is not None or (top.inner and gap > 1) else 0
-        new.inner, new.gap = top.inner, min(filter(None, (top.gap, known)), default=0)
+        new.inner, new.said = top.inner, top.said
+        new.gap = min(filter(None, (top.gap, known)), default=0)
         self._open.pop()
         return True
+
+    def _is_sentence(self, lead_in: int) -> bool:
+        """Whether a lead-in is no title: ``One of the following:``, and not ``Network options:``."""
+        return _SAYS.search(self._text.sentences[lead_in].text) is not None
 
     def _rank(self, name: int) -> int:
         """Classes hold what is defined in them; what links to itself, lists that don't."""
@@ -99,6 +116,12 @@ class OpenNames:
         if text.startswith(("class ", "exception ")):
             return 0
         return 1 if text.endswith(_LINKS) else 2
+
+    def around(self, name: int) -> int | None:
+        """The name in whose description a colon announces the list that the innermost name is of."""
+        if len(self._open) < 2 or self._open[-1].name != name or not self._open[-1].said:
+            return None
+        return self._open[-2].name
 
     def describes(self, index: int) -> None:
         """A unit that is no name stands under the innermost one."""

@@ -44,6 +44,8 @@ _TYPE = re.compile(
 )
 # ``type { fast | slow }``, ``encap TYPE HEADER``: a word with what it takes, whatever stands below.
 _TAKES = re.compile(r"[a-z][\w-]*(?:\s+(?:[A-Z][A-Z\d_]+|\[[^\n]*\]|\{[^\n]*\}))+\s*")
+# ``-n, -netns`` over ``<NETNS>``
+_OPTION_TAKES = re.compile(r"-{1,2}\w[\w-]*(?:, -{1,2}\w[\w-]*)*\s+<[^<>]*>\s*")
 _MOST_WORDS, _LONGEST = 5, 300
 
 
@@ -58,9 +60,13 @@ def wrapped_names(region: str, lines: str) -> Iterator[Block]:
         start, end = 0, first.end() - 1
         if _names(region, start, end, first[2], first[4]):
             yield start, end, "term"
-    for m in _WRAPPED.finditer(lines):
+    done = 0
+    while m := _WRAPPED.search(lines, done):
         start, end = m.start(), m.end() - 1
+        # What is no name itself may hold one.
+        done = start + 1
         if _names(region, start, end, m[2], m[3]) and _may_begin(region, start, m[2]):
+            done = m.end()
             yield start, end, "term"
 
 
@@ -97,5 +103,5 @@ def _names(region: str, start: int, end: int, first: str, others: str) -> bool:
         words = bare.split()
         may_be_title = bool(words) and _TITLED.match(words[0]) and first[-1] != ","
         return is_label or signs or (len(words) <= _MOST_WORDS and not may_be_title)
-    takes = _TAKES.fullmatch(" ".join(name.split())) is not None
+    takes = _TAKES.fullmatch(" ".join(name.split())) is not None or _OPTION_TAKES.fullmatch(name) is not None
     return (takes or (is_label and _TYPE.fullmatch(others) is not None)) and bool(_CLAUSE.match(below))

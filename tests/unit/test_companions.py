@@ -284,3 +284,17 @@ def test_what_several_units_need_is_paid_for_once() -> None:
     assert layout.select(parts, scores, size).kept == (0, 1, 2, 3, 4, 5, 6)
     # One token more is no reason to leave out what is better for what is shorter.
     assert layout.select(parts, scores, size + 1).kept == (0, 1, 2, 3, 4, 5, 6)
+
+
+@pytest.mark.parametrize("said", ["One of the following:", "Mill options:"])
+def test_a_name_of_a_list_within_a_description_needs_the_name_around_it(said: str) -> None:
+    text = (
+        f"logKind\n\nThe kind of the log. {said}\n\nkind_daemon\n\nThe daemon writes it.\n\n"
+        "kind_user\n\nThe user writes it.\n\n\n\nlogSize\n\nThe size of the log.\n"
+    )
+    parts, found = units_of(text)
+    names = {s.text: i for i, s in enumerate(parts.sentences) if s.kind == "term"}
+    assert list(names) == ["logKind", "kind_daemon", "kind_user", "logSize"]
+    outer = (names["logKind"],) if "following" in said else ()
+    assert found.needs.get(names["kind_daemon"], ()) == found.needs.get(names["kind_user"], ()) == outer
+    assert not found.needs.get(names["logSize"])

@@ -36,6 +36,16 @@ def terms(text: str) -> list[str]:
             "It is so.\n\n  millStone:\n  ID: 89, and of the mill.\n\n  millWheel:\n  ID: 90, and of oak.\n",
             ["millStone:", "millWheel:"],
         ),
+        ("It is.\n\nmill-usbUSB mill of it.\n", ["mill-usb"]),
+        (
+            "  oak\n  A mill with stones of granite, wheels of oak and all that it has to\n      go.\n"
+            "  ash-128\n  A mill with 128 stones\n  ash-256\n  A mill with 256 stones\n  elm\n  An old.\n",
+            ["oak", "ash-128", "ash-256", "elm"],
+        ),
+        (
+            "It is so.\n  \n  AUTO\n  A list of mills can be given, each led\n      by a sign. It is so.\n",
+            ["AUTO"],
+        ),
         ("It is so.\n\n software   Inform the owner of mail that was lost.\n", ["software"]),
         ("It is so.\n\nkinds: list = []¶\nThe kinds of images.\n", ["kinds: list = []¶"]),
         (
@@ -134,6 +144,8 @@ def test_names_without_indentation_are_seen(text: str, names: list[str]) -> None
         "It is so.\n\nIf the NodeName is read, it stays.\n",
         "Ada:How is it turned?\nBo:So it is.\n\nNote:The mill stands.\n",
         "It is so.\n\nPART.ONE:\nThe mill has stones.\n\nPART.TWO:\nThe mill has wheels.\n",
+        "It is.\n\nmacOS is a system.\n\nwebOS is a system.\n",
+        "  We have so many mills here that all of the corn of a land is turned to\n  flour\n  All is well.\n",
         "It works.\n\n  A file that has one\n    is read by it.\n\n  A file that has none\n    is sent.\n",
     ],
 )

@@ -138,3 +138,10 @@ def test_what_says_it_of_the_sentence_before_is_not_as_good_as_that_sentence() -
     values = bm25.Scorer().score("What did Berit Holm build?", parts).values
     assert [s.text for s in parts.sentences][2] == "It is red."
     assert values[1] > values[2] == 0
+
+
+def test_a_name_right_above_a_dash_and_its_description_is_one_unit_with_it() -> None:
+    text = "  mill\n  - turns the corn.\n\n  wheel\n  - is of oak and\n      turns.\n\n  Both\n  - 1\n  - 2\n"
+    units = [s.text for s in segment([Document(text)]).sentences]
+    assert units[:2] == ["mill\n  - turns the corn.", "wheel\n  - is of oak and\n      turns."]
+    assert units[2:] == ["Both", "- 1", "- 2"]

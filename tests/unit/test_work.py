@@ -14,7 +14,7 @@ from ragcompress import Budget, Compressor, Document, Scores, Segmentation
 from ragcompress.data import Progress
 
 SENTENCES = 5
-MOST_PER_SENTENCE = 650
+MOST_PER_SENTENCE = 690
 WORDS = "harbour lamp keeper storm bridge ferry wheat market tower clock garden river".split()
 
 
@@ -69,6 +69,6 @@ def test_work_grows_with_the_documents_and_no_faster(counted: dict[int, int]) ->
 
 
 def test_work_stays_within_its_margin(counted: dict[int, int]) -> None:
-    """Measured (594) with a tenth to spare. Who adds work on purpose raises it, and says so."""
+    """Measured (627) with a tenth to spare. Who adds work on purpose raises it, and says so."""
     per_sentence = counted[80] / (80 * SENTENCES)
     assert per_sentence < MOST_PER_SENTENCE

@@ -43,6 +43,12 @@ def units(text: str, kind: str) -> list[str]:
             ],
         ),
         (
+            "It is.\n  -n, -net, -mill\n    <MILL>\n  turns to the mill. It does the same as:\n"
+            "    mill exec MILL tc [ OPTIONS ]\n        OBJECT { GO | help }\n    to\n"
+            "    mill -n[et] MILL [ OPTIONS ]\n        OBJECT { GO | help }\n  \n  -N, -Number\n  Print.\n",
+            ["-n, -net, -mill\n    <MILL>", "-N, -Number"],
+        ),
+        (
             "It ends.\n  ~/.local/mill/log or\n    ~/.mill/log\n  The file of it. See there.\n",
             ["~/.local/mill/log or\n    ~/.mill/log"],
         ),
