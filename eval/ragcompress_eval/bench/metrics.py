@@ -9,13 +9,28 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ragcompress import InputError
+from ragcompress import InputError, Sentence
+from ragcompress.training.examples import Example
 from ragcompress.training.metrics import holds_answer, normalize
 
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+
+def gold_sentences(example: Example) -> list[Sentence]:
+    """The sentences that are evidence."""
+    return [example.segmentation.sentences[i] for i in example.gold]
+
+
+def answer_kept(text: str, answers: Iterable[str]) -> bool | None:
+    """Whether an answer occurs in a text; None where no answer has a letter or digit.
+
+    Says nothing for answers such as *yes*.
+    """
+    known = [n for n in map(normalize, answers) if n]
+    return holds_answer(normalize(text), known) if known else None
 
 
 def normalize_answer(text: str) -> str:

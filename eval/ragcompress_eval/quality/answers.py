@@ -26,7 +26,7 @@ from ragcompress.training.examples import Example
 
 from ..bench import options
 from ..bench.methods import TOGETHER, Method, Target, compress_once, full_text, head
-from ..bench.metrics import answer_in_output, exact_match, f1
+from ..bench.metrics import answer_in_output, exact_match, f1, gold_sentences
 from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Refused, Row, Study, mean, once_per_question, plain
 from ..rivals.methods import NAMES, Rivals, build_methods
@@ -199,10 +199,9 @@ def _evidence(example: Example, context: str) -> tuple[float | None, float | Non
     """Share of the gold sentences that stand in a context, and where: 0 its beginning, 1 its end."""
     if not example.gold:
         return None, None
-    gold = [example.segmentation.sentences[i].text for i in example.gold]
-    found = [(context.find(text), len(text)) for text in gold]
+    found = [(context.find(s.text), len(s.text)) for s in gold_sentences(example)]
     places = [at / max(1, len(context) - size) for at, size in found if at >= 0]
-    return len(places) / len(gold), float(np.mean(places)) if places else None
+    return len(places) / len(found), float(np.mean(places)) if places else None
 
 
 def places(n: int) -> list[float]:
@@ -238,7 +237,7 @@ def move_gold(example: Example, position: float) -> Example:
 
 
 def _gold_documents(example: Example) -> list[int]:
-    return sorted({example.segmentation.sentences[i].document for i in example.gold})
+    return sorted({s.document for s in gold_sentences(example)})
 
 
 ReaderName = Annotated[

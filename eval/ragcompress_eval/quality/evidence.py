@@ -12,11 +12,10 @@ from ragcompress import Budget, scorers
 from ragcompress.cli.options import DEFAULT_RATIO
 from ragcompress.training.augment import joined, untitled
 from ragcompress.training.examples import Example
-from ragcompress.training.metrics import holds_answer, normalize
 
 from ..bench import options
 from ..bench.methods import Context, Method, Target, compress_once
-from ..bench.metrics import recall, survival, words
+from ..bench.metrics import answer_kept, gold_sentences, recall, survival, words
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, count, mean, plain, pooled_auc
 from ..rivals.methods import Rivals, build_methods
@@ -86,14 +85,12 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
         ``evidence_recall``: share of the gold sentences kept; where the method doesn't keep the data's
         sentences, of those whose words all stand in the text, in order and with nothing between.
         ``evidence_words``: mean over the gold sentences of ``metrics.survival``, from the text alone.
-        ``answer_kept``: whether an answer occurs in the text; None where no answer has a letter or digit.
-        Says nothing for answers such as *yes*.
+        ``answer_kept``: whether an answer occurs in the text (``metrics.answer_kept``).
     """
-    answers = [n for n in map(normalize, example.answers) if n]
     share = surviving = None
     if example.gold:
         inside = words(context.text)
-        found = [survival(words(example.segmentation.sentences[i].text), inside) for i in example.gold]
+        found = [survival(words(s.text), inside) for s in gold_sentences(example)]
         surviving = float(np.mean(found))
         whole = [i for i, s in zip(example.gold, found, strict=True) if s == 1]
         share = recall(example.gold, whole if context.kept is None else context.kept)
@@ -101,7 +98,7 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
         "evidence_recall": share,
         "evidence_all": None if share is None else share == 1,
         "evidence_words": surviving,
-        "answer_kept": holds_answer(normalize(context.text), answers) if answers else None,
+        "answer_kept": answer_kept(context.text, example.answers),
         "ratio_kept": context.ratio,
         "seconds": context.seconds,
         "nothing_fits": not context.fits and not context.ratio,

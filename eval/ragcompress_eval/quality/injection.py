@@ -21,7 +21,7 @@ from ragcompress.text.tokenizing import Tokenizer
 from ragcompress.training.examples import Example
 
 from ..bench import options
-from ..bench.metrics import recall
+from ..bench.metrics import gold_sentences, recall
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, mean, plain
 
@@ -95,7 +95,7 @@ def attack_documents(example: Example, attack: Attack) -> tuple[Segmentation, tu
     texts: list[list[str]] = [[] for _ in parts.documents]
     for sentence in parts.sentences:
         texts[sentence.document].append(sentence.text)
-    golden = {parts.sentences[i].document for i in example.gold}
+    golden = {s.document for s in gold_sentences(example)}
     victims = [d for d, sentences in enumerate(texts) if d not in golden and sentences]
     draw = random.Random(zlib.crc32(example.id.encode()))
     victim = draw.choice(victims or [len(texts) - 1])

@@ -16,8 +16,8 @@ from ragcompress import MissingExtra
 from ragcompress.cli.options import ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import Example
-from ragcompress.training.metrics import holds_answer, normalize
 
+from ..bench.metrics import answer_kept, gold_sentences
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, mean, once_per_question, plain, quotient
 
@@ -53,12 +53,11 @@ def study(retrievers: Mapping[str, Retriever], count: Callable[[str], int]) -> S
     def measure(example: Example, condition: Condition) -> Row:
         whole = reference(example)
         text, seconds = whole if condition.name == first else ask(condition.name, example)
-        answers = [n for n in map(normalize, example.answers) if n]
         return Row({
             "tokens": count(text),
             "evidence_recall": _evidence(example, text),
             "found": _evidence(example, whole[0]),
-            "answer_kept": holds_answer(normalize(text), answers),
+            "answer_kept": bool(answer_kept(text, example.answers)),
             "seconds": seconds,
         })  # fmt: skip
 
@@ -66,8 +65,8 @@ def study(retrievers: Mapping[str, Retriever], count: Callable[[str], int]) -> S
 
 
 def _evidence(example: Example, text: str) -> float | None:
-    gold = [example.segmentation.sentences[i].text for i in example.gold]
-    return sum(g in text for g in gold) / len(gold) if gold else None
+    gold = gold_sentences(example)
+    return sum(s.text in text for s in gold) / len(gold) if gold else None
 
 
 def application(

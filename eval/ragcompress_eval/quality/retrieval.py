@@ -24,6 +24,7 @@ from ragcompress.training.examples import DataFile, Example
 
 from ..bench import options
 from ..bench.methods import head
+from ..bench.metrics import gold_sentences
 from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Label, Row, Study, mean, once_per_question, plain, quotient
 
@@ -165,8 +166,7 @@ def document_id(title: str | None, text: str) -> str:
 def gold_spans(example: Example) -> tuple[Span, ...]:
     """Where in the folder each sentence stands that is evidence."""
     ids = [document_id(d.title, d.text) for d in example.segmentation.documents]
-    sentences = [example.segmentation.sentences[i] for i in example.gold]
-    return tuple(Span(ids[s.document], s.start_char, s.end_char, s.text) for s in sentences)
+    return tuple(Span(ids[s.document], s.start_char, s.end_char, s.text) for s in gold_sentences(example))
 
 
 def share(gold: Spans, kept: Spans) -> float:
