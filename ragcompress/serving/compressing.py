@@ -74,7 +74,7 @@ class Desk:
         return self._record(await self.engine.run(work, self._wait_for_disconnect))
 
     async def run_without_model(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Do in a thread what needs no model; see ``Engine.beside``."""
+        """Do in a thread what needs no model; see ``Engine.run_without_model``."""
         return await self.engine.run_without_model(work, *arguments)
 
     def mark_stopped(self, answer: Answer[_T], stopped_early: Callable[[_T], bool]) -> Answer[_T]:

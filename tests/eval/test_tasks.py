@@ -130,9 +130,10 @@ def test_what_is_marked_is_evidence(tmp_path: Path) -> None:
 
 
 def test_numbered_passages_become_documents() -> None:
-    assert converting._numbered("Passage 1:\nA lamp.\nPassage 2:\nA sea.\n") == ["A lamp.\n", "A sea.\n"]
-    assert converting._numbered("段落1: 灯。\n段落2: 海。") == ["灯。\n", "海。"]
-    assert converting._numbered("Passage 1 is long.\nAnd whole.") == ["Passage 1 is long.\nAnd whole."]
+    text = "Passage 1:\nA lamp.\nPassage 2:\nA sea.\n"
+    assert converting._numbered_parts(text) == ["A lamp.\n", "A sea.\n"]
+    assert converting._numbered_parts("段落1: 灯。\n段落2: 海。") == ["灯。\n", "海。"]
+    assert converting._numbered_parts("Passage 1 is long.\nAnd whole.") == ["Passage 1 is long.\nAnd whole."]
 
 
 def test_documents_put_together_here_hold_no_answer_of_other_articles(tmp_path: Path) -> None:

@@ -136,12 +136,12 @@ def _pubmedqa(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Re
 def _longbench(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record]:
     for r in _lines(raw):
         question = r["input"].strip() or f"What is needed for {r['dataset']}?"
-        documents = [("", cut(part)) for part in _split_numbered(r["context"])]
+        documents = [("", cut(part)) for part in _numbered_parts(r["context"])]
         dataset = f"{task.name}/{r['dataset']}"
         yield record(question, r["answers"], documents, id=r["_id"], dataset=dataset, lang=r["language"])
 
 
-def _split_numbered(context: str) -> list[str]:
+def _numbered_parts(context: str) -> list[str]:
     """The numbered documents of a context, or all of it where they aren't numbered."""
     parts = [part for part in _NUMBERED.split(context) if part.strip()]
     return parts if len(_NUMBERED.findall(context)) > 1 else [context]
