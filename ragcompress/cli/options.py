@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -66,13 +66,23 @@ def check_output(value: Path | None) -> Path | None:
     return value
 
 
+def check_name(value: str, known: Collection[str]) -> None:
+    """Refuse a name that is none of those known.
+
+    Raises:
+        typer.BadParameter: with those that are, and the one that was probably meant.
+    """
+    if value not in known:
+        hint = did_you_mean(value, known)
+        raise typer.BadParameter(f"{value!r} is none of: {', '.join(known)}. {hint}".strip())
+
+
 def _one_of(choices: Callable[[], tuple[str, ...]]) -> Callable[[str | None], str | None]:
     """A check that a value is among those allowed."""
 
     def check(value: str | None) -> str | None:
-        if value is not None and value not in choices():
-            hint = did_you_mean(value, choices())
-            raise typer.BadParameter(f"{value!r} is none of: {', '.join(choices())}. {hint}".strip())
+        if value is not None:
+            check_name(value, choices())
         return value
 
     return check
@@ -154,15 +164,19 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
         raise typer.BadParameter(
             f"give one of {', '.join(flags[:-1])} and {flags[-1]}; only a recall may have a ceiling in tokens"
         )
-    settings = dict(_setting(text) for text in options.get("scorer_settings") or ())
+    settings = dict(parse_setting(text) for text in options.get("scorer_settings") or ())
     try:
         return Plan.from_options({**options, "scorer_settings": settings})
     except (InputError, UnknownName) as error:
         raise typer.BadParameter(str(error)) from None
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    """``NAME=VALUE``; a value that is not JSON is a text."""
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE``; a value that is not JSON is a text.
+
+    Raises:
+        typer.BadParameter: for anything else.
+    """
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise typer.BadParameter(f"{text!r} is no setting; write it as NAME=VALUE")

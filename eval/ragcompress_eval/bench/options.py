@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,8 +14,15 @@ import typer
 
 from ragcompress import InputError, Proxy, Scorer, Tokenizer, load_proxy, models, scorers
 from ragcompress.cli.console import byte_bar
-from ragcompress.cli.options import CONVERTING, Backend, Precision, ProxyName, check_output
-from ragcompress.errors import did_you_mean
+from ragcompress.cli.options import (
+    CONVERTING,
+    Backend,
+    Precision,
+    ProxyName,
+    check_name,
+    check_output,
+    parse_setting,
+)
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import BACKENDS, DEFAULT_PROXY
 from ragcompress.training.examples import OnBad
@@ -38,18 +45,15 @@ def check_names(
         name: what of a value has to be known.
     """
     for value in values:
-        if name(value) not in known:
-            hint = did_you_mean(name(value), known)
-            raise typer.BadParameter(f"{name(value)!r} is none of: {', '.join(known)}. {hint}".strip())
+        check_name(name(value), known)
     return list(dict.fromkeys(values))
 
 
 def check_scorers(values: list[str]) -> list[str]:
     """Refuse names that are none, and settings that are not ``KEY=VALUE``; those given twice count once."""
     for value in values:
-        if not all(key and separator for key, separator, _ in _split(value)[1]):
-            raise typer.BadParameter(f"{value!r} is not NAME or NAME:KEY=VALUE,KEY=VALUE")
-    return check_names(values, scorers.available(), lambda value: _split(value)[0])
+        _parse(value)
+    return check_names(values, scorers.available(), lambda value: _parse(value)[0])
 
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="Records, .jsonl or .jsonl.gz.")]
@@ -69,6 +73,14 @@ Ratios = Annotated[
         callback=check_ratios,
         metavar="R",
         help="Share of the tokens to keep, in (0, 1] (without --recall: 0.2).",
+    ),
+]
+Ratio = Annotated[
+    float,
+    typer.Option(
+        callback=lambda value: check_ratios([value])[0],
+        metavar="R",
+        help="Share of the tokens to keep, in (0, 1].",
     ),
 ]
 Recalls = Annotated[
@@ -143,11 +155,10 @@ def build_scorers(names: Sequence[str], loaded: Callable[[], Proxy], seed: int) 
     """
     built: dict[str, Scorer] = {}
     for spec in names:
-        name, pairs = _split(spec)
-        settings = {key: _value(text) for key, _, text in pairs}
+        name, settings = _parse(spec)
         if "seed" in inspect.signature(scorers.load(name)).parameters:
             settings.setdefault("seed", seed)
-        label = ",".join([name, *(f"{key}={Path(text).name}" for key, _, text in pairs)]).replace(",", ":", 1)
+        label = re.sub(r"(?<==)[^,]*", lambda text: Path(text[0]).name, spec)
         if label in built:
             raise InputError(f"two scorers would both be called {label!r}: rename a file")
         built[label] = scorers.make(name, proxy=loaded, **settings)
@@ -198,13 +209,7 @@ def find_model(name: str) -> ModelFolder:
         return models.resolve(name, progress=progress)
 
 
-def _split(spec: str) -> tuple[str, list[tuple[str, str, str]]]:
-    name, _, rest = spec.partition(":")
-    return name, [pair.partition("=") for pair in rest.split(",")] if rest else []
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+def _parse(spec: str) -> tuple[str, dict[str, Any]]:
+    """A scorer's name and settings."""
+    name, _, settings = spec.partition(":")
+    return name, dict(map(parse_setting, settings.split(","))) if settings else {}

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from ragcompress import MissingExtra
-from ragcompress.cli.options import ProxyName
+from ragcompress.cli.options import Precision, ProxyName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 from ragcompress.training.examples import Example
 
 from ..bench.metrics import answer_kept, gold_sentences
+from ..bench.options import Ratio
 from ..bench.runner import Run, study_command
 from ..bench.study import Condition, Row, Study, mean, once_per_question, plain, quotient
 
@@ -113,13 +114,9 @@ def application(
 def langchain_command(
     run: Run,
     top_k: Annotated[int, typer.Option(min=1, metavar="K", help="Documents that are retrieved.")] = 20,
-    ratio: Annotated[
-        float, typer.Option(min=0.001, max=1, metavar="R", help="Share of the tokens to keep.")
-    ] = 0.2,
+    ratio: Ratio = 0.2,
     proxy: ProxyName = DEFAULT_PROXY,
-    precision: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the proxy (without: the default).")
-    ] = None,
+    precision: Precision = None,
     threads: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Of the proxy (without: one per core).")
     ] = None,

@@ -15,11 +15,11 @@ from ragcompress.cli.console import note, out, phase_bar
 from ragcompress.cli.options import ProxyName, ScorerName
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
-from ..bench.options import find_model
+from ..bench.options import Ratio, find_model
 from ..bench.plots import group, lines
 from ..bench.runner import study_command
 from ..bench.summary import describe, lay_out, text_table
-from ..speed.options import Ratio, Runs, Timing
+from ..speed.options import Runs, Timing
 from . import measure
 from .prices import EXAMPLES, QUESTIONS, bills, load_prices
 from .readers import PRECISIONS, SHAPES, RandomReader, ServedReader

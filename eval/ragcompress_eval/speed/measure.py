@@ -22,11 +22,11 @@ from ragcompress.cli.options import ProxyName
 from ragcompress.models import ModelFolder
 from ragcompress.proxy.loading import DEFAULT_PROXY
 
-from ..bench.options import check_names
+from ..bench.options import Ratio, check_names
 from ..rivals.methods import check_rivals, parse
 from ..rivals.processes import RIVALS, CannotRun, Worker, command
 from .contestants import CONTESTANTS
-from .options import Ratio, Runs
+from .options import Runs
 from .texts import Source
 
 _MEBIBYTE = 1 << 20

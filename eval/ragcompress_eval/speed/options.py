@@ -11,7 +11,7 @@ import typer
 
 from ragcompress.training.examples import DataFile, read_files
 
-from ..bench.options import PlotFile, ResultFile, check_apart, check_ratios
+from ..bench.options import PlotFile, ResultFile, check_apart
 from ..bench.plots import figure_class, save
 from ..bench.results import Result, write_results
 from .texts import Source, from_files, from_samples
@@ -24,14 +24,6 @@ Files = Annotated[
     typer.Argument(metavar="FILE", help="Records to take text from (without: the package's samples)."),
 ]
 Runs = Annotated[int, typer.Option(min=1, metavar="N", help="Timed runs of each, after a first.")]
-Ratio = Annotated[
-    float,
-    typer.Option(
-        callback=lambda value: check_ratios([value])[0],
-        metavar="R",
-        help="Share of the tokens to keep, in (0, 1].",
-    ),
-]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of the documents.")]
 
 
