@@ -20,10 +20,13 @@ from .proxy.base import Proxy
 from .selection.layout import Layout
 from .stopping import Bounds, OnError, Stop, Watch, check_on_error
 from .text import segmentation
+from .text.open_tables import open_tables
 
 _LOG = logging.getLogger("ragcompress")
 
 _BYTES_A_TOKEN = 4
+# A table may take this part of a budget; of a larger one rows are kept.
+_MOST_OF_A_TABLE = 1 / 2
 _ONLY_ALL = "with this counter nothing that could be kept is shorter than all of it"
 Splitter = Callable[[Sequence[Document]], Segmentation]
 
@@ -118,6 +121,7 @@ class Pipeline:
         if before <= budget.min_tokens:
             reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
             return self._passthrough(replace(call, documents=parts), reason, watch)
+        parts = self._open_tables(call, parts, limit)
         # Which sentences must be kept whatever the limit is not known before scoring.
         if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)
@@ -145,6 +149,14 @@ class Pipeline:
         if self.splitter is not None:
             return self.splitter(documents)
         return segmentation.segment(documents, language=self.plan.language, check=stop.check)
+
+    def _open_tables(self, call: Call, parts: Segmentation, limit: int) -> Segmentation:
+        """Rows in place of a table that would take most of the budget; not of what the caller has cut."""
+        if self.splitter is not None or self.plan.whole_documents or isinstance(call.documents, Segmentation):
+            return parts
+        if call.scores is not None and len(call.scores.values) == len(parts.sentences):
+            return parts  # it was whole when it was scored
+        return open_tables(parts, lambda table: self.layout.count(table) > limit * _MOST_OF_A_TABLE)
 
     def _score(self, call: Call, parts: Segmentation, share: float) -> Scores:
         """Scores; ``share`` of the text can be kept at most."""

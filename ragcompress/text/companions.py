@@ -26,13 +26,12 @@ from .announcing import (
     level_of,
     points,
 )
-from .blocks import LONG
 from .broken import find_broken
 from .clauses import Clauses
 from .nested_data import closed, opens_values
-from .nested_markup import nested_parents
 from .open_names import OpenNames
-from .placed import Placed
+from .placed import Placed, parents_of
+from .quotes import find_quotes
 from .row_groups import find_row_groups
 from .stretches import Stretches, find_stretches
 
@@ -124,7 +123,7 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         copies |= own
         units = [i for d in stretch.documents for i in members[d] if i not in own]
         groups = find_row_groups(units, segmentation.sentences)
-        parents = _parents(text, units)
+        parents = parents_of(text, units)
         reader = _Reader(text, headings, groups, parents)
         for index in units:
             if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
@@ -136,6 +135,10 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
                 needs[index] = (*needs.get(index, ()), outer)
         names = (set(groups.values()), set(parents.values()))
         opens |= _opened(units, segmentation.sentences, needs, positions, names)
+        for quote, answer in find_quotes(text, units):
+            needs |= {i: (*needs.get(i, ()), quote[0]) for i in answer if quote[0] not in needs.get(i, ())}
+            end = positions.get(answer[-1], answer[-1]) + 1
+            opens |= dict.fromkeys((i for i in quote if i not in opens), (answer[0], end))
         texts.append((text, units))
     return Companions(
         needs, opens, copies, find_broken(texts, needs), sections, numbers, stretches, positions
@@ -218,17 +221,6 @@ def _opened(
             while last + 1 < len(units) and _leads_to(index, units[last + 1], needs):
                 last += 1
             yield index, (following, position(units[last]) + 1)
-
-
-def _parents(text: Placed, units: Sequence[int]) -> dict[int, int | None]:
-    """For units of a long text that is YAML or XML, those with the key or tag around them; else empty."""
-    document = text.documents[text.stretch.documents[0]]
-    if len(text.stretch.documents) > 1 or len(document.text) <= LONG or document.text.lstrip()[:1] in "{[":
-        return {}
-    if any(text.sentences[i].kind not in ("term", "code") for i in units):
-        return {}
-    found = nested_parents(document.text, [text.sentences[i].start_char for i in units])
-    return {i: None if k is None else units[k] for i, k in zip(units, found, strict=False)}
 
 
 def _leads_to(opener: int, unit: int, needs: Mapping[int, tuple[int, ...]]) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 
 from ..data import Segmentation
+from .blocks import LONG
+from .nested_markup import nested_parents
 from .stretches import Stretch
 
 _LONGEST_LINE = 500
@@ -80,6 +82,17 @@ class Placed:
         """What the text is part of."""
         first = self.documents[self.stretch.documents[0]]
         return first.origin, first.title or ""
+
+
+def parents_of(text: Placed, units: Sequence[int]) -> dict[int, int | None]:
+    """For units of a long text that is YAML or XML, those with the key or tag around them; else empty."""
+    document = text.documents[text.stretch.documents[0]]
+    if len(text.stretch.documents) > 1 or len(document.text) <= LONG or document.text.lstrip()[:1] in "{[":
+        return {}
+    if any(text.sentences[i].kind not in ("term", "code") for i in units):
+        return {}
+    found = nested_parents(document.text, [text.sentences[i].start_char for i in units])
+    return {i: None if k is None else units[k] for i, k in zip(units, found, strict=False)}
 
 
 def _last(unit: int, copies: Mapping[int, int]) -> int:

@@ -87,3 +87,35 @@ def test_a_sentence_that_follows_a_list_somewhere_is_none_of_its_items() -> None
         f"To change it:\n\n1. Open the lid.\n2. Close the lid.\n\n{FILL}", "Open lid lunch served", 18
     )
     assert "1. Open the lid.\n\nLunch is served" in text
+
+
+MAIL = """Hello all,
+
+On Mon, 3 Mar 2025, Ada Miller wrote:
+> Could we rotate the log of the pump every week instead of every day?
+> It fills the disk, and the pump stops when the disk is full.
+
+No, that is too seldom. We rotate at four each night, and keep ten.
+
+> And who gets the key of the backup?
+
+Bo has it until June.
+
+The canteen is closed on Friday. Bring your own lunch.
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quote_of_a_mail_and_its_answer_stand_together(end: str) -> None:
+    lines = kept(MAIL.replace("\n", end), "How often is the log of the pump rotated?", 45).splitlines()
+    assert "> Could we rotate the log of the pump every week instead of every day?" in lines
+    assert any(line.startswith("No, that is too seldom.") for line in lines)
+    text = kept(MAIL.replace("\n", end), "Who has it until June?", 14)
+    assert [line for line in text.splitlines() if line] == [
+        "> And who gets the key of the backup?", "Bo has it until June.",
+    ]  # fmt: skip
+
+
+def test_a_quote_that_nobody_wrote_in_a_mail_is_not_answered() -> None:
+    text = "The poet says this of mills.\n\n> All mills turn slowly in the end.\n\nThe ferry runs at nine.\n"
+    assert "ferry" not in kept(text, "How do mills turn?", 9)

@@ -1,0 +1,48 @@
+"""Tables that would take most of a budget: their rows are kept one by one, each with the header."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+from ..data import Kind, Segmentation, Sentence
+from ._ruled_tables import ruled_tables
+from .blocks import LINE_END, same_line_ends
+
+_DELIMITER = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_FEWEST_ROWS = 2
+
+
+def open_tables(parts: Segmentation, is_large: Callable[[str], bool]) -> Segmentation:
+    """The units, but in place of a large table its header and its rows.
+
+    A table with no header that is told from its rows stays whole.
+
+    Args:
+        is_large: of the text of a table, whether it would take too much of a budget.
+    """
+    found: list[Sentence] = []
+    for unit in parts.sentences:
+        rows = list(_rows(unit.text)) if unit.kind == "table" and is_large(unit.text) else []
+        found += [_part(unit, *row) for row in rows] if len(rows) > _FEWEST_ROWS else [unit]
+    return parts if len(found) == len(parts.sentences) else replace(parts, sentences=tuple(found))
+
+
+def _rows(table: str) -> Iterator[tuple[int, int, Kind]]:
+    """Header and rows of a table with pipes or rules; nothing of any other."""
+    ends = [0, *(m.end() for m in LINE_END.finditer(table)), len(table)]
+    lines = [(a, b) for a, b in pairwise(ends) if table[a:b].strip()]
+    if len(lines) > 1 and _DELIMITER.fullmatch(table[slice(*lines[1])].rstrip("\r\n")):
+        yield lines[0][0], lines[1][1], "table header"
+        yield from ((a, b, "table row") for a, b in lines[2:])
+        return
+    yield from ruled_tables(same_line_ends(table), 0)
+
+
+def _part(table: Sentence, start: int, end: int, kind: Kind) -> Sentence:
+    text = table.text[start:end]
+    start += len(text) - len(text.lstrip())
+    text, at = text.strip(), table.start_char + start
+    return replace(table, start_char=at, end_char=at + len(text), text=text, kind=kind)
