@@ -152,10 +152,10 @@ class CompressedContext:
 
     def _find_repeats(self) -> set[int]:
         """The sentences that repeat the question, or whose document's title does."""
-        said = self.scores.details.get("repeats_question", {})
-        titles = set(said.get("titles", ()))
+        repeats = self.scores.details.get("repeats_question", {})
+        titles = set(repeats.get("titles", ()))
         under = {i for i, s in enumerate(self.segmentation.sentences) if titles and s.document in titles}
-        return under | set(said.get("sentences", ()))
+        return under | set(repeats.get("sentences", ()))
 
     def texts(self) -> list[str]:
         """What each document kept, in the order of the input; empty for one that kept nothing.

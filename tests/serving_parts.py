@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from ragcompress import Compressor, Scores, Segmentation, scorers
 from ragcompress.data import Progress
 from ragcompress.serving.app import Service, create_app
-from ragcompress.serving.engine import Load, Seen
+from ragcompress.serving.engine import Load, OnLookup
 from ragcompress.serving.running import Listening, bind, configuration
 
 BRIDGE = "The bridge is red. Anna Lund built the bridge in 1902. Ferries leave at noon."
@@ -58,7 +58,7 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-def words_only(seen: Seen) -> Compressor:
+def words_only(on_lookup: OnLookup) -> Compressor:
     return Compressor(scorers.make("bm25"), counter=count_words)
 
 
@@ -86,7 +86,7 @@ class HeldScorer:
 def held(scorer: HeldScorer) -> Load:
     """Load a compressor that waits, but not for the trial at the start."""
 
-    def load(seen: Seen) -> Compressor:
+    def load(on_lookup: OnLookup) -> Compressor:
         scorer.go.set()
         return Compressor(scorer, counter=count_words)
 

@@ -96,15 +96,15 @@ def batch(
 
 def _progress(bar: Callable[[int, int], None]) -> Callable[[Checkpoint, Checkpoint, int], None]:
     """Shows the progress as a bar or, without a terminal, as a line now and then."""
-    began = said = time.monotonic()
+    began = last_note = time.monotonic()
 
     def show(at: Checkpoint, first: Checkpoint, size: int) -> None:
-        nonlocal said
+        nonlocal last_note
         bar(at.offset, size)
         now = time.monotonic()
-        if err().is_terminal or now - said < _SAY_EVERY:
+        if err().is_terminal or now - last_note < _SAY_EVERY:
             return
-        said = now
+        last_note = now
         left = (size - at.offset) * (now - began) / max(1, at.offset - first.offset)
         note(
             f"{at.n_done + at.n_failed} requests, {at.offset / size:.0%} of the input, {at.n_failed} failed, "

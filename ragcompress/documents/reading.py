@@ -275,8 +275,8 @@ class FolderReader:
             left_out.append(f"{_count(n, 'file')}: {', '.join(parts)}")
         if self.n_folders:
             left_out.append(f"{_count(self.n_folders, 'folder')} that can't be opened")
-        if said := _counts(self.parts):
-            left_out.append(f"parts of {_count(self.n_with_parts, 'file')}: {said}")
+        if counts := _counts(self.parts):
+            left_out.append(f"parts of {_count(self.n_with_parts, 'file')}: {counts}")
         if not left_out:
             return None
         return f"{_name(folder)}: read {_count(n_read, 'file')}, left out {'; '.join(left_out)}"
@@ -300,8 +300,8 @@ def _from_folder(folder: str | Path, note: Note, limit: int, seconds: float | No
         if found is not None:
             n_read += 1
             documents += found
-    if said := left_out.summary(folder, n_read):
-        note(said)
+    if summary := left_out.summary(folder, n_read):
+        note(summary)
     return documents
 
 

@@ -108,8 +108,8 @@ def build_index(
             files = left_out.files(root, note, but=target)
             found = {_key(p, root): p for p in files}
             counts = _update(database, found, embedder, read, progress)
-            if said := left_out.summary(folder, len(database.files())):
-                note(said)
+            if summary := left_out.summary(folder, len(database.files())):
+                note(summary)
             n_passages, n_files = database.n_passages(), len(database.files())
             version = _switch(target, before, database)
         finally:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..proxy.reuse import MemoryStore
-from .engine import Seen
+from .engine import OnLookup
 
 
 class CountedStore:
@@ -14,16 +14,16 @@ class CountedStore:
 
     Args:
         max_bytes: ceiling on the arrays held.
-        seen: told of every look-up whether it found something.
+        on_lookup: told of every look-up whether it found something.
     """
 
-    def __init__(self, max_bytes: int, seen: Seen) -> None:
-        self._store, self._seen = MemoryStore(max_bytes), seen
+    def __init__(self, max_bytes: int, on_lookup: OnLookup) -> None:
+        self._store, self._on_lookup = MemoryStore(max_bytes), on_lookup
 
     def get(self, key: str) -> NDArray[np.float32] | None:
         """See ``KeyValueStore``."""
         found = self._store.get(key)
-        self._seen(found is not None)
+        self._on_lookup(found is not None)
         return found
 
     def put(self, key: str, array: NDArray[np.float32]) -> None:

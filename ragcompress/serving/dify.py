@@ -172,13 +172,13 @@ def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[di
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=knowledge.seconds) as answer:
-            said = json.loads(answer.read(_LARGEST_ANSWER))
+            content = json.loads(answer.read(_LARGEST_ANSWER))
     except (OSError, ValueError, RecursionError, urllib.error.HTTPError) as error:
         raise DataError(f"the source {url} gave no records: {error}") from error
-    found = said.get("records") if isinstance(said, dict) else None
+    found = content.get("records") if isinstance(content, dict) else None
     if not isinstance(found, list):
         # RAGFlow answers 200 in any case, and says what is wrong in ``message``.
-        reason = said.get("message") if isinstance(said, dict) else None
+        reason = content.get("message") if isinstance(content, dict) else None
         raise DataError(
             f"the source {url} gave no records: {str(reason or 'it answers something else')[:200]}"
         )

@@ -21,9 +21,9 @@ from .limits import Full, Gone, Limits, NotReady
 
 _LOG = logging.getLogger("ragcompress.serving")
 _T = TypeVar("_T")
-Seen = Callable[[bool], None]
+OnLookup = Callable[[bool], None]
 """Told of each passage that is looked up: whether its keys and values were at hand."""
-Load = Callable[[Seen], Compressor]
+Load = Callable[[OnLookup], Compressor]
 
 # Of a request's time, what is left for the cheap answer and for the batch that ends after the limit.
 _RESERVED_SHARE, _RESERVED_SECONDS = 0.25, 1.0
@@ -64,7 +64,7 @@ class Engine:
         load: makes the compressor; called once, by ``start``, in a thread.
         limits: threads, queue and deadlines.
         on_depth: told how many wait, whenever that changes.
-        seen: handed to ``load``.
+        on_lookup: handed to ``load``.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class Engine:
         load: Load,
         limits: Limits,
         on_depth: Callable[[int], object] = lambda n: None,
-        seen: Seen = lambda hit: None,
+        on_lookup: OnLookup = lambda hit: None,
     ) -> None:
         self.limits = limits
-        self._load, self._on_depth, self._seen = load, on_depth, seen
+        self._load, self._on_depth, self._on_lookup = load, on_depth, on_lookup
         self._main: Compressor | None = None
         self._failure: str | None = None
         self._pool = ThreadPoolExecutor(limits.threads, "ragcompress")
@@ -87,7 +87,7 @@ class Engine:
     def start(self) -> None:
         """Load the model and try it; blocks. What goes wrong is what ``compressor`` raises from then on."""
         try:
-            made = self._load(self._seen)
+            made = self._load(self._on_lookup)
             _probe(made)
         except Exception as error:
             self._failure = explain(error)

@@ -60,10 +60,10 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                told = [(b"x-request-id", name.encode())]
+                extra = [(b"x-request-id", name.encode())]
                 if outcome := scope["state"]["outcome"]:
-                    told.append((OUTCOME, outcome.encode()))
-                message["headers"] = [*message["headers"], *told]
+                    extra.append((OUTCOME, outcome.encode()))
+                message["headers"] = [*message["headers"], *extra]
             await send(message)
 
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..compressor import Compressor
 from ..plan import Plan
 from .cache import CountedStore
-from .engine import Seen
+from .engine import OnLookup
 
 if TYPE_CHECKING:
     from ..index import Index
@@ -34,13 +34,13 @@ class Loading:
     cache: int = CACHE
     download: bool = True
 
-    def __call__(self, seen: Seen) -> Compressor:
+    def __call__(self, on_lookup: OnLookup) -> Compressor:
         """Load it.
 
         Args:
-            seen: told of each passage that is looked up whether it was there.
+            on_lookup: told of each passage that is looked up whether it was there.
         """
-        store = CountedStore(self.cache, seen)
+        store = CountedStore(self.cache, on_lookup)
         return Compressor.from_plan(self.plan, store=store, download=self.download)
 
 

@@ -26,7 +26,7 @@ _READS = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_h
 Question = Annotated[str, Field(min_length=1, max_length=8_000, description="What you look for, in full.")]
 MaxTokens = Annotated[int, Field(ge=50, le=MOST_TOKENS, description="Longest answer.")]
 
-Told = Annotated[CallToolResult, Found]
+ToolAnswer = Annotated[CallToolResult, Found]
 """Text for the model, and the same with its places as structured content."""
 
 
@@ -44,9 +44,9 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         paths: Annotated[list[str], Field(min_length=1, description="Files or folders.")],
         ctx: Context[Any, Any],
         max_tokens: MaxTokens = 4_000,
-    ) -> Told:
+    ) -> ToolAnswer:
         """Read files (text, Markdown, PDF, Office, code, logs) and return only what the question needs."""
-        return await _reading(ctx, agent.read_relevant, question, paths, max_tokens)
+        return await _answer_stoppable(ctx, agent.read_relevant, question, paths, max_tokens)
 
     @server.tool(title="Show more around a place", annotations=_READS)
     async def expand(
@@ -54,7 +54,7 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         start: Annotated[int, Field(ge=0, description="As an excerpt says.")],
         end: Annotated[int, Field(ge=1)],
         around: Annotated[int, Field(ge=0, le=50, description="Sentences before and after.")] = 2,
-    ) -> Told:
+    ) -> ToolAnswer:
         """Show a place in a file with the sentences around it."""
         return await _answer(agent.expand, path, start, end, around)
 
@@ -63,14 +63,16 @@ def build(agent: Agent, *, has_indexes: bool) -> MCPServer[Any]:
         @server.tool(title="Search what matters", annotations=_READS)
         async def search_relevant(
             question: Question, index: str, ctx: Context[Any, Any], max_tokens: MaxTokens = 4_000
-        ) -> Told:
+        ) -> ToolAnswer:
             """Search an index of documents and return only what the question needs."""
-            return await _reading(ctx, agent.search_relevant, question, index, max_tokens)
+            return await _answer_stoppable(ctx, agent.search_relevant, question, index, max_tokens)
 
     return server
 
 
-async def _reading(ctx: Context[Any, Any], tool: Callable[..., Found], *arguments: Any) -> Told:
+async def _answer_stoppable(
+    ctx: Context[Any, Any], tool: Callable[..., Found], *arguments: Any
+) -> ToolAnswer:
     """Call a tool that reads; when nobody waits for it any more, it stops."""
     stop = Stop()
     try:
@@ -79,7 +81,7 @@ async def _reading(ctx: Context[Any, Any], tool: Callable[..., Found], *argument
         stop.cancel()
 
 
-async def _answer(tool: Callable[..., Found], *arguments: Any) -> Told:
+async def _answer(tool: Callable[..., Found], *arguments: Any) -> ToolAnswer:
     """Call a tool in a thread; an agent is told what it did wrong.
 
     Raises:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from ragcompress import Compressor, ModelNotFound
 from ragcompress.cli.app import app
 from ragcompress.serving.app import Service, create_app
-from ragcompress.serving.engine import Seen
+from ragcompress.serving.engine import OnLookup
 from ragcompress.serving.limits import Keys, Limits
 
 KEY = "a-long-enough-key"
@@ -42,7 +42,7 @@ def test_a_key_is_missed_and_found(tmp_path: Path) -> None:
 def test_what_is_broken_is_said() -> None:
     from serving_parts import get, running
 
-    def load(seen: Seen) -> Compressor:
+    def load(on_lookup: OnLookup) -> Compressor:
         raise ModelNotFound("there is no such model")
 
     with running(lambda: create_app(load)) as url:

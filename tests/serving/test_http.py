@@ -30,7 +30,7 @@ from shared import QUESTION
 from ragcompress import Budget, Compressor, Document, ModelNotFound, Scores, Segmentation, scorers
 from ragcompress.data import Progress
 from ragcompress.serving.app import Service, create_app
-from ragcompress.serving.engine import Seen
+from ragcompress.serving.engine import OnLookup
 from ragcompress.serving.limits import Keys, Limits, NotReady
 from ragcompress.serving.running import _Protocol
 from ragcompress.stopping import Bounds
@@ -255,7 +255,7 @@ def test_a_key_is_asked_for(locked: str, headers: dict[str, str], status: int) -
 
 
 def test_a_model_that_is_missing_is_503() -> None:
-    def load(seen: Seen) -> Compressor:
+    def load(on_lookup: OnLookup) -> Compressor:
         raise ModelNotFound("there is no such model")
 
     with running(lambda: create_app(load)) as url:
@@ -270,9 +270,9 @@ def test_a_model_that_is_missing_is_503() -> None:
 def test_who_waits_for_the_model_answers_the_first_request() -> None:
     let_go = threading.Event()
 
-    def load(seen: Seen) -> Compressor:
+    def load(on_lookup: OnLookup) -> Compressor:
         let_go.wait()
-        return words_only(seen)
+        return words_only(on_lookup)
 
     async def ask() -> int:
         app = create_app(load, wait=True)
@@ -286,7 +286,7 @@ def test_who_waits_for_the_model_answers_the_first_request() -> None:
 
 
 def test_who_waits_for_a_model_that_is_missing_does_not_start() -> None:
-    def load(seen: Seen) -> Compressor:
+    def load(on_lookup: OnLookup) -> Compressor:
         raise ModelNotFound("there is no such model")
 
     async def start() -> None:
@@ -427,7 +427,7 @@ class EarlyScorer:
 
 
 def test_what_a_scorer_read_in_time_is_the_answer_and_marked() -> None:
-    with serving(lambda seen: Compressor(EarlyScorer(), counter=count_words)) as url:
+    with serving(lambda on_lookup: Compressor(EarlyScorer(), counter=count_words)) as url:
         answer = post(url, "/v1/compress", COMPRESS | {"budget": {"max_tokens": 9}}).json()
         ranked = post(url, "/rerank", {"query": QUESTION, "documents": DOCUMENTS}).json()
         metrics = get(f"{url}/metrics").text

@@ -46,7 +46,7 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Scored:
     """One question, scored once.
 
     Attributes:
@@ -60,7 +60,7 @@ class Seen:
     cosine: float | None
 
 
-def look(example: Example, scorer: Scorer, embedder: Embedder | None) -> Seen:
+def score_example(example: Example, scorer: Scorer, embedder: Embedder | None) -> Scored:
     """Score a question; the embedder is what answerability is compared with."""
     parts = example.segmentation
     scores = scorer.score(example.question, parts)
@@ -68,11 +68,11 @@ def look(example: Example, scorer: Scorer, embedder: Embedder | None) -> Seen:
     if embedder is not None:
         rows = embedder.embed([example.question, *(s.text for s in parts.sentences)])
         cosine = float((rows[1:] @ rows[0]).max())
-    return Seen(example, scores, case_of(example, scores, is_answerable(example)), cosine)
+    return Scored(example, scores, case_of(example, scores, is_answerable(example)), cosine)
 
 
 def study(
-    seen: Sequence[Seen],
+    scored: Sequence[Scored],
     compressor: Compressor,
     calibration: Calibration,
     recalls: Sequence[float],
@@ -83,10 +83,11 @@ def study(
     ``calibration``: all of it; ``kind left out``: without the questions of this one's data set; ``own set``:
     the other questions of its data set among those that are measured, which are exchangeable with it.
     """
-    by_id = {s.example.id: s for s in seen}
-    without = {kind: calibration.without(kind) for kind in {s.example.dataset for s in seen}}
+    by_id = {s.example.id: s for s in scored}
+    without = {kind: calibration.without(kind) for kind in {s.example.dataset for s in scored}}
     own = {
-        kind: tuple(s.case for s in seen if s.example.dataset == kind and s.case.evidence) for kind in without
+        kind: tuple(s.case for s in scored if s.example.dataset == kind and s.case.evidence)
+        for kind in without
     }
     aims = [
         *((_condition(b, r, None), Budget(recall=r, recall_of=of)) for b, r in product(BASES, recalls)),
@@ -109,9 +110,9 @@ def study(
     return Study("promises", "Does a promised recall hold?", tuple(c for c, _ in aims), measure, METRICS)
 
 
-def _compare(seen: Seen, context: CompressedContext) -> dict[str, Any]:
+def _compare(scored: Scored, context: CompressedContext) -> dict[str, Any]:
     """What was kept of a question and said of it, beside what is known of it."""
-    share = share_of(seen.example.gold, context.selection.kept) if seen.case.evidence else None
+    share = share_of(scored.example.gold, context.selection.kept) if scored.case.evidence else None
     promise = context.promise
     return {
         "reached": share,
@@ -121,10 +122,10 @@ def _compare(seen: Seen, context: CompressedContext) -> dict[str, Any]:
         "holds": None if promise is None else promise.holds,
         "odd": None if context.shift is None else context.shift < SHIFT_LEVEL,
         "shift": context.shift,
-        "answerable": seen.case.answerable,
+        "answerable": scored.case.answerable,
         "sufficiency": context.sufficiency,
-        "cosine": seen.cosine,
-        "best": float(seen.scores.values.max()),
+        "cosine": scored.cosine,
+        "best": float(scored.scores.values.max()),
     }
 
 
@@ -240,12 +241,12 @@ def promises_command(
     usable = [e for e in questions.examples if e.complete]
     embedder = MiniLM() if cosine else None
     with count_bar("scoring questions") as progress:
-        seen: list[Seen] = []
+        scored: list[Scored] = []
         for example in usable:
-            seen.append(look(example, scorer, embedder))
-            progress(len(seen), len(usable))
+            scored.append(score_example(example, scorer, embedder))
+            progress(len(scored), len(usable))
     compressor = Compressor(scorer, counter=model.tokenizer, calibration="none")
-    made = study(seen, compressor, loaded, recall, "all" if of_all else "share")
+    made = study(scored, compressor, loaded, recall, "all" if of_all else "share")
     settings = {"calibration": checksum(loaded), "recalls": recall, "of_all": of_all, "tokens": tokens}
     questions = replace(questions, examples=tuple(usable))
     results = run.carry_out(made, questions, settings)
