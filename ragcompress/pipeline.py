@@ -20,7 +20,7 @@ from .proxy.base import Proxy
 from .selection.layout import Layout
 from .stopping import Bounds, OnError, Stop, Watch, check_on_error
 from .text import segmentation
-from .text.open_tables import open_tables
+from .text.open_tables import open_tables, opened_as_before
 
 _LOG = logging.getLogger("ragcompress")
 
@@ -154,8 +154,8 @@ class Pipeline:
         """Rows in place of a table that would take most of the budget; not of what the caller has cut."""
         if self.splitter is not None or self.plan.whole_documents or isinstance(call.documents, Segmentation):
             return parts
-        if call.scores is not None and len(call.scores.values) == len(parts.sentences):
-            return parts  # it was whole when it was scored
+        if isinstance(call.scores, Scores):
+            return opened_as_before(parts, len(call.scores.values), self.layout.count)
         return open_tables(parts, lambda table: self.layout.count(table) > limit * _MOST_OF_A_TABLE)
 
     def _score(self, call: Call, parts: Segmentation, share: float) -> Scores:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from ..data import Kind, Segmentation, Sentence
 from ._ruled_tables import ruled_tables
 from .blocks import LINE_END, same_line_ends
+from .tokenizing import Counter
 
 _DELIMITER = re.compile(r"[ \t>]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _FEWEST_ROWS = 2
@@ -28,6 +29,24 @@ def open_tables(parts: Segmentation, is_large: Callable[[str], bool]) -> Segment
         rows = list(_rows(unit.text)) if unit.kind == "table" and is_large(unit.text) else []
         found += [_part(unit, *row) for row in rows] if len(rows) > _FEWEST_ROWS else [unit]
     return parts if len(found) == len(parts.sentences) else replace(parts, sentences=tuple(found))
+
+
+def opened_as_before(parts: Segmentation, number: int, count: Counter) -> Segmentation:
+    """The units with so many of the largest tables opened that there is a given number of units.
+
+    Scores of an earlier call fit the same documents under another budget.
+
+    Returns:
+        The units as they are if that number is not met.
+    """
+    if len(parts.sentences) == number:
+        return parts
+    sizes = {s.text: count(s.text) for s in parts.sentences if s.kind == "table"}
+    for size in sorted(set(sizes.values()), reverse=True):
+        opened = open_tables(parts, lambda table, least=size: sizes[table] >= least)  # type: ignore[misc]
+        if len(opened.sentences) == number:
+            return opened
+    return parts
 
 
 def _rows(table: str) -> Iterator[tuple[int, int, Kind]]:

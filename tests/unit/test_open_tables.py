@@ -49,6 +49,20 @@ def test_what_was_scored_whole_and_what_the_caller_has_cut_stays_whole() -> None
         assert context.segmentation.sentences == parts.sentences
 
 
+def test_scores_of_another_budget_fit_the_same_documents() -> None:
+    small = "| Mill | Wheel |\n| --- | --- |\n| Oak | 1 |\n| Elm | 2 |\n"
+    documents = [Document(TEXT + "\n" + small)]
+    compressor = Compressor(scorers.make("bm25"), counter=lambda text: len(text.split()))
+    question, budgets = "How high is the Larch mill?", (30, 50, 500)
+    contexts = [compressor(question, documents, budget=Budget(max_tokens=b)) for b in budgets]
+    opened = [[s.kind for s in c.segmentation.sentences].count("table") for c in contexts]
+    assert opened == [0, 1, 2]
+    for scored in contexts:
+        for budget in budgets:
+            again = compressor(question, documents, budget=Budget(max_tokens=budget), scores=scored.scores)
+            assert again.segmentation.sentences == scored.segmentation.sentences
+
+
 @pytest.mark.parametrize(
     ("table", "kinds"),
     [
