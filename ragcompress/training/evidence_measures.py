@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ragcompress.data import FloatArray
 from ragcompress.scorers.evidence.gate import Gate, choose
 from ragcompress.scorers.evidence.head import CHEAP, MAIN, network_logits, probabilities
+from ragcompress.scorers.evidence.reading import with_cheap
 from ragcompress.scorers.evidence.signals import NAMES
 
 from .evidence_cases import Case, full_view, signals_of, surroundings_of
@@ -66,7 +67,7 @@ def left_out_probabilities(fit: Fit, gate: Gate) -> dict[str, list[FloatArray]]:
             chosen = choose(probabilities(cheap), case.reading.passages, gate)
             for name, seen in (("evidence", view), ("gated", full_view(case, chosen))):
                 rows = surroundings_of(case, seen, fit.attention_by_kind[i], cheap)
-                result[name][i] = probabilities(network_logits(network, MAIN, rows))
+                result[name][i] = probabilities(with_cheap(network_logits(network, MAIN, rows), cheap))
             result["cheap"][i] = probabilities(cheap)
             result["cosine"][i] = own[:, NAMES.index("cosine")]
             result["words"][i] = own[:, NAMES.index("words")]

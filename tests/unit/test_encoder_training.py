@@ -61,12 +61,12 @@ def test_questions_of_the_evidence_model_are_left_out() -> None:
     assert not learned & {e.id for kind, e in found if kind == "kind"}
 
 
-def test_windows_with_evidence_come_first() -> None:
+def test_windows_with_evidence_are_among_those_read() -> None:
     settings = Settings(windows=3)
     item = encoder.item_of(example(2), settings, tokenizer, np.random.default_rng(0))
     assert item is not None
     assert len(item.windows) == 3
-    assert 6 in item.windows[0].of
+    assert any(6 in w.of for w in item.windows)
     assert item.gold.tolist() == [6]
     assert np.isclose(item.weights.sum(), 1)
 
@@ -90,7 +90,7 @@ def test_the_loss_is_that_of_the_scorers_own_comparison(weights: dict[str, FLOAT
     item = encoder.item_of(asked, Settings(windows=99), tokenizer, np.random.default_rng(0))
     assert item is not None
     scales = torch.tensor([3.0, 2.0]).log()
-    found = float(tuning.loss(tuning.encoder(weights), item, scales))
+    found = float(tuning.loss(tuning.encoder(weights), [item], scales))
     vectors = compare(asked.question, asked.segmentation, Drawn(weights))  # type: ignore[arg-type]
     assert vectors is not None
     matches, centred = vectors.matches @ vectors.weights, vectors.centred @ vectors.weights
@@ -104,18 +104,35 @@ def test_the_loss_is_that_of_the_scorers_own_comparison(weights: dict[str, FLOAT
 
 
 @pytest.mark.slow
+def test_questions_read_together_have_the_mean_of_their_losses(weights: dict[str, FLOAT]) -> None:
+    items = [encoder.item_of(example(i), Settings(), tokenizer, np.random.default_rng(i)) for i in range(5)]
+    model, scales = tuning.encoder(weights), torch.tensor([3.0, 2.0]).log()
+    each = [float(tuning.loss(model, [item], scales)) for item in items]
+    assert float(tuning.loss(model, items, scales)) == pytest.approx(np.mean(each), abs=0.01)
+    assert np.std(each) > 0.02
+
+
+def test_the_change_that_is_kept_is_the_nearest_of_its_rank() -> None:
+    change = torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
+    a, b = tuning._of_low_rank(change, 2)
+    u, s, v = np.linalg.svd(change.numpy(), full_matrices=False)
+    assert np.abs(b.astype(np.float64) @ a - (u[:, :2] * s[:2]) @ v[:2]).max() < 2e-3
+    assert np.linalg.norm(change.numpy() - b @ a) == pytest.approx(np.sqrt((s[2:] ** 2).sum()), abs=1e-2)
+
+
+@pytest.mark.slow
 def test_it_learns_and_what_it_learned_can_be_added(weights: dict[str, FLOAT]) -> None:
-    settings = Settings(windows=4, together=2, rank=4, rate=2e-3)
+    settings = Settings(windows=4, together=2, rank=8, rate=1e-4)
     items = [encoder.item_of(example(i), settings, tokenizer, np.random.default_rng(i)) for i in range(16)]
     seen: list[int] = []
     changes = tuning.tune(weights, iter([None, *items]), 17, settings, seen.append)
-    assert seen == list(range(1, 18))
+    assert seen == [*range(2, 17, 2), 17]
     changed = low_rank.apply(weights, {k: v.astype(np.float32) for k, v in changes.items()})
     before, after = (mean_loss(w, [i for i in items if i]) for w in (weights, changed))
-    assert after < 0.9 * before
+    assert after < 0.95 * before
 
 
 def mean_loss(weights: dict[str, FLOAT], items: list[Item]) -> float:
     model, scales = tuning.encoder(weights), torch.tensor([20.0, 10.0]).log()
     with torch.no_grad():
-        return float(np.mean([float(tuning.loss(model, item, scales)) for item in items]))
+        return float(tuning.loss(model, items, scales))

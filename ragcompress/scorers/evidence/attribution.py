@@ -15,7 +15,7 @@ from ..passage_probe.looks import Arrays, look_logits
 from . import second_look
 from .attention_probe import first_layers
 from .head import network_logits, probabilities
-from .reading import Look, Reading, combine
+from .reading import Look, Reading, combine, with_cheap
 from .surroundings import NAMES
 
 
@@ -53,6 +53,7 @@ def attribute(arrays: Arrays, found: Reading, sentence: int, heads: tuple[int, i
         final = second_look.combine(found.looks[0].own[sentence : sentence + 1], final)
         names = second_look.NAMES
     final = combine(final, last.opinion[sentence : sentence + 1], last.weights[sentence : sentence + 1])
+    final = with_cheap(final, found.cheap_logits[sentence : sentence + 1])
     return Attribution(
         sentence=sentence,
         probability=float(probabilities(final[-1:])[0]),

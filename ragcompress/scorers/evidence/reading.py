@@ -13,6 +13,13 @@ from . import signals
 from .head import probabilities
 from .late_interaction import Vectors
 
+_CHEAP = 1 / 3  # of the logit in the end is the cheap network's
+
+
+def with_cheap(logits: FloatArray, cheap: FloatArray) -> FloatArray:
+    """The mean of logits in the end: the cheap network, which is as good on unknown kinds, counts a third."""
+    return np.asarray((1 - _CHEAP) * logits + _CHEAP * cheap)
+
 
 def combine(own: FloatArray, opinion: FloatArray, weights: FloatArray) -> FloatArray:
     """The weighted mean of logits; a network's own where there is no opinion."""
@@ -78,7 +85,7 @@ class Reading:
     Attributes:
         passages: all P of them.
         signals: (S, ·) cheap signals, columns as in ``signals.NAMES``; NaN where one is missing.
-        cheap: (S,) probabilities by the cheap signals alone.
+        cheap_logits: (S,) by the cheap signals alone.
         looks: one, or two.
         facts: sentences that stood before the question in the second look, best first.
         vectors: (S, V) of length 1, zeros where a sentence has none; None: no embedder was there.
@@ -87,7 +94,7 @@ class Reading:
 
     passages: tuple[Passage, ...]
     signals: FloatArray
-    cheap: FloatArray
+    cheap_logits: FloatArray
     looks: tuple[Look, ...]
     facts: tuple[int, ...]
     vectors: NDArray[np.float32] | None
@@ -99,9 +106,14 @@ class Reading:
         return tuple(sorted({p for look in self.looks for p in look.read}))
 
     @property
+    def cheap(self) -> FloatArray:
+        """(S,) probabilities by the cheap signals alone."""
+        return probabilities(self.cheap_logits)
+
+    @property
     def values(self) -> FloatArray:
         """(S,) probabilities by all of it."""
-        return probabilities(self.looks[-1].logits)
+        return probabilities(with_cheap(self.looks[-1].logits, self.cheap_logits))
 
     @property
     def strongest(self) -> dict[str, float | None]:

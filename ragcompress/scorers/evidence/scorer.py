@@ -196,7 +196,7 @@ class Scorer:
         return Reading(
             passages=passages,
             signals=own,
-            cheap=probabilities(cheap),
+            cheap_logits=cheap,
             looks=looks,
             facts=facts,
             vectors=None if vectors is None else vectors.sentences * vectors.there[:, None],
