@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from ragcompress_eval.cli import new_app, run
 
-from .askers import askers_command
 from .loaders import loaders_command
 from .manuals import manuals_command
 from .random_reader import random_reader_command
@@ -17,10 +16,9 @@ app = new_app()
 
 @app.callback()
 def studies() -> None:
-    """Studies of loaders, manuals, tool results and many askers, for those who develop them."""
+    """Studies of loaders, manuals and tool results, for those who develop them."""
 
 
-app.command("askers", short_help="Do several askers get more done than one?")(askers_command)
 app.command("loaders", short_help="Is what is seen in the text?")(loaders_command)
 app.command("manuals", short_help="Is what is kept of a manual under its name?")(manuals_command)
 app.command("random-reader", short_help="A reader's shape for llama.cpp, to be timed.")(random_reader_command)
