@@ -37,7 +37,7 @@ def test_the_answer_comes_first(scorer: Scorer) -> None:
 
 
 def test_an_encoder_that_it_was_not_fitted_with_is_refused(scorer: Scorer) -> None:
-    with pytest.raises(ProbeMismatch, match="vectors of all-minilm-l6-v2-evidence-[0-9a-f]{8}-int8, not of all-minilm"):
+    with pytest.raises(ProbeMismatch, match="vectors of all-minilm-l6-v2-evidence-[0-9a-f]{8}-int8, not of"):
         Scorer(proxy=scorer.proxy, embedder=MiniLM())
 
 
