@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ._pdf_calls import address_of, calls, piece_at
+
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top, in points."""
 Matrix = tuple[float, float, float, float, float, float]
@@ -27,17 +29,22 @@ class Text(NamedTuple):
 
     Attributes:
         form: what holds it; None: the page.
-        piece: PDFium's handle.
+        address: of PDFium's handle.
         matrix: of what holds it.
         size: of its letters, in points if nothing scales them.
         is_layered: whether a layer, which may be switched off, holds it.
     """
 
     form: Any
-    piece: Any
+    address: int
     matrix: Matrix
     size: float
     is_layered: bool
+
+    @property
+    def piece(self) -> Any:
+        """PDFium's handle."""
+        return piece_at(self.address)
 
     def is_tiny(self) -> bool:
         """Whether its letters are too small to be seen."""
@@ -73,8 +80,10 @@ def parts_of(page: Any, *, layers: bool) -> Parts:
     """
     found = Parts()
     _look_through(page.raw, None, _SAME, (found, layers, False), _DEPTH)
-    pairs = pairwise(found.texts)
-    found.has_shifts = any(_is_shift(a, b) for a, b in pairs if a.size != b.size or a.size < SCALED)
+    sizes = [text.size for text in found.texts]
+    if sizes and (sizes[0] < SCALED or sizes.count(sizes[0]) < len(sizes)):
+        pairs = pairwise(found.texts)
+        found.has_shifts = any(_is_shift(a, b) for a, b in pairs if a.size != b.size or a.size < SCALED)
     return found
 
 
@@ -105,18 +114,18 @@ def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: 
 
     found, layers, is_layered = looked
     size, own = ctypes.c_float(), pdfium.FS_MATRIX()
-    for piece in _pieces(page, form):
+    asked, written = calls().font_size, ctypes.addressof(size)
+    for address in _pieces(page, form):
         found.left -= 1
         if found.left < 0:
             return
+        if asked(address, written):
+            layered = is_layered or (layers and _is_layered(piece_at(address)))
+            found.texts.append(Text(form, address, matrix, size.value, layered))
+            continue
+        piece = piece_at(address)
         kind = pdfium.FPDFPageObj_GetType(piece)
-        if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            pdfium.FPDFTextObj_GetFontSize(piece, size)
-            layered = is_layered or (
-                layers and pdfium.FPDFPageObj_CountMarks(piece) > 0 and _is_layered(piece)
-            )
-            found.texts.append(Text(form, piece, matrix, size.value, layered))
-        elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
+        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
             if pdfium.FPDFPageObj_GetMatrix(piece, own):
                 layered = is_layered or (layers and _is_layered(piece))
                 inner = (found, layers, layered)
@@ -125,12 +134,15 @@ def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: 
             found.covers.append((len(found.texts), box))
 
 
-def _pieces(page: Any, form: Any) -> Iterator[Any]:
+def _pieces(page: Any, form: Any) -> Iterator[int]:
+    """The addresses of the pieces of a form, or of the page."""
     import pypdfium2.raw as pdfium
 
-    if form:
-        return (pdfium.FPDFFormObj_GetObject(form, i) for i in range(pdfium.FPDFFormObj_CountObjects(form)))
-    return (pdfium.FPDFPage_GetObject(page, i) for i in range(pdfium.FPDFPage_CountObjects(page)))
+    count = pdfium.FPDFFormObj_CountObjects(form) if form else pdfium.FPDFPage_CountObjects(page)
+    at, place = calls().form_piece if form else calls().page_piece, address_of(form or page)
+    for number in range(max(0, count)):
+        if address := at(place, number):
+            yield address
 
 
 def _is_cover(piece: Any, kind: int) -> bool:

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._pdf_calls import Color, calls
 from ._pdf_parts import SCALED, Box, Parts, Text
 
 # A page is drawn with so many dots on its longer side at most; one a point otherwise.
 _MOST_DOTS = 2_000
 _WHITE = 250
+# Modes of drawing text (ISO 32000, 9.3.6): filled; neither filled nor stroked, or only a way to cut.
+_FILLED, _UNDRAWN = 0, (3, 7)
 # Of the dots in its place so many are white, where white text is not seen; of text that is not drawn, all.
 _BLANK = 0.95
 # Of the dots in the place of text that is covered so many have one color, or almost.
@@ -69,13 +72,13 @@ _FLAT = -1.0
 def _suspects(parts: Parts) -> dict[int, float]:
     """Texts that nobody may see, by number, and how blank their place must be; 0: they are not seen."""
     found = dict.fromkeys(_covered(parts), _FLAT)
-    color = tuple(ctypes.c_uint() for _ in range(4))
+    color, mode = Color(), calls().mode
     for n, text in enumerate(parts.texts):
         if text.size < SCALED and text.is_tiny():
             found[n] = 0.0
         elif text.is_layered:
             found[n] = _FLAT
-        elif n not in found and (share := _share(text.piece, color)):
+        elif n not in found and (share := _share(text.address, mode(text.address), color)):
             found[n] = share
     return found
 
@@ -105,24 +108,22 @@ def _area(box: Box) -> float:
     return (right - left) * (top - bottom)
 
 
-def _share(piece: Any, color: tuple[Any, ...]) -> float:
+def _share(address: int, mode: int, color: Color) -> float:
     """How blank the place of text must be for nobody to see it, in [0, 1]; 0: it is drawn in some color.
 
     Args:
-        color: four numbers to be written to.
+        address: of the piece.
+        mode: how it is drawn.
+        color: to be written to.
     """
-    import pypdfium2.raw as pdfium
-
-    mode = pdfium.FPDFTextObj_GetTextRenderMode(piece)
-    if mode in (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP):
+    if mode in _UNDRAWN:
         return 1.0
-    if mode != pdfium.FPDF_TEXTRENDERMODE_FILL or not pdfium.FPDFPageObj_GetFillColor(piece, *color):
+    if mode != _FILLED or not color.read(address):
         return 0.0
-    red, green, blue, alpha = color
-    if not alpha.value:
+    numbers = color.numbers
+    if not numbers[3]:
         return 1.0
-    is_white = red.value >= _WHITE and green.value >= _WHITE and blue.value >= _WHITE
-    return _BLANK if is_white else 0.0
+    return _BLANK if numbers[0] >= _WHITE and numbers[1] >= _WHITE and numbers[2] >= _WHITE else 0.0
 
 
 def _has_picture(page: Any) -> bool:
