@@ -220,6 +220,14 @@ def test_what_is_not_read_still_gets_a_probability_from_the_cheap_signals() -> N
     assert ((found.values >= 0) & (found.values <= 1)).all()
 
 
+def test_the_cheap_network_counts_a_third_in_the_end() -> None:
+    found = scorer(read="all").look(QUESTION, cut())
+    logits = np.log(found.values / (1 - found.values))
+    cheap = np.log(found.cheap / (1 - found.cheap))
+    assert np.allclose(logits, (2 * found.looks[-1].logits + cheap) / 3)
+    assert np.abs(logits - cheap).max() > 0.01
+
+
 def test_the_features_are_as_many_as_their_names() -> None:
     segmentation = cut()
     own = signals.signals(QUESTION, segmentation)
