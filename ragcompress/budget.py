@@ -61,7 +61,12 @@ class Budget:
         if self.max_documents is not None:
             self._set_whole("max_documents", 1)
         if self.max_per_document is not None:
-            self._set_whole("max_per_document", max(1, self.min_per_document))
+            self._set_whole("max_per_document", 1)
+            if self.max_per_document < self.min_per_document:
+                raise InputError(
+                    f"max_per_document must be at least min_per_document, got {self.max_per_document} and "
+                    f"{self.min_per_document}"
+                )
 
     def _check_aim(self) -> None:
         given = [name for name in ("max_tokens", "ratio", "recall") if getattr(self, name) is not None]

@@ -125,6 +125,6 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; give fewer or shorter documents at a time"
     if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
+        place = "" if error.filename is None else f"{error.filename or repr('')}: "
         return f"{place}{error.strerror or error}"
     return f"{type(error).__name__}: {error} (a bug in ragcompress; set {DEBUG}=1 to see where)"

@@ -105,9 +105,9 @@ class Pipeline:
                 raise
             reason = f"{type(error).__name__}: {error}"
         context = self._passthrough(call, reason, watch)
-        _LOG.warning(
-            "%d documents are passed on uncompressed: %s", len(context.segmentation.documents), reason
-        )
+        n = len(context.segmentation.documents)
+        what = "1 document is" if n == 1 else f"{n} documents are"
+        _LOG.warning("%s passed on uncompressed: %s", what, reason)
         return context
 
     def _compress(self, call: Call, watch: Watch) -> CompressedContext:

@@ -246,6 +246,7 @@ class Plan:
             raise InputError(
                 f"scorer_settings must be a mapping of names to values, got {self.scorer_settings!r}"
             )
+        self._check_setting_names()
         if self.order == AttentionSort.name:
             self._keep("order", AttentionSort())
         self._keep("scorer_settings", MappingProxyType(dict(self.scorer_settings)))
@@ -260,6 +261,16 @@ class Plan:
             if not (isinstance(value, str) and value.strip()) and not (optional and value is None):
                 raise InputError(f"{name} must be a text that is not blank, got {value!r}")
         check_language(self.language)
+
+    def _check_setting_names(self) -> None:
+        for name in self.scorer_settings:
+            if not isinstance(name, str):
+                raise InputError(f"a name in scorer_settings must be a text, got {name!r}")
+            if name == "proxy" or (name == "probe" and self.probe is not None):
+                raise InputError(
+                    f"{name} is an option of its own: leave it out of the scorer's settings, "
+                    f"got {name}={self.scorer_settings[name]!r}"
+                )
 
     def _check_names(self) -> None:
         if not scorers.is_available(self.scorer):

@@ -156,7 +156,7 @@ class Journal:
 
     def __init__(self, output: Path, about: Mapping[str, Any] | None, *, resume: bool) -> None:
         self.output = output
-        self.partial = output.with_name(f"{output.name}.partial")
+        self.partial = partial_path(output)
         self.errors = errors_path(output)
         self._state = state_path(output)
         self._about, self._started = about, time.monotonic()
@@ -254,6 +254,11 @@ class Journal:
         self._reasons.close()
         if not self.at.errors:
             self.errors.unlink(missing_ok=True)
+
+
+def partial_path(output: Path) -> Path:
+    """Where results are until the end of the run."""
+    return output.with_name(f"{output.name}.partial")
 
 
 def errors_path(output: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..batch.cluster import Cluster
-from ..batch.journal import Checkpoint
+from ..batch.journal import Checkpoint, errors_path, partial_path, state_path
 from ..batch.run import Batch, Done, Surroundings
 from ..documents.reading import STDIN
 from ..files import is_stream
@@ -66,8 +66,7 @@ def batch(
     output = output if through else Path(os.path.realpath(output))
     if not through and (output.is_dir() or not output.parent.is_dir()):
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")
-    if output.exists() and source != "-" and Path(source).exists() and output.samefile(source):
-        raise typer.BadParameter("input and output are the same file")
+    _check_apart(source, output, through)
     if source == "-" and (resume or engine is Engine.ray):
         raise typer.BadParameter("standard input can't be read again: --resume and --engine ray need a file")
     if engine is Engine.local and (address, cpus, gpus) != (None, 1, 0):
@@ -92,6 +91,21 @@ def batch(
     _summarize(done, "above" if through else str(run.errors))
     if done.at.n_failed:
         raise typer.Exit(1)
+
+
+def _check_apart(source: str, output: Path, through: bool) -> None:
+    """Refuse an input that the run would write over, with results, with reasons or with its state."""
+    if source == STDIN or not Path(source).exists():
+        return
+    if output.exists() and output.samefile(source):
+        raise typer.BadParameter("input and output are the same file")
+    own = () if through else (errors_path(output), state_path(output), partial_path(output))
+    for path in own:
+        if path.exists() and path.samefile(source):
+            raise typer.BadParameter(
+                f"the input {source} is a file that the run writes beside {output.name}: "
+                "choose another output"
+            )
 
 
 def _progress(bar: Callable[[int, int], None]) -> Callable[[Checkpoint, Checkpoint, int], None]:

@@ -11,7 +11,7 @@ import typer
 from .. import scorers
 from ..plan import Plan
 from .console import byte_bar, emit, note, phase_bar
-from .options import CONVERTING, plan_options
+from .options import CONVERTING, check_apart, check_output, plan_options
 
 if TYPE_CHECKING:
     from ..calibration import Calibration
@@ -70,6 +70,8 @@ def calibrate(
 
     if not 0 < recall < 1:
         raise typer.BadParameter(f"--recall must lie between 0 and 1, got {recall}")
+    if not output.is_dir():
+        check_apart(files, {"--output": check_output(output)})
     settings = calibrating.Settings(each=each, tokens=tokens, from_answers=answers, recall=recall)
     sources = read_files(files)
     scorer, proxy = make_scorer(plan, store)

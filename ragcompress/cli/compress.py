@@ -25,6 +25,7 @@ from .options import (
     OutputFormat,
     ResultFormat,
     TopK,
+    check_apart,
     check_question,
     load_compressor,
     plan_options,
@@ -42,7 +43,8 @@ class Written:
     """What is written of a result, and where.
 
     Raises:
-        typer.BadParameter: for a comparison without the report that would show it.
+        typer.BadParameter: for a comparison without the report that would show it, or two results for one
+            file.
     """
 
     format: ResultFormat
@@ -53,6 +55,7 @@ class Written:
     def __post_init__(self) -> None:
         if self.compare is not None and self.html is None:
             raise typer.BadParameter("--compare is for the report: give --html too")
+        check_apart((), {"--output": self.output, "--html": self.html})
 
 
 @plan_options()
@@ -97,8 +100,9 @@ def compress(
         return
     from ..documents.reading import read_documents
 
-    size = (max_file_size or DEFAULT_MAX_FILE_SIZE) << 20
     given = paths or []
+    check_apart(given, {"--output": output, "--html": html})
+    size = (max_file_size or DEFAULT_MAX_FILE_SIZE) << 20
     documents = read_documents(
         given, stdin=stdin_for(given), note=note, max_file_size=size, max_seconds=plan.timeout
     )

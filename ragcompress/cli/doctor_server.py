@@ -7,11 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import __version__, samples
-from ..errors import InputError
+from ..errors import DataError, InputError
 from ..serving.limits import KEYS_VARIABLE, Keys
 from .doctor import Finding
 
@@ -33,6 +35,9 @@ class Server:
     def __init__(self, url: str, key: str | None) -> None:
         if not url.startswith(("http://", "https://")):
             raise InputError(f"the server's address must begin with http:// or https://, got {url!r}")
+        _check_address(url)
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise InputError("the key can't be sent: it may hold only printable ASCII; take another")
         self.url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
 
@@ -40,7 +45,7 @@ class Server:
         """Status and JSON of an answer, which may be an error's.
 
         Raises:
-            OSError: if the server can't be reached.
+            OSError: if the server can't be reached, or answers in no HTTP.
         """
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", content, self._headers)
@@ -50,6 +55,18 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _parse(error.read())
+        except (HTTPException, ValueError) as error:
+            raise DataError(f"it gives no answer in HTTP ({error})") from error
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        has_host, _ = bool(parts.hostname), parts.port
+    except ValueError as error:
+        raise InputError(f"the server's address {url!r} can't be read: {error}") from None
+    if not has_host or not url.isprintable() or " " in url:
+        raise InputError(f"the server's address must be like http://localhost:8484, got {url!r}")
 
 
 def examine_server(url: str, keys: Path | None) -> Iterator[Finding]:
@@ -119,7 +136,10 @@ def _trial(server: Server) -> Iterator[Finding]:
         if status != 200:
             yield Finding("compress", "broken", f"{status}: {_message(answer)}")
             return
-    before, after = answer["tokens_before"], answer["tokens_after"]
+    before, after = answer.get("tokens_before"), answer.get("tokens_after")
+    if not (isinstance(before, int) and isinstance(after, int)):
+        yield Finding("compress", "broken", "the answer has no tokens_before and tokens_after as ours has")
+        return
     text = f"{before} tokens to {after} in {seconds[0]:.2f} s, again in {seconds[1]:.2f} s"
     if "degraded" in answer or answer.get("passthrough"):
         reason = answer.get("degraded") or answer["passthrough"]

@@ -22,7 +22,7 @@ from ..scorers import Attributable
 from ..scorers.passage_probe.attribution import Attribution
 from .console import count_bar, emit, note, one_line, out
 from .feature_words import describe
-from .options import Output, ReportFormat, check_question, load_compressor, plan_options
+from .options import Output, ReportFormat, check_apart, check_question, load_compressor, plan_options
 from .streams import stdin_for
 
 # Backgrounds by score, kept and dropped distinguished by more than color: dropped sentences are dim.
@@ -62,6 +62,7 @@ def explain(
     check_question(question)
     if output is not None and format is not ReportFormat.json:
         raise typer.BadParameter("--output is for --format json")
+    check_apart(paths, {"--output": output})
     documents = read_documents(paths, stdin=stdin_for(paths), note=note, max_seconds=plan.timeout)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:

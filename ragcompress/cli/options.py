@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, get_args, g
 import typer
 
 from .. import scorers
+from ..documents.reading import STDIN, SUFFIXES, suffix_of
 from ..errors import InputError, UnknownName, did_you_mean
+from ..files import is_stream
 from ..options import DEFAULT_RATIO as DEFAULT_RATIO
 from ..options import Option
 from ..plan import OPTIONS, Plan
@@ -64,6 +67,51 @@ def check_output(value: Path | None) -> Path | None:
     if value is not None and (value.is_dir() or not value.absolute().parent.is_dir()):
         raise typer.BadParameter(f"{value} is not a file in a folder that exists")
     return value
+
+
+def _check_report(value: Path | None) -> Path | None:
+    """As ``check_output``; a report needs a file of its own."""
+    if value is not None and str(value) == STDIN:
+        raise typer.BadParameter("a report can't go to standard output: name a file")
+    return check_output(value)
+
+
+def _or_stdout(value: Path | None) -> Path | None:
+    """As ``check_output``; ``-`` is standard output, as for ``batch``, and no file of that name."""
+    return None if value is not None and str(value) == STDIN else check_output(value)
+
+
+def check_apart(paths: Iterable[str | Path], outputs: Mapping[str, Path | None]) -> None:
+    """Refuse to write over what is read, or two results into one file.
+
+    Args:
+        paths: files and folders that are read.
+        outputs: what is written, by the option that names it. Streams take as much as comes.
+
+    Raises:
+        typer.BadParameter: says which file it is.
+    """
+    read = {os.path.realpath(path) for path in paths if str(path) != STDIN}
+    written: dict[str, str] = {}
+    for flag, path in outputs.items():
+        if path is None or is_stream(path):
+            continue
+        place = os.path.realpath(path)
+        if place in written:
+            raise typer.BadParameter(f"{written[place]} and {flag} name the same file, {path}: give two")
+        if place in read or (path.is_file() and _is_read_in(read, place)):
+            raise typer.BadParameter(
+                f"{flag} {path} would be written over a document that is read: write elsewhere, "
+                "or give other documents"
+            )
+        written[place] = flag
+
+
+def _is_read_in(folders: Collection[str], place: str) -> bool:
+    """Whether a file is one of those that are read from one of the folders."""
+    known = suffix_of(place) in ("", *SUFFIXES)
+    above = [str(folder) for folder in Path(place).parents]
+    return known and not Path(place).name.startswith(".") and any(folder in folders for folder in above)
 
 
 def check_name(value: str, known: Collection[str]) -> None:
@@ -164,7 +212,14 @@ def make_plan(options: Mapping[str, Any]) -> Plan:
         raise typer.BadParameter(
             f"give one of {', '.join(flags[:-1])} and {flags[-1]}; only a recall may have a ceiling in tokens"
         )
-    settings = dict(parse_setting(text) for text in options.get("scorer_settings") or ())
+    settings: dict[str, Any] = {}
+    for text in options.get("scorer_settings") or ():
+        name, value = parse_setting(text)
+        if name in settings:
+            raise typer.BadParameter(
+                f"--scorer-setting {name} is given twice, as {settings[name]!r} and {value!r}: give one"
+            )
+        settings[name] = value
     try:
         return Plan.from_options({**options, "scorer_settings": settings})
     except (InputError, UnknownName) as error:
@@ -192,12 +247,12 @@ Backend = Annotated[BackendName | None, plan_option("backend")]
 Precision = Annotated[PrecisionName | None, plan_option("precision")]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", callback=check_output, help="Write here, not to stdout."),
+    typer.Option("-o", "--output", metavar="FILE", callback=_or_stdout, help="Write here, not to stdout."),
 ]
 Html = Annotated[
     Path | None,
     typer.Option(
-        "--html", metavar="FILE", callback=check_output, help="Write a report too: what was kept, and why."
+        "--html", metavar="FILE", callback=_check_report, help="Write a report too: what was kept, and why."
     ),
 ]
 Compare = Annotated[

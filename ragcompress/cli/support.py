@@ -11,7 +11,15 @@ import typer
 from ..plan import Plan
 from ..proxy.loading import load_proxy
 from .console import byte_bar, count_bar, emit, note, one_line
-from .options import CONVERTING, Output, ReportFormat, check_question, load_compressor, plan_options
+from .options import (
+    CONVERTING,
+    Output,
+    ReportFormat,
+    check_apart,
+    check_question,
+    load_compressor,
+    plan_options,
+)
 from .streams import stdin_for
 
 if TYPE_CHECKING:
@@ -54,6 +62,7 @@ def support(
     check_question(question)
     if not answer.strip():
         raise typer.BadParameter("the answer is empty")
+    check_apart(paths, {"--output": output})
     documents = read_documents(paths, stdin=stdin_for(paths), note=note, max_seconds=plan.timeout)
     compressor = load_compressor(plan)
     with count_bar("reading passages") as progress:

@@ -153,7 +153,7 @@ def _bytes(path: str | Path, name: str, limit: int) -> bytes:
         with open(path, "rb") as file:
             data = read_at_most(file, limit + 1)
     except FileNotFoundError:
-        raise DataError(f"{name}: there is no such file or folder") from None
+        raise DataError(f"{name or repr(name)}: there is no such file or folder") from None
     except OSError as error:
         raise UnreadableFile(name, "not readable", f"can't be read: {error.strerror or error}") from None
     except ValueError as error:  # such as a null byte

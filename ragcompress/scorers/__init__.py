@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from types import NoneType
+from typing import Any, ClassVar, Protocol, get_args, get_type_hints, runtime_checkable
 
 from ..data import Progress, Scores, Segmentation
 from ..errors import InputError, RagCompressError, UnknownName
@@ -136,7 +137,7 @@ def takes_evidence_embedder(name: str) -> bool:
     return getattr(load(name), "takes_evidence_embedder", False) is True
 
 
-def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:
+def make(name: str, /, *, proxy: Callable[[], Proxy] | None = None, **settings: Any) -> Scorer:
     """Build a scorer.
 
     Args:
@@ -161,5 +162,28 @@ def make(name: str, *, proxy: Callable[[], Proxy] | None = None, **settings: Any
     except RagCompressError:
         raise
     except (TypeError, ValueError) as error:  # a value of another type, as command lines give
+        _check_types(cls, given)
         shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
         raise InputError(f"scorer {name!r} can't be made with {shown or 'its defaults'}: {error}") from error
+
+
+_WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text", NoneType: "null"}
+
+
+def _check_types(cls: Any, settings: Mapping[str, Any]) -> None:
+    """Name the setting whose value is of another plain type than its annotation says, if there is one."""
+    try:
+        hints = get_type_hints(cls.__init__)
+    except Exception:  # somebody else's annotations, which need not exist while the program runs
+        return
+    for name, value in settings.items():
+        hint = hints.get(name)
+        types = get_args(hint) or (hint,)
+        if all(t in _WORDS for t in types) and not any(_is_a(value, t) for t in types):
+            raise InputError(f"{name} must be {' or '.join(_WORDS[t] for t in types)}, got {value!r}")
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)

@@ -57,6 +57,18 @@ def test_what_no_calibration_can_be_made_of_is_refused(probe: str, tmp_path: Pat
     assert not (tmp_path / "x.json").exists()
 
 
+def test_an_output_that_cannot_be_is_refused_before_any_work(probe: str, tmp_path: Path) -> None:
+    questions = tmp_path / "mine.jsonl"
+    questions.write_bytes(SAMPLE.read_bytes())
+    common = ["--recall", "0.7", "--store", tmp_path / "store", "--scorer", "passage-probe", "--probe", probe]
+    code, _, told = run(questions, "-o", tmp_path / "no" / "x.json", *common)
+    assert code == 2 and "is not a file in a folder that exists" in told
+    code, _, told = run(questions, "-o", questions, *common)
+    assert code == 2 and "would be written over a document that is read" in told
+    assert questions.read_bytes() == SAMPLE.read_bytes()
+    assert not (tmp_path / "store").exists()
+
+
 def test_answers_stand_in_for_marks(probe: str, tmp_path: Path) -> None:
     made = tmp_path / "made.json"
     code, told, _ = run(

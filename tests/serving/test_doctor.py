@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,3 +62,50 @@ def test_what_is_broken_is_said() -> None:
 def test_an_address_must_be_one(url: str) -> None:
     code, text = doctor(url)
     assert (code, "must begin with http://" in text) == (1, True)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://h:99999", "http://", "http://a b", "http://:80"])
+def test_an_address_that_leads_nowhere_is_said(url: str) -> None:
+    code, text = doctor(url)
+    assert (code, "the server's address" in text, "a bug" in text) == (1, True, False), text
+
+
+@contextmanager
+def answering(content: bytes) -> Iterator[str]:
+    """A port that gives one answer to all who come, whatever they ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(content)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_server_that_speaks_another_language_is_said() -> None:
+    with answering(b"SSH-2.0-OpenSSH_9.2\r\n") as url:
+        code, text = doctor(url)
+    assert (code, "gives no answer in HTTP" in text, "a bug" in text) == (1, True, False), text
+
+
+def test_a_server_of_others_is_said() -> None:
+    body = b'{"version": "1", "scorer": "x"}'
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with answering(head + body) as url:
+        code, text = doctor(url)
+    assert (code, "the answer has no tokens_before" in text, "a bug" in text) == (1, True, False), text
+
+
+def test_a_key_that_no_header_can_hold_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("日本日本日本日本日本日本日本日本\n", encoding="utf-8")
+    code, text = doctor("http://127.0.0.1:9", "--api-keys", file)
+    assert (code, "printable ASCII" in text, "a bug" in text) == (1, True, False), text

@@ -195,6 +195,16 @@ def test_a_passthrough_gives_the_originals_a_mark_and_a_warning(caplog: pytest.L
     ]
 
 
+def test_one_document_is_passed_on_in_the_singular(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "ragcompress"):
+        Compressor(Scripted(fail), counter=words)(
+            "Which light?", DOCUMENTS[:1], budget=BUDGET, on_error="passthrough"
+        )
+    assert [r.getMessage() for r in caplog.records] == [
+        "1 document is passed on uncompressed: RuntimeError: the model broke"
+    ]
+
+
 def test_a_passthrough_keeps_the_sentences_it_was_given() -> None:
     parts = segment(DOCUMENTS)
     context = Compressor(Scripted(fail), counter=words)(
