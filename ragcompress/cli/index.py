@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -62,10 +64,10 @@ def build(
     Only files that are new, changed or deleted cost time. A build that was interrupted resumes where it was;
     meanwhile the index can be searched as it was before. Needs the extra `index`.
     """
-    if store_keys is not None and store_keys <= 0:
-        raise typer.BadParameter("--store-keys must be more than 0 GiB")
-    if not Path(folder).is_dir():
-        raise DataError(f"there is no folder {folder}")  # before a model is fetched
+    if store_keys is not None and not 0 < store_keys < math.inf:
+        raise typer.BadParameter(f"--store-keys must be more than 0 GiB and finite, got {store_keys}")
+    if not os.path.isdir(folder):  # a Path of nothing would be the folder that we are in
+        raise DataError(f"there is no folder {folder or repr(folder)}")  # before a model is fetched
     from ..index import build_index
 
     if not err().is_terminal:

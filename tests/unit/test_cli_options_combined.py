@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from shared import QUESTION
-from typer.testing import Result
+from typer.testing import CliRunner, Result
+
+from ragcompress.cli.app import app
 
 TEXT = (
     "The bridge stands in Oslo. Anna Lund built it in 1902. Ferries cross the fjord at noon. Larch was used."
@@ -142,3 +144,19 @@ def test_a_batch_writes_over_its_input_under_no_name(
     assert (result.exit_code, requests.read_text()) == (2, line)
     assert "is a file that the run writes beside out.jsonl: choose another output" in result.stderr
     assert list(tmp_path.iterdir()) == [requests]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((".", "--store-keys", "nan"), 2, "--store-keys must be more than 0 GiB and finite, got nan"),
+        ((".", "--store-keys", "inf"), 2, "--store-keys must be more than 0 GiB and finite, got inf"),
+        (("",), 1, "there is no folder ''"),  # as of a variable that is not set; not the current folder
+    ],
+)
+def test_no_index_is_begun_that_can_not_be_ended(
+    text: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    monkeypatch.chdir(text.parent)
+    result = CliRunner().invoke(app, ["index", "build", *arguments, "-o", "idx"])
+    assert (result.exit_code, said in result.stderr, Path("idx").exists()) == (code, True, False)
