@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import io
+import sys
+import zlib
+from typing import Any
 
 import office_files as office
 import pypdfium2
@@ -12,6 +15,7 @@ import pypdfium2.raw as pdfium
 import pytest
 
 from ragcompress.documents.loaders import load
+from ragcompress.documents.loaders._pdf_plain import look_at
 
 
 def drawn(draw: str) -> str:
@@ -104,6 +108,163 @@ def test_words_in_a_layer_that_is_off_are_left_out(is_off: bool) -> None:
     loaded = load(data, ".pdf", "a.pdf", 1 << 24)
     assert loaded.text == ("Seen words." if is_off else "Seen words.\nunseen words")
     assert loaded.left_out["hidden part"] == is_off
+
+
+def with_form_in_layer(draw: str, about: bytes, off: bytes) -> bytes:
+    """A page that draws a form with secret words, which stand in the only layer."""
+    inner = SECRET.encode()
+    resources = b"/Font << /F1 3 0 R >> /Properties << /L 6 0 R >>"
+    form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 612 792] %s /Resources << %s >> /Length %d >>" % (
+        about,
+        resources,
+        len(inner),
+    )
+    data = office.pdf([[]], SEEN + draw)
+    data = data.replace(b"/Resources <<", b"/Resources << /Properties << /L 6 0 R >> /XObject << /X 7 0 R >>")
+    data = data.replace(b"/Catalog", b"/Catalog /OCProperties << /OCGs [6 0 R] /D << %s >> >>" % off, 1)
+    objects = b"6 0 obj\n<< /Type /OCG /Name (x) >>\nendobj\n7 0 obj\n%s\nstream\n%s\nendstream\nendobj\n"
+    return data.replace(b"xref\n", objects % (form, inner) + b"xref\n", 1)
+
+
+@pytest.mark.parametrize(("off", "n_hidden"), [(b"/OFF [6 0 R]", 1), (b"", 0), (b"/BaseState /OFF", 1)])
+@pytest.mark.parametrize(
+    ("draw", "about"),
+    [
+        ("/OC /L BDC /X Do EMC", b""),
+        ("/X Do", b"/OC 6 0 R"),
+        ("/X Do", b"/OC << /Type /OCMD /OCGs 6 0 R >>"),
+    ],
+)
+def test_words_of_a_form_in_a_layer_that_is_off_are_left_out(
+    draw: str, about: bytes, off: bytes, n_hidden: int
+) -> None:
+    loaded = load(with_form_in_layer(draw, about, off), ".pdf", "a.pdf", 1 << 24)
+    assert loaded.text == ("Seen words." if n_hidden else "Seen words.\nunseen words")
+    assert loaded.left_out["hidden part"] == n_hidden
+
+
+def pieces_asked(data: bytes) -> int:
+    """How often the module that asks PDFium for pieces is entered while a file is loaded."""
+    n = 0
+
+    def count(frame: Any, event: str, argument: object) -> None:
+        nonlocal n
+        n += event == "call" and frame.f_code.co_filename.endswith("_pdf_parts.py")
+
+    load(data, ".pdf", "a.pdf", 1 << 24)  # imports are not counted
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        load(data, ".pdf", "a.pdf", 1 << 24)
+    finally:
+        sys.setprofile(before)
+    return n
+
+
+WORDS = "".join(
+    f"BT /F1 12 Tf 1 0 0 1 {50 + i % 10 * 50} {740 - i // 10 * 22} Tm (w{i}) Tj ET " for i in range(300)
+)
+
+
+def packed(data: bytes, about: bytes = b"/Filter /FlateDecode") -> bytes:
+    """A PDF of one page with its content packed."""
+    before, _, rest = data.partition(b"<< /Length ")
+    _, _, rest = rest.partition(b"stream\n")
+    content, _, after = rest.partition(b"\nendstream")
+    small = zlib.compress(content)
+    return before + b"<< /Length %d %s >>\nstream\n%s\nendstream" % (len(small), about, small) + after
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        WORDS,
+        "0.2 g (a) Tj 0 0 1 rg 0 0 0 1 k 0 Tr [(b) -20 (c)] TJ",
+        "q 1 0 0 1 0 0 cm 0.5 w 72 700 m 90 700 l S Q 1 1 1 RG",
+        "/P <</MCID 0>> BDC EMC /Artifact BMC EMC",
+        "BT (g (by 5 %) \\) ) Tj (f)Tj ET",
+    ],
+)
+def test_of_a_plain_page_no_piece_is_asked_for(draw: str) -> None:
+    data = office.pdf([["Plain words."] * 45], draw)
+    assert pieces_asked(data) == pieces_asked(packed(data)) == 0
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        *(
+            "1 g",
+            "0.95 g",
+            "1\ng",
+            "1 1 .9 rg",
+            "0 0 0 0 k",
+            "3 Tr",
+            "7 Tr",
+            "0 1 1 1 rg 1 g",
+            "/C cs",
+            "1 scn",
+        ),
+        *(
+            "0 0 9 9 re f",
+            "0 0 9 9 re B*",
+            "/X Do",
+            "/S sh",
+            "BI",
+            "/OC /L BDC EMC",
+            "/OC /L BMC EMC",
+            "1 % 0\ng",
+        ),
+        *("/F1 2 Tf", "/F1 .9 Tf", "/F1 0012 Tf", "/F1 1 % 12\nTf", "/O#43 /L BDC EMC"),
+        *("/F1 12 Tf (a) Tj /F1 10 Tf (b) Tj", "\nendstream 1 g"),
+    ],
+)
+def test_pieces_of_other_pages_are_asked_for(draw: str) -> None:
+    data = office.pdf([["Plain words."]], draw)
+    assert pieces_asked(data) > 0
+    if "endstream" not in draw:
+        assert pieces_asked(packed(data)) > 0
+
+
+SAME = b"/Resources << "
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_plain"),
+    [
+        ({SAME: b"/Resources << /ExtGState << /G << /ca 1 >> >> "}, True),
+        ({SAME: b"/Resources << /ExtGState << /G << /ca 0 >> >> "}, False),
+        ({SAME: b"/Resources << /ExtGState << /G << /ca 0.001 >> >> "}, False),
+        ({SAME: b"/Resources << /ExtGState << /G << /ca 9 0 R >> >> "}, False),
+        ({SAME: b"/Resources << /ExtGState << /G << /#63a 0 >> >> "}, False),
+        ({SAME: b"/Resources << /ExtGState << /G << /Font [3 0 R .5] >> >> "}, False),
+        ({b"trailer": b"4 0 obj\n<< /Length 3 >>\nstream\n1 g\nendstream\nendobj\ntrailer"}, False),
+        ({b"trailer": b"9 0 %\nobj\n<< >>\nendobj\ntrailer"}, False),
+        ({b"/Contents 4 0 R": b"/Contents [4 0 R]"}, True),
+        ({b"/Contents 4 0 R": b"/Contents [4 0 R 9 0 R]"}, False),
+        ({b"/Contents 4 0 R": b"/Contents 3 0 R"}, False),
+        ({b"<< /Length": b"<< /Subtype /Image /Filter /DCTDecode /Length"}, False),
+        ({b"<< /Length": b"<< /X (>> stream) /Length"}, False),
+    ],
+)
+def test_only_files_that_are_read_in_one_way_are_plain(changes: dict[bytes, bytes], is_plain: bool) -> None:
+    data = office.pdf([["Plain words."]], "/G gs")
+    for before, after in changes.items():
+        assert data.count(before) == 1
+        data = data.replace(before, after)
+    assert look_at(data).hidden is not is_plain
+
+
+def test_packed_pages_that_are_damaged_or_packed_otherwise_are_not_plain() -> None:
+    data = office.pdf([["Plain words."]])
+    assert look_at(packed(data))[:2] == (False, False)
+    assert look_at(packed(data, b"/Filter /FlateDecode /DecodeParms << /Predictor 12 >>")).hidden
+    assert look_at(packed(data, b"/Filter [/FlateDecode /FlateDecode]")).hidden
+    assert look_at(packed(data, b"/Filter /LZWDecode")).hidden
+    small = packed(data)
+    damaged = small.index(b"stream\n") + 20
+    assert look_at(small[:damaged] + bytes([small[damaged] ^ 255]) + small[damaged + 1 :]).hidden
+    assert look_at(data.replace(b"/Contents", b"/Nothing")).hidden
 
 
 def test_a_page_of_very_many_characters_stays_as_it_is() -> None:

@@ -72,14 +72,15 @@ class Parts:
     left: int = _MOST_PARTS
 
 
-def parts_of(page: Any, *, layers: bool) -> Parts:
+def parts_of(page: Any, *, layers: bool, layered_forms: bool) -> Parts:
     """Look through a page of pypdfium2.
 
     Args:
         layers: whether the file may have some.
+        layered_forms: whether any form may belong to one: PDFium does not say which does.
     """
     found = Parts()
-    _look_through(page.raw, None, _SAME, (found, layers, False), _DEPTH)
+    _look_through(page.raw, None, _SAME, (found, layers, layered_forms, False), _DEPTH)
     sizes = [text.size for text in found.texts]
     if sizes and (sizes[0] < SCALED or sizes.count(sizes[0]) < len(sizes)):
         pairs = pairwise(found.texts)
@@ -106,13 +107,13 @@ def _place(piece: Any, size: float) -> tuple[float, float, float]:
     return size * abs(own.d), own.e, own.f
 
 
-_Looked = tuple[Parts, bool, bool]
+_Looked = tuple[Parts, bool, bool, bool]
 
 
 def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: int) -> None:
     import pypdfium2.raw as pdfium
 
-    found, layers, is_layered = looked
+    found, layers, layered_forms, is_layered = looked
     size, own = ctypes.c_float(), pdfium.FS_MATRIX()
     asked, written = calls().font_size, ctypes.addressof(size)
     for address in _pieces(page, form):
@@ -127,8 +128,8 @@ def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: 
         kind = pdfium.FPDFPageObj_GetType(piece)
         if kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
             if pdfium.FPDFPageObj_GetMatrix(piece, own):
-                layered = is_layered or (layers and _is_layered(piece))
-                inner = (found, layers, layered)
+                layered = is_layered or layered_forms or (layers and _is_layered(piece))
+                inner = (found, layers, layered_forms, layered)
                 _look_through(page, piece, _times(own, matrix), inner, depth - 1)
         elif found.texts and _is_cover(piece, kind) and (box := _box(piece, matrix)):
             found.covers.append((len(found.texts), box))

@@ -14,14 +14,13 @@ from . import Loaded
 from ._clock import Clock
 from ._pdf_notes import notes_of
 from ._pdf_parts import Parts, parts_of
+from ._pdf_plain import Look, look_at
 from ._pdf_raised import with_raised
 from ._pdf_unseen import take_out_unseen
 from ._pdf_words import BROKEN, rejoined, with_struck
 
 # PDFium may not be used by two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
-# A list of layers, or streams of objects, in which it may stand.
-_MAY_HAVE_LAYERS = (b"/OCProperties", b"/ObjStm")
 # What PDFium writes for a hyphen at the end of a line.
 _HYPHENS = str.maketrans({"\x02": BROKEN, "\ufffe": BROKEN, "\x00": None})
 
@@ -41,11 +40,11 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             raise _refusal(error, name) from None
         try:
             is_form = _is_form(file)
-            has_layers = any(name in data for name in _MAY_HAVE_LAYERS)
+            look = look_at(data)
             texts = []
             for i in range(len(file)):
                 clock.check()
-                texts.append(_page(file, i, left_out, is_form, has_layers))
+                texts.append(_page(file, i, left_out, is_form, look))
         finally:
             file.close()
     return replace(_joined(rejoined(texts), name), left_out=left_out)
@@ -62,14 +61,16 @@ def _is_form(file: Any) -> bool:
     return True
 
 
-def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, has_layers: bool) -> str | None:
+def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, look: Look) -> str | None:
     """The text of a page, and what is filled in and written on it; None if it is broken."""
     try:
         page = file[index]
         parts = Parts()
         with suppress(Exception):  # of a page that can't be drawn, all stays
-            parts = parts_of(page, layers=has_layers)
-            left_out["hidden part"] += take_out_unseen(page, parts)
+            if look.hidden or look.shifts:
+                parts = parts_of(page, layers=look.layers, layered_forms=look.layered_forms)
+            if look.hidden:
+                left_out["hidden part"] += take_out_unseen(page, parts)
         text_page = page.get_textpage()
         text: str = text_page.get_text_bounded()
         if parts.has_shifts:
