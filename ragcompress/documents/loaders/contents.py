@@ -26,7 +26,8 @@ _NO_MARKUP = re.compile(r"/(?:media|embeddings|fonts)/")
 _CHUNK, _PART = 1 << 20, 1 << 24
 # The PDF standard's readers accept a header anywhere in the first 1,024 bytes.
 _HEADER = 1024
-_STREAM = re.compile(rb"(?<!end)stream\r?\n")
+# Begins with the word, so that the search skips to it.
+_STREAM = re.compile(rb"stream\r?\n")
 _IMAGE = re.compile(rb"/Subtype\s*/Image\b")
 # What a stream is stands right before it, in fewer bytes than this.
 _DICTIONARY = 4096
@@ -126,6 +127,8 @@ def _unpacks_to_more(data: bytes, limit: int) -> bool:
     """Whether the streams of a PDF, but for its images, are longer than that: pages are drawn from them."""
     n = 0
     for stream in _STREAM.finditer(data):
+        if data.endswith(b"end", 0, stream.start()):
+            continue
         before = data[max(0, stream.start() - _DICTIONARY) : stream.start()]
         about = before[before.rfind(b"obj") + 1 :]
         if _IMAGE.search(about):
