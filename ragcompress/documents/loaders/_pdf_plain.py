@@ -192,7 +192,8 @@ def _unpacked(data: bytes, start: int) -> bytes:
     if n_filters > 1 or not _PACKED.search(stream[1]):
         raise _Unclear
     unpack = zlib.decompressobj()
-    content = unpack.decompress(memoryview(data)[stream.end() :])
+    # Only up to its end: what is left over is copied, which would be the rest of the file for each stream.
+    content = unpack.decompress(data[stream.end() : data.find(b"endstream", stream.end())])
     if not unpack.eof:
         raise _Unclear
     return content
