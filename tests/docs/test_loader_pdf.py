@@ -4,17 +4,22 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 import zlib
+from collections import Counter
 from typing import Any
 
 import office_files as office
 import pypdfium2
 import pypdfium2.raw as pdfium
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ragcompress.documents.loaders import load
+from ragcompress import UnreadableFile
+from ragcompress.documents.loaders import load, pdf
 from ragcompress.documents.loaders._pdf_plain import look_at
 
 
@@ -265,6 +270,112 @@ def test_packed_pages_that_are_damaged_or_packed_otherwise_are_not_plain() -> No
     damaged = small.index(b"stream\n") + 20
     assert look_at(small[:damaged] + bytes([small[damaged] ^ 255]) + small[damaged + 1 :]).hidden
     assert look_at(data.replace(b"/Contents", b"/Nothing")).hidden
+
+
+# One page of "Seen words." whose objects are packed (PDF 1.5), and one that goes on with white words.
+PACKED_OBJECTS = (
+    "B~V00Eio=N3MIeyqW%goATS_rVrmLJJRmPrd2nSQFHd4>Q*>=0FHB`_XLM*FF*i3LFGgu>bY*fNFGg%(bY(<kV{c?-ATLfJG$1cVX>xOPATlr@K0XR_baG{3Z3=jtO^?e8!Y~j;_kP9wgCw>-79|S{B8VW>opce~p%h9ZO)C2LW>PD{1P12ZN0yLCkfcbl*<uBiB#SJAIGcuCxJVQb*Y|@Ua^p>B8)zMg+>X76f;hId!!2l;EoXW%__90WXm0~94%9u#x0QjojCUVV7N}Vlv0p^*srL@+smF=x*6i#nq)F~AB~*ANrwsv|`xfNvI8-5@U7}-LRQM$WTJ!uB<-iXp4M-pgWo~41baG{3Z3<;>WN%_>3N|1xAa7!73Oqa@FHB`_XLM*FG&vwIMrmwxWpW@dMr>hpWkh9TZ)9a4K0XR_baG{3Z3=jta|%(=cQaHlG*SpjQ!p}6Ff~vJNm0-UPEE~ID9<lSDb~|e2+2}#4FLeo0t%@LWo~41baG{3Z3<;>WN%_>3O67yAa7!73Oqa@FI0JOWgstDQe|c!FHB`_XLM*FGcq7AMrmwxWpW@dMr>hpWkh9TZ)9a4FGOWyZ)9aqVRCJAAUr%EFGFu^b!~2QAT%H^P;zBtX=8M6av(7>AU-}IFIOO2ATb~^ATc0aATLsHZ*(9sATS_OATLvCdSxIuATLQoAX_{$IAvitFk)k2V>U5nWjSFoF*0N~Ha0aeVK8MdF)(F5JTo|DVK^{iV_{=9F=k~sVKOl?WH&Z8H8Ei@WiT-?Wj<XXK0XR_baG{3Z3=jtV`2aTCPoH+5b=qD3CLqaBK|X~`~|Wq7yvFl1F#BZZe(+Ga%Ev{3T19&Z(?c+b97;Hba--QW(qVhGYTaoMNdWw",
+    "B~V00Eio=N3MIeyqW%goATS_rVrmLJJRmPrd2nSQFHd4>Q*>=0FHB`_XLM*FF*i3LFGgu>bY*fNFGg%(bY(<kV{c?-ATLfJG$1cVX>xOPATlr@K0XR_baG{3Z3=jtO^?e8!Y~j;_kP9wgCw>-79|S{B8VW>opce~p%h9ZO)C2LW>PD{1P12ZN0yLCkfcbl*<uBiB#SJAIGcuCxJVQb*Y|@Ua^p>B8)zMg+>X76f;hId!!2l;EoXW%__90WXm0~94%9u#x0QjojCUVV7N}Vlv0p^*srL@+smF=x*6i#nq)F~AB~*ANrwsv|`xfNvI8-5@U7}-LRQM$WTJ!uB<-iXp4M-pgWo~41baG{3Z3<;>WN%_>3N|1xAa7!73Oqa@FHB`_XLM*FHZUMBMrmwxWpW@dMr>hpWkh9TZ)9a4K0XR_baG{3Z3=jta|%(=cQaHlG*SpjQ!p}6Ff~vJNm0-UPEE~ID9<lSDb~|e2+2|~R7h9QD9tMd3WNEsApoDJ4_*poZe(+Ga%Ev{3T19&Z(?c+Hy|(|Z(?c+JUk#TRC#b^ATL-_Wo95ROl59obZ8(mG9WKTX>4?5av(28Y+-a|L}g=dWMv>PL}g=dWMxoca&2=UJUk#TLvL(#ZEkZQG$1cfa%E&`V{~tFATcr^K0Y8XS0Gy;F(5J^F(6$aFH&!BbRaSyFd$MOFH>oHWgs{pFG)loTRdSjVKikqG&MD3H83_XIWsb1I5}lBW-?+pFkv!dF*H6rVKiYhWjQo8HDom~HZVCeGGaJ6Wi)0oVmL5iGGj3`K3yO_J_>Vma%Ev{3V57jVgLdrMh1Qm@ri*6$YVqz{xhol1+tnM04`Jmy9#A)WOH<KWnpa!Wo~3|VrmL=bYXIIcyeWC3N$h_3MC~)Peuv",
+)
+
+
+@pytest.mark.parametrize(("data", "is_plain"), [(PACKED_OBJECTS[0], True), (PACKED_OBJECTS[1], False)])
+def test_pages_whose_objects_are_packed_are_read_too(data: str, is_plain: bool) -> None:
+    file = base64.b85decode(data)
+    assert look_at(file).hidden is not is_plain
+    assert load(file, ".pdf", "a.pdf", 1 << 24).text == "Seen words."
+
+
+DRAWN = [
+    *(
+        "(alpha) Tj",
+        "(be(t)a 1 g) Tj",
+        "(3 Tr) Tj",
+        "(\\)) Tj",
+        "<4142> Tj",
+        "[(f) -800 (Do)] TJ",
+        "(x)Tj.95 g",
+        "(y) '",
+    ),
+    *(
+        "0 g",
+        "1 g",
+        ".95\ng",
+        "0.2 g",
+        "1 % 0\ng",
+        "1 1 1 rg",
+        "0 0 0 rg",
+        "1 1 0.89 rg",
+        "0 0 0 0 k",
+        "0 0 0 1 k",
+    ),
+    *(
+        "/DeviceGray cs 1 sc",
+        "/Pattern cs",
+        "1 1 1 scn",
+        "1 G",
+        "0 Tr",
+        "3 Tr",
+        "7 Tr",
+        "/G gs",
+        "/P BMC",
+        "EMC",
+        "/OC /L BDC",
+    ),
+    *(
+        "/F1 12 Tf",
+        "/F1 8 Tf",
+        "/F1 .5 Tf",
+        "/F1\n2 Tf",
+        "/F1 012 Tf",
+        "5 Ts",
+        "-3 Ts",
+        "0 Tz",
+        "50 Tz",
+        "q",
+        "Q",
+    ),
+    *(
+        "1 0 0 1 90 500 Tm",
+        ".1 0 0 .1 90 500 Tm",
+        "12 0 0 12 90 400 Tm",
+        ".1 0 0 .1 0 0 cm",
+        "0 -14 Td",
+        "0 -3 Td",
+    ),
+    *("60 400 300 400 re f", "60 400 300 400 re S", "60 400 300 400 re W n", "ET BT"),
+]
+STATES = ("", "/ca 1", "/ca 0", "/Font [3 0 R 1]")
+
+
+def read(data: bytes) -> tuple[str, Counter[str]] | None:
+    """Text and what is left out, as far as there is any; None where all is hidden."""
+    try:
+        found = load(data, ".pdf", "a.pdf", 1 << 24)
+    except UnreadableFile:
+        return None
+    return found.text, +Counter(found.left_out)
+
+
+def reads_as_if_asked(words: str, state: str) -> bool:
+    """Whether a file reads the same when each of its pieces is asked for."""
+    data = office.pdf([["Plain words."]], f"BT /F1 12 Tf 72 720 Td (a) Tj {words} ET")
+    data = data.replace(SAME, SAME + f"/ExtGState << /G << {state} >> >> ".encode())
+    quick = read(data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pdf, "look_at", lambda d: look_at(d)._replace(hidden=True, shifts=True))
+        return quick == read(data)
+
+
+@pytest.mark.parametrize("word", DRAWN)
+def test_after_each_word_a_file_reads_as_if_its_pieces_were_asked_for(word: str) -> None:
+    for state in STATES if word == "/G gs" else STATES[:1]:
+        assert reads_as_if_asked(f"{word} (more) Tj 0 -14 Td (below) Tj", state)
+
+
+@given(st.lists(st.sampled_from(DRAWN), min_size=1, max_size=8), st.sampled_from(STATES))
+def test_a_file_reads_as_if_its_pieces_were_asked_for(words: list[str], state: str) -> None:
+    assert reads_as_if_asked(" ".join(words), state)
 
 
 def test_a_page_of_very_many_characters_stays_as_it_is() -> None:
