@@ -64,7 +64,8 @@ def test_the_second_look_equals_its_steps() -> None:
     assert np.array_equal(second.features, rows, equal_nan=True)
     own = (first.own + network_logits(made.probe.arrays, second_look.NETWORK, rows)) / 2
     assert np.allclose(second.own, own)
-    expected = probabilities((1 - second.weights) * own + second.weights * second.opinion)
+    of_both = (1 - second.weights) * own + second.weights * second.opinion
+    expected = probabilities(2 / 3 * of_both + found.cheap_logits / 3)
     assert np.allclose(found.values, expected)
     assert np.allclose(made.score(QUESTION, whole).values, expected)
 
