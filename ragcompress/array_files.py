@@ -116,10 +116,10 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 def checksum(arrays: Arrays) -> str:
     """8 hex digits that change with any bit of the arrays, their names, types and shapes."""
-    found = 0
+    crc = 0
     for name in sorted(arrays):
         array = arrays[name]
-        found = zlib.crc32(f"{name} {array.dtype.str} {array.shape} ".encode(), found)
+        crc = zlib.crc32(f"{name} {array.dtype.str} {array.shape} ".encode(), crc)
         flat = np.ascontiguousarray(array).reshape(-1)
-        found = zlib.crc32(flat.view(np.uint8).data, found)  # types of other packages give no buffer
-    return f"{found:08x}"
+        crc = zlib.crc32(flat.view(np.uint8).data, crc)  # types of other packages give no buffer
+    return f"{crc:08x}"

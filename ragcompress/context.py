@@ -97,8 +97,8 @@ class CompressedContext:
         document = self.segmentation.documents[s.document]
         place = document.place(s.start_char, s.end_char)
         name = document.source or f"document {s.document + 1}"
-        found = " ".join((name if place is None else place.cite(name)).split())
-        return f"{found} [{s.start_char}:{s.end_char}]"
+        citation = " ".join((name if place is None else place.cite(name)).split())
+        return f"{citation} [{s.start_char}:{s.end_char}]"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of ``ragcompress compress --format json`` (design contract, section 5)."""

@@ -59,10 +59,10 @@ def _quota(folder: Path) -> float | None:
         except (OSError, ValueError):
             return None
     try:
-        found = float(quota) / float(period)
+        cores = float(quota) / float(period)
     except (ValueError, ZeroDivisionError):  # "max"
         return None
-    return found if found > 0 else None
+    return cores if cores > 0 else None
 
 
 def _count_allowed() -> int:

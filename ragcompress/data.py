@@ -270,14 +270,14 @@ class Scores:
 
     def _check_vectors(self, vectors: NDArray[Any]) -> NDArray[np.float32]:
         """A copy of the vectors that can't be written to."""
-        found = np.array(vectors, dtype=np.float32)
-        if found.ndim != 2 or len(found) != len(self.values) or not np.isfinite(found).all():
+        array = np.array(vectors, dtype=np.float32)
+        if array.ndim != 2 or len(array) != len(self.values) or not np.isfinite(array).all():
             raise InputError(
                 f"vectors of {self.scorer!r} must be finite, of shape ({len(self.values)}, V), "
-                f"got {found.shape}"
+                f"got {array.shape}"
             )
-        found.flags.writeable = False
-        return found
+        array.flags.writeable = False
+        return array
 
     def ranking(self) -> tuple[int, ...]:
         """Sentence indices, best first; ties by position."""

@@ -40,8 +40,8 @@ class LogScorer:
         values = values + _OF_OUTSTANDING * outstanding(units)
         if self.scorer is not None and units:
             chosen = _most_promising(values / (1 + repetition(units, values)), units)
-            found = self.scorer.score(question, _excerpt(segmentation, chosen), progress=progress)
-            values[chosen] += found.values if found.calibrated else _share_of_best(found.values)
+            scores = self.scorer.score(question, _excerpt(segmentation, chosen), progress=progress)
+            values[chosen] += scores.values if scores.calibrated else _share_of_best(scores.values)
         values = values / (1 + 0.5 * repetition(units, values))
         reader = None if self.scorer is None else self.scorer.name
         return Scores(values, self.name, settings={"scorer": reader})

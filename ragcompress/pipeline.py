@@ -293,16 +293,16 @@ def _check_question(question: object) -> None:
 def _to_list(documents: Iterable[Document] | None) -> Sequence[Document]:
     """The documents as they are listed now: a generator gives them once, an array has no truth value."""
     try:
-        found = () if documents is None else tuple(documents)
+        listed = () if documents is None else tuple(documents)
     except TypeError:
         raise InputError(
             f"documents must be a list of ragcompress.Document, got {type(documents).__name__}"
         ) from None
-    if not found:
+    if not listed:
         raise InputError("there are no documents to compress")
-    for d in found:
+    for d in listed:
         if not isinstance(d, Document):
             raise InputError(
                 f"documents must be ragcompress.Document, got {type(d).__name__}; of a text, Document(text)"
             )
-    return found
+    return listed

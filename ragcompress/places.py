@@ -100,13 +100,13 @@ class Places:
         return cls("line", tuple(starts), tuple(range(first, first + len(starts))))
 
     @classmethod
-    def of_stretches(cls, unit: Unit, found: Iterable[tuple[int, int, str | None]]) -> Places:
+    def of_stretches(cls, unit: Unit, stretches: Iterable[tuple[int, int, str | None]]) -> Places:
         """Places from (start, number, part), ascending; those of no length, and repetitions, fall away.
 
         What stands before the first one belongs to it.
         """
         kept: list[tuple[int, int, str | None]] = []
-        for start, number, part in found:
+        for start, number, part in stretches:
             if kept and kept[-1][0] == start:
                 kept.pop()
             if not kept or kept[-1][1:] != (number, part):

@@ -143,8 +143,8 @@ def _json(
     progress: Callable[[int, int], None] | None,
 ) -> str:
     """The same JSON with its long texts shortened, each to what it keeps of one budget for all."""
-    found = [m for m in _STRING.finditer(text) if m[1] is None and len(m[0]) > _LONG]
-    texts = [json.loads(m[0]) for m in found]
+    strings = [m for m in _STRING.finditer(text) if m[1] is None and len(m[0]) > _LONG]
+    texts = [json.loads(m[0]) for m in strings]
     if not any(t.strip() for t in texts):
         return text
     reader = _again(compressor, compressor.scorer, keep_together=True, format="plain")
@@ -152,7 +152,7 @@ def _json(
     context = reader(question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise")
     parts: list[str] = []
     done = 0
-    for match, kept in zip(found, context.texts(), strict=True):
+    for match, kept in zip(strings, context.texts(), strict=True):
         parts += text[done : match.start()], json.dumps(kept, ensure_ascii=False)
         done = match.end()
     return "".join([*parts, text[done:]])

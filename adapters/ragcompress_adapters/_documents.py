@@ -66,7 +66,7 @@ class Kept:
 _Any = TypeVar("_Any")
 
 
-def to_list(found: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
+def to_list(given: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
     """The documents of a framework, from any iterable.
 
     Args:
@@ -76,7 +76,7 @@ def to_list(found: Iterable[_Any], attribute: str, what: str) -> list[_Any]:
     Raises:
         InputError: if one is something else, such as a text.
     """
-    documents = list(found)
+    documents = list(given)
     for position, document in enumerate(documents):
         if not hasattr(document, attribute):
             raise InputError(f"document {position} must be a {what}, got {type(document).__name__}")
@@ -204,8 +204,8 @@ def _stretches(source: Source) -> Sequence[Mapping[str, Any]]:
     earlier = source.metadata.get(KEY)
     spans: Any = earlier.get("spans") if isinstance(earlier, Mapping) else None
     if _are_stretches(spans) and "index" not in spans[-1] and spans[-1]["end"] == len(text):
-        found: Sequence[Mapping[str, Any]] = spans
-        return found
+        stretches: Sequence[Mapping[str, Any]] = spans
+        return stretches
     start, end = to_offset(source.start), to_offset(source.end)
     replaced = start is not None and end is not None and end - start != len(text)
     # A splitter that did not find its own text again says -1.

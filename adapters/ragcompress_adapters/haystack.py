@@ -123,8 +123,8 @@ def _places_with_text(documents: list[Document]) -> list[int]:
 
 
 def _sources(documents: list[Document], places: list[int]) -> list[Source]:
-    found = ((d, d.meta or {}) for d in (documents[i] for i in places))
-    return [Source(d.content, d.id, meta, meta.get("split_idx_start"), score=d.score) for d, meta in found]
+    pairs = ((d, d.meta or {}) for d in (documents[i] for i in places))
+    return [Source(d.content, d.id, meta, meta.get("split_idx_start"), score=d.score) for d, meta in pairs]
 
 
 def _shorten(document: Document, kept: Kept, place: int) -> Document:

@@ -96,9 +96,9 @@ def _letter(xml: str) -> bytes:
 def score(case: Case, text: str) -> float:
     """Share of the facts that are in the text, and of the hidden ones that are not, in [0, 1]."""
     plain = _normalize(text)
-    found = [_pattern(fact).search(plain) is not None for fact in case.shown]
+    shown = [_pattern(fact).search(plain) is not None for fact in case.shown]
     kept_out = [_normalize(secret) not in plain for secret in case.hidden] if plain.strip() else []
-    return sum([*found, *kept_out]) / (len(case.shown) + len(case.hidden))
+    return sum([*shown, *kept_out]) / (len(case.shown) + len(case.hidden))
 
 
 def _normalize(text: str) -> str:
@@ -162,7 +162,7 @@ def loaders_command(
     }
     shown = [*groups.items(), ("all", list(files)), *((c.name, [p]) for p, c in files.items() if every)]
     rows = [
-        (label, str(len(paths)), *(f"{fmean(found[p] for p in paths):.3f}" for found in scores.values()))
+        (label, str(len(paths)), *(f"{fmean(by_path[p] for p in paths):.3f}" for by_path in scores.values()))
         for label, paths in shown
     ]
     out().print(text_table(("files", "n", *scores), rows))

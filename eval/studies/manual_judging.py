@@ -147,7 +147,7 @@ def _answers(
         return {}
     asked = pages[question.page].page.entries[question.entry]
     sentence = _sentence(asked.description, question.wanted)
-    found = {}
+    answers = {}
     for number in among:
         page = pages[number]
         for entry in page.entries:
@@ -159,8 +159,8 @@ def _answers(
                 and _sentence(there.description, question.wanted) == sentence
             ):
                 if span := page.letters.find(question.wanted, entry.description):
-                    found[number, entry.number] = span
-    return found
+                    answers[number, entry.number] = span
+    return answers
 
 
 @lru_cache(maxsize=100_000)
@@ -177,14 +177,14 @@ def _sentence(description: str, wanted: str) -> str:
 
 def _covered(pieces: Sequence[Kept]) -> dict[int, list[Span]]:
     """Stretches of each page that are kept, joined where only a blank is between."""
-    found: dict[int, list[Span]] = {}
+    covered: dict[int, list[Span]] = {}
     for page, span in sorted((p.page, p.span) for p in pieces):
-        spans = found.setdefault(page, [])
+        spans = covered.setdefault(page, [])
         if spans and span[0] <= spans[-1][1] + 2:
             spans[-1] = (spans[-1][0], max(spans[-1][1], span[1]))
         else:
             spans.append(span)
-    return found
+    return covered
 
 
 def _is_covered(span: Span, spans: Sequence[Span]) -> bool:
@@ -203,15 +203,15 @@ def _stretches(piece: Kept, page: Located) -> list[tuple[int, int | str]]:
         if any(c.isalnum() for c in page.text[first:last]):
             names.append((first, str(entry.number)))
         borders.update(x for x in (*entry.name, *entry.description) if a < x < b)
-    found: list[tuple[int, int | str]] = list(names)
+    starts: list[tuple[int, int | str]] = list(names)
     ordered = [*sorted(borders), b]
     for start, end in pairwise(ordered):
         in_name = any(e.name[0] <= start < e.name[1] for e in near)
         letters = sum(c.isalnum() for c in page.text[start:end])
         owner = page.owner(start + len(page.text[start:end]) - len(page.text[start:end].lstrip()))
         if owner is not None and letters >= _FEWEST and not in_name:
-            found.append((start, owner))
-    return sorted(found, key=lambda item: (item[0], isinstance(item[1], int)))
+            starts.append((start, owner))
+    return sorted(starts, key=lambda item: (item[0], isinstance(item[1], int)))
 
 
 def _has_name(piece: Kept, page: Located, owner: int) -> bool:

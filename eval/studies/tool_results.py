@@ -101,7 +101,7 @@ def methods(reading: Compressor) -> dict[str, Method]:
             compress_tool_result(compressor, case.text, case.question, budget=Budget(max_tokens=limit)).text
         )
 
-    found: dict[str, Method] = {
+    by_name: dict[str, Method] = {
         "head": lambda case, limit: ends(case.text, limit, count),
         "tail": lambda case, limit: ends(case.text, limit, count, last=True),
         "head and tail": lambda case, limit: (  # as agents cut what is too long
@@ -111,8 +111,8 @@ def methods(reading: Compressor) -> dict[str, Method]:
         "tool results, words": whole(words),
     }
     if (scorer := reading.scorer.name) != "bm25":
-        found[f"tool results, {scorer}"] = whole(reading)  # alone it would read all of each log
-    return found
+        by_name[f"tool results, {scorer}"] = whole(reading)  # alone it would read all of each log
+    return by_name
 
 
 def study(reading: Compressor, ratios: Sequence[float]) -> Study:
@@ -121,10 +121,10 @@ def study(reading: Compressor, ratios: Sequence[float]) -> Study:
     A row has ``kept``: the share of what is needed that stands in what came out, 0 for what came back whole;
     and ``ratio``: tokens that came out, of those that went in.
     """
-    found = methods(reading)
+    by_name = methods(reading)
     conditions = tuple(
         Condition(f"{name}, {ratio:g}", {"method": name, "budget": ratio})
-        for ratio, name in product(dict.fromkeys(ratios), found)
+        for ratio, name in product(dict.fromkeys(ratios), by_name)
     )
 
     @once_per_question
@@ -133,7 +133,7 @@ def study(reading: Compressor, ratios: Sequence[float]) -> Study:
 
     def measure(case: Case, condition: Condition) -> Row:
         name, ratio = condition.labels.values()
-        text = found[str(name)](case, max(1, int(float(ratio or 1) * tokens(case))))
+        text = by_name[str(name)](case, max(1, int(float(ratio or 1) * tokens(case))))
         # Where the budget is too small for one unit, the text comes back whole.
         kept = 0.0 if text == case.text else fmean(part in text for part in case.needed)
         return Row({"kept": kept, "ratio": reading.count(text) / tokens(case)})

@@ -60,9 +60,9 @@ def _check(
         raise _refusal(where, f"is no result of the request of line {request.number}")
     settings = result.get("settings")
     settings = settings if isinstance(settings, dict) else {}
-    found = settings.get("scorer")
-    if found != scorer and isinstance(found, str) and scorers.is_available(found):
-        raise _refusal(where, f"was made with another scorer: {found}")
+    known = settings.get("scorer")
+    if known != scorer and isinstance(known, str) and scorers.is_available(known):
+        raise _refusal(where, f"was made with another scorer: {known}")
     for name, value in wanted.items():
         if name not in _NOT_COMPARED and settings.get(name, value) != value:
             shown = "" if isinstance(value, dict) else f": {settings[name]}"

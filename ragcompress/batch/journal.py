@@ -67,14 +67,16 @@ class Checkpoint:
             ValueError: for what no checkpoint has.
             KeyError, TypeError: where a number is missing, or one too many.
         """
-        found = cls(**values)
-        for name, value in asdict(found).items():
+        checkpoint = cls(**values)
+        for name, value in asdict(checkpoint).items():
             kinds = (int, float) if name == "seconds" else (int,)
             if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < _LARGEST:
                 raise ValueError(f"{name} is {value!r}")
-        if found.n_done + found.n_failed > found.lines:
-            raise ValueError(f"{found.n_done + found.n_failed} requests in {found.lines} lines")
-        return found
+        if checkpoint.n_done + checkpoint.n_failed > checkpoint.lines:
+            raise ValueError(
+                f"{checkpoint.n_done + checkpoint.n_failed} requests in {checkpoint.lines} lines"
+            )
+        return checkpoint
 
     def after(self, outcome: Outcome, offset: int, lines: int, seconds: float) -> Checkpoint:
         """The checkpoint behind one more request."""

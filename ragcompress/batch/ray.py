@@ -134,8 +134,8 @@ class _Rows:
         self._compressor, self._column = _load(plan, n_cpus), column
 
     def __call__(self, batch: _Batch) -> _Batch:
-        found = [run_request(self._compressor, None, 0, str(r).encode()) for r in batch[self._column]]
-        return {**_columns(found), "result": [_without_line(o) for o in found]}
+        outcomes = [run_request(self._compressor, None, 0, str(r).encode()) for r in batch[self._column]]
+        return {**_columns(outcomes), "result": [_without_line(o) for o in outcomes]}
 
 
 class _Lines:
@@ -146,12 +146,12 @@ class _Lines:
 
     def __call__(self, batch: _Batch) -> _Batch:
         rows = zip(batch["start"], batch["stop"], batch["line"], strict=True)
-        found = [done for row in rows for done in self._run(*row)]
+        outcomes = [done for row in rows for done in self._run(*row)]
         return {
-            **_columns([d.outcome for d in found]),
-            "result": [d.outcome.line for d in found],
-            "line": [d.line for d in found],
-            "end": [d.end for d in found],
+            **_columns([d.outcome for d in outcomes]),
+            "result": [d.outcome.line for d in outcomes],
+            "line": [d.line for d in outcomes],
+            "end": [d.end for d in outcomes],
         }
 
     def _run(self, start: int, stop: int, line: int) -> Iterator[Done]:
@@ -188,11 +188,11 @@ def _load(plan: Plan, n_cpus: float) -> Compressor:
     return Compressor.from_plan(plan, threads=max(1, int(n_cpus)))
 
 
-def _columns(found: list[Outcome]) -> _Batch:
+def _columns(outcomes: list[Outcome]) -> _Batch:
     return {
-        "failed": [o.failed for o in found],
-        "tokens_before": [o.tokens_before for o in found],
-        "tokens_after": [o.tokens_after for o in found],
+        "failed": [o.failed for o in outcomes],
+        "tokens_before": [o.tokens_before for o in outcomes],
+        "tokens_after": [o.tokens_after for o in outcomes],
     }
 
 

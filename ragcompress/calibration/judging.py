@@ -52,9 +52,9 @@ class Judge:
             return cls(None)
         if name is None:
             return cls(shipped_for(scorer, weights))
-        found = load(Path(name))
-        found.check_weights(scorer, weights)
-        return cls(found, is_own=True)
+        calibration = load(Path(name))
+        calibration.check_weights(scorer, weights)
+        return cls(calibration, is_own=True)
 
     def look(self, segmentation: Segmentation, scores: Scores, budget: Budget) -> Judgment:
         """Say what is known of a request, and which of its sentences a recall wants.

@@ -77,8 +77,8 @@ def _load(path: Path, state: tuple[int, ...]) -> Calibration:
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"the calibration {path} can't be read: {_reason(error)}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise DataError(f"the calibration {path} has format {found!r}; this version reads format {FORMAT}")
+        version = content.get("format") if isinstance(content, dict) else None
+        raise DataError(f"the calibration {path} has format {version!r}; this version reads format {FORMAT}")
     written = content.pop("sha256", None)
     try:
         whole = written == _checksum(content)
@@ -125,7 +125,7 @@ def _parse(content: Mapping[str, Any]) -> Calibration:
 
 
 def _answerable(values: Mapping[str, Any]) -> Answerable:
-    found = Answerable(
+    answerable = Answerable(
         weights=_numbers(values["weights"]),
         bias=_number(values["bias"]),
         questions=_check_type(int, values["questions"]),
@@ -133,9 +133,11 @@ def _answerable(values: Mapping[str, Any]) -> Answerable:
         signals=tuple(_check_type(str, name) for name in _check_type(list, values["signals"])),
         means=_numbers(values["means"]),
     )
-    if len(found.weights) != USED + len(found.signals) or len(found.signals) != len(found.means):
-        raise ValueError(f"{len(found.weights)} weights for {len(found.signals)} signals")
-    return found
+    if len(answerable.weights) != USED + len(answerable.signals) or len(answerable.signals) != len(
+        answerable.means
+    ):
+        raise ValueError(f"{len(answerable.weights)} weights for {len(answerable.signals)} signals")
+    return answerable
 
 
 def _case(values: Mapping[str, Any]) -> Case:

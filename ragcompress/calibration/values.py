@@ -273,11 +273,11 @@ class Calibration:
 
     @cached_property
     def _likeness(self) -> Mapping[str, Likeness]:
-        found = {}
+        by_group = {}
         for ranked in {c.group.ranked for c in self._with_evidence}:
             own = [c for c in self._with_evidence if c.group.ranked == ranked]
-            found[ranked] = Likeness(np.array([c.shape for c in own]), np.array([c.words for c in own]))
-        return found
+            by_group[ranked] = Likeness(np.array([c.shape for c in own]), np.array([c.words for c in own]))
+        return by_group
 
 
 def bound_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

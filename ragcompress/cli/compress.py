@@ -110,11 +110,11 @@ def compress(
     _write(context, context.to_dict(), plan, written)
 
 
-def compress_hits(question: str, found: Retrieved, plan: Plan, written: Written) -> None:
+def compress_hits(question: str, hits: Retrieved, plan: Plan, written: Written) -> None:
     """Compress the passages that an index gave, and write the result with offsets into the files."""
-    compressor = load_compressor(_with_format(plan, written.format), store=found.store)
-    context = _compress(question, found.segmentation, compressor)
-    _write(context, found.to_sources(context.to_dict()), plan, written)
+    compressor = load_compressor(_with_format(plan, written.format), store=hits.store)
+    context = _compress(question, hits.segmentation, compressor)
+    _write(context, hits.to_sources(context.to_dict()), plan, written)
 
 
 def _with_format(plan: Plan, format: ResultFormat) -> Plan:

@@ -46,9 +46,9 @@ def report(plan: Plan) -> bool:
     return write(_examine(plan))
 
 
-def write(found: Iterable[Finding]) -> bool:
+def write(checks: Iterable[Finding]) -> bool:
     """Write findings to stdout as a table; return whether all that is needed works."""
-    findings = list(found)
+    findings = list(checks)
     table = Table("check", "", "found", box=None, header_style="bold")
     for f in findings:
         text = f.text + (f"\n-> {f.fix}" if f.fix else "")

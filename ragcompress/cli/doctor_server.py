@@ -157,10 +157,10 @@ def _trial(server: Server) -> Iterator[Finding]:
 
 def _parse(content: bytes) -> Any:
     try:
-        found = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _message(answer: Any) -> str:

@@ -141,13 +141,13 @@ def serve(
 
 def named_indexes(named: Sequence[str]) -> dict[str, Path]:
     """Indexes by name; each must be a folder."""
-    found = {}
+    indexes = {}
     for text in named:
         name, equals, path = text.partition("=")
         if not (name and equals and Path(path).is_dir()):
             raise typer.BadParameter(f"{text!r} must be NAME=IDX, IDX the folder of an index")
-        found[name] = Path(path)
-    return found
+        indexes[name] = Path(path)
+    return indexes
 
 
 def _make(loading: Loading, service: Service) -> FastAPI:

@@ -226,13 +226,13 @@ class FolderReader:
             self.n_folders += 1
             note(f"left out: {_name(str(error.filename))} can't be opened: {error.strerror}")
 
-        found: list[Path] = []
+        paths: list[Path] = []
         own = but and os.path.abspath(but)
         for parent, folders, names in os.walk(folder, onerror=closed):
             inner = {f: os.path.abspath(Path(parent, f)) for f in folders}
             folders[:] = [f for f in folders if not f.startswith(".") and inner[f] != own]
-            found += (Path(parent, n) for n in names if not n.startswith("."))
-        return [path for path in sorted(found) if path.is_file() and self._is_known(path)]
+            paths += (Path(parent, n) for n in names if not n.startswith("."))
+        return [path for path in sorted(paths) if path.is_file() and self._is_known(path)]
 
     def _is_known(self, path: Path) -> bool:
         suffix = suffix_of(path)
@@ -246,7 +246,7 @@ class FolderReader:
         suffix = suffix_of(path)
         parts: Counter[str] = Counter()
         try:
-            found = read_file(path, note=note, max_file_size=limit, max_seconds=seconds, parts=parts)
+            document = read_file(path, note=note, max_file_size=limit, max_seconds=seconds, parts=parts)
         except MissingExtra as error:
             self.reasons[f"for which {error}"] += 1
             return None
@@ -258,12 +258,12 @@ class FolderReader:
                 self.reasons[reason] += 1
                 note(f"left out: {error}")
             return None
-        if suffix in _SHIPPED and _is_shipped(found[0].text):
+        if suffix in _SHIPPED and _is_shipped(document[0].text):
             self.reasons["made by tools (minified)"] += 1
             return None
         self.parts += parts
         self.n_with_parts += bool(+parts)
-        return found
+        return document
 
     def summary(self, folder: str | Path, n_read: int) -> str | None:
         """How many files were read and how many not; None if nothing was left out."""
@@ -296,10 +296,10 @@ def _from_folder(folder: str | Path, note: Note, limit: int, seconds: float | No
     left_out = FolderReader()
     n_read = 0
     for path in left_out.files(folder, note):
-        found = left_out.read(path, note, limit, seconds)
-        if found is not None:
+        document = left_out.read(path, note, limit, seconds)
+        if document is not None:
             n_read += 1
-            documents += found
+            documents += document
     if summary := left_out.summary(folder, n_read):
         note(summary)
     return documents

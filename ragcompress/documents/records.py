@@ -69,17 +69,17 @@ def parse_request(line: bytes) -> Request:
     if not isinstance(documents, list):
         hint = _hint(value, "documents")
         raise InputError(f"field 'documents' must be a list, not {_kind(documents)}{hint}")
-    found: list[Document] = []
+    parsed: list[Document] = []
     left_out: dict[int, str] = {}
     for i, document in enumerate(documents):
         try:
-            found.append(parse_document(document, f"document {i}"))
+            parsed.append(parse_document(document, f"document {i}"))
         except InputError as error:
-            found.append(Document(""))
+            parsed.append(Document(""))
             left_out[i] = str(error)
     if left_out and len(left_out) == len(documents):
         raise InputError(left_out[0])
-    return Request(value.get("id"), question, tuple(found), left_out)
+    return Request(value.get("id"), question, tuple(parsed), left_out)
 
 
 def parse_document(value: Any, where: str) -> Document:
@@ -139,11 +139,11 @@ def json_lines(text: str, source: str, name: str, note: Note) -> list[Document]:
     if _is_data(values):
         note(_taken_whole(name))
         return [_record(line.strip(), source, number, number) for number, line in lines]
-    found = (
+    parsed = (
         (f"{source}:{number}", f"{name}, line {number}", value)
         for (number, _), value in zip(lines, values, strict=True)
     )
-    return _documents(found, note)
+    return _documents(parsed, note)
 
 
 def json_documents(text: str, source: str, name: str, note: Note) -> list[Document]:
@@ -219,16 +219,16 @@ def _documents(values: Iterable[tuple[str, str, Any]], note: Note) -> list[Docum
     documents, refused = [], None
     for source, where, value in values:
         try:
-            found = parse_document(value, where)
+            document = parse_document(value, where)
         except InputError as error:
             refused = DataError(str(error))
             if not _has_broken_text(value):
                 raise refused from None
             note(f"left out: {error}")
             continue
-        if found.id is None and "source" not in found.metadata:
-            found = replace(found, metadata={**found.metadata, "source": source})
-        documents.append(found)
+        if document.id is None and "source" not in document.metadata:
+            document = replace(document, metadata={**document.metadata, "source": source})
+        documents.append(document)
     if refused and not documents:
         raise refused
     return documents

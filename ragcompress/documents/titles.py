@@ -46,12 +46,12 @@ def title(text: str) -> str | None:
 
 
 def _of_field(front: str) -> str | None:
-    found = _FIELD.search(front)
-    if not found:
+    match = _FIELD.search(front)
+    if not match:
         return None
-    value = found[1].strip()
+    value = match[1].strip()
     if not value or _FOLDED.match(value):
-        value = " ".join(found[2].split())
+        value = " ".join(match[2].split())
     elif value[0] in "\"'":
         value = value[1 : value.find(value[0], 1)] if value.find(value[0], 1) > 0 else value
     else:

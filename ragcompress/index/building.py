@@ -106,8 +106,8 @@ def build_index(
 
         try:
             files = left_out.files(root, note, but=target)
-            found = {_key(p, root): p for p in files}
-            counts = _update(database, found, embedder, read, progress)
+            by_key = {_key(p, root): p for p in files}
+            counts = _update(database, by_key, embedder, read, progress)
             if summary := left_out.summary(folder, len(database.files())):
                 note(summary)
             n_passages, n_files = database.n_passages(), len(database.files())
@@ -122,14 +122,14 @@ def current(path: Path) -> str | None:
     """Name of the version to read; None if there is none yet."""
     try:
         with open_regular(path / "current") as file:
-            found = file.read(_LONGEST_NAME)
+            name = file.read(_LONGEST_NAME)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DataError(f"{path / 'current'} can't be read: {error.strerror or error}") from error
-    if not re.fullmatch(rb"v\d{1,18}\n", found):
+    if not re.fullmatch(rb"v\d{1,18}\n", name):
         raise DataError(f"{path / 'current'} names no version of an index; {ANEW}")
-    return found.decode("ascii").strip()
+    return name.decode("ascii").strip()
 
 
 def readable(path: Path) -> str:
@@ -237,17 +237,17 @@ def _check_settings(database: Database, target: Path, about: dict[str, object]) 
 
 def _update(
     database: Database,
-    found: Mapping[str, Path],
+    by_key: Mapping[str, Path],
     embedder: Embedder,
     read: Callable[[Path], list[Passage] | None],
     progress: Progress | None,
 ) -> tuple[int, int, int, int]:
     """Make the passages those of the files. Returns how many were new, changed, gone and left out."""
     known = database.files()
-    _drop_begun(database, found)
-    deleted = [name for name in known if name not in found]
+    _drop_begun(database, by_key)
+    deleted = [name for name in known if name not in by_key]
     _remove(database, deleted)
-    stale = {name: p for name, p in found.items() if not is_as_it_was(p, known.get(name))}
+    stale = {name: p for name, p in by_key.items() if not is_as_it_was(p, known.get(name))}
     total = sum(size_of(p) for p in stale.values())
     done = n_failed = n_new = n_changed = 0
     waiting: list[_File] = []
@@ -330,12 +330,12 @@ def _write_large(database: Database, file: _File, embedder: Embedder, progress: 
         database.note(begun=None)
 
 
-def _drop_begun(database: Database, found: Mapping[str, Path]) -> None:
+def _drop_begun(database: Database, by_key: Mapping[str, Path]) -> None:
     """Forget a large file that was half written when a build was cut short, and is no more or has changed."""
     begun = database.begun()
     if not begun:
         return
-    path = found.get(begun["path"])
+    path = by_key.get(begun["path"])
     state = path and state_of(path)
     if not state or state.sha256 != begun["sha256"]:
         with database.transaction():

@@ -139,13 +139,13 @@ class Database:
 
     def begun(self) -> dict[str, Any] | None:
         """What is known of a large file of which not all is written: path, SHA-256 and number of passages."""
-        found = self.meta().get("begun")
-        if not found:
+        version = self.meta().get("begun")
+        if not version:
             return None
         kinds = {"path": str, "sha256": str, "n": int}
-        if isinstance(found, dict) and all(isinstance(found.get(k), kind) for k, kind in kinds.items()):
-            return found
-        raise DataError(f"{self._path} is damaged (it says that {found!r} was begun); {ANEW}")
+        if isinstance(version, dict) and all(isinstance(version.get(k), kind) for k, kind in kinds.items()):
+            return version
+        raise DataError(f"{self._path} is damaged (it says that {version!r} was begun); {ANEW}")
 
     def note(self, **values: Any) -> None:
         """Note something about the index, JSON-able."""

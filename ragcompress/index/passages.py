@@ -82,12 +82,12 @@ class _Sized:
 
 def _find_names(segmentation: Segmentation) -> dict[int, int]:
     """For rows their table's header, for descriptions the name that they describe."""
-    found: dict[int, int] = {}
+    name_of: dict[int, int] = {}
     for unit, needs in companions(segmentation).needs.items():
         names = [i for i in needs if segmentation.sentences[i].kind in ("term", "table header")]
         if names and segmentation.sentences[unit].kind not in ("term", "table header"):
-            found[unit] = names[0]
-    return found
+            name_of[unit] = names[0]
+    return name_of
 
 
 def assemble(passages: Sequence[Passage], scores: Sequence[float] | None = None) -> Segmentation:

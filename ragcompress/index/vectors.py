@@ -47,18 +47,18 @@ def embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
         InputError: where one of the caller's own fails, or gives something else.
     """
     try:
-        found = np.asarray(embedder.embed(texts), dtype=np.float32)
+        vectors = np.asarray(embedder.embed(texts), dtype=np.float32)
     except RagCompressError:
         raise
     except Exception as error:
         raise InputError(f"the embedder {embedder.name} failed: {type(error).__name__}: {error}") from error
-    if found.ndim != 2 or len(found) != len(texts) or not np.isfinite(found).all():
-        finite = "" if np.isfinite(found).all() else " with numbers that are not finite"
+    if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+        finite = "" if np.isfinite(vectors).all() else " with numbers that are not finite"
         raise InputError(
-            f"the embedder {embedder.name} gave an array {found.shape}{finite} for {len(texts)} texts; "
+            f"the embedder {embedder.name} gave an array {vectors.shape}{finite} for {len(texts)} texts; "
             "it must give one row of numbers for each"
         )
-    return found
+    return vectors
 
 
 def check() -> None:
@@ -113,8 +113,8 @@ def nearest(index: Any, vector: Vectors, n: int) -> list[int]:
     if isinstance(inner, faiss.IndexHNSW):
         settings["params"] = faiss.SearchParametersHNSW(efSearch=max(_SEARCHING, n))
     with _one_thread(faiss):
-        _, found = index.search(vector[None], n, **settings)
-    return [int(i) for i in found[0] if i >= 0]
+        _, nearest_ids = index.search(vector[None], n, **settings)
+    return [int(i) for i in nearest_ids[0] if i >= 0]
 
 
 @contextmanager

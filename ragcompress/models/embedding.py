@@ -158,8 +158,8 @@ class MiniLM:
             return [do(ids) for ids in texts]
         order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         with ThreadPoolExecutor(min(self._threads, len(texts))) as pool:
-            found = dict(zip(order, pool.map(lambda i: do(texts[i]), order), strict=True))
-        return [found[i] for i in range(len(texts))]
+            results = dict(zip(order, pool.map(lambda i: do(texts[i]), order), strict=True))
+        return [results[i] for i in range(len(texts))]
 
     def _sum(self, ids: Sequence[int]) -> NDArray[np.float64]:
         """Last hidden states of one part, summed: the model's own pooling is their mean."""
@@ -168,8 +168,8 @@ class MiniLM:
     def _run(self, ids: Sequence[int]) -> Vectors:
         """Last hidden states (2 + tokens, 384) of [CLS], the tokens and [SEP]."""
         row = np.array([[CLS, *ids, SEP]], dtype=np.int64)
-        found: Vectors = self._graph.states(row)[0]
-        return found
+        states: Vectors = self._graph.states(row)[0]
+        return states
 
 
 class EvidenceMiniLM(MiniLM):
@@ -186,8 +186,8 @@ class EvidenceMiniLM(MiniLM):
     @property
     def card(self) -> dict[str, Any]:
         """How the changes were made, and from which questions."""
-        found: dict[str, Any] = json.loads(_CHANGES.with_suffix(".json").read_text(encoding="utf-8"))
-        return found
+        card: dict[str, Any] = json.loads(_CHANGES.with_suffix(".json").read_text(encoding="utf-8"))
+        return card
 
 
 class Graph:
@@ -220,8 +220,8 @@ class Graph:
         """All outputs for ids (B, T), by name."""
         positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
         names = [output.name for output in self._session.get_outputs()]
-        found = self._session.run(names, {"input_ids": ids, "positions": positions})
-        return dict(zip(names, found, strict=True))
+        outputs = self._session.run(names, {"input_ids": ids, "positions": positions})
+        return dict(zip(names, outputs, strict=True))
 
     def states(self, ids: NDArray[np.int64]) -> Vectors:
         """Last hidden states (B, T, 384)."""
@@ -275,9 +275,9 @@ def load_weights(
 
 def measure_ranges(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:
     """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
-    graph, found = Graph(float_graph(weights)), dict[str, Vectors]()
+    graph, outputs = Graph(float_graph(weights)), dict[str, Vectors]()
     for ids in drawn_texts():
         for name, values in graph.outputs(ids).items():
             largest = np.abs(values).max((0, 1))
-            found[name] = np.maximum(found.get(name, largest), largest)
-    return found
+            outputs[name] = np.maximum(outputs.get(name, largest), largest)
+    return outputs

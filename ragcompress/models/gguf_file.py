@@ -221,13 +221,13 @@ class _Cursor:
         return self._number("<Q"), self._number("<Q")
 
     def metadata(self, n_keys: int) -> dict[str, Value]:
-        found: dict[str, Value] = {}
+        values: dict[str, Value] = {}
         for _ in range(n_keys):
             key = self._string()
-            if key in found:
+            if key in values:
                 raise ModelError(f"the key {key[:80]!r} is there twice")
-            found[key] = self._value(self._value_type())
-        return found
+            values[key] = self._value(self._value_type())
+        return values
 
     def tensors(self, n_tensors: int, metadata: Metadata) -> dict[str, GgufTensor]:
         entries = [self._tensor_entry() for _ in range(n_tensors)]
@@ -235,15 +235,15 @@ class _Cursor:
         if alignment & (alignment - 1):
             raise ModelError(f"its general.alignment, {alignment}, is not a power of two")
         start = -(-self._at // alignment) * alignment
-        found: dict[str, GgufTensor] = {}
+        tensors: dict[str, GgufTensor] = {}
         for name, shape, kind, offset in entries:
             tensor = GgufTensor(name, shape, kind, start + offset, _row_bytes(name, shape[-1], kind))
-            if name in found:
+            if name in tensors:
                 raise ModelError(f"the tensor {name[:80]!r} is there twice")
             if tensor.offset + tensor.n_rows * tensor.row_bytes > self._size:
                 raise ModelError(f"it is truncated: the tensor {name[:80]!r} is not all there")
-            found[name] = tensor
-        return found
+            tensors[name] = tensor
+        return tensors
 
     def _tensor_entry(self) -> tuple[str, tuple[int, ...], GGMLQuantizationType, int]:
         name = self._string()

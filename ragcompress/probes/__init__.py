@@ -117,9 +117,9 @@ class ProbeWeights:
         for name, wanted in shapes.items():
             if name not in self.arrays:
                 raise DataError(_missing(name, self.arrays))
-            if (found := self.arrays[name].shape) != wanted:
+            if (shape := self.arrays[name].shape) != wanted:
                 raise DataError(
-                    f"the probe's {name!r} has the shape {found}, and {wanted} is read; take a copy that is "
+                    f"the probe's {name!r} has the shape {shape}, and {wanted} is read; take a copy that is "
                     "whole, or train the probe anew"
                 )
 
@@ -175,8 +175,8 @@ def load(path: Path) -> ProbeWeights:
     except _UNREADABLE as error:
         raise DataError(f"the probe {base} can't be read: {error}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        found = card.get("format") if isinstance(card, dict) else None
-        raise DataError(f"the probe {base} has format {found!r}; this version reads format {FORMAT}")
+        version = card.get("format") if isinstance(card, dict) else None
+        raise DataError(f"the probe {base} has format {version!r}; this version reads format {FORMAT}")
     _check_card(base, card)
     written = card.pop("checksum", None)  # older ones have none
     if written is not None and written != checksum(arrays):

@@ -52,16 +52,16 @@ def probe_in_batches(
         InputError: if a prompt is longer than the proxy reads, or ``n_layers`` is not in 1 … L.
     """
     check(prompts, info, n_layers)
-    found: dict[int, Attention] = {}
+    by_prompt: dict[int, Attention] = {}
     for batch in batches(prompts, limits):
         chosen = [prompts[i] for i in batch]
         for i, p, mass in zip(batch, chosen, run(chosen), strict=True):
             spans = np.array(p.spans, dtype=np.int64).reshape(-1, 2)
             own = np.ascontiguousarray(mass[..., : len(p.spans)])
-            found[i] = Attention(own, spans[:, 1] - spans[:, 0], p.row_names, info.fingerprint)
+            by_prompt[i] = Attention(own, spans[:, 1] - spans[:, 0], p.row_names, info.fingerprint)
         if progress:
-            progress(len(found), len(prompts))
-    return [found[i] for i in range(len(prompts))]
+            progress(len(by_prompt), len(prompts))
+    return [by_prompt[i] for i in range(len(prompts))]
 
 
 def encode_in_batches(

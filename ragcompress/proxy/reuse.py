@@ -73,12 +73,12 @@ def encode_with(
         return encode([p.prefix for p in prompts])
     kept = [p.kept or p.prefix for p in prompts]
     keys = [entry_key(proxy, n_layers, ids) for ids in kept]
-    found = {i: array for i, key in enumerate(keys) if (array := store.get(key)) is not None}
-    if missing := [i for i in range(len(prompts)) if i not in found]:
+    known = {i: array for i, key in enumerate(keys) if (array := store.get(key)) is not None}
+    if missing := [i for i in range(len(prompts)) if i not in known]:
         for i, array in zip(missing, encode([kept[i] for i in missing]), strict=True):
-            found[i] = array
+            known[i] = array
             store.put(keys[i], array)
-    return [found[i][:, :, : len(p.prefix)] for i, p in enumerate(prompts)]
+    return [known[i][:, :, : len(p.prefix)] for i, p in enumerate(prompts)]
 
 
 class MemoryStore:
@@ -207,7 +207,7 @@ class DiskStore:
 
     def _files(self) -> list[tuple[float, int, Path]]:
         """Time of last use, size and path of every entry; other processes may remove some meanwhile."""
-        found = []
+        files = []
         now = time.time() + _CLOCKS_DIFFER
         for path in self._folder.glob("??/*.safetensors"):
             try:
@@ -216,8 +216,8 @@ class DiskStore:
                 continue
             # What a clock that was ahead has dated would else outlive all that is used.
             used = status.st_mtime if status.st_mtime <= now else 0.0
-            found.append((used, status.st_size, path))
-        return found
+            files.append((used, status.st_size, path))
+        return files
 
     def _shrink(self) -> None:
         """Count anew; where there is too much, remove the entries used longest ago until a tenth is free."""

@@ -71,9 +71,9 @@ def _view(context: CompressedContext, stops: Sequence[Stop]) -> dict[str, Any]:
     run = record(context.limit, context.tokens_after, context.selection, context.text, context.pieces)
     changes: list[list[Any]] = []
     for s in stops:
-        found = record(s.limit, s.tokens, s.selection, s.rendered.text, s.rendered.pieces)
-        if not changes or changes[-1][1:] != found[1:]:
-            changes.append(found)
+        view = record(s.limit, s.tokens, s.selection, s.rendered.text, s.rendered.pieces)
+        if not changes or changes[-1][1:] != view[1:]:
+            changes.append(view)
     levels, _ = scale(context.scores)
     return {
         "scorer": context.scores.scorer,

@@ -45,18 +45,18 @@ def sweep(views: Sequence[CompressedContext]) -> list[tuple[Stop, ...]]:
     own = {min(v.limit, v.tokens_before) for v in views}
     smallest = max(t.smallest() for t in tried)
     limits = budgets(smallest, views[0].tokens_before, own)
-    found = [made for limit in limits if None not in (made := [t.stop(limit) for t in tried])]
-    return [tuple(s for s in side if s is not None) for side in zip(*found, strict=True)]
+    stops = [made for limit in limits if None not in (made := [t.stop(limit) for t in tried])]
+    return [tuple(s for s in side if s is not None) for side in zip(*stops, strict=True)]
 
 
 def budgets(smallest: int, largest: int, own: Iterable[int]) -> list[int]:
     """Budgets to try, rising, from ``smallest`` to ``largest``, with those of ``own`` that lie between."""
     growth = max(_GROWTH, 1 + _COUNTS_PER_BUDGET * largest / _WORK)
-    found, limit = {b for b in own if smallest <= b <= largest} | {largest}, smallest
+    limits, limit = {b for b in own if smallest <= b <= largest} | {largest}, smallest
     while limit < largest:
-        found.add(limit)
+        limits.add(limit)
         limit = max(limit + 1, int(limit * growth))
-    return sorted(found)
+    return sorted(limits)
 
 
 class _Again:

@@ -116,13 +116,13 @@ def score(
     """
     plain = without_repetition(question, segmentation)
     if bounds != UNBOUNDED and isinstance(scorer, Bounded):
-        found = scorer.score_within(question, plain.segmentation, bounds=bounds, progress=progress)
+        scores = scorer.score_within(question, plain.segmentation, bounds=bounds, progress=progress)
     else:
-        found = scorer.score(question, plain.segmentation, progress=progress)
+        scores = scorer.score(question, plain.segmentation, progress=progress)
     if not (plain.sentences or plain.titles):
-        return found
+        return scores
     repeating = {"sentences": list(plain.sentences), "titles": list(plain.titles)}
-    return replace(found, details={**found.details, "repeats_question": repeating})
+    return replace(scores, details={**scores.details, "repeats_question": repeating})
 
 
 def takes_evidence_embedder(name: str) -> bool:

@@ -53,8 +53,8 @@ def by_rules(question: str) -> str:
     asked = " ".join(question.split())
     if _YES_NO.match(asked):
         return ""
-    if found := _BE.match(asked):
-        return f"{found[2][0].upper()}{found[2][1:]} {found[1].lower()}"
+    if match := _BE.match(asked):
+        return f"{match[2][0].upper()}{match[2][1:]} {match[1].lower()}"
     named = [noun for noun in _NAMED.findall(asked) if not _NO_NOUN.match(noun)]
     if named:
         return f"The {named[0].lower()} is"

@@ -100,8 +100,8 @@ class Scorer:
         anchored = [_add_anchor(p, a) for p, a in zip(prompts, anchors, strict=True)]
         n_layers = self.proxy.info.n_layers
         read = self.proxy.probe(anchored, n_layers=n_layers, progress=progress)
-        found = zip(chunks, read, dropped, strict=True)
-        return chunks, [sentence_values(c, token_values(a) / n_layers, self.top_k, d) for c, a, d in found]
+        rows = zip(chunks, read, dropped, strict=True)
+        return chunks, [sentence_values(c, token_values(a) / n_layers, self.top_k, d) for c, a, d in rows]
 
     def _chunks(self, question: str, segmentation: Segmentation, tail: Tail) -> tuple[Window, ...]:
         tokenizer = self.proxy.tokenizer

@@ -71,8 +71,8 @@ class Scorer:
         ]
         for start in range(0, len(parts), _CHUNK):
             chunk = parts[start : start + _CHUNK]
-            found = self._predict([(question, text) for _, text in chunk])
-            np.maximum.at(values, [i for i, _ in chunk], found)
+            of_chunk = self._predict([(question, text) for _, text in chunk])
+            np.maximum.at(values, [i for i, _ in chunk], of_chunk)
             if progress:
                 progress(min(start + _CHUNK, len(parts)), len(parts))
         name = Path(self.model).name if self.model and Path(self.model).is_dir() else self.model
@@ -80,8 +80,8 @@ class Scorer:
 
     def _predict(self, pairs: list[tuple[str, str]]) -> FloatArray:
         with self._lock:
-            found = self._encoder.predict(pairs, show_progress_bar=False, convert_to_numpy=True)
-        return np.asarray(found, dtype=np.float64)
+            logits = self._encoder.predict(pairs, show_progress_bar=False, convert_to_numpy=True)
+        return np.asarray(logits, dtype=np.float64)
 
 
 def _load(model: str) -> CrossEncoder:

@@ -76,10 +76,10 @@ class Scorer:
 
     def _embed(self, texts: list[str]) -> FloatArray:
         with self._lock:
-            found = self._encoder.encode(
+            vectors = self._encoder.encode(
                 texts, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
             )
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(vectors, dtype=np.float64)
 
 
 def _package_folder() -> Path:

@@ -60,16 +60,16 @@ class Headers:
 
     def key(self, document: int) -> tuple[str, str] | int:
         """The same for documents that are parts of one source; one without a source stands for itself."""
-        found = self._documents[document]
-        source = found.origin
-        return (source, found.title or "") if source else document
+        header = self._documents[document]
+        source = header.origin
+        return (source, header.title or "") if source else document
 
     def position(self, document: int) -> int | None:
         """Where in its source a document begins, by what is known of it: an offset, a page; None: unknown."""
-        found = self._documents[document]
-        if found.start_index is not None:
-            return found.start_index
-        return found.places.numbers[0] if found.places else None
+        header = self._documents[document]
+        if header.start_index is not None:
+            return header.start_index
+        return header.places.numbers[0] if header.places else None
 
     def by_source(self, sequence: Sequence[int], sentences: Sequence[Sentence]) -> tuple[int, ...]:
         """Sentences of one source together, sources as they first appear; inside, as they stand in it.

@@ -89,8 +89,8 @@ class NearRepeats:
         return kept[int(self._likeness(sentence)[list(kept)].argmax())]
 
     def _left(self, sentences: NDArray[np.int64], alike: FloatArray) -> FloatArray:
-        found: FloatArray = self._worths[sentences] * (1 - self._weight * alike)
-        return found
+        worths: FloatArray = self._worths[sentences] * (1 - self._weight * alike)
+        return worths
 
     def _likeness(self, sentence: int) -> FloatArray:
         """To all sentences (S,), in [0, 1]."""
@@ -98,8 +98,8 @@ class NearRepeats:
         if sentence in self._rows:
             return self._rows[sentence]
         cosines = (self._vectors @ self._vectors[sentence]).astype(np.float64)
-        found: FloatArray = np.clip((cosines - _ALIKE) / (1 - _ALIKE), 0.0, 1.0)
-        found[self._documents == self._documents[sentence]] = 0.0
-        if (len(self._rows) + 1) * len(found) <= _HELD:
-            self._rows[sentence] = found
-        return found
+        likeness: FloatArray = np.clip((cosines - _ALIKE) / (1 - _ALIKE), 0.0, 1.0)
+        likeness[self._documents == self._documents[sentence]] = 0.0
+        if (len(self._rows) + 1) * len(likeness) <= _HELD:
+            self._rows[sentence] = likeness
+        return likeness

@@ -244,8 +244,8 @@ def _open_fence(text: str, opened: str) -> str:
     """The marks of the fence that is open behind a piece of code; empty: none is."""
     lines = text.splitlines()
     if not opened:
-        found = _FENCE.match(lines.pop(0))
-        opened = found[1] if found else ""
+        fence = _FENCE.match(lines.pop(0))
+        opened = fence[1] if fence else ""
     closed = opened and any(
         set(bare) == {opened[0]} and len(bare) >= len(opened)
         for line in lines

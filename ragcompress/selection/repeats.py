@@ -52,7 +52,7 @@ def find_repeats(
     sentences = segmentation.sentences
     texts = [" ".join(s.text.split()) for s in sentences]
     first: dict[tuple[str, str], int] = {}
-    found: dict[int, int] = {}
+    originals: dict[int, int] = {}
     copies = copies or {}
     for index in ranking:
         sentence = sentences[index]
@@ -62,10 +62,10 @@ def find_repeats(
         if sentences[other].document == sentence.document:
             continue
         if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
-            found[index] = other
+            originals[index] = other
     whole = {i: copies.get(j, j) for i, j in _fragments(segmentation).items() if i not in copies}
-    found |= {i: found.get(j, j) for i, j in whole.items() if found.get(j, j) != i}
-    return found | {i: found.get(j, j) for i, j in copies.items()}
+    originals |= {i: originals.get(j, j) for i, j in whole.items() if originals.get(j, j) != i}
+    return originals | {i: originals.get(j, j) for i, j in copies.items()}
 
 
 def credit_repeats(scores: Scores, repeats: Mapping[int, int]) -> Scores:
@@ -89,15 +89,15 @@ def _fragments(segmentation: Segmentation) -> dict[int, int]:
         if not s.fragment:
             heads.get(s.text[:_SURE], []).append(i)
             tails.get(s.text[-_SURE:], []).append(i)
-    found: dict[int, int] = {}
+    originals: dict[int, int] = {}
     for i in cut:
         text, document = sentences[i].text, sentences[i].document
         whole = [j for j in heads[text[:_SURE]] if sentences[j].text.startswith(text)]
         whole += [j for j in tails[text[-_SURE:]] if sentences[j].text.endswith(text)]
         others = [j for j in whole if sentences[j].document != document]
         if others:
-            found[i] = others[0]
-    return found
+            originals[i] = others[0]
+    return originals
 
 
 def _neighbor_repeats(segmentation: Segmentation, texts: Sequence[str], index: int, other: int) -> bool:

@@ -22,9 +22,9 @@ class CountedStore:
 
     def get(self, key: str) -> NDArray[np.float32] | None:
         """See ``KeyValueStore``."""
-        found = self._store.get(key)
-        self._on_lookup(found is not None)
-        return found
+        entry = self._store.get(key)
+        self._on_lookup(entry is not None)
+        return entry
 
     def put(self, key: str, array: NDArray[np.float32]) -> None:
         """See ``KeyValueStore``."""

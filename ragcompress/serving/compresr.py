@@ -88,9 +88,9 @@ def router(default: Budget) -> APIRouter:
 
 async def _shorten(at: ToolDesk, item: InputIn, budget: Budget, deadline_ms: float | None) -> dict[str, Any]:
     at.limits.check([item.context])
-    found = await at.shorten(item.context, item.query, budget, deadline_ms)
+    answer = await at.shorten(item.context, item.query, budget, deadline_ms)
     return {
-        "compressed_context": found.text,
-        "original_tokens": found.tokens_before,
-        "compressed_tokens": found.tokens_after,
+        "compressed_context": answer.text,
+        "original_tokens": answer.tokens_before,
+        "compressed_tokens": answer.tokens_after,
     }

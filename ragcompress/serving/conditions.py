@@ -45,18 +45,18 @@ class Condition(Body):
             return not any(self._is(asked, metadata.get(name)) for name in names)
         return any(self._is(self.comparison_operator, metadata.get(name)) for name in names)
 
-    def _is(self, comparison: str, found: Any) -> bool:
+    def _is(self, comparison: str, actual: Any) -> bool:
         if comparison == "empty":
-            return found is None or found in ("", [])
-        if found is None or self.value is None:
+            return actual is None or actual in ("", [])
+        if actual is None or self.value is None:
             return False
         if comparison == "in":
-            return str(found) in _to_list(self.value)
+            return str(actual) in _to_list(self.value)
         if comparison in _OF_TEXTS:
-            return _OF_TEXTS[comparison](str(found), str(self.value))
+            return _OF_TEXTS[comparison](str(actual), str(self.value))
         convert: Callable[[Any], float] = _date if comparison in _OF_DATES else float
         try:
-            return (_OF_NUMBERS | _OF_DATES)[comparison](convert(found), convert(self.value))
+            return (_OF_NUMBERS | _OF_DATES)[comparison](convert(actual), convert(self.value))
         except (TypeError, ValueError, OverflowError):  # a whole number of hundreds of digits
             return False
 
@@ -86,5 +86,5 @@ def _date(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):  # but a number that is too large stays one
-        found = datetime.fromisoformat(str(value))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        date = datetime.fromisoformat(str(value))
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -87,23 +87,23 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
             opened = knowledge.indexes[body.knowledge_id]
             condition = body.metadata_condition or MetadataCondition()
             documents = await at.run_without_model(search, opened, body.query, wanted.top_k, condition)
-            found = [_record(d) for d in documents.documents]
+            records = [_record(d) for d in documents.documents]
         elif knowledge.upstream is not None:
             key = request.headers.get("authorization")
             asked = body.model_dump(exclude_none=True)
-            found = await at.run_without_model(_ask, knowledge, asked, key)
-            documents = [Document(r["content"], r["title"] or None) for r in found]
+            records = await at.run_without_model(_ask, knowledge, asked, key)
+            documents = [Document(r["content"], r["title"] or None) for r in records]
         else:
             known = ", ".join(sorted(knowledge.indexes)) or "none: start the server with --index NAME=IDX"
             raise NotHere(f"there is no knowledge_id {body.knowledge_id[:80]!r}; served: {known}")
-        if not any(r["content"].strip() for r in found):
+        if not any(r["content"].strip() for r in records):
             return {"records": []}
         try:
             answer = await at.compress(Job(body.query, documents, budget, TOGETHER))
         except BudgetTooSmall:  # the server's own: whoever asks Dify can do nothing about it
             at.record_passthrough()
-            return {"records": _uncompressed(found, wanted)}
-        return {"records": _records(answer.value, found, wanted)}
+            return {"records": _uncompressed(records, wanted)}
+        return {"records": _records(answer.value, records, wanted)}
 
     return made
 
@@ -127,7 +127,7 @@ def _record(document: Document) -> dict[str, Any]:
 
 
 def _records(
-    context: CompressedContext, found: Sequence[dict[str, Any]], wanted: RetrievalSetting
+    context: CompressedContext, records: Sequence[dict[str, Any]], wanted: RetrievalSetting
 ) -> list[dict[str, Any]]:
     """What keeps something, in the order of retrieval, with the source's own score, or ours."""
     ours = best_by_document(context.segmentation, in_unit_interval(context.scores))
@@ -138,16 +138,16 @@ def _records(
         )
     kept = (
         _replace_text(record, float(ours[i]), text, {"spans": spans[i]})
-        for i, (record, text) in enumerate(zip(found, context.texts(), strict=True))
+        for i, (record, text) in enumerate(zip(records, context.texts(), strict=True))
         if text
     )
     return _best(kept, wanted)
 
 
-def _uncompressed(found: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
+def _uncompressed(records: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
     """The records as they were found, marked; one that nobody gave a score is none too bad."""
     about = {"passthrough": "the server's budget holds no sentence of them"}
-    return _best((_replace_text(record, 1.0, record["content"], about) for record in found), wanted)
+    return _best((_replace_text(record, 1.0, record["content"], about) for record in records), wanted)
 
 
 def _replace_text(record: dict[str, Any], ours: float, text: str, about: dict[str, Any]) -> dict[str, Any]:
@@ -175,14 +175,14 @@ def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[di
             content = json.loads(answer.read(_LARGEST_ANSWER))
     except (OSError, ValueError, RecursionError, urllib.error.HTTPError) as error:
         raise DataError(f"the source {url} gave no records: {error}") from error
-    found = content.get("records") if isinstance(content, dict) else None
-    if not isinstance(found, list):
+    records = content.get("records") if isinstance(content, dict) else None
+    if not isinstance(records, list):
         # RAGFlow answers 200 in any case, and says what is wrong in ``message``.
         reason = content.get("message") if isinstance(content, dict) else None
         raise DataError(
             f"the source {url} gave no records: {str(reason or 'it answers something else')[:200]}"
         )
-    return [record for record in map(_plain_record, found) if record is not None]
+    return [record for record in map(_plain_record, records) if record is not None]
 
 
 def _plain_record(record: Any) -> dict[str, Any] | None:

@@ -248,6 +248,6 @@ def _probe(compressor: Compressor) -> None:
         NotReady: if nothing was compressed.
     """
     sample = samples.demo()
-    found = compressor(sample.question, sample.documents, budget=Budget(ratio=0.5))
-    if not 0 < found.tokens_after < found.tokens_before:
-        raise NotReady(f"a trial kept {found.tokens_after} of {found.tokens_before} tokens")
+    context = compressor(sample.question, sample.documents, budget=Budget(ratio=0.5))
+    if not 0 < context.tokens_after < context.tokens_before:
+        raise NotReady(f"a trial kept {context.tokens_after} of {context.tokens_before} tokens")

@@ -64,20 +64,20 @@ def fault(scope: Mapping[str, Any], status: int, kind: str, message: str) -> dic
 async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
     """Fields that are wrong, by name; their values are not repeated: they may be long, or no valid text."""
     assert isinstance(error, RequestValidationError)
-    found = [
+    faults = [
         {"loc": _loc(e["loc"]), "msg": _printable(e["msg"]).removeprefix("Value error, "), "type": e["type"]}
         for e in error.errors()[:20]
     ]
-    if any(e["type"] == "json_invalid" for e in found):
-        return _respond(request, 400, "broken_json", "the body is not valid JSON", detail=found)
-    first = found[0]
+    if any(e["type"] == "json_invalid" for e in faults):
+        return _respond(request, 400, "broken_json", "the body is not valid JSON", detail=faults)
+    first = faults[0]
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if "json" not in kind and first["loc"][0] == "body":
         sent = f", not {_printable(kind)[:80]}" if kind else ""
         message = f"the body must be sent as Content-Type: application/json{sent}"
         return _respond(request, 415, "content_type", message)
     field = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-    return _respond(request, 422, "invalid", f"{field}: {first['msg']}", detail=found)
+    return _respond(request, 422, "invalid", f"{field}: {first['msg']}", detail=faults)
 
 
 def _loc(parts: Sequence[int | str]) -> list[int | str]:

@@ -117,7 +117,7 @@ class Keys:
             DataError: if the file can't be read, or holds no key.
         """
         named = (os.environ if environment is None else environment).get(KEYS_VARIABLE, "")
-        found = named.replace(",", " ").split()
+        keys = named.replace(",", " ").split()
         if file is not None:
             try:
                 lines = file.read_text(encoding="utf-8").splitlines()
@@ -126,8 +126,8 @@ class Keys:
             in_file = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
             if not in_file:
                 raise DataError(f"the file of keys {file} holds no key")
-            found += in_file
-        return cls(tuple(found))
+            keys += in_file
+        return cls(tuple(keys))
 
     def __bool__(self) -> bool:
         """Whether a key is asked for."""

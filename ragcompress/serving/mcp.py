@@ -88,13 +88,13 @@ async def _answer(tool: Callable[..., Found], *arguments: Any) -> ToolAnswer:
         ToolError: with the message of our own errors.
     """
     try:
-        found = await asyncio.to_thread(tool, *arguments)
+        answer = await asyncio.to_thread(tool, *arguments)
     except RagCompressError as error:
         raise ToolError(str(error)) from error
     # The text alone, so that an agent does not pay for the places' JSON; most show it one of the two.
-    text = "\n".join([found.text, *(f"({note})" for note in found.notes)]).strip()
+    text = "\n".join([answer.text, *(f"({note})" for note in answer.notes)]).strip()
     return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=found.model_dump(mode="json")
+        content=[TextContent(type="text", text=text)], structured_content=answer.model_dump(mode="json")
     )
 
 

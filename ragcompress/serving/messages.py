@@ -44,10 +44,10 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
             continue
         parts: list[str] = []
         for text in _texts(row):
-            found = await at.shorten(text, asked, budget, body.deadline_ms)
-            before, after = before + found.tokens_before, after + found.tokens_after
-            n_shortened += found.reason is None
-            parts.append(found.text)
+            answer = await at.shorten(text, asked, budget, body.deadline_ms)
+            before, after = before + answer.tokens_before, after + answer.tokens_after
+            n_shortened += answer.reason is None
+            parts.append(answer.text)
         rows.append(_replace_texts(row, parts))
     return {
         "messages": rows,

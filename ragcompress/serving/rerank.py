@@ -139,15 +139,15 @@ class Ranked:
     def spans(self, wanted: SpansIn) -> dict[int, list[dict[str, Any]]]:
         """Sentences that reach the threshold, by document, best first; ties by position."""
         least = _THRESHOLD if wanted.threshold is None else wanted.threshold
-        found: dict[int, list[dict[str, Any]]] = {}
+        spans: dict[int, list[dict[str, Any]]] = {}
         for index in np.argsort(-self.values, kind="stable"):
             if (score := float(self.values[index])) < least:
                 break
             sentence = self.parts.sentences[index]
-            own = found.setdefault(sentence.document, [])
+            own = spans.setdefault(sentence.document, [])
             if wanted.max_spans is None or len(own) < wanted.max_spans:
                 own.append({"start": sentence.start_char, "end": sentence.end_char, "score": score})
-        return found
+        return spans
 
 
 def router(compresses_text: Budget | None) -> APIRouter:
@@ -268,8 +268,8 @@ def in_unit_interval(scores: Scores) -> FloatArray:
     if scores.calibrated:
         return scores.values
     above = np.maximum(scores.values, 0)
-    found: FloatArray = above / (1 + above)
-    return found
+    values: FloatArray = above / (1 + above)
+    return values
 
 
 def _words(scorer: Scorer, question: str, parts: Segmentation) -> FloatArray:

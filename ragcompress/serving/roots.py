@@ -40,9 +40,9 @@ class Roots:
             raise InputError(f"{path[:80]!r} is no path below the folders that may be read")
         try:
             for root in self.folders:
-                found = Path(os.path.realpath(root / path))
-                if found.is_relative_to(root) and found.exists():
-                    return found
+                resolved = Path(os.path.realpath(root / path))
+                if resolved.is_relative_to(root) and resolved.exists():
+                    return resolved
         except (OSError, ValueError):
             pass
         raise InputError(f"there is no {path[:200]!r} below the folders that may be read")
@@ -83,8 +83,8 @@ class Roots:
 
 def _below(folder: Path) -> list[Path]:
     """Regular files that are not hidden, sorted; links to folders are not followed."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if not f.startswith(".")]
-        found += [Path(parent, n) for n in names if not n.startswith(".")]
-    return sorted(p for p in found if p.is_file())
+        paths += [Path(parent, n) for n in names if not n.startswith(".")]
+    return sorted(p for p in paths if p.is_file())

@@ -96,10 +96,10 @@ class ToolDesk:
 
         with self._at.span("compress") as tell:
             answer = await self._at.run(Work(full, cheap, self._at.due(deadline_ms)))
-            found: ToolResult = answer.value
-            limit = plain.limit(found.tokens_before)
-            self._at.report(tell, found, documents=1, budget=limit, scorer=main.scorer.name)
-        return self._replay.put(key, found)
+            result: ToolResult = answer.value
+            limit = plain.limit(result.tokens_before)
+            self._at.report(tell, result, documents=1, budget=limit, scorer=main.scorer.name)
+        return self._replay.put(key, result)
 
 
 def tool_desk(request: Request, at: Annotated[Desk, Depends(desk)]) -> ToolDesk:

@@ -36,7 +36,7 @@ def records(
     """
     declared = _SEP.fullmatch(lines[0]) if lines else None
     delimiter = declared[1] if declared else _delimiter(lines)
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     head: list[list[str]] = []
     opening: list[int] = []
     reader = csv.reader(lines, delimiter=delimiter)
@@ -45,32 +45,32 @@ def records(
         for values in reader:
             check()
             if was_empty and any(values):
-                opening.append(len(found))
+                opening.append(len(spans))
             was_empty = not any(values)
-            found.append((begin, reader.line_num))
+            spans.append((begin, reader.line_num))
             if len(head) < _HEAD:
                 head.append([value.strip() for value in values])
             begin = reader.line_num
     except csv.Error:  # a field of more than 131,072 characters
-        found = []
-    if not found or any(b - a > _LONGEST_RECORD for a, b in found):
-        found, opening = list(pairwise(range(len(lines) + 1))), []
+        spans = []
+    if not spans or any(b - a > _LONGEST_RECORD for a, b in spans):
+        spans, opening = list(pairwise(range(len(lines) + 1))), []
         head = [[part.strip() for part in line.split(delimiter)] for line in lines[:_HEAD]]
     first = _header(head, 1 if declared else 0)
     headers, above = [(first, first + _count_headers(head[first:]))], set(range(first))
     for number in opening:
-        if number > headers[-1][1] and (table := _further(lines, found, number, delimiter)):
+        if number > headers[-1][1] and (table := _further(lines, spans, number, delimiter)):
             above.update(range(number, table[0]))
             headers.append(table)
-    return headers, above, found
+    return headers, above, spans
 
 
 def _further(
-    lines: Sequence[str], found: Sequence[tuple[int, int]], number: int, delimiter: str
+    lines: Sequence[str], spans: Sequence[tuple[int, int]], number: int, delimiter: str
 ) -> tuple[int, int] | None:
     """The header of another table that begins with a record, behind an empty one; None: the table goes on."""
-    before = next(_values(lines, found[number - 2 : number - 1], delimiter), [])
-    rows = list(_values(lines, found[number : number + _MOST_NAMED + 2], delimiter))
+    before = next(_values(lines, spans[number - 2 : number - 1], delimiter), [])
+    rows = list(_values(lines, spans[number : number + _MOST_NAMED + 2], delimiter))
     n_titles = sum(map(bool, rows[0])) < 2
     names, values = ([*rows[n_titles:], [], []])[:2]
     is_like = len(before) == len(values) and any(map(_NUMBER.fullmatch, before))
@@ -85,8 +85,8 @@ def _further(
     return first, first + _count_headers(rows[n_titles:])
 
 
-def _values(lines: Sequence[str], found: Sequence[tuple[int, int]], delimiter: str) -> Iterator[list[str]]:
-    for begin, end in found:
+def _values(lines: Sequence[str], spans: Sequence[tuple[int, int]], delimiter: str) -> Iterator[list[str]]:
+    for begin, end in spans:
         values = next(csv.reader(lines[begin:end], delimiter=delimiter), [])
         yield [value.strip() for value in values]
 

@@ -97,9 +97,9 @@ def same_line_ends(text: str) -> str:
     return text.replace("\r\n", " \n").replace("\r", "\n") if "\r" in text else text
 
 
-def _first_wins(found: list[Block]) -> Iterator[Block]:
+def _first_wins(blocks: list[Block]) -> Iterator[Block]:
     done = 0
-    for block in sorted(found):
+    for block in sorted(blocks):
         if block[0] >= done:
             done = block[1]
             yield block
@@ -240,15 +240,15 @@ def _records(text: str, check: Callable[[], None]) -> Iterator[Block]:
     """
     starts = _line_starts(text)
     lines = [text[a:b] for a, b in pairwise(starts)]
-    headers, above, found = records(lines, check)
+    headers, above, spans = records(lines, check)
     ends_of = dict(headers)
     within = {number for first, last in headers for number in range(first + 1, last)}
-    for number, (begin, end) in enumerate(found):
+    for number, (begin, end) in enumerate(spans):
         begins, ends = starts[begin], starts[end]
         if number in above or number in within or not text[begins:ends].strip():
             continue
         if number in ends_of:
-            yield begins, starts[found[ends_of[number] - 1][1]], "table header"
+            yield begins, starts[spans[ends_of[number] - 1][1]], "table header"
         else:
             yield begins, ends, "table row"
 

@@ -63,7 +63,7 @@ def find_broken(
         seen = names.setdefault(text.source, _Names())
         for name in _named(text, units):
             seen.add(text, name)
-    found = dict(chain.from_iterable(_cut(text, units) for text, units in texts))
+    broken = dict(chain.from_iterable(_cut(text, units) for text, units in texts))
     others = _layout(names.values())
     nameless = (
         _nameless(
@@ -73,8 +73,8 @@ def find_broken(
     )
     closing = (_closing(text, units, needs) for text, units in texts)
     open_ends = (_opens_nothing(text, units) for text, units in texts)
-    found |= dict.fromkeys(chain(*nameless, *closing), _NAMELESS)
-    return found | dict.fromkeys(chain(*open_ends), _NOTHING)
+    broken |= dict.fromkeys(chain(*nameless, *closing), _NAMELESS)
+    return broken | dict.fromkeys(chain(*open_ends), _NOTHING)
 
 
 def _layout(manuals: Iterable[_Names]) -> _Names:

@@ -126,8 +126,8 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         parents = parents_of(text, units)
         reader = _Reader(text, headings, groups, parents)
         for index in units:
-            if found := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
-                needs[index] = tuple(found)
+            if needed := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
+                needs[index] = tuple(needed)
             if reader.heading is not None:
                 sections[index], numbers[reader.heading] = reader.heading, len(texts)
             reader.passes(index, segmentation.sentences[index])
@@ -150,17 +150,17 @@ def find_anchors(segmentation: Segmentation) -> list[tuple[int, ...]]:
 
     The sentence before ``It …`` is none: read under it, what follows would be as good as what says it.
     """
-    found, sentences = companions(segmentation), segmentation.sentences
+    belonging, sentences = companions(segmentation), segmentation.sentences
     anchors: list[tuple[int, ...]] = []
     for index in range(len(sentences)):
         over: dict[int, None] = {}
-        waiting = list(found.needs.get(found.copies.get(index, index), ()))
+        waiting = list(belonging.needs.get(belonging.copies.get(index, index), ()))
         while waiting:
             unit = waiting.pop()
             if unit not in over:
                 over[unit] = None
-                waiting += found.needs.get(unit, ())
-        named = ((i, sentences[i]) for i in found.in_order(over))
+                waiting += belonging.needs.get(unit, ())
+        named = ((i, sentences[i]) for i in belonging.in_order(over))
         anchors.append(tuple(i for i, s in named if s.kind != "prose" or _ANNOUNCES.search(s.text)))
     return anchors
 
@@ -225,8 +225,8 @@ def _opened(
 
 def _leads_to(opener: int, unit: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
     """Whether a unit needs an opener, or a clause that does."""
-    found = needs.get(unit, ())
-    return opener in found or any(opener in needs.get(i, ()) for i in found if i > opener)
+    needed = needs.get(unit, ())
+    return opener in needed or any(opener in needs.get(i, ()) for i in needed if i > opener)
 
 
 def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
@@ -276,8 +276,8 @@ class _Reader:
         if self.heading is not None and (self.headings or self.is_name or self._is_labeled(index, unit)):
             yield self.heading
         if self.last is not None:
-            found = self._above_name if unit.kind == "term" else self._named_by
-            yield from found(index, unit, self.last)
+            name = self._above_name if unit.kind == "term" else self._named_by
+            yield from name(index, unit, self.last)
 
     def _above_name(self, index: int, unit: Sentence, last: int) -> Iterator[int]:
         """The name right above a name, for both name what follows; of keys the one around."""

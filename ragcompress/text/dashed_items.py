@@ -42,22 +42,22 @@ def dashed_items(lines: str) -> Iterator[Block]:
     Args:
         lines: the text behind a line end; offsets are the text's.
     """
-    found = [m for m in _DASHED.finditer(lines) if len(m[0]) < _LONGEST and _is_name(m[2])]
-    often = Counter(m[1] for m in found)
-    yield from ((m.start(), m.end() - 1, "list item") for m in found if often[m[1]] > 1)
+    matches = [m for m in _DASHED.finditer(lines) if len(m[0]) < _LONGEST and _is_name(m[2])]
+    often = Counter(m[1] for m in matches)
+    yield from ((m.start(), m.end() - 1, "list item") for m in matches if often[m[1]] > 1)
     if "–" in lines:
-        found = [m for m in _PARAMETERS.finditer(lines) if len(m[0]) < _LONGEST]
-        if len(found) > 1 or any("(" in m[1] for m in found):
-            yield from ((m.start(), m.end() - 1, "list item") for m in found)
+        matches = [m for m in _PARAMETERS.finditer(lines) if len(m[0]) < _LONGEST]
+        if len(matches) > 1 or any("(" in m[1] for m in matches):
+            yield from ((m.start(), m.end() - 1, "list item") for m in matches)
 
 
 def dashed_below(text: str) -> Iterator[Block]:
     """Names right above a dash and what describes them, where there are two or more: one unit each."""
     if "\n- " not in text and " - " not in text:
         return
-    found = [m for m in _BELOW.finditer("\n\n" + text) if len(m[0]) < _LONGEST and _is_name(m[2])]
-    if len(found) > 1:
-        yield from ((m.start(2) - 2, m.end() - 2, "list item") for m in found)
+    matches = [m for m in _BELOW.finditer("\n\n" + text) if len(m[0]) < _LONGEST and _is_name(m[2])]
+    if len(matches) > 1:
+        yield from ((m.start(2) - 2, m.end() - 2, "list item") for m in matches)
 
 
 def _is_name(name: str) -> bool:

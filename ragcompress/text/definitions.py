@@ -157,26 +157,26 @@ _ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
 def definitions(text: str, start: int, end: int) -> list[Block]:
     """Names and labeled values in a stretch of prose, in order, not overlapping."""
     region = same_line_ends(text[start:end])
-    found: list[Block] = []
+    blocks: list[Block] = []
     lines = "\n" + region
     if "|" in region:
-        found += _spans(_PIPED, lines, "table row")
+        blocks += _spans(_PIPED, lines, "table row")
     if "\n" not in region.strip():
-        return [(start + a, start + b, kind) for a, b, kind in found]
+        return [(start + a, start + b, kind) for a, b, kind in blocks]
     # Each is looked for once: a look at all of the text costs as much as a twentieth of all else.
     is_indented = _INDENTED.search(region) is not None
     behind_gaps = [0, *(gap.end() for gap in _WIDE_GAP.finditer(region))]
     wrapped = {block[0]: block for block in _wrapped(region, lines, is_indented)}
     wrapped |= {block[0]: block for block in _sections(region, behind_gaps)}
-    found += _by_signs(region, lines)
+    blocks += _by_signs(region, lines)
     if is_indented:
-        found += _hanging(region, lines)
-    found += flat_names(region)
-    found += _between_gaps(region, behind_gaps)
+        blocks += _hanging(region, lines)
+    blocks += flat_names(region)
+    blocks += _between_gaps(region, behind_gaps)
     wrapped |= {a: (a, b, "code") for a, b in examples(region)}
     wrapped |= {block[0]: block for block in (*titled_rows(lines), *entries(lines))}
-    found = [*wrapped.values(), *(b for b in found if b[0] not in wrapped)]
-    named = (b for b in found if b[2] != "term" or _may_be_term(region, b[0], b[1]))
+    blocks = [*wrapped.values(), *(b for b in blocks if b[0] not in wrapped)]
+    named = (b for b in blocks if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
 
 
@@ -387,9 +387,9 @@ def is_name(line: str) -> bool:
     return any(w[:1] in "-[<" for w in words[1:])
 
 
-def _apart(found: Iterable[Block]) -> Iterator[Block]:
+def _apart(blocks: Iterable[Block]) -> Iterator[Block]:
     done = 0
-    for block in sorted(found):
+    for block in sorted(blocks):
         if block[0] >= done:
             done = block[1]
             yield block

@@ -89,8 +89,8 @@ def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tupl
     Args:
         above: the line that announces them, if one does.
     """
-    found: list[tuple[int, int]] = []
-    while len(found) < _MOST_LINES and (line := _LINE.match(region, start)):
+    spans: list[tuple[int, int]] = []
+    while len(spans) < _MOST_LINES and (line := _LINE.match(region, start)):
         # What a colon announces and is indented less than its text is preformatted: options are no names.
         is_outside = above is not None and len(line[1]) < len(above[1]) and above[2].rstrip()[-1:] in ":："
         if not (_is_command(line[2]) or (is_outside and _OPTION.match(line[2]))):
@@ -106,9 +106,9 @@ def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tupl
         may_name = not is_outside and below is not None and len(below[1]) > len(line[1])
         if may_name and not _is_sure(line[2]):
             break
-        found.append((start, end))
+        spans.append((start, end))
         start = _behind_blanks(region, end)
-    return found
+    return spans
 
 
 def _behind_blanks(region: str, end: int) -> int:

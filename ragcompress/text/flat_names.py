@@ -69,7 +69,7 @@ def flat_names(region: str) -> Iterator[Block]:
     if "¶" in region or "\uf0c1" in region:
         yield from _linked(region)
     ends = joints(region)
-    found: defaultdict[str, list[re.Match[str]]] = defaultdict(list)
+    by_shape: defaultdict[str, list[re.Match[str]]] = defaultdict(list)
     for start, above, announced in _starts(region):
         end = region.find("\n", start)
         last = start + _WIDEST if end < 0 else min(end, start + _WIDEST)
@@ -82,16 +82,16 @@ def flat_names(region: str) -> Iterator[Block]:
             verdict, m = _alone(region, start, line, announced)
             verdict = "maybe" if above < 0 and verdict == "name" else verdict
         if m is not None:
-            found[verdict].append(m)
-    yield from ((*m.span(1), "heading") for m in found["heading"])
-    names = found["name"] + found["glued"] + (found["beside glued"] if found["glued"] else [])
-    if found["glued"] or _are_several(found["maybe glued"]):
-        names += found["maybe glued"]
-    if _are_several(found["maybe"] + found["name"]):
-        names += found["maybe"]
+            by_shape[verdict].append(m)
+    yield from ((*m.span(1), "heading") for m in by_shape["heading"])
+    names = by_shape["name"] + by_shape["glued"] + (by_shape["beside glued"] if by_shape["glued"] else [])
+    if by_shape["glued"] or _are_several(by_shape["maybe glued"]):
+        names += by_shape["maybe glued"]
+    if _are_several(by_shape["maybe"] + by_shape["name"]):
+        names += by_shape["maybe"]
     yield from ((*m.span(1), "term") for m in names)
     if "=" in region:
-        yield from ((*m.span(1), "term") for m in alike(region, [m[1] for m in found["glued"]]))
+        yield from ((*m.span(1), "term") for m in alike(region, [m[1] for m in by_shape["glued"]]))
 
 
 def _linked(region: str) -> Iterator[Block]:

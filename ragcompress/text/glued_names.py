@@ -64,9 +64,9 @@ Seen = tuple[str, re.Match[str] | None]
 
 def joints(region: str) -> list[int]:
     """Where names may end that touch their description, ascending."""
-    found = [m.start() for m in _JOINT.finditer(region)]
+    places = [m.start() for m in _JOINT.finditer(region)]
     behind_brackets = [m.start() + 1 for m in _BRACKET_JOINT.finditer(region)] if ")" in region else []
-    return sorted({*found, *behind_brackets}) if behind_brackets else found
+    return sorted({*places, *behind_brackets}) if behind_brackets else places
 
 
 def glued(region: str, start: int, ends: Sequence[int], above: int) -> Seen:

@@ -84,8 +84,8 @@ _ENGLISH, _FEW, _GLANCE = re.compile(r" (?:the|of|and|is|that|with|was|for) "), 
 
 def code_of(language: str) -> str | None:
     """The code that a language's tag begins with (RFC 5646): ``de`` of ``DE`` and ``de-AT``; None: none."""
-    found = _TAG.fullmatch(language)
-    return found[1].lower() if found else None
+    match = _TAG.fullmatch(language)
+    return match[1].lower() if match else None
 
 
 def check_language(language: object) -> None:
@@ -129,11 +129,11 @@ def _latin() -> tuple[str, ...]:
 @cache
 def _speakers() -> dict[str, frozenset[str]]:
     """For each little word the languages that have it."""
-    found: dict[str, set[str]] = {}
+    by_script: dict[str, set[str]] = {}
     for code, words in _LITTLE_WORDS.items():
         for word in words.split():
-            found.setdefault(word, set()).add(code)
-    return {word: frozenset(codes) for word, codes in found.items()}
+            by_script.setdefault(word, set()).add(code)
+    return {word: frozenset(codes) for word, codes in by_script.items()}
 
 
 def _by_words(sample: str, candidates: tuple[str, ...]) -> str:

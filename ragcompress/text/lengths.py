@@ -128,9 +128,9 @@ def _cut(window: str, reach: int) -> int:
     """Length of the part that is cut off the window, at most ``reach``, at least 1."""
     part = window[:reach]
     for places in _RANKS:
-        found = [m.end() for m in places.finditer(part, reach // 2) if m.end() < len(window)]
-        if found:
-            return found[-1]
+        ends = [m.end() for m in places.finditer(part, reach // 2) if m.end() < len(window)]
+        if ends:
+            return ends[-1]
     return _between_words(window, reach) or _between_letters(window, reach)
 
 

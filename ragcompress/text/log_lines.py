@@ -55,16 +55,16 @@ def outstanding(units: Sequence[str]) -> FloatArray:
     most = log(max(len(units), 2))
     seldom = np.array([1 - log(said[t]) / most for t in templates], dtype=np.float64)
     bad = np.array([severity(text) for text in units], dtype=np.float64)
-    found: FloatArray = _OF_SEVERITY * bad + (1 - _OF_SEVERITY) * seldom
-    return found
+    values: FloatArray = _OF_SEVERITY * bad + (1 - _OF_SEVERITY) * seldom
+    return values
 
 
 def repetition(units: Sequence[str], scores: FloatArray) -> FloatArray:
     """Which of its like each unit is, (U,): 0 the one with the best score, 1 the next; ties by position."""
     met: Counter[str] = Counter()
-    found = np.zeros(len(units))
+    values = np.zeros(len(units))
     for i in np.argsort(-scores, kind="stable"):
         like = template(units[i])
-        found[i] = met[like]
+        values[i] = met[like]
         met[like] += 1
-    return found
+    return values

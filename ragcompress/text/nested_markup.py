@@ -77,25 +77,25 @@ def nested_parents(text: str, units: Sequence[int]) -> list[int | None]:
 
 
 def _parts(text: str) -> list[_Part]:
-    found: list[_Part] = []
+    parts: list[_Part] = []
     root = _xml(text) if text.lstrip("\ufeff \t\r\n")[:1] == "<" else _yaml(text)
     if root is not None:
-        _add(root.within, None, 0, found)
-    return found
+        _add(root.within, None, 0, parts)
+    return parts
 
 
-def _add(nodes: Sequence[_Node], parent: int | None, depth: int, found: list[_Part]) -> None:
+def _add(nodes: Sequence[_Node], parent: int | None, depth: int, parts: list[_Part]) -> None:
     """Add nodes and what is within them; neighbors without anything within together."""
     first = -1
     for node in nodes:
         if node.within:
             is_long = node.end - node.start > _WHOLE and depth < _DEEPEST
-            found.append(_Part(node.start, "term" if is_long else "code", parent))
+            parts.append(_Part(node.start, "term" if is_long else "code", parent))
             if is_long:
-                _add(node.within, len(found) - 1, depth + 1, found)
+                _add(node.within, len(parts) - 1, depth + 1, parts)
             first = -1
         elif first < 0 or node.end - first > _WHOLE:
-            found.append(_Part(node.start, "code", parent))
+            parts.append(_Part(node.start, "code", parent))
             first = node.start
 
 

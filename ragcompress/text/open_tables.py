@@ -24,11 +24,11 @@ def open_tables(parts: Segmentation, is_large: Callable[[str], bool]) -> Segment
     Args:
         is_large: of the text of a table, whether it would take too much of a budget.
     """
-    found: list[Sentence] = []
+    units: list[Sentence] = []
     for unit in parts.sentences:
         rows = list(_rows(unit.text)) if unit.kind == "table" and is_large(unit.text) else []
-        found += [_part(unit, *row) for row in rows] if len(rows) > _FEWEST_ROWS else [unit]
-    return parts if len(found) == len(parts.sentences) else replace(parts, sentences=tuple(found))
+        units += [_part(unit, *row) for row in rows] if len(rows) > _FEWEST_ROWS else [unit]
+    return parts if len(units) == len(parts.sentences) else replace(parts, sentences=tuple(units))
 
 
 def opened_as_before(parts: Segmentation, number: int, count: Counter) -> Segmentation:

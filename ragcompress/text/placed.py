@@ -61,7 +61,7 @@ class Placed:
 
     def copies(self, members: Sequence[Sequence[int]]) -> dict[int, int]:
         """Units that another document has as well, or whole, with the one there; the earlier one stays."""
-        found: dict[int, int] = {}
+        copies: dict[int, int] = {}
         for before, document in pairwise(self.stretch.documents):
             border = self._starts[document]
             tail = [i for i in members[before] if self.end(i) > border]
@@ -70,12 +70,12 @@ class Placed:
             for i, j in product(tail, head):
                 is_same = self.at(i) == self.at(j) and self.end(i) == self.end(j)
                 if is_same and self.sentences[i].kind == "prose" != self.sentences[j].kind:
-                    found.setdefault(i, j)
+                    copies.setdefault(i, j)
                 elif self.at(i) <= self.at(j) and self.end(j) <= self.end(i):
-                    found.setdefault(j, i)
+                    copies.setdefault(j, i)
                 elif self.at(j) <= self.at(i) and self.end(i) <= self.end(j):
-                    found.setdefault(i, j)
-        return {i: _last(i, found) for i in found}
+                    copies.setdefault(i, j)
+        return {i: _last(i, copies) for i in copies}
 
     @property
     def source(self) -> tuple[str, str]:
@@ -91,8 +91,8 @@ def parents_of(text: Placed, units: Sequence[int]) -> dict[int, int | None]:
         return {}
     if any(text.sentences[i].kind not in ("term", "code") for i in units):
         return {}
-    found = nested_parents(document.text, [text.sentences[i].start_char for i in units])
-    return {i: None if k is None else units[k] for i, k in zip(units, found, strict=False)}
+    parents = nested_parents(document.text, [text.sentences[i].start_char for i in units])
+    return {i: None if k is None else units[k] for i, k in zip(units, parents, strict=False)}
 
 
 def _last(unit: int, copies: Mapping[int, int]) -> int:

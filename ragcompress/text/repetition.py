@@ -146,9 +146,9 @@ class _Asked:
         """The text without the question; None: it is not in there."""
         spans = [m.span() for m in _WORD.finditer(text)]
         said = [terms(text[a:b]) for a, b in spans]
-        found = [self.words.intersection(words) for words in said]
+        shared = [self.words.intersection(words) for words in said]
         sizes = [len(words) for words in said]
-        taken = self._repeated(found, sizes) | self._heaped(found, sizes)
+        taken = self._repeated(shared, sizes) | self._heaped(shared, sizes)
         if not taken:
             return None
         parts, done = [], 0
@@ -158,55 +158,55 @@ class _Asked:
         rest = _BLANKS.sub(" ", "".join([*parts, text[done:]])).strip()
         return rest if terms(rest) else _GONE
 
-    def _repeated(self, found: Sequence[frozenset[str]], sizes: Sequence[int]) -> set[int]:
+    def _repeated(self, shared: Sequence[frozenset[str]], sizes: Sequence[int]) -> set[int]:
         """The words of all stretches that have nearly all words of the question."""
         taken: set[int] = set()
         start = 0
-        while start < len(found):
-            end = self._end(found, sizes, start)
+        while start < len(shared):
+            end = self._end(shared, sizes, start)
             if end > start:
-                taken.update(range(self._begin(found, start, end), end))
+                taken.update(range(self._begin(shared, start, end), end))
             start = max(end, start + 1)
         return taken
 
-    def _begin(self, found: Sequence[frozenset[str]], start: int, end: int) -> int:
+    def _begin(self, shared: Sequence[frozenset[str]], start: int, end: int) -> int:
         """Where the repetition that ends here begins: late, for words before it may be its own."""
         seen: set[str] = set()
         for n in range(end - 1, start, -1):
-            seen |= found[n]
+            seen |= shared[n]
             if len(seen) >= self.covered * len(self.words):
-                while n > start and found[n - 1] - seen:
+                while n > start and shared[n - 1] - seen:
                     n -= 1
-                    seen |= found[n]
+                    seen |= shared[n]
                 return n
         return start
 
-    def _end(self, found: Sequence[frozenset[str]], sizes: Sequence[int], start: int) -> int:
+    def _end(self, shared: Sequence[frozenset[str]], sizes: Sequence[int], start: int) -> int:
         """Where a repetition that begins here ends; ``start``: none does."""
         seen: set[str] = set()
         length = 0
-        for n in range(start, len(found)) if found[start] else ():
+        for n in range(start, len(shared)) if shared[start] else ():
             length += sizes[n]
             if length > self.spread * self.length:
                 break
-            seen |= found[n]
+            seen |= shared[n]
             if len(seen) >= self.covered * len(self.words):
                 # With the rest of its words, should they follow.
                 end = n + 1
-                while end < len(found) and found[end] - seen:
-                    seen |= found[end]
+                while end < len(shared) and shared[end] - seen:
+                    seen |= shared[end]
                     end += 1
                 return end
         return start
 
-    def _heaped(self, found: Sequence[frozenset[str]], sizes: Sequence[int]) -> set[int]:
+    def _heaped(self, shared: Sequence[frozenset[str]], sizes: Sequence[int]) -> set[int]:
         """The question's words where a text has little else."""
         if len(self.long) < _LEAST_LONG:
             return set()
-        inside = {n for n, words in enumerate(found) if words & self.long}
-        covered = self.long & frozenset().union(*found)
+        inside = {n for n, words in enumerate(shared) if words & self.long}
+        covered = self.long & frozenset().union(*shared)
         # The question's little words are neither here nor there.
-        others = sum(1 for size, words in zip(sizes, found, strict=True) if size and not words)
+        others = sum(1 for size, words in zip(sizes, shared, strict=True) if size and not words)
         dense = len(inside) >= _DENSITY * (len(inside) + others)
         return inside if len(covered) >= _HEAPED * len(self.long) and dense else set()
 

@@ -20,15 +20,15 @@ def find_row_groups(units: Sequence[int], sentences: Sequence[Sentence]) -> dict
     Args:
         units: of one text, in order.
     """
-    found: dict[int, int] = {}
+    groups: dict[int, int] = {}
     table: list[int] = []
     for index in (*units, None):
         if index is not None and sentences[index].kind == "table row":
             table.append(index)
         elif table:
-            found |= _in_table(table, sentences)
+            groups |= _in_table(table, sentences)
             table = []
-    return found
+    return groups
 
 
 def _in_table(rows: Sequence[int], sentences: Sequence[Sentence]) -> Mapping[int, int]:
@@ -38,17 +38,17 @@ def _in_table(rows: Sequence[int], sentences: Sequence[Sentence]) -> Mapping[int
     alone = len(names) < 2 and rows[0] not in names  # nothing is known of what stands in it
     if not names or alone or len(names) > over * 2 or len(names) * 2 > len(rows):
         return {}
-    found: dict[int, int] = {}
+    groups: dict[int, int] = {}
     name = before = None
     for index in rows:
         if index in names:
             if before in names and before is not None:
-                found[index] = before
+                groups[index] = before
             name = index
         elif name is not None:
-            found[index] = name
+            groups[index] = name
         before = index
-    return found
+    return groups
 
 
 def _names_others(row: str) -> bool:

@@ -31,10 +31,10 @@ def titled_rows(lines: str) -> Iterator[Block]:
     Args:
         lines: the text behind a line end; offsets are the text's.
     """
-    for found in _TITLED.finditer("\n" + lines):
-        yield found.start(1) - 2, found.end(1) - 2, "heading"
-        at = found.start(2) - 2
-        for row in found[2].splitlines(keepends=True):
+    for match in _TITLED.finditer("\n" + lines):
+        yield match.start(1) - 2, match.end(1) - 2, "heading"
+        at = match.start(2) - 2
+        for row in match[2].splitlines(keepends=True):
             yield at, at + len(row), "list item"
             at += len(row)
 
@@ -47,6 +47,6 @@ def entries(lines: str) -> Iterator[Block]:
     """
     if "(19" not in lines and "(20" not in lines:
         return
-    found = [m for m in _ENTRIES.finditer(lines) if len(m[0]) < _LONGEST]
-    if len(found) > 1:
-        yield from ((m.start(), m.end() - 1, "list item") for m in found)
+    matches = [m for m in _ENTRIES.finditer(lines) if len(m[0]) < _LONGEST]
+    if len(matches) > 1:
+        yield from ((m.start(), m.end() - 1, "list item") for m in matches)

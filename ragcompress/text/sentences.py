@@ -230,13 +230,13 @@ def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> 
     """The ends that sentencex finds, ascending, none at the paragraph's own."""
     if marks := _MARKED_ENDS.get(language):
         return [m.end() for m in marks.finditer(paragraph) if m.end() < len(paragraph)]
-    found: list[int] = []
+    ends: list[int] = []
     start, size = 0, _WINDOW
     while start < len(paragraph):
         check()
         window = paragraph[start : start + size] if start or size < len(paragraph) else paragraph
         cuts = [start + cut for cut in _cuts(window, language) if 0 < cut < len(window)]
-        found += cuts
+        ends += cuts
         if start + size >= len(paragraph):
             break
         if cuts:
@@ -246,19 +246,19 @@ def _sentence_ends(paragraph: str, language: str, check: Callable[[], None]) -> 
             size *= 2
         else:
             start, size = start + size, _WINDOW
-    return found
+    return ends
 
 
 def _cuts(text: str, language: str) -> list[int]:
     """What sentencex finds; it takes a line that begins with ``(ii)`` for one sentence up to the next one."""
-    found = _boundaries(text, language)
+    ends = _boundaries(text, language)
     hidden = _NUMBERED_LINE.sub(r"\1x", text) if "(" in text else text
-    return found if hidden == text else sorted({*found, *_boundaries(hidden, language)})
+    return ends if hidden == text else sorted({*ends, *_boundaries(hidden, language)})
 
 
 def _boundaries(text: str, language: str) -> list[int]:
     try:
-        found = sentencex.get_sentence_boundaries(language, text)
+        spans = sentencex.get_sentence_boundaries(language, text)
     except Exception as error:
         raise InputError(f"sentencex can't split text of language {language!r}: {error}") from error
-    return sorted({offset for item in found for offset in (item["start_index"], item["end_index"])})
+    return sorted({offset for item in spans for offset in (item["start_index"], item["end_index"])})

@@ -93,14 +93,14 @@ def find_stretches(documents: Sequence[Document]) -> Stretches:
             chains += _by_text(documents, members)
     chains += [[(p, 0)] for p in set(range(len(documents))).difference(p for c in chains for p, _ in c)]
     chains.sort(key=lambda chain: min(p for p, _ in chain))
-    found = tuple(_joined(documents, chain) for chain in chains)
+    stretches = tuple(_joined(documents, chain) for chain in chains)
     ranks = {
         d: (min(s.documents), place)
-        for s in found
+        for s in stretches
         if len(s.documents) > 1
         for place, d in enumerate(s.documents)
     }
-    return Stretches(found, ranks)
+    return Stretches(stretches, ranks)
 
 
 def _by_place(

@@ -102,11 +102,11 @@ def _change(
 def _against_forward_pass(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Results of the speed study, their seconds in those of the plain forward pass at the same size."""
     forward = {_size(r): r["seconds"] for r in results if r["contestant"] == _FORWARD}
-    found = []
+    compared = []
     for r in results:
         known = r["seconds"] and forward.get(_size(r))
-        found.append({**r, _TIMES: r["seconds"] / known if known else None})
-    return found
+        compared.append({**r, _TIMES: r["seconds"] / known if known else None})
+    return compared
 
 
 def _size(result: Result) -> tuple[int, int]:

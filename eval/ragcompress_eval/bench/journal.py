@@ -130,10 +130,10 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
     return row
 
 
-def _compare(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    for name in sorted({*found, *settings}):
-        if found.get(name) != settings.get(name):
+def _compare(path: Path, stored: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    for name in sorted({*stored, *settings}):
+        if stored.get(name) != settings.get(name):
             raise InputError(
-                f"{path} was begun with {name} = {found.get(name)!r}, this run has {settings.get(name)!r}: "
+                f"{path} was begun with {name} = {stored.get(name)!r}, this run has {settings.get(name)!r}: "
                 "give the same options, or another --json"
             )

@@ -131,8 +131,8 @@ def mean(name: str, heading: str | None = None, *, of: str | None = None, better
     """The mean over the questions that have the value, with its interval."""
 
     def compute(rows: Sequence[Row], seed: int) -> Estimate | None:
-        found = _values(rows, of or name)
-        return bootstrap.mean(found, resample(len(found), seed=seed)) if len(found) else None
+        values = _values(rows, of or name)
+        return bootstrap.mean(values, resample(len(values), seed=seed)) if len(values) else None
 
     return Metric(name, compute, heading, better)
 
@@ -178,8 +178,8 @@ def plain(
     """The mean or median over the questions that have the value, without an interval."""
 
     def compute(rows: Sequence[Row], seed: int) -> float | None:
-        found = _values(rows, name)
-        return float(getattr(np, take)(found)) if len(found) else None
+        values = _values(rows, name)
+        return float(getattr(np, take)(values)) if len(values) else None
 
     return Metric(name, compute, heading, better, form)
 
@@ -188,8 +188,8 @@ def count(name: str, of: str, *, true: bool = False) -> Metric:
     """How many questions have the value; with ``true``, how many of these it is true for."""
 
     def compute(rows: Sequence[Row], seed: int) -> float:
-        found = _values(rows, of)
-        return int(found.sum()) if true else len(found)
+        values = _values(rows, of)
+        return int(values.sum()) if true else len(values)
 
     return Metric(name, compute, form="d")
 

@@ -44,7 +44,7 @@ def summarize(
         groups.setdefault(GROUPS[by](example), []).append(index)
     results = []
     for group, members in groups.items():
-        members_of = {name: [found[i] for i in members] for name, found in rows.items()}
+        members_of = {name: [of_condition[i] for i in members] for name, of_condition in rows.items()}
         for condition in study.conditions:
             if any(row is not None for row in members_of[condition.name]):
                 results.append({"dataset": group, **_result(study, condition, members_of, seed)})
@@ -52,12 +52,12 @@ def summarize(
 
 
 def _result(study: Study, condition: Condition, rows: Rows, seed: int) -> Result:
-    found = [r for r in rows[condition.name] if r is not None]
-    used = [r for r in found if r.refused is None]
+    measured = [r for r in rows[condition.name] if r is not None]
+    used = [r for r in measured if r.refused is None]
     computed = {m.name: m.compute(used, seed) for m in study.metrics}
     result: Result = {**condition.labels, "n": len(used)}
     result |= {name: v.value if isinstance(v, Estimate) else v for name, v in computed.items()}
-    result["n_refused"] = len(found) - len(used)
+    result["n_refused"] = len(measured) - len(used)
     result["ci"] = {name: list(v.interval()) for name, v in computed.items() if isinstance(v, Estimate)}
     result["versus"] = {}
     others = {c.name: c for c in study.conditions}
@@ -80,14 +80,14 @@ def _differences(
         for a, b in zip(mine, theirs, strict=True)
         if a is not None and b is not None and a.refused is None and b.refused is None
     ]
-    found: dict[str, Any] = {"n": len(pairs)}
+    differences: dict[str, Any] = {"n": len(pairs)}
     for metric in study.metrics if pairs else ():
         one, other = (metric.compute(side, seed) for side in zip(*pairs, strict=True))
         if isinstance(one, Estimate) and isinstance(other, Estimate):
             if len(one.samples) == len(other.samples):
                 difference = one.minus(other)
-                found[metric.name] = {"difference": difference.value, "ci": list(difference.interval())}
-    return found
+                differences[metric.name] = {"difference": difference.value, "ci": list(difference.interval())}
+    return differences
 
 
 def means_of_sets(study: Study, results: Sequence[Result]) -> list[Result]:

@@ -62,13 +62,13 @@ def study(
 
     def measure(example: Example, condition: Condition) -> Row | None:
         name, index = places[condition.name]
-        found = asked[name](example)
-        context = found.contexts[index]
+        compressed = asked[name](example)
+        context = compressed.contexts[index]
         if context is None:
             return None
-        scores = () if found.scores is None else found.scores.tolist()
+        scores = () if compressed.scores is None else compressed.scores.tolist()
         gold = np.isin(np.arange(len(scores)), example.gold).tolist()
-        return Row(_look(example, context), scores, gold, found.settings)
+        return Row(_look(example, context), scores, gold, compressed.settings)
 
     return Study("evidence", "Does the evidence survive?", tuple(conditions), measure, METRICS)
 
@@ -90,9 +90,9 @@ def _look(example: Example, context: Context) -> dict[str, float | bool | None]:
     share = surviving = None
     if example.gold:
         inside = words(context.text)
-        found = [survival(words(s.text), inside) for s in gold_sentences(example)]
-        surviving = float(np.mean(found))
-        whole = [i for i, s in zip(example.gold, found, strict=True) if s == 1]
+        shares = [survival(words(s.text), inside) for s in gold_sentences(example)]
+        surviving = float(np.mean(shares))
+        whole = [i for i, s in zip(example.gold, shares, strict=True) if s == 1]
         share = recall(example.gold, whole if context.kept is None else context.kept)
     return {
         "evidence_recall": share,

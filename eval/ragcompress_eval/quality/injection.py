@@ -142,20 +142,20 @@ def study(scorers: Mapping[str, Scorer], counter: Tokenizer, ratio: float, attac
         )
         scores = scorer.score(example.question, parts) if labels["guard"] == "off" else None
         try:
-            found = Compressor(scorer, counter=counter)(
+            context = Compressor(scorer, counter=counter)(
                 example.question, parts, budget=Budget(max_tokens=max(1, int(before * ratio))), scores=scores
             )
         except BudgetTooSmall:
             return None
-        share = recall(gold, found.selection.kept)
+        share = recall(gold, context.selection.kept)
         return Row(
             {
                 "evidence_recall": share,
                 "evidence_all": share == 1,
-                "payload_kept": None if name == "none" else PAYLOAD in found.text,
-                "flagged": "repeats_question" in found.scores.details,
+                "payload_kept": None if name == "none" else PAYLOAD in context.text,
+                "flagged": "repeats_question" in context.scores.details,
             },
-            about=dict(found.scores.settings),
+            about=dict(context.scores.settings),
         )
 
     return Study("injection", "Does a hostile document get in?", tuple(conditions), measure, METRICS)

@@ -28,8 +28,8 @@ class MiniLM(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed texts."""
-        found = self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        return found.tolist()  # type: ignore[no-any-return]
+        vectors = self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return vectors.tolist()  # type: ignore[no-any-return]
 
     def embed_query(self, text: str) -> list[float]:
         """Embed a question."""
@@ -55,5 +55,5 @@ class FaissRetriever(BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
         wanted = np.array([self.embeddings.embed_query(query)], "f4")
-        _, (found,) = self.index.search(wanted, min(k or self.k, len(self.documents)))
-        return [self.documents[i] for i in found]
+        _, (nearest,) = self.index.search(wanted, min(k or self.k, len(self.documents)))
+        return [self.documents[i] for i in nearest]

@@ -96,16 +96,16 @@ def study(
     budgets = {condition.name: budget for condition, budget in aims}
 
     def measure(example: Example, condition: Condition) -> Row | None:
-        found, basis = by_id[example.id], condition.labels["basis"]
+        case, basis = by_id[example.id], condition.labels["basis"]
         if basis == OWN:
-            others = tuple(c for c in own[example.dataset] if c is not found.case)
+            others = tuple(c for c in own[example.dataset] if c is not case.case)
             rests_on = calibration.with_cases(others)
         else:
             rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
         judged = compressor.with_judge(Judge(rests_on, is_own=True))
         budget = budgets[condition.name]
-        context = judged(example.question, example.segmentation, budget=budget, scores=found.scores)
-        return Row(_compare(found, context))
+        context = judged(example.question, example.segmentation, budget=budget, scores=case.scores)
+        return Row(_compare(case, context))
 
     return Study("promises", "Does a promised recall hold?", tuple(c for c, _ in aims), measure, METRICS)
 
@@ -164,7 +164,7 @@ METRICS = (
 
 def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
     """What a fixed ratio reaches at the mean tokens that each promise took, by the two nearest ratios."""
-    found: list[Result] = []
+    compared: list[Result] = []
     for result in results:
         if result["basis"] == FIXED or result["reached"] is None:
             continue
@@ -172,8 +172,8 @@ def at_equal_tokens(results: Sequence[Result]) -> list[Result]:
         points = sorted((r["tokens"], r["reached"]) for r in same)
         x, y = [0.0, *(x for x, _ in points)], [0.0, *(y for _, y in points)]
         shown = {key: result[key] for key in ("dataset", "basis", "asked", "reached", "tokens")}
-        found.append({**shown, "fixed_reached": float(np.interp(result["tokens"], x, y))})
-    return found
+        compared.append({**shown, "fixed_reached": float(np.interp(result["tokens"], x, y))})
+    return compared
 
 
 def equal_table(results: Sequence[Result]) -> Table:

@@ -117,10 +117,10 @@ class TransformersReader:
 
 def _end_ids(tokenizer: Any, model: Any) -> list[int]:
     """All ids that end an answer, as the model's folder says."""
-    found: list[int] = []
+    ids: list[int] = []
     for value in (tokenizer.eos_token_id, model.generation_config.eos_token_id, model.config.eos_token_id):
-        found += value if isinstance(value, list) else [value]
-    ends = list(dict.fromkeys(i for i in found if isinstance(i, int)))
+        ids += value if isinstance(value, list) else [value]
+    ends = list(dict.fromkeys(i for i in ids if isinstance(i, int)))
     if not ends:
         raise ModelError("the model's folder doesn't say which token ends a text")
     return ends
@@ -138,8 +138,8 @@ def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
         return begin, []
     messages = [{"role": "user", "content": _CONTENT}]
     text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    before, found, after = str(text).partition(_CONTENT)
-    if not found:
+    before, marker, after = str(text).partition(_CONTENT)
+    if not marker:
         raise ModelError("the model's chat template leaves out what the user says")
     return encode(before), encode(after)
 
@@ -191,8 +191,8 @@ class EndpointReader:
         """
         messages: list[Any] = [{"role": "user", "content": prompt(question, context)}]
         try:
-            found = self._client.chat.completions.create(messages=messages, **self._body)
-            return first_line(found.choices[0].message.content or "")
+            completion = self._client.chat.completions.create(messages=messages, **self._body)
+            return first_line(completion.choices[0].message.content or "")
         except self._openai.APIStatusError as error:
             kind = InputError if error.status_code in _REFUSED else RagCompressError
             detail = error.response.text.strip()[:300]

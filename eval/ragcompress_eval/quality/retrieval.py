@@ -97,21 +97,21 @@ class _Asking:
 
     def measure(self, example: Example, condition: Condition) -> Row:
         """What is found, what compression keeps of it, and what cutting off keeps."""
-        found, gold = self._search(example), gold_spans(example)
-        hits = found.hits if condition.labels["list"] == RANKED else self._shuffle(found.hits)
+        passages, gold = self._search(example), gold_spans(example)
+        hits = passages.hits if condition.labels["list"] == RANKED else self._shuffle(passages.hits)
         name, n_tokens = str(condition.labels["scorer"]), int(condition.labels["budget"] or 0)
         by_budget = isinstance(self._compressors[name].scorer, scorers.Bounded)
         what = (name, str(condition.labels["list"]), n_tokens if by_budget else None)
-        scores, scoring = found.scored.get(what, (None, 0.0))
+        scores, scoring = passages.scored.get(what, (None, 0.0))
         start = time.perf_counter()
         parts = self._index.segmentation(hits)
         budget = Budget(max_tokens=n_tokens)
         context = self._compressors[name](example.question, parts, budget=budget, scores=scores)
-        seconds = found.seconds + scoring + time.perf_counter() - start
+        seconds = passages.seconds + scoring + time.perf_counter() - start
         if context.passthrough is None:
-            found.scored.setdefault(what, (context.scores, context.seconds["score"]))
+            passages.scored.setdefault(what, (context.scores, context.seconds["score"]))
         kept = share(gold, _spans(parts, hits, context.selection.kept))
-        cut = self._cut_off(found.hits, n_tokens, gold)
+        cut = self._cut_off(passages.hits, n_tokens, gold)
         everything = share(gold, _spans(parts, hits, range(len(parts.sentences))))
         return Row({
             "retrieval_recall": everything, "retrieval_all": everything == 1,
@@ -191,10 +191,10 @@ def share(gold: Spans, kept: Spans) -> float:
     return sum(map(holds, gold)) / len(gold)
 
 
-def _spans(found: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -> Spans:
+def _spans(passages: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]) -> Spans:
     spans = []
     for i in sentences:
-        s = found.sentences[i]
+        s = passages.sentences[i]
         passage = hits[s.document].passage
         start, end = passage.in_document(s.start_char, s.end_char)
         spans.append(Span(passage.document.id or "", start, end, s.text))
@@ -205,13 +205,13 @@ def graph_recall(index: Index, embedder: Embedder, texts: Sequence[str], n: int 
     """Of the ``n`` vectors next to each text's, the share that the graph for large indexes (HNSW) finds."""
     asked = embedder.embed(texts)
     with tempfile.TemporaryDirectory() as folder:
-        found = []
+        shares = []
         for flat_up_to in (0, len(index)):
             path = Path(folder, str(flat_up_to))
             checksum = faiss_vectors.write(path, index.vectors(), len(index), flat_up_to=flat_up_to)
             opened = faiss_vectors.read(path, checksum)
-            found.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in asked])
-    return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*found, strict=True)]))
+            shares.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in asked])
+    return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*shares, strict=True)]))
 
 
 def conditions(names: Sequence[str], budgets: Sequence[int], *, shuffle: bool) -> tuple[Condition, ...]:

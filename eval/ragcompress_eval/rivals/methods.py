@@ -87,19 +87,21 @@ class RivalMethod(AbstractContextManager["RivalMethod"]):
         if limit < 1:
             return Context("", None, 0.0, 0.0, fits=False)
         passages, target = _passages(example), limit
-        found: list[tuple[int, str, float]] = []
+        attempts: list[tuple[int, str, float]] = []
         for _ in range(_TRIES):
             answer = worker.compress(example.question, passages, target)
             n = self._count(answer["text"])
-            found.append((n, answer["text"], answer["seconds"]))
-            if _WELL_USED * limit <= n <= limit or (n <= limit and len(found) > 1 and found[-2][0] == n):
+            attempts.append((n, answer["text"], answer["seconds"]))
+            if _WELL_USED * limit <= n <= limit or (
+                n <= limit and len(attempts) > 1 and attempts[-2][0] == n
+            ):
                 break
             better = max(1, min(int(target * limit / max(n, 1) * 0.98), 2 * target, before))
             if better == target:
                 break
             target = better
-        fitting = [f for f in found if f[0] <= limit]
-        n, text, seconds = max(fitting) if fitting else min(found)
+        fitting = [f for f in attempts if f[0] <= limit]
+        n, text, seconds = max(fitting) if fitting else min(attempts)
         return Context(text, None, n / before, seconds, fits=bool(fitting and text))
 
 
@@ -117,15 +119,15 @@ def parse(values: Sequence[str], known: Sequence[str] = NAMES) -> dict[str, Path
     Raises:
         InputError: for a name that is none, or one given twice.
     """
-    found: dict[str, Path] = {}
+    pythons: dict[str, Path] = {}
     for value in values:
         name, _, python = value.partition("=")
         if name not in known or not python:
             raise InputError(f"{value!r} is not NAME=PYTHON with one of: {', '.join(known)}")
-        if name in found:
+        if name in pythons:
             raise InputError(f"the rival {name!r} is given twice")
-        found[name] = Path(python)
-    return found
+        pythons[name] = Path(python)
+    return pythons
 
 
 def check_rivals(values: list[str], known: Sequence[str] = NAMES) -> list[str]:

@@ -42,20 +42,20 @@ def contexts(
     ratio: float,
 ) -> list[Context]:
     """Cut passages for each size, tokens in all, and compress them a first time."""
-    found = []
+    compressed = []
     for size in sizes:
         n = max(1, round(size / passage_tokens))
         documents = tuple(Document(p) for p in source.passages(tokenizer, n, passage_tokens))
         budget = Budget(ratio=ratio, min_tokens=0)
         made = compressor(source.question, documents, budget=budget)
-        found.append(Context(source.question, documents, budget, made.tokens_before, made.tokens_after))
-    return found
+        compressed.append(Context(source.question, documents, budget, made.tokens_before, made.tokens_after))
+    return compressed
 
 
-def compression(compressor: Compressor, found: Sequence[Context], *, runs: int) -> list[dict[str, Any]]:
+def compression(compressor: Compressor, contexts: Sequence[Context], *, runs: int) -> list[dict[str, Any]]:
     """Time compression alone: per size tokens, seconds and core seconds, the median of the runs."""
     rows = []
-    for context in found:
+    for context in contexts:
         times = [_compress(compressor, context) for _ in range(runs)]
         rows.append(
             {

@@ -169,8 +169,8 @@ class ForwardTorch:
                 ids = torch.zeros((len(batch), max(map(len, batch))), dtype=torch.long)
                 for row, prompt in enumerate(batch):
                     ids[row, : len(prompt)] = torch.tensor(prompt)
-                found = self._model(ids.to(self._model.device), use_cache=False)
-                found.last_hidden_state.cpu()  # a GPU has finished only when its result is here
+                output = self._model(ids.to(self._model.device), use_cache=False)
+                output.last_hidden_state.cpu()  # a GPU has finished only when its result is here
 
 
 def whole(

@@ -42,12 +42,12 @@ def table(results: Sequence[Mapping[str, Any]]) -> Table:
 
 def reasons(results: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each contestant and reason why it was skipped: contestant, sizes, reason."""
-    found: dict[tuple[str, str], list[str]] = {}
+    sizes_of: dict[tuple[str, str], list[str]] = {}
     for r in results:
         if r["skipped"] is not None:
             size = f"{r['passages']} × {r['tokens']}"
-            found.setdefault((r["contestant"], r["skipped"]), []).append(size)
-    return [f"skipped: {name} ({', '.join(sizes)}): {reason}" for (name, reason), sizes in found.items()]
+            sizes_of.setdefault((r["contestant"], r["skipped"]), []).append(size)
+    return [f"skipped: {name} ({', '.join(sizes)}): {reason}" for (name, reason), sizes in sizes_of.items()]
 
 
 def growth(results: Sequence[Mapping[str, Any]]) -> list[str]:

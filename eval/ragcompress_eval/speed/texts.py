@@ -37,7 +37,7 @@ class Source:
         longer than ``n_tokens`` makes a passage by itself.
         """
         counts = tokenizer.count_all(self.sentences)
-        found: list[str] = []
+        passages: list[str] = []
         position = 0
         for number in range(1, n_passages + 1):
             start = f"No. {number}.\n\n" if position >= len(counts) else ""
@@ -46,8 +46,8 @@ class Source:
                 pieces.append(self.sentences[position % len(counts)])
                 total += counts[position % len(counts)]
                 position += 1
-            found.append(start + "".join(pieces).strip())
-        return tuple(found)
+            passages.append(start + "".join(pieces).strip())
+        return tuple(passages)
 
 
 def from_samples(*, seed: int) -> Source:
@@ -79,12 +79,12 @@ def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
 
 def _by_document(segmentation: Segmentation) -> list[tuple[str, ...]]:
     """Sentences of each document that has some."""
-    found: dict[int, list[str]] = {}
+    documents: dict[int, list[str]] = {}
     for index, sentence in enumerate(segmentation.sentences):
-        own = found.setdefault(sentence.document, [])
+        own = documents.setdefault(sentence.document, [])
         gap = segmentation.gap_before(index) if own else _BETWEEN_DOCUMENTS
         own.append(gap + sentence.text)
-    return [tuple(own) for own in found.values()]
+    return [tuple(own) for own in documents.values()]
 
 
 def _shuffle(documents: list[tuple[str, ...]], seed: int) -> tuple[str, ...]:

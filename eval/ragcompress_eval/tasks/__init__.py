@@ -54,5 +54,5 @@ def load(name: str) -> Task:
     """
     if name not in available():
         raise UnknownName("task", name, available())
-    found = tomllib.loads((files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
-    return Task(name=name, **{**found, "source": tuple(found["source"])})
+    fields = tomllib.loads((files(__name__) / f"{name}.toml").read_text(encoding="utf-8"))
+    return Task(name=name, **{**fields, "source": tuple(fields["source"])})

@@ -159,10 +159,10 @@ def _babi(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Record
     story: dict[int, int] = {}
     facts: list[str] = []
     for number, line in enumerate(raw.decode("utf-8").splitlines()):
-        found = _FACT.fullmatch(line.strip())
-        if not found:
+        match = _FACT.fullmatch(line.strip())
+        if not match:
             raise ValueError(f"line {number + 1} does not begin with a number")
-        place, rest = int(found[1]), found[2]
+        place, rest = int(match[1]), match[2]
         if place == 1:
             story, facts = {}, []
         question, *marks = rest.split("\t")

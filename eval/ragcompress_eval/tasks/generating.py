@@ -102,10 +102,10 @@ def book_sentences(path: Path) -> list[str]:
         raise DataError(f"{path} can't be read: {error}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} holds no books: {error}") from error
-    found = cut(text)
-    if not found:
+    sentences = cut(text)
+    if not sentences:
         raise DataError(f"{path} holds no text")
-    return found
+    return sentences
 
 
 def _mix(facts: Sequence[str], filler: Sequence[str], random: Random) -> list[tuple[int | None, str]]:

@@ -17,10 +17,10 @@ _SHORT = 100
 def without_data(text: str, left_out: Counter[str]) -> str:
     """The text with an ellipsis for the data of each address; lines stay as many as they were."""
 
-    def cut(found: re.Match[str]) -> str:
-        if len(found[2]) <= _SHORT:
-            return found[0]
+    def cut(match: re.Match[str]) -> str:
+        if len(match[2]) <= _SHORT:
+            return match[0]
         left_out["piece of embedded data"] += 1
-        return found[1] + "…" + "\n" * found[2].count("\n")
+        return match[1] + "…" + "\n" * match[2].count("\n")
 
     return _URI.sub(cut, text) if "data:" in text else text

@@ -51,8 +51,8 @@ def decode(data: bytes, name: str) -> tuple[str, int]:
 
 
 def _declared(head: bytes) -> str | None:
-    found = _XML.match(head) or _META.search(_COMMENT.sub(b"", head))
-    return found.group(1).decode("ascii", "replace").strip() if found else None
+    match = _XML.match(head) or _META.search(_COMMENT.sub(b"", head))
+    return match.group(1).decode("ascii", "replace").strip() if match else None
 
 
 def _codec(label: str) -> str | None:

@@ -61,7 +61,9 @@ def is_color(value: str) -> bool:
 def unseen_on_ground(tree: Any, said: Mapping[Any, Mapping[str, str]]) -> Iterator[Any]:
     """Elements whose letters have the color of the ground: white, if no sheet in a file may color it."""
     colored = [
-        (e, color) for e, found in said.items() if (color := found.get("color", "")) and is_color(color)
+        (e, color)
+        for e, properties in said.items()
+        if (color := properties.get("color", "")) and is_color(color)
     ]
     may_differ = bool(colored) and any(
         "stylesheet" in (link.get("rel") or "").lower() for link in tree.iter("link")
@@ -77,19 +79,19 @@ def _ground_behind(
 ) -> str:
     """The ground that is seen behind an element; ``known`` keeps those of elements around."""
     passed: list[Any] = []
-    at, found = element, CLEAR
-    while at is not None and found == CLEAR:
+    at, ground = element, CLEAR
+    while at is not None and ground == CLEAR:
         passed.append(at)
-        found = known.get(at) or _ground(at, said)
+        ground = known.get(at) or _ground(at, said)
         at = at.getparent()
-    found = page if found == CLEAR else found
-    known.update((each, found) for each in passed)
-    return found
+    ground = page if ground == CLEAR else ground
+    known.update((each, ground) for each in passed)
+    return ground
 
 
 def _ground(element: Any, said: Mapping[Any, Mapping[str, str]]) -> str:
-    if found := said.get(element, {}).get("background"):
-        return found
+    if ground := said.get(element, {}).get("background"):
+        return ground
     if element.get("background"):
         return UNKNOWN
     color = color_of((element.get("bgcolor") or "").strip().lower())

@@ -86,10 +86,10 @@ def _raise_mark(link: Any) -> None:
 
 
 def _name_by_style(element: Any) -> None:
-    found = _STYLED.search(element.get("style") or "")
-    if found is None:
+    match = _STYLED.search(element.get("style") or "")
+    if match is None:
         return
-    tag = {"super": "sup", "sub": "sub", "line-through": "del"}[found[1].lower()]
+    tag = {"super": "sup", "sub": "sub", "line-through": "del"}[match[1].lower()]
     if element.tag in ("span", "font", "b", "i", "em", "strong", "small", "a", "u", "label", "time", "data"):
         element.tag = tag
     elif tag == "del":
@@ -233,16 +233,16 @@ def _backwards(element: Any) -> Iterator[str]:
         if previous is not None:
             if previous.tag == "br":
                 return
-            found = previous.tail or _last(previous)
+            text = previous.tail or _last(previous)
             at = previous
         else:
             at = at.getparent()
             if at is None or not isinstance(at.tag, str):
                 return
-            found = at.text or ""
-        found = without_markers(found)[-_LOOK_BACK:]
-        length += len(found)
-        yield found
+            text = at.text or ""
+        text = without_markers(text)[-_LOOK_BACK:]
+        length += len(text)
+        yield text
         if at.tag in _WALLS and previous is None:
             return
 

@@ -34,8 +34,8 @@ _WITHIN = ("b", "strong", "i", "em", "a", "span", "font", "small")
 
 def marks_of(text: str) -> tuple[str, ...]:
     """The marks that raised text consists of: ``a, b)`` is two; nothing where it is something else."""
-    found = _MARK.fullmatch(text)
-    return tuple(_SEPARATED.split(found[1])) if found else ()
+    match = _MARK.fullmatch(text)
+    return tuple(_SEPARATED.split(match[1])) if match else ()
 
 
 def defined_notes(tree: Any) -> frozenset[str]:

@@ -76,20 +76,20 @@ def declared(element: Any) -> dict[str, str]:
 
 def normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
     """Of declarations, those that matter: letters that have the color of their ground are transparent."""
-    found = {}
+    properties = {}
     for name, value, important in said:
         name = _SAME.get(name, name)
         if name not in MATTERS and name.startswith("-webkit-"):
             name = name.removeprefix("-webkit-")
         if name == "font" and (size := _FONT.fullmatch(value)):
-            found["font-size"] = (size[1], important)
+            properties["font-size"] = (size[1], important)
         if name == "box-shadow" and "inset" in value:
-            found["background"] = (UNKNOWN, important)
+            properties["background"] = (UNKNOWN, important)
         if (name in MATTERS or is_variable(name)) and (name not in _VALID or _VALID[name].fullmatch(value)):
-            found[name] = (value if name == "content" else reckoned(value), important)
+            properties[name] = (value if name == "content" else reckoned(value), important)
     for name, written in (("color", color_of), ("background", ground_of)):
-        if name in found and not uses_variable(found[name][0]):
-            found[name] = (written(found[name][0]), found[name][1])
-    if "color" in found and found["color"][0] == found.get("background", ("",))[0]:
-        found["color"] = (CLEAR, found["color"][1])
-    return found
+        if name in properties and not uses_variable(properties[name][0]):
+            properties[name] = (written(properties[name][0]), properties[name][1])
+    if "color" in properties and properties["color"][0] == properties.get("background", ("",))[0]:
+        properties["color"] = (CLEAR, properties["color"][1])
+    return properties

@@ -148,8 +148,8 @@ def _within(outer: str, prelude: list[Any]) -> str:
         for tokens in (tinycss2.parse_component_value_list(outer), prelude)
     )
     short = ((o, a) for o in own for a in above if (1 + o.count("&")) * len(a) + len(o) < _LONGEST_NESTED)
-    found = (o.replace("&", a) if "&" in o else f"{a} {o}" for o, a in short)
-    return ", ".join(islice(found, _MOST_NESTED))
+    selectors = (o.replace("&", a) if "&" in o else f"{a} {o}" for o, a in short)
+    return ", ".join(islice(selectors, _MOST_NESTED))
 
 
 def _is_comma(token: Any) -> bool:

@@ -224,16 +224,16 @@ def _is_hidden(element: Any) -> bool:
 
 def _openers(tree: Any) -> frozenset[str]:
     """Ids of what a control of the page opens."""
-    found: set[str] = set()
+    openers: set[str] = set()
     for element in tree.xpath("//*[" + " or ".join(f"@{name}" for name in _OPENS) + " or @role='tab']"):
         for name in ("aria-controls", "data-target", "data-bs-target", "href"):
             if target := element.get(name):
-                found.update(part.lstrip("#") for part in target.split())
+                openers.update(part.lstrip("#") for part in target.split())
         if own := element.get("id"):
-            found.add(own)
+            openers.add(own)
     # A link to what is hidden opens it: there is nothing else to go to.
-    found.update(link[1:] for link in tree.xpath("//a[starts-with(@href, '#')]/@href"))
-    return frozenset(found - {""})
+    openers.update(link[1:] for link in tree.xpath("//a[starts-with(@href, '#')]/@href"))
+    return frozenset(openers - {""})
 
 
 def _is_opened(element: Any, openers: frozenset[str]) -> bool:

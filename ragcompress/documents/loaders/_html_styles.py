@@ -67,30 +67,30 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
         said.setdefault(element, {}).setdefault("color", color_of(element.get("color").strip().lower()))
     settle(said, lambda own: {n: v for n, (v, _) in normal((n, v, False) for n, v in own.items()).items()})
     columns = {e: said.pop(e) for e in tuple(said) if e.tag in ("col", "colgroup")}
-    hidden = {e: why for e, found in said.items() if (why := _reasons(e, found))}
+    hidden = {e: why for e, properties in said.items() if (why := _reasons(e, properties))}
     for element in unseen_on_ground(tree, said):
         if said[element].get("text-shadow", "none") == "none":
             hidden.setdefault(element, set()).add("color")
     seen = _seen_within(hidden, said)
     left = _MOST_ADDED
-    for element, found in said.items():
-        left -= _write(element, found, won, left)
-        left_out["number that a style sheet counts"] += any(map(_COUNTER.search, _contents(found)))
+    for element, properties in said.items():
+        left -= _write(element, properties, won, left)
+        left_out["number that a style sheet counts"] += any(map(_COUNTER.search, _contents(properties)))
     return Unseen(
         seen,
         frozenset(e for e, why in hidden.items() if "display" in why),
-        tuple(e for e, found in columns.items() if found.get("visibility") == "collapse"),
+        tuple(e for e, properties in columns.items() if properties.get("visibility") == "collapse"),
     )
 
 
 def _reasons(element: Any, said: Said) -> set[str]:
     """The properties that let nobody see an element."""
-    found = {n for n, v in said.items() if n in HIDES and HIDES[n].fullmatch(v)}
+    reasons = {n for n, v in said.items() if n in HIDES and HIDES[n].fullmatch(v)}
     if said.get("background-clip") == "text" or said.get("text-shadow", "none") != "none":
-        found.discard("color")  # letters that the ground is seen through, or that have a shadow
+        reasons.discard("color")  # letters that the ground is seen through, or that have a shadow
     cut_off = MATTERS["overflow"].fullmatch(said.get("overflow", ""))
-    found |= {n for n in NO_SIZE if cut_off and MATTERS[n].fullmatch(said.get(n, "x"))}
-    return {name for name in found if not _is_faded(element, name)}
+    reasons |= {n for n in NO_SIZE if cut_off and MATTERS[n].fullmatch(said.get(n, "x"))}
+    return {name for name in reasons if not _is_faded(element, name)}
 
 
 def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> dict[Any, set[Any]]:
@@ -99,9 +99,9 @@ def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> di
     inherited = {e: next(iter(why)) for e, why in hidden.items() if len(why) == 1 and why <= INHERITED}
     if not inherited:
         return seen
-    for element, found in said.items():
-        own = {name for name in INHERITED & found.keys() if _shows(name, found[name])}
-        if found.get("background", CLEAR) not in (CLEAR, WHITE):
+    for element, properties in said.items():
+        own = {name for name in INHERITED & properties.keys() if _shows(name, properties[name])}
+        if properties.get("background", CLEAR) not in (CLEAR, WHITE):
             own.add("color")
         for up in element.iterancestors() if own else ():
             if inherited.get(up) in own:
@@ -154,8 +154,8 @@ def _content(element: Any, value: str) -> str:
     return words if re.search(r"\w|[€$£¥%°]", words) and not re.search("[\ue000-\uf8ff]", words) else ""
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = int(found[1], 16) if found[1] else ord(found[2])
+def _unescaped(match: re.Match[str]) -> str:
+    code = int(match[1], 16) if match[1] else ord(match[2])
     return chr(code) if 31 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
 
 
@@ -171,7 +171,10 @@ def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> 
         rules += reader.rules(sheet)
     names = _names(tree)
     rules = [r for r in rules if ":" in r.words or names.issuperset(_named(r.words))]
-    said = [*((r.name, r.value) for r in rules), *(pair for found in own.values() for pair in found.items())]
+    said = [
+        *((r.name, r.value) for r in rules),
+        *(pair for properties in own.values() for pair in properties.items()),
+    ]
     # A property of which no rule says anything that matters here need not be looked up.
     telling = _telling(said, {color_of(value.strip().lower()) for value in tree.xpath("//@bgcolor")})
     return [rule for rule in rules if rule.name in telling]
@@ -188,19 +191,19 @@ def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
     for name, value in said:
         values.setdefault(name, set()).add(value)
     grounds |= values.get("background", set())
-    found = {
+    properties = {
         name
         for name, those in values.items()
         if not is_variable(name)
         and any(uses_variable(v) or MATTERS[name.split()[0]].fullmatch(v) for v in those)
     }
     if not any(uses_variable(v) or v in (CLEAR, WHITE) or v in grounds for v in values.get("color", ())):
-        found -= {"color", "background", "background-clip", "text-shadow"}
-    if not found & {*NO_SIZE}:
-        found.discard("overflow")
-    if any(uses_variable(v) for name in found for v in values[name]):
-        found.update(filter(is_variable, values))
-    return found
+        properties -= {"color", "background", "background-clip", "text-shadow"}
+    if not properties & {*NO_SIZE}:
+        properties.discard("overflow")
+    if any(uses_variable(v) for name in properties for v in values[name]):
+        properties.update(filter(is_variable, values))
+    return properties
 
 
 def _cascade(
@@ -213,21 +216,21 @@ def _cascade(
     left_out["style rule"] += max(0, len(rules) - most)
     won: dict[tuple[Any, str], Rule] = {}
     to_xpath = HTMLTranslator().selector_to_xpath
-    found: dict[int, list[Any]] = {}
+    by_element: dict[int, list[Any]] = {}
     for rule in sorted(rules, key=lambda r: r.strength)[:most]:
-        if id(rule.selector) not in found:
+        if id(rule.selector) not in by_element:
             check()
             try:
-                found[id(rule.selector)] = tree.xpath(to_xpath(rule.selector))
+                by_element[id(rule.selector)] = tree.xpath(to_xpath(rule.selector))
             except Exception:  # a pseudo-class that cssselect does not know, such as :hover
-                found[id(rule.selector)] = []
-        won.update(((element, rule.name), rule) for element in found[id(rule.selector)])
+                by_element[id(rule.selector)] = []
+        won.update(((element, rule.name), rule) for element in by_element[id(rule.selector)])
     return won
 
 
 def _names(tree: Any) -> set[str]:
     """The classes and ids of a page, as selectors write them."""
-    found = {f"#{value}" for value in tree.xpath("//@id")}
+    names = {f"#{value}" for value in tree.xpath("//@id")}
     for value in set(tree.xpath("//@class")):
-        found.update(f".{name}" for name in value.split())
-    return found
+        names.update(f".{name}" for name in value.split())
+    return names

@@ -32,13 +32,13 @@ def reckoned(value: str) -> str:
     return _PRODUCT.sub(_product, value) if "calc(" in value else value
 
 
-def _product(found: re.Match[str]) -> str:
+def _product(match: re.Match[str]) -> str:
     try:
-        number, other = float(found[1]), float(found[4] or 1)
-        result = number / other if found[3] == "/" else number * other
+        number, other = float(match[1]), float(match[4] or 1)
+        result = number / other if match[3] == "/" else number * other
     except (ValueError, ZeroDivisionError):
-        return found[0]
-    return f"{result:.10g}{found[2] or found[5] or ''}"
+        return match[0]
+    return f"{result:.10g}{match[2] or match[5] or ''}"
 
 
 def settle(said: Mapping[Any, dict[str, str]], normal: Callable[[dict[str, str]], dict[str, str]]) -> None:
@@ -49,15 +49,15 @@ def settle(said: Mapping[Any, dict[str, str]], normal: Callable[[dict[str, str]]
         normal: brings values that are known now into the form that others have.
     """
     known = _Variables(said)
-    for element, found in said.items():
-        open_ = [n for n, value in found.items() if not is_variable(n) and uses_variable(value)]
+    for element, properties in said.items():
+        open_ = [n for n, value in properties.items() if not is_variable(n) and uses_variable(value)]
         for name in open_:
-            value = known.replaced(found.pop(name), element, _DEEPEST)
+            value = known.replaced(properties.pop(name), element, _DEEPEST)
             if value is not None:
-                found[name] = value.strip() if name.startswith("content") else value.strip().lower()
+                properties[name] = value.strip() if name.startswith("content") else value.strip().lower()
         if open_:
-            own = {n: v for n, v in found.items() if not n.startswith("content")}
-            found.update(normal(own))
+            own = {n: v for n, v in properties.items() if not n.startswith("content")}
+            properties.update(normal(own))
 
 
 class _Variables:
@@ -103,9 +103,9 @@ class _Variables:
         if not words:
             return None
         name, behind = arguments[words[0]].value.lower(), arguments[words[0] + 1 :]
-        found = self._looked_up(name, element, depth)
-        if found is not None:
-            return found
+        value = self._looked_up(name, element, depth)
+        if value is not None:
+            return value
         comma = next((n for n, token in enumerate(behind) if token == ","), None)
         return None if comma is None else self._written(behind[comma + 1 :], element, depth)
 
@@ -126,9 +126,9 @@ class _Variables:
         while at is not None and (at, name) not in self._holders and name not in self._said.get(at, {}):
             passed.append(at)
             at = at.getparent()
-        found = self._holders.get((at, name), at)
-        self._holders.update(((each, name), found) for each in passed)
-        return found
+        holder = self._holders.get((at, name), at)
+        self._holders.update(((each, name), holder) for each in passed)
+        return holder
 
     def _inherited(self, name: str, value: str, at: Any, depth: int) -> str | None:
         word = value.strip().lower()

@@ -28,8 +28,8 @@ def without_markers(text: str) -> str:
 
 def lifted(line: str) -> str:
     """A line of a table with its first marker at its beginning: a cell repeated from above has none."""
-    found = MARKER.search(line) if OPEN in line else None
-    return found.group() + line[: found.start()] + line[found.end() :] if found else line
+    match = MARKER.search(line) if OPEN in line else None
+    return match.group() + line[: match.start()] + line[match.end() :] if match else line
 
 
 def unmark(marked: str) -> tuple[str, list[tuple[int, int]]]:
@@ -38,20 +38,20 @@ def unmark(marked: str) -> tuple[str, list[tuple[int, int]]]:
     A marker stands at the first word of its block; its offset is moved to the beginning of the block.
     """
     parts: list[str] = []
-    found: list[tuple[int, int]] = []
+    marks: list[tuple[int, int]] = []
     length = done = 0
     for each in MARKER.finditer(marked):
         parts.append(marked[done : each.start()])
         length += len(parts[-1])
-        found.append((length, int(each.group(1))))
+        marks.append((length, int(each.group(1))))
         done = each.end()
     text = "".join([*parts, marked[done:]])
-    return text, list(_at_block_starts(text, found))
+    return text, list(_at_block_starts(text, marks))
 
 
-def _at_block_starts(text: str, found: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _at_block_starts(text: str, marks: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     last = line = done = 0
-    for start, number in found:
+    for start, number in marks:
         # Looked for from the marker before: a line of a million markers is no longer than one.
         line = text.rfind("\n", done, start) + 1 or line
         done = start

@@ -26,14 +26,14 @@ def month(number: int, language: str, width: str = "wide") -> str:
     Raises:
         MissingExtra: if the library that knows other languages is not installed.
     """
-    found = _names(language, width)
-    return found[0][number - 1] if found else _MONTHS[number - 1][: 3 if width == "abbreviated" else None]
+    names = _names(language, width)
+    return names[0][number - 1] if names else _MONTHS[number - 1][: 3 if width == "abbreviated" else None]
 
 
 def day(number: int, language: str, width: str = "wide") -> str:
     """A day of the week, 0 (Monday) to 6; the rest as ``month``."""
-    found = _names(language, width)
-    return found[1][number] if found else _DAYS[number][: 3 if width == "abbreviated" else None]
+    names = _names(language, width)
+    return names[1][number] if names else _DAYS[number][: 3 if width == "abbreviated" else None]
 
 
 @cache

@@ -101,12 +101,12 @@ def _shown(value: float, code: str, from_1904: bool) -> str:
 
 
 def _sections(code: str) -> list[_Section]:
-    found: list[_Section] = []
+    sections: list[_Section] = []
     for part in _SECTION.finditer(code):
-        found.append(_parse(part[1]))
+        sections.append(_parse(part[1]))
         if part[0] == part[1]:  # no semicolon: the last one
             break
-    return found
+    return sections
 
 
 def text_shown(text: str, code: str) -> str:
@@ -128,10 +128,10 @@ def _is_for_text(sections: list[_Section]) -> bool:
 def _parse(code: str) -> _Section:
     tokens: list[tuple[str, str]] = []
     condition, language = None, ""
-    for found in _TOKEN.finditer(code):
-        kind, text = found.lastgroup, found[0]
+    for match in _TOKEN.finditer(code):
+        kind, text = match.lastgroup, match[0]
         if kind == "bracket":
-            inside = found["bracket"]
+            inside = match["bracket"]
             if said := _CONDITION.match(inside):
                 condition = (said[1], float(said[2]))
             elif inside.startswith("$"):
@@ -141,7 +141,7 @@ def _parse(code: str) -> _Section:
             elif _ELAPSED.fullmatch(inside):
                 tokens.append(("elapsed", inside[0].lower() * len(inside)))
         elif kind in ("quoted", "escaped"):
-            tokens.append(("literal", found[kind]))
+            tokens.append(("literal", match[kind]))
         elif kind:
             tokens.append((kind, text))
         elif text[0] == "_":

@@ -41,8 +41,8 @@ def within(element: Any, *names: str) -> Iterator[Any]:
 
 def property_of(element: Any, properties: str, name: str) -> Any:
     """A property of an element, by the names of the list that it stands in and its own; None: not set."""
-    found = find(element, properties)
-    return None if found is None else find(found, name)
+    node = find(element, properties)
+    return None if node is None else find(node, name)
 
 
 def sibling(like: Any, name: str, value: str | None) -> Any:
@@ -110,8 +110,8 @@ class Package:
         return self._of(self.main, kind) or default
 
     def _of(self, part: str, kind: str) -> str | None:
-        found = (path for other, path in self.targets(part).values() if other == kind)
-        return next((path for path in found if path in self.names), None)
+        paths = (path for other, path in self.targets(part).values() if other == kind)
+        return next((path for path in paths if path in self.names), None)
 
     def relations(self, part: str) -> Iterator[Any]:
         """What a part refers to, in its file or elsewhere."""
@@ -122,7 +122,7 @@ class Package:
     def targets(self, part: str) -> dict[str, tuple[str, str]]:
         """What a part refers to within its file: of each id the last word of its type, and the part."""
         folder = posixpath.dirname(part)
-        found = {}
+        targets = {}
         for relation in self.relations(part):
             target = relation.get("Target") or ""
             path = (
@@ -131,18 +131,18 @@ class Package:
                 else posixpath.normpath(posixpath.join(folder, target))
             )
             if relation.get("TargetMode") != "External":
-                found[relation.get("Id") or ""] = (posixpath.basename(relation.get("Type") or ""), path)
-        return found
+                targets[relation.get("Id") or ""] = (posixpath.basename(relation.get("Type") or ""), path)
+        return targets
 
     def drawings(self, part: str) -> dict[str, str]:
         """Charts and diagrams that a part refers to, as text, by the id of the relation."""
-        found = {}
+        drawings = {}
         for name, (kind, path) in self.targets(part).items():
             if not (kind == "chartEx" or _DRAWN.search(path)) or (root := self.xml(path)) is None:
                 continue
             read = {"chart": chart, "chartEx": chart_of_2016}.get(kind, diagram)
-            found[name] = read(root)
-        return {name: text for name, text in found.items() if text}
+            drawings[name] = read(root)
+        return {name: text for name, text in drawings.items() if text}
 
     def on_sheet(self, part: str) -> list[str]:
         """What is drawn on a sheet: words of shapes, what stands for pictures, charts."""
@@ -158,8 +158,8 @@ class Package:
 
 def drawn_in(element: Any) -> list[str]:
     """The relations to charts and diagrams that are shown within an element, in its order."""
-    found = (each for each in within(element, "chart", "relIds") if _is_shown(each))
-    return [name for each in found if (name := attribute(each, "id") or attribute(each, "dm"))]
+    drawn = (each for each in within(element, "chart", "relIds") if _is_shown(each))
+    return [name for each in drawn if (name := attribute(each, "id") or attribute(each, "dm"))]
 
 
 def _is_shown(element: Any) -> bool:
@@ -239,13 +239,13 @@ def _points(element: Any) -> dict[int, str]:
             for index, name in inner.items()
         }
     code = next((c.text or "" for c in within(element, "formatCode")), "General")
-    found: dict[int, str] = {}
+    points: dict[int, str] = {}
     for point in within(element, "pt"):
         value = next((v.text or "" for v in within(point, "v")), "")
-        index = whole(attribute(point, "idx"), len(found))
+        index = whole(attribute(point, "idx"), len(points))
         own = attribute(point, "formatCode") or code
-        found[index] = _as_shown(value, own)
-    return found or {0: " ".join(v.text or "" for v in within(element, "v"))}
+        points[index] = _as_shown(value, own)
+    return points or {0: " ".join(v.text or "" for v in within(element, "v"))}
 
 
 def _last_before(names: dict[int, str], index: int) -> str:

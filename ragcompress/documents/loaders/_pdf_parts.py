@@ -79,13 +79,13 @@ def parts_of(page: Any, *, layers: bool, layered_forms: bool) -> Parts:
         layers: whether the file may have some.
         layered_forms: whether any form may belong to one: PDFium does not say which does.
     """
-    found = Parts()
-    _look_through(page.raw, None, _SAME, (found, layers, layered_forms, False), _DEPTH)
-    sizes = [text.size for text in found.texts]
+    parts = Parts()
+    _look_through(page.raw, None, _SAME, (parts, layers, layered_forms, False), _DEPTH)
+    sizes = [text.size for text in parts.texts]
     if sizes and (sizes[0] < SCALED or sizes.count(sizes[0]) < len(sizes)):
-        pairs = pairwise(found.texts)
-        found.has_shifts = any(_is_shift(a, b) for a, b in pairs if a.size != b.size or a.size < SCALED)
-    return found
+        pairs = pairwise(parts.texts)
+        parts.has_shifts = any(_is_shift(a, b) for a, b in pairs if a.size != b.size or a.size < SCALED)
+    return parts
 
 
 def _is_shift(before: Text, behind: Text) -> bool:
@@ -113,26 +113,26 @@ _Looked = tuple[Parts, bool, bool, bool]
 def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: int) -> None:
     import pypdfium2.raw as pdfium
 
-    found, layers, layered_forms, is_layered = looked
+    parts, layers, layered_forms, is_layered = looked
     size, own = ctypes.c_float(), pdfium.FS_MATRIX()
     asked, written = calls().font_size, ctypes.addressof(size)
     for address in _pieces(page, form):
-        found.left -= 1
-        if found.left < 0:
+        parts.left -= 1
+        if parts.left < 0:
             return
         if asked(address, written):
             layered = is_layered or (layers and _is_layered(piece_at(address)))
-            found.texts.append(Text(form, address, matrix, size.value, layered))
+            parts.texts.append(Text(form, address, matrix, size.value, layered))
             continue
         piece = piece_at(address)
         kind = pdfium.FPDFPageObj_GetType(piece)
         if kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
             if pdfium.FPDFPageObj_GetMatrix(piece, own):
                 layered = is_layered or layered_forms or (layers and _is_layered(piece))
-                inner = (found, layers, layered_forms, layered)
+                inner = (parts, layers, layered_forms, layered)
                 _look_through(page, piece, _times(own, matrix), inner, depth - 1)
-        elif found.texts and _is_cover(piece, kind) and (box := _box(piece, matrix)):
-            found.covers.append((len(found.texts), box))
+        elif parts.texts and _is_cover(piece, kind) and (box := _box(piece, matrix)):
+            parts.covers.append((len(parts.texts), box))
 
 
 def _pieces(page: Any, form: Any) -> Iterator[int]:

@@ -111,8 +111,8 @@ def _sizes(data: bytes, contents: Sequence[Sequence[int]], dictionaries: Iterabl
     has_states = False
     for (start,) in contents:
         content = _unpacked(data, start)
-        found, has_state = _sizes_of_content(content)
-        sizes |= found
+        of_content, has_state = _sizes_of_content(content)
+        sizes |= of_content
         has_states = has_states or has_state
     if has_states and any(_FONT_OF_STATE.search(d) or _FAINT.search(d) for d in dictionaries):
         raise _Unclear
@@ -135,23 +135,23 @@ def _sizes_of_content(content: bytes) -> tuple[set[bytes], bool]:
             if not _SEEN.search(content, max(0, end - _LONGEST_COLOR), end):
                 raise _Unclear
     parts = content.split(b"Tf")
-    found = set()
+    sizes = set()
     for before in {part[-_LONGEST_SIZE:] for part in parts[:-1]}:
         if not (size := _SIZE.search(before)):
             raise _Unclear
-        found.add(size[1])
-    if len(found) > 1:
+        sizes.add(size[1])
+    if len(sizes) > 1:
         # A size is none where another follows before there are any letters.
         ends = {
             a[-_LONGEST_SIZE:] for a, b in pairwise(parts) if b"(" in b or b"<" in b or b"q" in b or b"Q" in b
         }
-        found = {size[1] for before in ends if (size := _SIZE.search(before))}
-    return found, b"gs" in words
+        sizes = {size[1] for before in ends if (size := _SIZE.search(before))}
+    return sizes, b"gs" in words
 
 
 def _objects(data: bytes) -> dict[int, list[int]]:
     """Where the objects of a file begin, by number."""
-    found: dict[int, list[int]] = {}
+    places: dict[int, list[int]] = {}
     for keyword in _KEYWORD.finditer(data):
         start = keyword.start()
         if data[start - 1 : start].isalnum() or data[start - 1 : start] == b"_":
@@ -159,8 +159,8 @@ def _objects(data: bytes) -> dict[int, list[int]]:
         number = _NUMBERED.search(data, max(0, start - _LONGEST_NUMBER), start)
         if not number:
             raise _Unclear
-        found.setdefault(int(number[1]), []).append(keyword.end())
-    return found
+        places.setdefault(int(number[1]), []).append(keyword.end())
+    return places
 
 
 def _packed_objects(data: bytes, objects: dict[int, list[int]]) -> list[bytes]:
@@ -169,10 +169,10 @@ def _packed_objects(data: bytes, objects: dict[int, list[int]]) -> list[bytes]:
     if not count:
         return []
     starts = [start for each in objects.values() for start in each]
-    found = [start for start in starts if (about := _STREAM.match(data, start)) and b"/ObjStm" in about[1]]
-    if len(found) != count:
+    places = [start for start in starts if (about := _STREAM.match(data, start)) and b"/ObjStm" in about[1]]
+    if len(places) != count:
         raise _Unclear
-    return [_unpacked(data, start) for start in found]
+    return [_unpacked(data, start) for start in places]
 
 
 def _unpacked(data: bytes, start: int) -> bytes:
@@ -201,20 +201,20 @@ def _unpacked(data: bytes, start: int) -> bytes:
 
 def _numbers_of_contents(dictionaries: Iterable[bytes]) -> set[int]:
     """The numbers of the streams that pages are drawn with; notes have contents too, mostly strings."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for each in dictionaries:
         for value in _CONTENTS.finditer(each):
             if value[1] is None:
                 raise _Unclear
             if value[1][:1] not in b"(<":
-                found.update(map(int, _REFERENCE.findall(value[1])))
-    return found
+                numbers.update(map(int, _REFERENCE.findall(value[1])))
+    return numbers
 
 
 def _numbers_in(packed: Iterable[bytes]) -> set[int]:
     """The numbers of packed objects: each stream begins with them, each before its place."""
-    found: set[int] = set()
+    nested: set[int] = set()
     for each in packed:
         numbers = _NUMBERS.match(each)
-        found.update(map(int, numbers[0].split()[::2] if numbers else ()))
-    return found
+        nested.update(map(int, numbers[0].split()[::2] if numbers else ()))
+    return nested

@@ -65,8 +65,8 @@ def with_raised(page: Any, text_page: Any, text: str) -> str:
     for read in _characters(page, text_page):
         _append(line, read)
     _close(line, "")
-    found = "".join([*line.parts, line.blank])
-    return found if _is_same(found, text) else text
+    joined = "".join([*line.parts, line.blank])
+    return joined if _is_same(joined, text) else text
 
 
 def _is_same(marked: str, text: str) -> bool:

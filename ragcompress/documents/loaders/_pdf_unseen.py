@@ -71,16 +71,16 @@ _FLAT = -1.0
 
 def _suspects(parts: Parts) -> dict[int, float]:
     """Texts that nobody may see, by number, and how blank their place must be; 0: they are not seen."""
-    found = dict.fromkeys(_covered(parts), _FLAT)
+    suspects = dict.fromkeys(_covered(parts), _FLAT)
     color, mode = Color(), calls().mode
     for n, text in enumerate(parts.texts):
         if text.size < SCALED and text.is_tiny():
-            found[n] = 0.0
+            suspects[n] = 0.0
         elif text.is_layered:
-            found[n] = _FLAT
-        elif n not in found and (share := _share(text.address, mode(text.address), color)):
-            found[n] = share
-    return found
+            suspects[n] = _FLAT
+        elif n not in suspects and (share := _share(text.address, mode(text.address), color)):
+            suspects[n] = share
+    return suspects
 
 
 def _covered(parts: Parts) -> list[int]:
@@ -91,7 +91,7 @@ def _covered(parts: Parts) -> list[int]:
     count = max(n for n, _ in covers)
     nowhere = (np.nan,) * 4
     boxes = np.array([text.box() or nowhere for text in parts.texts[:count]])
-    found: set[int] = set()
+    covered: set[int] = set()
     for n, (left, bottom, right, top) in covers:
         within = (
             (boxes[:n, 0] >= left - _EDGE)
@@ -99,8 +99,8 @@ def _covered(parts: Parts) -> list[int]:
             & (boxes[:n, 2] <= right + _EDGE)
             & (boxes[:n, 3] <= top + _EDGE)
         )
-        found.update(np.flatnonzero(within).tolist())
-    return sorted(found)
+        covered.update(np.flatnonzero(within).tolist())
+    return sorted(covered)
 
 
 def _area(box: Box) -> float:

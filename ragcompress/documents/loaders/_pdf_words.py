@@ -32,8 +32,8 @@ def rejoined(texts: Sequence[str | None]) -> list[str | None]:
         words.update(_WORD.findall(folded))
         compounds.update(_COMPOUND.findall(folded))
 
-    def whole(found: re.Match[str]) -> str:
-        first, second = found.groups()
+    def whole(match: re.Match[str]) -> str:
+        first, second = match.groups()
         is_one = second[0].islower() and (first + second).casefold() in words
         is_compound = f"{first}-{second}".casefold() in compounds
         return first + second if is_one and not is_compound else f"{first}-{second}"
@@ -68,7 +68,7 @@ def _strikes(page: Any) -> Iterator[Box]:
     """Where something is struck out, line by line; the last one first, so that marks hide no words."""
     import pypdfium2.raw as pdfium
 
-    found: list[Box] = []
+    boxes: list[Box] = []
     points = pdfium.FS_QUADPOINTSF()
     for index in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
         note = pdfium.FPDFPage_GetAnnot(page.raw, index)
@@ -80,6 +80,6 @@ def _strikes(page: Any) -> Iterator[Box]:
                 if pdfium.FPDFAnnot_GetAttachmentPoints(note, n, points):
                     xs = (points.x1, points.x2, points.x3, points.x4)
                     ys = (points.y1, points.y2, points.y3, points.y4)
-                    found.append((min(xs), min(ys), max(xs), max(ys)))
+                    boxes.append((min(xs), min(ys), max(xs), max(ys)))
         pdfium.FPDFPage_CloseAnnot(note)
-    return iter(sorted(set(found), key=lambda box: (box[1], -box[0]))[:_MOST_STRIKES])
+    return iter(sorted(set(boxes), key=lambda box: (box[1], -box[0]))[:_MOST_STRIKES])

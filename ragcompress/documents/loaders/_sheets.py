@@ -108,8 +108,8 @@ def _words(run: Any, properties: Any, before: Sequence[str]) -> str:
     return struck(words) if is_on(find(properties, "strike")) else words
 
 
-def _character(found: re.Match[str]) -> str:
-    code = int(found[1], 16)
+def _character(match: re.Match[str]) -> str:
+    code = int(match[1], 16)
     return " " if code < 32 or 0xD800 <= code < 0xE000 else chr(code)
 
 
@@ -275,9 +275,9 @@ class Reader:
 
     def _text(self, said: Said, style: int) -> Said:
         code = self._code(style)
-        found = said.changed(lambda text: self._styles.marked(text_shown(text, code), style))
-        self._left_out["hidden cell"] += bool(said.all.strip()) and not found.all.strip()
-        return found
+        marked = said.changed(lambda text: self._styles.marked(text_shown(text, code), style))
+        self._left_out["hidden cell"] += bool(said.all.strip()) and not marked.all.strip()
+        return marked
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
         if kind == "b":

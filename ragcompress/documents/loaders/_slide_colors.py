@@ -110,15 +110,15 @@ def _theme_of(master: Any) -> dict[str, str]:
     if blob is None:
         return {}
     root = etree.fromstring(blob, etree.XMLParser(resolve_entities=False, no_network=True))
-    found = {"WHITE": "FFFFFF", "BLACK": "000000"}
+    colors = {"WHITE": "FFFFFF", "BLACK": "000000"}
     for each in next(within(root, "clrScheme"), ()):
         if color := _color(next(iter(each), None), {}):
-            found[local(each).upper()] = color[0]
+            colors[local(each).upper()] = color[0]
     if first := [*next(within(root, "bgFillStyleLst"), ())][:1]:
-        found[_SOLID_OF_THEME] = local(first[0])
+        colors[_SOLID_OF_THEME] = local(first[0])
     mapping = find(master.element, "clrMap")
     named = {} if mapping is None else mapping.attrib
-    return found | {k.upper(): found[v.upper()] for k, v in named.items() if v.upper() in found}
+    return colors | {k.upper(): colors[v.upper()] for k, v in named.items() if v.upper() in colors}
 
 
 def _background(slide: Any, theme: dict[str, str]) -> Color | None:

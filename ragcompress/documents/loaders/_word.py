@@ -283,11 +283,11 @@ def _of_styles(run: Any, styled: Any, styles: Styles) -> dict[str, Any]:
     """What the styles of a run and of its paragraph say of it."""
     paragraph = next((up for up in run.iterancestors() if local(up) == "p"), None)
     named = None if paragraph is None else property_of(paragraph, "pPr", "pStyle")
-    found: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
     for style in (named, styled):
         if style is not None:
-            found |= styles.get(attribute(style, "val") or "", {})
-    return found
+            properties |= styles.get(attribute(style, "val") or "", {})
+    return properties
 
 
 def _height(position: Any) -> int:

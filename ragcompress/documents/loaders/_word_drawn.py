@@ -54,15 +54,15 @@ def write_reading(ruby: Any) -> None:
 
 def take_out_hidden(root: Any) -> int:
     """Take out shapes and pictures that are not shown; how many."""
-    found = 0
+    n_hidden = 0
     for own in list(within(root, "docPr", "cNvPr")):
         if own.get("hidden") in ("1", "true"):
             names = ("drawing",) if local(own) == "docPr" else ("wsp", "pic", "wgp")
-            found += _take_out(next((up for up in own.iterancestors() if local(up) in names), None))
+            n_hidden += _take_out(next((up for up in own.iterancestors() if local(up) in names), None))
     for shape in [e for e in root.iter() if isinstance(e.tag, str) and e.tag.startswith(_VML)]:
         if _UNSEEN.search(shape.get("style") or ""):
-            found += _take_out(shape)
-    return found
+            n_hidden += _take_out(shape)
+    return n_hidden
 
 
 def _take_out(shape: Any) -> bool:

@@ -56,7 +56,7 @@ def _is_on(element: Any) -> bool:
 
 def _page_numbers(margin: Any) -> set[Any]:
     """The elements of text that hold the numbers of pages."""
-    found: set[Any] = set()
+    numbers: set[Any] = set()
     opened: list[str] = []
     for element in within(margin, "fldChar", "instrText", "fldSimple", "t"):
         match local(element):
@@ -67,10 +67,10 @@ def _page_numbers(margin: Any) -> set[Any]:
             case "instrText" if opened:
                 opened[-1] += element.text or ""
             case "fldSimple" if _PAGE.match(attribute(element, "instr") or ""):
-                found.update(within(element, "t"))
+                numbers.update(within(element, "t"))
             case "t" if any(map(_PAGE.match, opened)):
-                found.add(element)
-    return found
+                numbers.add(element)
+    return numbers
 
 
 def _lines(element: Any, numbers: set[Any] | None) -> Iterator[str]:

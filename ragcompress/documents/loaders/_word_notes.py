@@ -38,17 +38,17 @@ def note_labels(root: Any, package: Package) -> dict[str, Label]:
     A mark that the author chose is taken out of the words behind the reference.
     """
     settings = package.xml(package.part("settings", "word/settings.xml"))
-    counts, found = _formats(root, settings), dict[str, Label]()
+    counts, labels = _formats(root, settings), dict[str, Label]()
     for mark in list(within(root, *_DEFAULT_MARKS)):
         kind = local(mark).removesuffix("Reference")
         key = f"{kind}-{attribute(mark, 'id')}"
         if attribute(mark, "customMarkFollows") not in (None, *_OFF) and (sign := _take_sign(mark)):
-            found[key] = Label(sign, 0, "", is_said=True)
-        elif key not in found:
+            labels[key] = Label(sign, 0, "", is_said=True)
+        elif key not in labels:
             form, number = counts[kind]
             counts[kind] = form, number + 1
-            found[key] = _label(form, number)
-    return found
+            labels[key] = _label(form, number)
+    return labels
 
 
 _DEFAULT_MARKS = tuple(f"{kind}Reference" for kind in _DEFAULT)
@@ -56,7 +56,7 @@ _DEFAULT_MARKS = tuple(f"{kind}Reference" for kind in _DEFAULT)
 
 def _formats(root: Any, settings: Any) -> dict[str, tuple[str, int]]:
     """How notes are counted, and where they begin."""
-    found = {}
+    formats = {}
     sections = list(within(root, "sectPr"))
     for kind, form in _DEFAULT.items():
         start = 1
@@ -66,8 +66,8 @@ def _formats(root: Any, settings: Any) -> dict[str, tuple[str, int]]:
                 form = attribute(own, "val") or form
             if (own := find(said, "numStart")) is not None:
                 start = whole(attribute(own, "val"), 1)
-        found[kind] = (form, start)
-    return found
+        formats[kind] = (form, start)
+    return formats
 
 
 def _take_sign(mark: Any) -> str:

@@ -81,11 +81,11 @@ class Numbers:
         for paragraph in list(within(root, "p")):
             if next(within(paragraph, "t", "sym"), None) is None:
                 continue
-            found = self._place(paragraph)
-            if found is None:
+            place = self._place(paragraph)
+            if place is None:
                 depths = []
                 continue
-            used, level, named = found
+            used, level, named = place
             label = self._next(used, level)
             in_cell = any(local(up) == "tc" for up in paragraph.iterancestors())
             is_plain = named in self._headings or len(_PLACE.findall(used.levels[level].text)) > 1
@@ -131,8 +131,8 @@ class Numbers:
         if said.form in _UNSHOWN or not said.text.strip():
             return None
 
-        def number(found: re.Match[str]) -> str:
-            at = int(found[1]) - 1
+        def number(match: re.Match[str]) -> str:
+            at = int(match[1]) - 1
             other = used.levels.get(at, said)
             form = "decimal" if said.is_legal and other.form != "decimalZero" else other.form
             return _written(counts.get(at, other.start), form)
@@ -148,11 +148,11 @@ def take_numbers(tree: Any) -> None:
             continue
         label, _, rest = element.text.partition(NUMBER_END)
         before, label = _apart(label)
-        found = _SIMPLE.fullmatch(label)
+        match = _SIMPLE.fullmatch(label)
         if element.tag == "li":
-            element.getparent().tag = "ol" if found else "ul"
-        if element.tag == "li" and found:
-            element.set("value", found[1])
+            element.getparent().tag = "ol" if match else "ul"
+        if element.tag == "li" and match:
+            element.set("value", match[1])
             element.text = before + rest
         else:
             element.text = f"{before}{label} {rest}"
@@ -191,7 +191,7 @@ def _lists(root: Any) -> dict[str, _List]:
             linked[attribute(said, "val") or ""] = key
         if (said := find(each, "numStyleLink")) is not None:
             links[key] = attribute(said, "val") or ""
-    found: dict[str, _List] = {}
+    lists: dict[str, _List] = {}
     for each in () if root is None else within(root, "num"):
         said = find(each, "abstractNumId")
         key = "" if said is None else attribute(said, "val") or ""
@@ -200,13 +200,13 @@ def _lists(root: Any) -> dict[str, _List]:
             continue
         above = abstract[key]
         number = attribute(each, "numId") or ""
-        found[number] = made = _List(number, key, dict(above.levels), {}, dict(above.by_style))
+        lists[number] = made = _List(number, key, dict(above.levels), {}, dict(above.by_style))
         for override in (e for e in each if local(e) == "lvlOverride"):
             level = whole(attribute(override, "ilvl"), 0)
             _read_levels(override, made)
             if (start := find(override, "startOverride")) is not None:
                 made.fresh[level] = whole(attribute(start, "val"), 1)
-    return found
+    return lists
 
 
 def _read_levels(element: Any, into: _List) -> None:
@@ -239,7 +239,7 @@ def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozen
         called = find(style, "name")
         if called is not None and (attribute(called, "val") or "").lower().startswith(("heading", "title")):
             headings.add(name)
-    found: dict[str, tuple[str | None, int | None]] = {}
+    styles: dict[str, tuple[str | None, int | None]] = {}
     for name, (number, level) in own.items():
         above, seen = name, set[str]()
         while number is None and above in based and above not in seen:
@@ -248,8 +248,8 @@ def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozen
             number, inherited = own.get(above, (None, None))
             level = inherited if level is None else level
         if number is not None:
-            found[name] = (number, level)
-    return found, frozenset(headings)
+            styles[name] = (number, level)
+    return styles, frozenset(headings)
 
 
 def _set_place(paragraph: Any, number: str, depth: int) -> None:

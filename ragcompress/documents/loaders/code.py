@@ -31,11 +31,11 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
 
 def _decoded(data: bytes) -> str | None:
     """The text in the encoding that it declares; None: it declares none, or another than it has."""
-    found = _DECLARED.match(data)
-    if found is None:
+    match = _DECLARED.match(data)
+    if match is None:
         return None
     try:
-        codec = codecs.lookup(found[found.lastindex or 0].decode("ascii")).name
+        codec = codecs.lookup(match[match.lastindex or 0].decode("ascii")).name
         return data.decode(codec)
     except (LookupError, UnicodeError):
         return None

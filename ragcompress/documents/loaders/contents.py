@@ -41,15 +41,15 @@ def check(data: bytes, suffix: str, name: str, limit: int) -> None:
     """
     if not data.strip():
         raise UnreadableFile(name, "empty", "is empty")
-    found = ".pdf" if suffix == ".pdf" and _PDF in data[:_HEADER] else _kind(data)
-    if suffix in _OFFICE and found == "ole":
+    kind = ".pdf" if suffix == ".pdf" and _PDF in data[:_HEADER] else _kind(data)
+    if suffix in _OFFICE and kind == "ole":
         if _ENCRYPTED in data:
             raise UnreadableFile(name, "encrypted", "is encrypted; save it without its password first")
         raise UnreadableFile(name, "misnamed", f"is an old Office file, not {suffix}; save it as {suffix}")
     wanted = suffix if suffix in (".pdf", *_OFFICE) else None
-    if found != wanted and (wanted or found in (".pdf", *_OFFICE)):
-        is_really = f"is {WORDS[found]}, not {suffix or 'text'}"
-        rename = f"; rename it to {found}" if found in (".pdf", *_OFFICE) else ""
+    if kind != wanted and (wanted or kind in (".pdf", *_OFFICE)):
+        is_really = f"is {WORDS[kind]}, not {suffix or 'text'}"
+        rename = f"; rename it to {kind}" if kind in (".pdf", *_OFFICE) else ""
         raise UnreadableFile(name, "misnamed", is_really + rename)
     if data.startswith(_RTF):
         raise UnreadableFile(name, "misnamed", "is Rich Text, not plain text; save it as .docx")

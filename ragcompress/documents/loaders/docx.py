@@ -74,7 +74,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     take_out_back_links(tree)
     show_controls(tree)
     write_inline(tree)
-    text, found = unmark("\n\n".join(filter(None, [markdown(tree, clock.check), *charts])))
+    text, marks = unmark("\n\n".join(filter(None, [markdown(tree, clock.check), *charts])))
     # A document may hold what looks like a marker, but none of ours.
-    stretches = [(start, *places[n]) for start, n in found if n < len(places)]
+    stretches = [(start, *places[n]) for start, n in marks if n < len(places)]
     return Loaded(text, Places.of_stretches("paragraph", stretches or [(0, 1, None)]), left_out=left_out)

@@ -70,7 +70,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     _plain_layout(tree)
     clock.check()
     places = _mark(tree)
-    text, found = unmark(markdown(tree, clock.check))
+    text, marks = unmark(markdown(tree, clock.check))
     if not text.strip():
         raise UnreadableFile(name, "without text", "holds no text that a browser would show")
     notes = []
@@ -78,7 +78,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         notes.append(f"{n_damaged} bytes are not in the encoding that it declares; U+FFFD stands for each")
     if any(line >= _LAST_LINE for line, _ in places):
         notes.append(_TOO_LONG)
-    stretches = [(start, *places[number]) for start, number in found] or [(0, 1, None)]
+    stretches = [(start, *places[number]) for start, number in marks] or [(0, 1, None)]
     return Loaded(
         text,
         Places.of_stretches("line", stretches),

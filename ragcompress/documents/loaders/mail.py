@@ -46,8 +46,8 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         clock.check()
         parser.feed(data[start : start + _CHUNK])
     message = parser.close()
-    found = _Found(name, clock)
-    blocks = [*_message(message, found, _DEPTH)]
+    mail = _Found(name, clock)
+    blocks = [*_message(message, mail, _DEPTH)]
     if not blocks:
         is_encrypted = message.get_content_type() in ("multipart/encrypted", "application/pkcs7-mime")
         why = "is encrypted; save its text" if is_encrypted else "is a message without text"
@@ -56,10 +56,10 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     return Loaded(
         whole,
         Places.of_lines(whole),
-        _header(message, "Subject") or found.title,
-        syntax="markdown" if found.has_pages else "text",
-        notes=tuple(f"{name}: {note}" for note in dict.fromkeys(found.notes)),
-        left_out=found.left_out,
+        _header(message, "Subject") or mail.title,
+        syntax="markdown" if mail.has_pages else "text",
+        notes=tuple(f"{name}: {note}" for note in dict.fromkeys(mail.notes)),
+        left_out=mail.left_out,
     )
 
 
@@ -93,17 +93,17 @@ class _Found:
     has_pages: bool = False
 
 
-def _message(message: Message, found: _Found, depth: int) -> Iterator[str]:
+def _message(message: Message, mail: _Found, depth: int) -> Iterator[str]:
     """Header lines, and what is below them."""
     lines = []
     for name in _SHOWN:
         if value := _header(message, name):
             lines.append(f"{name}: {value}")
             if len(_raw(message, name)) >= _LONG - 1:
-                found.notes.append(f"the header {name} is cut after {_LONG:,} characters")
+                mail.notes.append(f"the header {name} is cut after {_LONG:,} characters")
     if lines:
         yield "\n".join(lines)
-    yield from _part(message, found, depth)
+    yield from _part(message, mail, depth)
 
 
 def _raw(message: Message, name: str) -> str:
@@ -124,75 +124,75 @@ def _header(message: Message, name: str) -> str:
     return " ".join(words.replace("\0", " ").split())
 
 
-def _part(part: Message, found: _Found, depth: int) -> Iterator[str]:
+def _part(part: Message, mail: _Found, depth: int) -> Iterator[str]:
     """The text of a part, and of the parts within it that are shown."""
-    found.clock.check()
+    mail.clock.check()
     kind = part.get_content_type()
     inner: Any = part.get_payload() if part.is_multipart() else None
     if part.get_content_disposition() == "attachment" or (isinstance(inner, list) and depth <= 0):
-        found.left_out["attachment"] += 1
+        mail.left_out["attachment"] += 1
     elif isinstance(inner, list):
         if kind == "multipart/alternative":
-            yield from _alternative(inner, found, depth - 1)
+            yield from _alternative(inner, mail, depth - 1)
         elif kind == "multipart/related":
-            yield from _related(part, inner, found, depth - 1)
+            yield from _related(part, inner, mail, depth - 1)
         elif part.get_content_maintype() == "message":
             for each in inner:
-                yield from _message(each, found, depth - 1)
+                yield from _message(each, mail, depth - 1)
         else:
             for each in inner:
-                yield from _part(each, found, depth - 1)
+                yield from _part(each, mail, depth - 1)
     elif kind in ("text/plain", "text/html") or part.get_content_maintype() == "multipart":
-        if words := _text(part, found):
+        if words := _text(part, mail):
             yield words
     else:
-        found.left_out["attachment"] += 1
+        mail.left_out["attachment"] += 1
 
 
-def _alternative(parts: list[Message], found: _Found, depth: int) -> Iterator[str]:
+def _alternative(parts: list[Message], mail: _Found, depth: int) -> Iterator[str]:
     """The plain one of several that say the same, else the last that can be read, which is the richest."""
     plain = [p for p in parts if p.get_content_type() == "text/plain"]
     others = [p for p in parts if p.get_content_type() == "text/html" or p.is_multipart()]
     for each in (*plain, *reversed(others)):
-        tried = _Found(found.name, found.clock)
+        tried = _Found(mail.name, mail.clock)
         if blocks := [*_part(each, tried, depth)]:
-            found.left_out += tried.left_out
-            found.notes += tried.notes
-            found.title = found.title or tried.title
-            found.has_pages |= tried.has_pages
+            mail.left_out += tried.left_out
+            mail.notes += tried.notes
+            mail.title = mail.title or tried.title
+            mail.has_pages |= tried.has_pages
             yield from blocks
             return
-    found.left_out["attachment"] += len(parts) - len(plain) - len(others)
+    mail.left_out["attachment"] += len(parts) - len(plain) - len(others)
 
 
-def _related(part: Message, parts: list[Message], found: _Found, depth: int) -> Iterator[str]:
+def _related(part: Message, parts: list[Message], mail: _Found, depth: int) -> Iterator[str]:
     """The root of parts that make one page together."""
     start = str(part.get_param("start") or "")
     root = next((p for p in parts if start and _raw(p, "Content-ID").strip() == start), parts[0])
-    found.left_out["embedded file"] += len(parts) - 1
-    yield from _part(root, found, depth)
+    mail.left_out["embedded file"] += len(parts) - 1
+    yield from _part(root, mail, depth)
 
 
-def _text(part: Message, found: _Found) -> str:
+def _text(part: Message, mail: _Found) -> str:
     kind, charset = part.get_content_type(), part.get_content_charset() or "ascii"
     del part["Content-Type"]  # the library would decode by it, in encodings that are none of text, too
     raw = part.get_payload(decode=True)
     words, note = _decoded(raw if isinstance(raw, bytes) else b"", charset)
     if note:
-        found.notes.append(note)
+        mail.notes.append(note)
     words = words.replace("\0", "")
     if kind != "text/html" or not words.strip():
         return _LINE_END.sub("\n", words).strip()
     try:
         # The mark says the encoding, whatever the page declares.
-        page = html.load(codecs.BOM_UTF8 + words.encode("utf-8", "replace"), found.name, found.clock)
+        page = html.load(codecs.BOM_UTF8 + words.encode("utf-8", "replace"), mail.name, mail.clock)
     except UnreadableFile as error:
         if error.reason != "without text":
             raise
         return ""
-    found.left_out.update(page.left_out)
-    found.title = found.title or page.title
-    found.has_pages = True
+    mail.left_out.update(page.left_out)
+    mail.title = mail.title or page.title
+    mail.has_pages = True
     return page.text.strip()
 
 

@@ -43,12 +43,12 @@ def without_hidden(text: str, left_out: Counter[str]) -> str:
         return text
     code = [m.span() for m in _CODE.finditer(text)]
 
-    def blanked(found: re.Match[str]) -> str:
-        k = bisect_right(code, (found.start(), len(text))) - 1
-        if k >= 0 and found.start() < code[k][1]:
-            return found[0]
+    def blanked(match: re.Match[str]) -> str:
+        k = bisect_right(code, (match.start(), len(text))) - 1
+        if k >= 0 and match.start() < code[k][1]:
+            return match[0]
         left_out["hidden part"] += 1
-        return _SHOWN.sub(" ", found[0])
+        return _SHOWN.sub(" ", match[0])
 
     return _HIDDEN.sub(blanked, text)
 
@@ -70,12 +70,12 @@ def without_comments(text: str, left_out: Counter[str]) -> str:
 def _comments(text: str) -> Iterator[tuple[int, int]]:
     """Where comments stand that are no part of code; one that never ends is none."""
     at, line_end, closed = 0, -1, True
-    while found := _OPENS.search(text, at):
-        at = found.end()
-        if fence := found["fence"]:
+    while match := _OPENS.search(text, at):
+        at = match.end()
+        if fence := match["fence"]:
             end = re.compile(rf"^ {{0,3}}{fence}{fence[0]}*[ \t]*$", re.MULTILINE).search(text, at)
             at = end.end() if end else len(text)
-        elif run := found["code"]:
+        elif run := match["code"]:
             if line_end < at:
                 line_end = text.find("\n", at)
                 line_end = len(text) if line_end < 0 else line_end
@@ -83,8 +83,8 @@ def _comments(text: str) -> Iterator[tuple[int, int]]:
             at = at if end_of_code < 0 else end_of_code + len(run)
         elif closed:
             # A comment may be no more than its marks: <!-->.
-            closed = (end_of_comment := text.find("-->", found.start() + 2)) >= 0
+            closed = (end_of_comment := text.find("-->", match.start() + 2)) >= 0
             if closed:
                 at = end_of_comment + 3
-                yield found.start(), at
+                yield match.start(), at
     yield from (m.span() for m in _DEFINED.finditer(text))

@@ -103,11 +103,11 @@ def _joined(texts: list[str | None], name: str) -> Loaded:
             )
         raise UnreadableFile(name, "broken", "has no page that can be read")
     parts: list[str] = []
-    found = []
+    joined = []
     length = 0
     for number, text in enumerate(texts, 1):
         if text:
-            found.append((length, number, None))
+            joined.append((length, number, None))
             parts.append(text)
             length += len(text) + len(_BETWEEN)
     notes = [
@@ -116,7 +116,9 @@ def _joined(texts: list[str | None], name: str) -> Loaded:
         if numbers
     ]
     # A line that begins with a number is no list item here.
-    return Loaded(_BETWEEN.join(parts), Places.of_stretches("page", found), syntax="text", notes=tuple(notes))
+    return Loaded(
+        _BETWEEN.join(parts), Places.of_stretches("page", joined), syntax="text", notes=tuple(notes)
+    )
 
 
 # One line end: a sentence may go on over the page.

@@ -37,7 +37,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
 
     package = Package(data)
     left_out: Counter[str] = Counter()
-    parts, found, length = [], [], 0
+    parts, places, length = [], [], 0
     said: set[str] = set()
     themes: Themes = {}
     deck = pptx.Presentation(io.BytesIO(data))
@@ -54,13 +54,13 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
         if text := "\n\n".join(
             [*_slide(slide, size, drawings, left_out), *_layout(slide, said), *_notes(slide)]
         ):
-            found.append((length, number, None))
+            places.append((length, number, None))
             parts.append(text)
             length += len(text) + 2
     left_out["comment"] += sum(n.startswith("ppt/comments/") and n.endswith(".xml") for n in package.names)
     if not parts:
         raise UnreadableFile(name, "without text", "has no text on its slides")
-    return Loaded("\n\n".join(parts), Places.of_stretches("slide", found), left_out=left_out)
+    return Loaded("\n\n".join(parts), Places.of_stretches("slide", places), left_out=left_out)
 
 
 def _choose(slide: Any) -> None:
@@ -232,8 +232,8 @@ def _mark(paragraph: Any, shape: Any) -> Any:
         return own
     name = f"lvl{paragraph.level + 1}pPr"
     for styles in _styles_of(shape):
-        if (found := _marker(find(styles, name))) is not None:
-            return found
+        if (mark := _marker(find(styles, name))) is not None:
+            return mark
     return None
 
 

@@ -68,8 +68,8 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             blocks += [start, *tables]
     if not blocks:
         raise UnreadableFile(name, "without text", "has no cell with a value")
-    text, found = unmark("\n\n".join(blocks))
-    stretches = [(start, *places[number]) for start, number in found]
+    text, marks = unmark("\n\n".join(blocks))
+    stretches = [(start, *places[number]) for start, number in marks]
     return Loaded(text, Places.of_stretches("row", stretches), notes=_notes(reader, name), left_out=left_out)
 
 
@@ -187,7 +187,7 @@ def _beside(sheet: Sheet, numbers: list[int]) -> list[tuple[Sheet, list[int]]]:
     titled = all(_is_titled(sheet, numbers, group) for group in groups)
     if not titled and not _are_tables(sheet, numbers, groups):
         return [(sheet, numbers)]
-    found = []
+    charts = []
     for group in groups:
         part = replace(sheet, rows={})
         for number in numbers:
@@ -196,8 +196,8 @@ def _beside(sheet: Sheet, numbers: list[int]) -> list[tuple[Sheet, list[int]]]:
         if titled:
             part.rows[numbers[0]] = {group[0]: part.rows[numbers[0]][group[0]]}
         part.spans = [span for span in sheet.spans if group[0] <= span[1] <= group[-1]]
-        found.append((part, sorted(part.rows)))
-    return found
+        charts.append((part, sorted(part.rows)))
+    return charts
 
 
 def _are_tables(sheet: Sheet, numbers: Sequence[int], groups: Sequence[Sequence[int]]) -> bool:

@@ -136,12 +136,12 @@ def _rotary(config: Mapping[str, Any]) -> dict[str, Any]:
             f"the onnx backend knows the rotary embeddings {', '.join(_ROTARY)}, not {kind!r}; "
             "try the torch backend (--backend torch)"
         )
-    found = {"rope_theta": config.get("rope_theta", 10_000.0), **rope, "rope_type": kind}
+    parameters = {"rope_theta": config.get("rope_theta", 10_000.0), **rope, "rope_type": kind}
     for name in ("rope_theta", *_ROTARY[kind]):
-        value = found.get(name)
+        value = parameters.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
             raise ModelError(f"config.json has {value!r} as {name} of the rotary embedding")
-    return found
+    return parameters
 
 
 def rope_caches(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

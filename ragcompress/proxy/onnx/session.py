@@ -124,8 +124,8 @@ class OnnxProxy:
         """See ``Proxy.probe``."""
 
         def encode(prefixes: Sequence[Prefix]) -> list[_FLOAT]:
-            found = dict(self.encode(prefixes, n_layers=n_layers))
-            return [found[i] for i in range(len(prefixes))]
+            encoded = dict(self.encode(prefixes, n_layers=n_layers))
+            return [encoded[i] for i in range(len(prefixes))]
 
         def run(batch: list[Prompt]) -> list[_FLOAT]:
             arrays = encode_with(self._store, self.info, n_layers, batch, encode)
@@ -287,8 +287,8 @@ def sums_exactly() -> bool:
         tensors=[protobuf.tensor("w", weight)],
         operators={"": 17},
     )
-    (found,) = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"x": most})
-    return bool((found == 255 * 127 * 64).all())
+    (total,) = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"x": most})
+    return bool((total == 255 * 127 * 64).all())
 
 
 def _run(session: ort.InferenceSession, outputs: list[str], feed: dict[str, Any]) -> list[_FLOAT]:
@@ -297,8 +297,8 @@ def _run(session: ort.InferenceSession, outputs: list[str], feed: dict[str, Any]
     if feed["mask"].shape[-1] > _LONG:
         options = ort.RunOptions()
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    found: list[_FLOAT] = session.run(outputs, feed, options)
-    return found
+    arrays: list[_FLOAT] = session.run(outputs, feed, options)
+    return arrays
 
 
 def _past_names(n_layers: int) -> list[str]:

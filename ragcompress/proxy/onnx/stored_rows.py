@@ -64,8 +64,8 @@ class StoredRows:
 
     def _read(self, length: int, offset: int) -> bytes:
         if _PREAD is not None:
-            found: bytes = _PREAD(self._file, length, offset)
-            return found
+            content: bytes = _PREAD(self._file, length, offset)
+            return content
         with self._lock:
             os.lseek(self._file, offset, os.SEEK_SET)
             return os.read(self._file, length)

@@ -129,19 +129,19 @@ def ensure(
     """
     name = f"weights-{form}-v{FORMATS[form]}"
     index, weights = target / f"{name}.json", target / f"{name}.bin"
-    if not anew and (found := _read_index(index, weights)):
-        return found
+    if not anew and (entry := _read_index(index, weights)):
+        return entry
     temporary = target / f"{name}.{os.getpid()}.{threading.get_ident()}.tmp"
     given = tensors(folder, n_layers)
     try:
         target.mkdir(parents=True, exist_ok=True)
         sweep(target.glob("*.tmp"))
         with open(temporary, "wb") as out:
-            found = _write(out, int8.convert(given, head_size) if form == "int8" else given)
+            entry = _write(out, int8.convert(given, head_size) if form == "int8" else given)
         os.replace(temporary, weights)
-        found |= {"file": weights.name}
-        write_whole(index, json.dumps(found).encode())
-        return found
+        entry |= {"file": weights.name}
+        write_whole(index, json.dumps(entry).encode())
+        return entry
     except OSError as error:
         raise ModelError(f"the weights can't be written to {target}: {error.strerror or error}") from error
     finally:

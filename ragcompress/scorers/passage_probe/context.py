@@ -168,12 +168,12 @@ def links(
 
 
 def _find_titles(words: list[str], titles: dict[str, list[tuple[int, list[str]]]]) -> set[int]:
-    found = set()
+    named = set()
     for start, word in enumerate(words):
         for document, title in titles.get(word, ()):
             if words[start : start + len(title)] == title:
-                found.add(document)
-    return found
+                named.add(document)
+    return named
 
 
 def shared_with_best(
@@ -206,9 +206,9 @@ def shared_with_best(
             if document[other] != document[part]:
                 # Sorted: a sum of floats depends on its order, and that of a set on the run.
                 shared = sorted(weight.get(word, unseen) for word in near & around[other])
-                found = probability * sum(shared), probability * max(shared, default=0.0)
-                result[part, :2] = np.maximum(result[part, :2], found)
-                result[part, 2] += found[0]
+                features = probability * sum(shared), probability * max(shared, default=0.0)
+                result[part, :2] = np.maximum(result[part, :2], features)
+                result[part, 2] += features[0]
     return result
 
 
