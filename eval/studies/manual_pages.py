@@ -25,6 +25,10 @@ _DEFAULT = re.compile(
     r"|\b[^\s.,;()]+ (?:is|are) the default\b",
     re.IGNORECASE,
 )
+# What only points at a value, or goes on to it.
+_POINTS = frozenset(
+    "a an as at be between by for former from in is it latter of on that the this to what which with".split()
+)
 _LETTER = re.compile(r"[^\W_]")
 # What stands over a remark within a description, and is no name of its own.
 _REMARK = re.compile(r"(?:examples?|notes?|warning|caution|important|hint|tip):?", re.IGNORECASE)
@@ -356,3 +360,10 @@ def questions(pages: Sequence[Page]) -> Iterator[Question]:
             if found := _SENTENCE.match(entry.description):
                 words = " ".join(found[0].split()[:8])
                 yield Question(number, k, "meaning", f"What does {short} do in {subject}?", words)
+
+
+def default_value(wanted: str) -> str:
+    """The value within the words that name a default; empty where they only point at it (``latter``)."""
+    words = wanted.split()
+    value = (words[0] if words[-1].lower() == "default" else words[-1]).strip("‘’“”\"'`*_()[]")
+    return value if any(map(str.isalnum, value)) and value.lower() not in _POINTS else ""

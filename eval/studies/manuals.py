@@ -23,7 +23,7 @@ from ragcompress_eval.bench.options import ResultFile
 from ragcompress_eval.bench.results import write_json
 
 from .manual_judging import Kept, Seen, is_at_hand, judge
-from .manual_pages import Located, Page, Question, Span, locate, questions, read_page
+from .manual_pages import Located, Page, Question, Span, default_value, locate, questions, read_page
 
 WAYS = ("text", "man", "loader")
 Chunk = tuple[int, Span]
@@ -153,6 +153,28 @@ def look(
         yield question, judge(context.text, pieces, made.pages, question), context.text
 
 
+def records(made: Corpus, asked: Sequence[Question], k: int) -> Iterator[dict[str, Any]]:
+    """Questions for a default as ``ragcompress-eval answers`` reads them; a chunk found is one sentence."""
+    search = Search([f"{d.title}\n{d.text}" for d in made.documents])
+    for question in asked:
+        value = default_value(question.wanted) if question.kind == "default" else ""
+        page = made.pages[question.page]
+        if not value:
+            continue
+        found = search.best(question.text, k)
+        if is_at_hand([made.chunks[i] for i in found], page, question):
+            parts = [made.documents[i] for i in found]
+            yield {
+                "id": f"{page.page.title} {question.entry}",
+                "dataset": "manuals",
+                "lang": "en",
+                "question": question.text,
+                "answers": [value],
+                "documents": [{"title": d.title, "sentences": [d.text]} for d in parts],
+                "supporting": None,
+            }
+
+
 def figures(seen: Sequence[tuple[Question, Seen]]) -> dict[str, Any]:
     """Shares over all that was seen."""
     units = sum(s.units for _, s in seen)
@@ -186,15 +208,25 @@ def manuals_command(
         Path | None, typer.Option("--show", metavar="FILE", help="Write contexts, faults.")
     ] = None,
     json_file: ResultFile = None,
+    record_file: Annotated[
+        Path | None,
+        typer.Option("--records", metavar="FILE", help="Write questions for a reader, and look at none."),
+    ] = None,
 ) -> None:
     """Is what is kept of a manual under its name, and whole?"""
-    compressor = Compressor.from_plan(Plan(scorer=scorer))
     results: dict[str, dict[str, Any]] = {}
     shown = []
+    compressor: Compressor | None = None
     for name in way or WAYS:
         made = corpus(folder, name)
         asked = list(questions([p.page for p in made.pages]))
         Random(1).shuffle(asked)
+        if record_file is not None:
+            unique = {r["id"]: r for r in records(made, asked, top_k)}
+            made_lines = [json.dumps(r, ensure_ascii=False) for r in list(unique.values())[:limit]]
+            record_file.write_text("\n".join(made_lines) + "\n", encoding="utf-8")
+            return
+        compressor = compressor or Compressor.from_plan(Plan(scorer=scorer))
         note(f"{name}: {len(made.pages)} pages, {len(made.chunks)} chunks, {len(asked)} questions")
         seen = []
         for question, found, text in look(made, asked[:limit], compressor, ratio, top_k):

@@ -63,9 +63,10 @@ class Layout:
 
     def render(self, parts: Segmentation, chosen: Sequence[int], scores: Scores) -> Rendered:
         """Put sentences in order, with their companions, and lay them out."""
-        return self._render(parts, chosen, scores, self._companions(parts))
+        return self._render(parts, chosen, scores, self.companions_of(parts))
 
-    def _companions(self, parts: Segmentation) -> Companions:
+    def companions_of(self, parts: Segmentation) -> Companions:
+        """What goes along with what."""
         return companions(parts, headings=self.headings)
 
     def _render(
@@ -123,7 +124,7 @@ class Layout:
         """
         if limit >= before:
             return
-        found = self._companions(parts)
+        found = self.companions_of(parts)
         smallest = smallest_budget(
             parts,
             limit=limit,
@@ -143,7 +144,7 @@ class Layout:
         wanted: Collection[int] | None = None,
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
-        found = self._companions(parts)
+        found = self.companions_of(parts)
         same = find_repeats(parts, scores.ranking(), found.copies)
         worth = discount_broken(credit_repeats(credit_openers(scores, parts, found), same), found)
         selected = select(

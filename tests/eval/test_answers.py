@@ -12,7 +12,7 @@ import pytest
 from http_server import said, serving
 from shared import words
 
-from ragcompress import Budget, Compressor, InputError, RagCompressError, Scores, Segmentation
+from ragcompress import Budget, Compressor, InputError, RagCompressError, Scores, Segmentation, given
 from ragcompress.scorers import make
 from ragcompress.testing import FakeProxy
 from ragcompress.training.examples import Example, read_files
@@ -23,7 +23,7 @@ from ragcompress_eval.bench.methods import Target, full_text, head, ours
 from ragcompress_eval.bench.runner import measure_all, rows_of
 from ragcompress_eval.bench.study import Row, Study
 from ragcompress_eval.bench.summary import summarize
-from ragcompress_eval.quality.answers import conditions, study
+from ragcompress_eval.quality.answers import conditions, cut_anew, study
 
 SAMPLE = Path(__file__).parents[1] / "data" / "questions.jsonl"
 
@@ -227,3 +227,24 @@ def test_an_order_of_whole_documents_is_asked_for_by_its_name(examples: tuple[Ex
             assert found is not None and found.text == made.text
         differ += len({c.text for c in contexts if c}) > 1
     assert differ
+
+
+def test_with_alone_nothing_is_kept_for_the_sake_of_something_else() -> None:
+    manual = (
+        "--speed N\n    Turns of the wheel. The default is 40.\n\n--stones N\n    Grinds. The default is 2.\n"
+    )
+    whole = given([[manual, "Mills stand by the river, and so do the millers. Some of them grind rye."]])
+    example = cut_anew(Example("m", "manuals", "What is 40?", ("40",), whole, (0,)))
+    texts = [s.text for s in example.segmentation.sentences]
+    assert "--speed N" in texts and len(texts) > 5
+    assert [texts[i] for i in example.gold] == texts[:6]
+    (method,) = ours({"bm25": make("bm25")}, counter=words).values()
+    targets = [Target(Budget(max_tokens=8), o) for o in ("source", "source+alone")]
+    both, alone = method.compress(example, targets).contexts
+    assert both and alone and both.fits and alone.fits
+    assert "--speed N" in both.text and "The default is 40." in both.text
+    assert "--speed N" not in alone.text and "The default is 40." in alone.text
+    made = conditions(["bm25"], [0.2], ["source", "source+alone"])
+    assert [list(c.versus) for c in made][2:] == [["full", "truncated", "alone"], ["full", "truncated"]]
+    without = conditions(["bm25"], [0.2], ["source", "source+alone"], full=False, truncated=False)
+    assert [list(c.versus) for c in without] == [["alone"], []]

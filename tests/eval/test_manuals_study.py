@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ragcompress.training.examples import read_files
+from studies.cli import main
 from studies.manual_judging import Kept, Seen, judge
-from studies.manual_pages import Located, Page, Question, locate, questions, read_page
+from studies.manual_pages import Located, Page, Question, default_value, locate, questions, read_page
 
 HTML = """<html><head><title>mill</title></head><body><nav>Home Next</nav>
 <h1>Options</h1>
@@ -166,3 +168,13 @@ def test_a_remark_within_a_description_is_about_its_name(tmp_path: Path) -> None
     example, asked = "mill --disc=/path/to/it", Question(0, 0, "meaning", "?", "The disc")
     assert seen_of(located, "--disc", example, asked=asked).mislabeled == 0
     assert seen_of(located, "--disc", "As slow as it can be.", asked=asked).mislabeled == 1
+
+
+def test_questions_for_a_reader_have_a_value_for_an_answer(tmp_path: Path, page: Page) -> None:
+    wanted = ["The default is ‘5min’", "off is the default", "latter is the default", "default is —"]
+    assert [default_value(w) for w in wanted] == ["5min", "off", "", ""]
+    written = tmp_path / "records.jsonl"
+    assert main(["manuals", str(tmp_path), "--way", "text", "--top-k", "1", "--records", str(written)]) == 0
+    ((file,),) = ([f.examples for f in read_files([written])],)
+    assert [(e.question, e.answers) for e in file] == [("What is the default of --stones (mill)?", ("2",))]
+    assert "The default is 2." in file[0].segmentation.documents[0].text

@@ -15,12 +15,15 @@ from ragcompress import (
     RagCompressError,
     Scorer,
     Scores,
+    Segmentation,
     Selection,
     Tokenizer,
 )
 from ragcompress.scorers import score
+from ragcompress.selection.layout import Layout
 from ragcompress.selection.ordering import ATTENTION_SORT, Order
 from ragcompress.selection.rendering import render
+from ragcompress.text.companions import Companions
 from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
@@ -28,13 +31,29 @@ from .metrics import FloatArray
 from .study import Refused, once_per_question
 
 TOGETHER = "+together"
+ALONE = "+alone"
+
+
+class _Alone(Layout):
+    """Every unit by itself: none brings what it needs to be understood, or is worth less without."""
+
+    def companions_of(self, parts: Segmentation) -> Companions:
+        """Copies alone: what is kept once is no matter of understanding."""
+        found = super().companions_of(parts)
+        return Companions({}, {}, copies=found.copies, stretches=found.stretches, positions=found.positions)
+
+
+def base_order(order: str) -> str:
+    """An order without what may stand behind its name."""
+    return order.removesuffix(ALONE).removesuffix(TOGETHER)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What to compress to, in tokens of rendered text, and the order of what is kept.
 
-    With ``TOGETHER`` behind its name it is an order of whole documents, not of single sentences.
+    With ``TOGETHER`` behind its name it is an order of whole documents, not of single sentences. With
+    ``ALONE`` nothing is kept for the sake of something else, from the same scores.
     ``near_repeats`` is that of ``ragcompress.Plan``.
     """
 
@@ -128,7 +147,9 @@ class ScorerMethod:
 
     def _context(self, example: Example, target: Target, scores: Scores, seconds: float) -> Context:
         """Select and render; ``seconds`` is what scoring took."""
-        order = cast(Order, target.order.removesuffix(TOGETHER))  # checked by the compressor
+        if target.order.endswith(ALONE):
+            return self._alone(example.segmentation, target, scores, seconds)
+        order = cast(Order, base_order(target.order))  # checked by the compressor
         together = target.order.endswith(TOGETHER)
         proxy = self._load() if self._load and order == ATTENTION_SORT else None
         compressor = Compressor(
@@ -147,6 +168,20 @@ class ScorerMethod:
             return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
         seconds += time.perf_counter() - start
         return Context(found.text, _kept_or_repeated(found.selection), found.ratio, seconds, fits=True)
+
+    def _alone(self, parts: Segmentation, target: Target, scores: Scores, seconds: float) -> Context:
+        """As ``_context``, every unit by itself."""
+        layout = _Alone(as_counter(self._counter), cast(Order, base_order(target.order)))
+        before = layout.tokens_before(parts)
+        start = time.perf_counter()
+        try:
+            fitted = layout.fit(parts, scores, target.budget.limit(before), before, target.budget)
+        except BudgetTooSmall:
+            return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
+        kept = fitted[1] if fitted else Selection(tuple(range(len(parts.sentences))), {})
+        text = layout.render(parts, kept.kept, scores).text
+        seconds += time.perf_counter() - start
+        return Context(text, _kept_or_repeated(kept), layout.count(text) / max(1, before), seconds, fits=True)
 
 
 def _kept_or_repeated(selection: Selection) -> tuple[int, ...]:

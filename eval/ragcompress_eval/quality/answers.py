@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from ragcompress import Budget, InputError, Segmentation, Tokenizer, scorers
+from ragcompress import Budget, InputError, Segmentation, Tokenizer, scorers, segment
 from ragcompress.cli.console import note
 from ragcompress.cli.options import DEFAULT_RATIO
 from ragcompress.proxy.loading import DEFAULT_PROXY
@@ -25,7 +25,7 @@ from ragcompress.text.tokenizing import Counter, as_counter
 from ragcompress.training.examples import Example
 
 from ..bench import options
-from ..bench.methods import TOGETHER, Method, Target, compress_once, full_text, head
+from ..bench.methods import ALONE, TOGETHER, Method, Target, base_order, compress_once, full_text, head
 from ..bench.metrics import answer_in_output, exact_match, f1, gold_sentences
 from ..bench.runner import Questions, Run, study_command
 from ..bench.study import Condition, Refused, Row, Study, mean, once_per_question, plain
@@ -52,10 +52,11 @@ def conditions(
     orders: Sequence[str],
     *,
     rivals: Sequence[str] = (),
+    full: bool = True,
     truncated: bool = True,
     positions: Sequence[float] = (),
 ) -> tuple[Condition, ...]:
-    """Full; truncated to every ratio, where wanted; compressed by every scorer, ratio and order.
+    """Full; truncated to every ratio, both where wanted; compressed by every scorer, ratio and order.
 
     Rivals have an order of their own. With positions, all of it at each of them.
     """
@@ -64,12 +65,14 @@ def conditions(
         context: str, ratio: float | None = None, scorer: str | None = None, order: str | None = None
     ) -> Condition:
         labels = {"context": context, "ratio": ratio, "scorer": scorer, "order": order}
-        versus = {"full": "full"} if context != "full" else {}
+        versus = {"full": "full"} if full and context != "full" else {}
         if context == "compressed" and truncated:
             versus["truncated"] = f"truncated, {ratio}"
+        if order and f"{order}{ALONE}" in orders:
+            versus["alone"] = f"compressed, {ratio}, {scorer}, {order}{ALONE}"
         return Condition(", ".join(str(v) for v in labels.values() if v is not None), labels, versus)
 
-    made = [condition("full")]
+    made = [condition("full")] if full else []
     made += [condition("truncated", r) for r in ratios if truncated]
     made += [condition("compressed", r, s, o) for s, r, o in product(scorers, ratios, orders)]
     made += [condition("compressed", r, name, OWN_ORDER) for name, r in product(rivals, ratios)]
@@ -204,6 +207,24 @@ def _evidence(example: Example, context: str) -> tuple[float | None, float | Non
     return len(places) / len(found), float(np.mean(places)) if places else None
 
 
+def cut_anew(example: Example) -> Example:
+    """The question with our own units in place of the data's sentences: names, headings, rows and lead-ins.
+
+    Evidence is each unit with a part of a sentence that is.
+    """
+    made = segment(example.segmentation.documents)
+    gold = gold_sentences(example)
+    found = tuple(
+        i
+        for i, unit in enumerate(made.sentences)
+        if any(
+            s.document == unit.document and s.start_char < unit.end_char and unit.start_char < s.end_char
+            for s in gold
+        )
+    )
+    return replace(example, id=f"{example.id}@own-units", segmentation=made, gold=found)
+
+
 def places(n: int) -> list[float]:
     """Evenly spaced places, the first and the last included; ``n`` is at least 2."""
     return [k / (n - 1) for k in range(n)]
@@ -254,11 +275,10 @@ Patience = Annotated[
 Orders = Annotated[
     list[str],
     typer.Option(
-        callback=lambda values: options.check_names(
-            values, ordering.ORDERS, lambda value: value.removesuffix(TOGETHER)
-        ),
+        callback=lambda values: options.check_names(values, ordering.ORDERS, base_order),
         metavar="NAME",
-        help=f"One of {', '.join(ordering.ORDERS)}; with {TOGETHER} behind it, of whole documents.",
+        help=f"One of {', '.join(ordering.ORDERS)}; with {TOGETHER} behind it, of whole documents; "
+        f"with {ALONE}, every unit by itself, without the name or the heading that it needs.",
     ),
 ]
 
@@ -272,6 +292,10 @@ class Asked(options.Proxied):
     scorer: options.ScorerNames = field(default_factory=lambda: [scorers.DEFAULT])
     ratio: options.Ratios = field(default_factory=lambda: [DEFAULT_RATIO])
     rival: Rivals = field(default_factory=list)
+    baselines: Annotated[
+        bool,
+        typer.Option("--baselines/--no-baselines", help="Ask full and truncated contexts, too."),
+    ] = True
     max_answer_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer.")] = (
         readers.MAX_ANSWER_TOKENS
     )
@@ -281,17 +305,29 @@ class Asked(options.Proxied):
     patience: Patience = readers.PATIENCE_SECONDS
 
     def carry_out(
-        self, run: Run, questions: Questions, orders: Sequence[str], positions: Sequence[float] = ()
+        self,
+        run: Run,
+        questions: Questions,
+        orders: Sequence[str],
+        positions: Sequence[float] = (),
+        *,
+        more: Mapping[str, object] = {},
     ) -> None:
-        """Ask everything under all combinations of the options."""
+        """Ask everything under all combinations of the options; ``more`` is settings of the command's own."""
         reader, model = self.build_reader(), self.find()
         with build_methods(self.scorer, self.rival, model, seed=run.seed) as methods:
             ours, rivals = ([m for m in methods if (m in NAMES) == wanted] for wanted in (False, True))
             wanted = conditions(
-                ours, self.ratio, orders, rivals=rivals, truncated=not positions, positions=positions
+                ours,
+                self.ratio,
+                orders,
+                rivals=rivals,
+                full=self.baselines,
+                truncated=self.baselines and not positions,
+                positions=positions,
             )
             made = study(methods, reader, model.counter, wanted)
-            run.carry_out(made, questions, {"reader": dict(reader.settings), **model.settings})
+            run.carry_out(made, questions, {"reader": dict(reader.settings), **model.settings, **more})
 
     def build_reader(self) -> readers.Reader:
         """The reader that the options name.
@@ -319,14 +355,21 @@ class Asked(options.Proxied):
 
 
 @study_command
-def answers_command(run: Run, asked: Asked, order: Orders = ["source"]) -> None:  # noqa: B006 - typer copies it
+def answers_command(
+    run: Run,
+    asked: Asked,
+    order: Orders = ["source"],  # noqa: B006 - typer copies it
+    own_units: Annotated[
+        bool, typer.Option("--own-units", help="Cut the documents as ragcompress does, not as the data does.")
+    ] = False,
+) -> None:
     """Does the answer survive? A reader answers from full, truncated and compressed contexts."""
-    questions = run.read()
+    questions = run.read(change=cut_anew) if own_units else run.read()
     if unanswerable := [e.id for e in questions.examples if not e.answers]:
         raise InputError(
             f"{len(unanswerable)} questions have no answer to compare with: {unanswerable[0]!r} …"
         )
-    asked.carry_out(run, questions, order)
+    asked.carry_out(run, questions, order, more={"own_units": True} if own_units else {})
 
 
 @study_command
