@@ -23,22 +23,22 @@ def thread_limit() -> int:
     return 0 if quota is None or quota >= _count_allowed() else n_cores()
 
 
-def cgroup_quota(root: Path = _CGROUPS, own: Path = _OWN) -> float | None:
+def cgroup_quota(root: Path = _CGROUPS, process: Path = _OWN) -> float | None:
     """Cores' worth of time that this process gets; None: as much as there is, or not known.
 
     Args:
         root: where groups are mounted; in a container it is the container's own.
-        own: which groups the process is in, below that, as under systemd's ``CPUQuota``.
+        process: which groups the process is in, below that, as under systemd's ``CPUQuota``.
     """
-    quotas = [quota for folder in _groups(root, own) if (quota := _quota(folder)) is not None]
+    quotas = [quota for folder in _groups(root, process) if (quota := _quota(folder)) is not None]
     return min(quotas, default=None)
 
 
-def _groups(root: Path, own: Path) -> Iterator[Path]:
+def _groups(root: Path, process: Path) -> Iterator[Path]:
     """Folders of the groups that a process is in, of both versions of cgroups, and of those above them."""
     yield from (root, root / "cpu")
     try:
-        lines = own.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = process.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:

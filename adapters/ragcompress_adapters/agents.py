@@ -142,6 +142,6 @@ def _question(state: Any, call: Any) -> str:
     messages: Sequence[AnyMessage] = (
         state if isinstance(state, list) else state.get("messages", ()) if isinstance(state, dict) else ()
     )
-    asked = next((m.text for m in reversed(messages) if isinstance(m, HumanMessage)), "")
+    request = next((m.text for m in reversed(messages) if isinstance(m, HumanMessage)), "")
     arguments = json.dumps(call["args"], ensure_ascii=False, sort_keys=True, default=str)
-    return f"{asked}\n{call['name']}: {arguments}".strip()[:_LIMIT]
+    return f"{request}\n{call['name']}: {arguments}".strip()[:_LIMIT]

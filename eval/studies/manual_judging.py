@@ -145,8 +145,8 @@ def _answers(
     named = pages[question.page].by_number.get(question.entry)
     if named is None:
         return {}
-    asked = pages[question.page].page.entries[question.entry]
-    sentence = _sentence(asked.description, question.wanted)
+    described = pages[question.page].page.entries[question.entry]
+    sentence = _sentence(described.description, question.wanted)
     answers = {}
     for number in among:
         page = pages[number]
@@ -154,8 +154,8 @@ def _answers(
             there = page.page.entries[entry.number]
             is_asked = (number, entry.number) == (question.page, question.entry)
             if is_asked or (
-                _letters(there.name) == _letters(asked.name)
-                and _letters(there.description)[:_ALIKE] == _letters(asked.description)[:_ALIKE]
+                _letters(there.name) == _letters(described.name)
+                and _letters(there.description)[:_ALIKE] == _letters(described.description)[:_ALIKE]
                 and _sentence(there.description, question.wanted) == sentence
             ):
                 if span := page.letters.find(question.wanted, entry.description):

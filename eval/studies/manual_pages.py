@@ -228,8 +228,8 @@ def _is_header(row: Any) -> bool:
 def _leads(table: Any) -> bool:
     """Whether a table is a page's navigation, as its markup says."""
     around = [table, *table.iterancestors()]
-    said = " ".join(f"{e.get('class', '')} {e.get('summary', '')} {e.get('role', '')}" for e in around)
-    return re.search(r"\bnav", said, re.IGNORECASE) is not None
+    attributes = " ".join(f"{e.get('class', '')} {e.get('summary', '')} {e.get('role', '')}" for e in around)
+    return re.search(r"\bnav", attributes, re.IGNORECASE) is not None
 
 
 def _text(element: Any) -> str:

@@ -34,7 +34,7 @@ def check_finished(requests: Iterable[Line], output: Path, errors: Path, plan: P
         DataError: if they are not; says where and why.
     """
     budget = None if plan.budget is None else asdict(plan.budget)
-    wanted = json.loads(json.dumps({"budget": budget, **plan.layout_settings()}))
+    settings = json.loads(json.dumps({"budget": budget, **plan.layout_settings()}))
     results, reasons = _values(output), _values(errors)
     failed = next(reasons, None)
     number = 0
@@ -43,27 +43,27 @@ def check_finished(requests: Iterable[Line], output: Path, errors: Path, plan: P
             failed = next(reasons, None)
             continue
         number += 1
-        _check(next(results, None), request, plan.scorer, wanted, f"{output}, line {number}")
+        _check(next(results, None), request, plan.scorer, settings, f"{output}, line {number}")
     if failed is not None or next(results, None) is not None:
         raise _refusal(str(output), "there are more results than requests")
 
 
 def _check(
-    result: dict[str, Any] | None, request: Line, scorer: str, wanted: dict[str, Any], where: str
+    result: dict[str, Any] | None, request: Line, scorer: str, expected: dict[str, Any], where: str
 ) -> None:
     """Compare one result with the request that it should answer."""
     if result is None:
         raise _refusal(where, f"the request of line {request.number} has no result")
-    asked = _value(request.request)
-    name = json.loads(json_line({"id": finite(asked.get("id"))}))["id"]
-    if result.get("question") != asked.get("question") or result.get("id", result) != name:
+    request_value = _value(request.request)
+    name = json.loads(json_line({"id": finite(request_value.get("id"))}))["id"]
+    if result.get("question") != request_value.get("question") or result.get("id", result) != name:
         raise _refusal(where, f"is no result of the request of line {request.number}")
     settings = result.get("settings")
     settings = settings if isinstance(settings, dict) else {}
     known = settings.get("scorer")
     if known != scorer and isinstance(known, str) and scorers.is_available(known):
         raise _refusal(where, f"was made with another scorer: {known}")
-    for name, value in wanted.items():
+    for name, value in expected.items():
         if name not in _NOT_COMPARED and settings.get(name, value) != value:
             shown = "" if isinstance(value, dict) else f": {settings[name]}"
             raise _refusal(where, f"was made with another {name}{shown}")

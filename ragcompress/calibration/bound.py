@@ -48,7 +48,7 @@ def threshold(evidence: Sequence[Sequence[float]], recall: float, of: RecallOf =
     Raises:
         InputError: for a question without evidence.
     """
-    if any(not len(own) for own in evidence):
+    if any(not len(question) for question in evidence):
         raise InputError("a question without evidence says nothing about recall")
     if not evidence:
         return None
@@ -72,6 +72,6 @@ def bounded_recall(evidence: Sequence[Sequence[float]], at: float, of: RecallOf 
 def _steps(evidence: Sequence[Sequence[float]], of: RecallOf) -> tuple[FloatArray, FloatArray]:
     """At which values a question loses something, and how much."""
     if of == "all":
-        return np.array([min(own) for own in evidence], dtype=np.float64), np.ones(len(evidence))
-    values = np.concatenate([np.asarray(own, dtype=np.float64) for own in evidence])
-    return values, np.concatenate([np.full(len(own), 1 / len(own)) for own in evidence])
+        return np.array([min(question) for question in evidence], dtype=np.float64), np.ones(len(evidence))
+    values = np.concatenate([np.asarray(question, dtype=np.float64) for question in evidence])
+    return values, np.concatenate([np.full(len(question), 1 / len(question)) for question in evidence])

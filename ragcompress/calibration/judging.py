@@ -74,10 +74,10 @@ class Judge:
             return Judgment(outlook)
         at, promise = self.calibration.threshold(outlook, budget)
         values = outlook.request.values
-        wanted = np.flatnonzero(values >= at) if at is not None else np.arange(len(values))
-        if not len(wanted):
-            wanted = np.array([int(values.argmax())])
-        return Judgment(outlook, promise, tuple(int(i) for i in wanted))
+        wanted_units = np.flatnonzero(values >= at) if at is not None else np.arange(len(values))
+        if not len(wanted_units):
+            wanted_units = np.array([int(values.argmax())])
+        return Judgment(outlook, promise, tuple(int(i) for i in wanted_units))
 
     def settle(self, judgment: Judgment, selection: Selection) -> Promise | None:
         """The promise after selection: a ceiling or a rule may have left out what it rests on."""

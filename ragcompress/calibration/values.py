@@ -84,14 +84,14 @@ class Promise:
         Args:
             tokens: of what was kept.
         """
-        asked = f"{self.recall:.0%} of the evidence"
+        aim = f"{self.recall:.0%} of the evidence"
         if self.of == "all":
-            asked = f"a chance of {self.recall:.0%} that all evidence is kept"
+            aim = f"a chance of {self.recall:.0%} that all evidence is kept"
         if self.holds:
             basis = f"{self.questions:,} calibration questions" if self.questions else "keeping everything"
-            return f"promised: {asked}, resting on {basis}; it took {tokens:,} tokens"
+            return f"promised: {aim}, resting on {basis}; it took {tokens:,} tokens"
         least = "" if self.least is None else f"; at this length it is {self.least:.0%}"
-        return f"not promised: {asked}: {self.withdrawn}{least}"
+        return f"not promised: {aim}: {self.withdrawn}{least}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -262,10 +262,10 @@ class Calibration:
         """The questions of the narrowest group that has enough of them, and what they share."""
         needed = max(LEAST_OF_GROUP, 2 * smallest_n(recall) if recall < 1 else 1)
         for n in range(len(group), 0, -1):
-            own = [c for c in self._with_evidence if c.group[:n] == group[:n]]
-            if len(own) >= needed or n == 1:
+            cases = [c for c in self._with_evidence if c.group[:n] == group[:n]]
+            if len(cases) >= needed or n == 1:
                 break
-        return group[:n], own
+        return group[:n], cases
 
     @cached_property
     def _with_evidence(self) -> tuple[Case, ...]:
@@ -275,8 +275,10 @@ class Calibration:
     def _likeness(self) -> Mapping[str, Likeness]:
         by_group = {}
         for ranked in {c.group.ranked for c in self._with_evidence}:
-            own = [c for c in self._with_evidence if c.group.ranked == ranked]
-            by_group[ranked] = Likeness(np.array([c.shape for c in own]), np.array([c.words for c in own]))
+            cases = [c for c in self._with_evidence if c.group.ranked == ranked]
+            by_group[ranked] = Likeness(
+                np.array([c.shape for c in cases]), np.array([c.words for c in cases])
+            )
         return by_group
 
 

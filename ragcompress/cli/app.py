@@ -66,8 +66,8 @@ def main() -> None:
             raise
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(show: bool) -> None:
+    if show:
         emit(f"ragcompress {__version__}\n")
         raise typer.Exit
 

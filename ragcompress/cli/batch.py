@@ -99,8 +99,8 @@ def _check_apart(source: str, output: Path, through: bool) -> None:
         return
     if output.exists() and output.samefile(source):
         raise typer.BadParameter("input and output are the same file")
-    own = () if through else (errors_path(output), state_path(output), partial_path(output))
-    for path in own:
+    outputs = () if through else (errors_path(output), state_path(output), partial_path(output))
+    for path in outputs:
         if path.exists() and path.samefile(source):
             raise typer.BadParameter(
                 f"the input {source} is a file that the run writes beside {output.name}: "
@@ -138,10 +138,10 @@ def _summarize(done: Done, errors: str) -> None:
             f"({at.tokens_after / max(1, at.tokens_before):.0%}), {at.tokens_before - at.tokens_after:,} "
             f"saved, in {_clock(done.seconds)}{whole}"
         )
-    if asked := at.n_promised + at.n_withdrawn:
+    if n_recalls := at.n_promised + at.n_withdrawn:
         note(
-            f"the recall is promised for {at.n_promised:,} of {asked:,} results "
-            f"({at.n_promised / asked:.0%}); `promise` of the others says why not"
+            f"the recall is promised for {at.n_promised:,} of {n_recalls:,} results "
+            f"({at.n_promised / n_recalls:.0%}); `promise` of the others says why not"
         )
 
 

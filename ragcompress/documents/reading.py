@@ -227,10 +227,10 @@ class FolderReader:
             note(f"left out: {_name(str(error.filename))} can't be opened: {error.strerror}")
 
         paths: list[Path] = []
-        own = but and os.path.abspath(but)
+        excluded = but and os.path.abspath(but)
         for parent, folders, names in os.walk(folder, onerror=closed):
             inner = {f: os.path.abspath(Path(parent, f)) for f in folders}
-            folders[:] = [f for f in folders if not f.startswith(".") and inner[f] != own]
+            folders[:] = [f for f in folders if not f.startswith(".") and inner[f] != excluded]
             paths += (Path(parent, n) for n in names if not n.startswith("."))
         return [path for path in sorted(paths) if path.is_file() and self._is_known(path)]
 

@@ -241,11 +241,11 @@ class Database:
         Words that stand in more than half of the passages are left out: BM25 as FTS5 has it gives them no
         weight, and it would look at every passage for them.
         """
-        wanted = sorted(set(terms(question)))
+        words = sorted(set(terms(question)))
         total = self.n_passages()
-        marks = ",".join("?" * len(wanted))
-        counts = dict(self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(wanted)))
-        rare = [w for w in wanted if counts.get(w, 0) * 2 <= total] or wanted
+        marks = ",".join("?" * len(words))
+        counts = dict(self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(words)))
+        rare = [w for w in words if counts.get(w, 0) * 2 <= total] or words
         if not rare:
             return []
         query = " OR ".join(f'"{word}"' for word in rare)

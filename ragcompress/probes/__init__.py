@@ -114,13 +114,13 @@ class ProbeWeights:
         Raises:
             DataError: names the array, its shape, and the one that is read.
         """
-        for name, wanted in shapes.items():
+        for name, expected in shapes.items():
             if name not in self.arrays:
                 raise DataError(_missing(name, self.arrays))
-            if (shape := self.arrays[name].shape) != wanted:
+            if (shape := self.arrays[name].shape) != expected:
                 raise DataError(
-                    f"the probe's {name!r} has the shape {shape}, and {wanted} is read; take a copy that is "
-                    "whole, or train the probe anew"
+                    f"the probe's {name!r} has the shape {shape}, not {expected}; take a copy that is "
+                    "whole, or train the probe again"
                 )
 
     def numbers(self, key: str, kind: type[_T]) -> _T:

@@ -125,8 +125,8 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
         texts = [template.known, " " + " ".join(facts), *texts]
     pieces = [tuple(ids) for ids in tokenizer.encode(texts)]
     ask = pieces[-3]
-    own = pieces if facts else pieces[1:]
-    starts = list(accumulate(map(len, own), initial=0))
+    parts = pieces if facts else pieces[1:]
+    starts = list(accumulate(map(len, parts), initial=0))
     start, stop, end = starts[-3:]
     half = (start + stop) // 2
     rows = [
@@ -138,7 +138,7 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
         (start, max(half, start + 1)),
         (half, stop),
     ]
-    ids = tuple(chain(*own))
+    ids = tuple(chain(*parts))
     if facts:
         return Tail(ids, (*rows, (starts[1], starts[2])), (*ROWS, "facts"), (), ask)
     return Tail(ids, tuple(rows), ROWS, ask, ask)

@@ -87,11 +87,11 @@ class Window:
 
 def joint_tail(tokenizer: Tokenizer, template: JointTemplate, question: str) -> Tail:
     """Build the tail for a question; its rows are ``last``, ``question`` and ``query`` (all of the tail)."""
-    ask, asked, end = tokenizer.encode([template.ask, " " + question, template.end])
-    ids = (*ask, *asked, *end)
+    ask, question_ids, end = tokenizer.encode([template.ask, " " + question, template.end])
+    ids = (*ask, *question_ids, *end)
     rows = {
         "last": (len(ids) - 1, len(ids)),
-        "question": (len(ask), len(ask) + len(asked)),
+        "question": (len(ask), len(ask) + len(question_ids)),
         "query": (0, len(ids)),
     }
     return Tail(ids, tuple(rows.values()), tuple(rows))
@@ -169,8 +169,8 @@ def _check_room(longest: int) -> None:
 def gather(n_sentences: int, windows: Sequence[Window], values: Sequence[FloatArray]) -> FloatArray:
     """(S,) from values of each window's spans; a sentence that was cut counts as its best part."""
     result = np.full(n_sentences, -np.inf)
-    for window, own in zip(windows, values, strict=True):
-        np.maximum.at(result, np.array(window.sentences, dtype=np.int64), own)
+    for window, of_window in zip(windows, values, strict=True):
+        np.maximum.at(result, np.array(window.sentences, dtype=np.int64), of_window)
     return result
 
 

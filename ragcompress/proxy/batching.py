@@ -57,8 +57,8 @@ def probe_in_batches(
         chosen = [prompts[i] for i in batch]
         for i, p, mass in zip(batch, chosen, run(chosen), strict=True):
             spans = np.array(p.spans, dtype=np.int64).reshape(-1, 2)
-            own = np.ascontiguousarray(mass[..., : len(p.spans)])
-            by_prompt[i] = Attention(own, spans[:, 1] - spans[:, 0], p.row_names, info.fingerprint)
+            of_prompt = np.ascontiguousarray(mass[..., : len(p.spans)])
+            by_prompt[i] = Attention(of_prompt, spans[:, 1] - spans[:, 0], p.row_names, info.fingerprint)
         if progress:
             progress(len(by_prompt), len(prompts))
     return [by_prompt[i] for i in range(len(prompts))]

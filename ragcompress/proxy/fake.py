@@ -117,9 +117,9 @@ class FakeProxy:
         spans = dict(zip(prompt.row_names, prompt.rows, strict=True))
         rows = []
         for name, span in spans.items():
-            asked = spans.get("question", (0, len(prompt.tail)))
-            wanted = _words(prompt.tail, asked if name == "last" else span)
-            shared = np.array([len(wanted & words) for words in sentences], dtype=np.float64)
+            question_span = spans.get("question", (0, len(prompt.tail)))
+            query = _words(prompt.tail, question_span if name == "last" else span)
+            shared = np.array([len(query & words) for words in sentences], dtype=np.float64)
             rows.append(self._row(shared, n_tokens, n_layers))
         return Attention(np.stack(rows), n_tokens, prompt.row_names, self.info.fingerprint)
 

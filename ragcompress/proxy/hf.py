@@ -331,8 +331,8 @@ class TorchProxy:
         reader = self._reader(prompts, n_layers, torch.zeros_like(starts), longest + tail)
         reader.past = [torch.from_numpy(part).to(self._device) for part in past]
         before = (torch.arange(longest) < starts[:, None])[:, None, None].expand(-1, 1, tail, -1)
-        own = torch.ones(tail, tail, dtype=torch.bool).tril().expand(len(prompts), 1, -1, -1)
-        reader.mask = torch.cat([before, own], -1).to(self._device)
+        causal = torch.ones(tail, tail, dtype=torch.bool).tril().expand(len(prompts), 1, -1, -1)
+        reader.mask = torch.cat([before, causal], -1).to(self._device)
         self._forward([p.tail for p in prompts], reader, starts)
         return self._masses(reader)
 

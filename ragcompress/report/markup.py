@@ -237,18 +237,18 @@ def _document(views: Sequence[View], index: int) -> str:
 
 def _cell(view: View, index: int, title: str) -> str:
     """One document as one scorer sees it: a bar of its sentences, and the sentences."""
-    own = view.members[index]
-    if not own:
+    sentences = view.members[index]
+    if not sentences:
         return f'<div class="view{view.number}"><p class="source">no text</p></div>'
     length = len(view.context.segmentation.documents[index].text)
     label = f"{_text(title)}, {view.name}"
     return (
         f'<div class="view{view.number}" data-view="{view.number}"><p class="counts"><svg class="strip" '
         f'viewBox="0 0 {length} 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'{"".join(_segment(view, i) for i in own)}</svg> <span data-document="{index}">'
-        f"{len(view.kept.intersection(own))} of {len(own)} kept</span></p>"
+        f'{"".join(_segment(view, i) for i in sentences)}</svg> <span data-document="{index}">'
+        f"{len(view.kept.intersection(sentences))} of {len(sentences)} kept</span></p>"
         f'<div class="text" dir="auto" role="listbox" aria-multiselectable="true" aria-readonly="true" '
-        f'aria-label="{label}">{"".join(_span(view, i, i == own[0]) for i in own)}</div></div>'
+        f'aria-label="{label}">{"".join(_span(view, i, i == sentences[0]) for i in sentences)}</div></div>'
     )
 
 

@@ -48,7 +48,7 @@ def payload(views: Sequence[CompressedContext], stops: Sequence[tuple[Stop, ...]
             {"d": s.document, "t": s.text, "at": context.cite(i)}
             for i, s in enumerate(context.segmentation.sentences)
         ],
-        "views": [_view(v, own) for v, own in zip(views, stops, strict=True)],
+        "views": [_view(v, view_stops) for v, view_stops in zip(views, stops, strict=True)],
     }
     text = json.dumps(data, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -42,17 +42,17 @@ def sweep(views: Sequence[CompressedContext]) -> list[tuple[Stop, ...]]:
     if any(v.layout is None or v.passthrough is not None for v in views):
         return [() for _ in views]
     tried = [_Again(v, v.layout) for v in views if v.layout is not None]
-    own = {min(v.limit, v.tokens_before) for v in views}
+    limits_shown = {min(v.limit, v.tokens_before) for v in views}
     smallest = max(t.smallest() for t in tried)
-    limits = budgets(smallest, views[0].tokens_before, own)
+    limits = budgets(smallest, views[0].tokens_before, limits_shown)
     stops = [made for limit in limits if None not in (made := [t.stop(limit) for t in tried])]
     return [tuple(s for s in side if s is not None) for side in zip(*stops, strict=True)]
 
 
-def budgets(smallest: int, largest: int, own: Iterable[int]) -> list[int]:
-    """Budgets to try, rising, from ``smallest`` to ``largest``, with those of ``own`` that lie between."""
+def budgets(smallest: int, largest: int, wished: Iterable[int]) -> list[int]:
+    """Budgets to try, rising, from ``smallest`` to ``largest``, with those of ``wished`` that lie between."""
     growth = max(_GROWTH, 1 + _COUNTS_PER_BUDGET * largest / _WORK)
-    limits, limit = {b for b in own if smallest <= b <= largest} | {largest}, smallest
+    limits, limit = {b for b in wished if smallest <= b <= largest} | {largest}, smallest
     while limit < largest:
         limits.add(limit)
         limit = max(limit + 1, int(limit * growth))

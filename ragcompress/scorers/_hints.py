@@ -50,23 +50,23 @@ def by_rules(question: str) -> str:
     ``What is the capital of Peru?`` gives ``The capital of Peru is``, ``Which film came first?`` gives ``The
     film is``, ``When was she born?`` gives ``The date is``.
     """
-    asked = " ".join(question.split())
-    if _YES_NO.match(asked):
+    text = " ".join(question.split())
+    if _YES_NO.match(text):
         return ""
-    if match := _BE.match(asked):
+    if match := _BE.match(text):
         return f"{match[2][0].upper()}{match[2][1:]} {match[1].lower()}"
-    named = [noun for noun in _NAMED.findall(asked) if not _NO_NOUN.match(noun)]
+    named = [noun for noun in _NAMED.findall(text) if not _NO_NOUN.match(noun)]
     if named:
         return f"The {named[0].lower()} is"
-    kinds = (hint for words, hint in _KINDS if re.search(rf"\b(?:{words})\b", asked, re.I))
+    kinds = (hint for words, hint in _KINDS if re.search(rf"\b(?:{words})\b", text, re.I))
     return next(kinds, "")
 
 
 def by_proxy(proxy: Proxy, next_tokens: NextToken, question: str) -> str:
     """Hint that the proxy writes itself, greedily, from four examples; empty where it says none."""
-    asked = " ".join(question.split())
+    words = " ".join(question.split())
     ids = [*proxy.tokenizer.prefix_ids]
-    for piece in proxy.tokenizer.encode([_EXAMPLES, " " + asked, "\nBeginning:"]):
+    for piece in proxy.tokenizer.encode([_EXAMPLES, " " + words, "\nBeginning:"]):
         ids += piece
     room = proxy.info.max_tokens - len(ids)
     text = generate(proxy, next_tokens, tuple(ids), min(_LONGEST, room), lambda t: "\n" in t.lstrip())

@@ -43,8 +43,8 @@ def read_both(
     windows = cut_windows(tokenizer, TEMPLATE, segmentation, question=question, room=room)
     result = []
     for done, window in enumerate(windows, 1):
-        asked, free = (proxy.probe([window.by_token(t)], n_layers=n_layers)[0] for t in tails)
-        result.append((window, asked, free))
+        of_question, free = (proxy.probe([window.by_token(t)], n_layers=n_layers)[0] for t in tails)
+        result.append((window, of_question, free))
         if progress:
             progress(done, len(windows))
     return result
@@ -58,8 +58,8 @@ def score_sentences(
 ) -> FloatArray:
     """(S,) calibrated attention of the chosen heads, (L, H) of 0 and 1, per sentence."""
     values = []
-    for window, asked, free in read:
-        difference = _per_token(asked, heads) - _per_token(free, heads)
+    for window, of_question, free in read:
+        difference = _per_token(of_question, heads) - _per_token(free, heads)
         values.append(pooled(difference, window, segmentation, pool))
     return gather(len(segmentation.sentences), [w for w, _, _ in read], values)
 
@@ -75,8 +75,10 @@ def pooled(difference: FloatArray, window: Window, segmentation: Segmentation, p
     document = np.array([segmentation.sentences[i].document for i in window.sentences])[sentence]
     kept = np.zeros(len(difference), dtype=np.bool_)
     for d in set(document.tolist()):
-        own = document == d
-        kept[own] = difference[own] >= difference[own].mean() - _DEVIATIONS * difference[own].std()
+        inside = document == d
+        kept[inside] = (
+            difference[inside] >= difference[inside].mean() - _DEVIATIONS * difference[inside].std()
+        )
     total = np.bincount(sentence, difference * kept, minlength=len(lengths)).astype(np.float64)
     if pool == "sum":
         return total

@@ -49,13 +49,13 @@ class Scorer:
 
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Score by shared words; 0 where there are none."""
-        wanted = Counter(terms(question))
+        query = Counter(terms(question))
         sentences = [Counter(terms(s.text)) for s in segmentation.sentences]
-        counts = _counts(sentences, wanted)
+        counts = _counts(sentences, query)
         # A name counts for what it describes, and makes it no longer.
-        named = _counts([Counter(terms(text)) for text in anchor_texts(segmentation)], wanted)
+        named = _counts([Counter(terms(text)) for text in anchor_texts(segmentation)], query)
         lengths = np.array([c.total() for c in sentences], dtype=np.float64)
-        weights = np.array(list(wanted.values()), dtype=np.float64)
+        weights = np.array(list(query.values()), dtype=np.float64)
         values = self._saturate(np.maximum(counts, named), lengths) @ (weights * _idf(counts))
         return Scores(values, self.name, settings={"k1": self.k1, "b": self.b})
 
@@ -68,10 +68,10 @@ class Scorer:
         return factors
 
 
-def _counts(texts: Sequence[Counter[str]], wanted: Counter[str]) -> FloatArray:
+def _counts(texts: Sequence[Counter[str]], query: Counter[str]) -> FloatArray:
     """How often each text has each term, (S, terms), even where one of them is 0."""
-    counts = np.array([[c[t] for t in wanted] for c in texts], dtype=np.float64)
-    return counts.reshape(len(texts), len(wanted))
+    counts = np.array([[c[t] for t in query] for c in texts], dtype=np.float64)
+    return counts.reshape(len(texts), len(query))
 
 
 def _idf(counts: FloatArray) -> FloatArray:

@@ -124,8 +124,8 @@ class Scorer:
         places = range(len(window.blocks)) if self.level == "document" else owners
         each = self.dummies == "each"
         bias = np.array([dummies[k if each else 0][unit] for unit, k in enumerate(places)])
-        own: FloatArray = plain - bias
-        return own[owners] if self.level == "document" else own
+        difference: FloatArray = plain - bias
+        return difference[owners] if self.level == "document" else difference
 
 
 def per_token(attention: Attention) -> FloatArray:

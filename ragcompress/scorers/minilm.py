@@ -55,15 +55,15 @@ class Scorer:
     def score(self, question: str, segmentation: Segmentation, *, progress: Progress | None = None) -> Scores:
         """Embed the sentences, and the question once."""
         values = np.full(len(segmentation.sentences), -np.inf)
-        wanted = self._embed(self._parts(question))  # (parts of the question, 384)
-        vectors = np.zeros((len(values), wanted.shape[1]))
+        query = self._embed(self._parts(question))  # (parts of the question, 384)
+        vectors = np.zeros((len(values), query.shape[1]))
         parts = [
             (i, part) for i, text in enumerate(anchored_texts(segmentation)) for part in self._parts(text)
         ]
         for start in range(0, len(parts), _CHUNK):
             chunk = parts[start : start + _CHUNK]
             rows, embedded = [i for i, _ in chunk], self._embed([text for _, text in chunk])
-            np.maximum.at(values, rows, (embedded @ wanted.T).max(axis=1))
+            np.maximum.at(values, rows, (embedded @ query.T).max(axis=1))
             np.add.at(vectors, rows, embedded)
             if progress:
                 progress(min(start + _CHUNK, len(parts)), len(parts))

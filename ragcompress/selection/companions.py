@@ -109,16 +109,21 @@ def _elsewhere(whole: Collection[int], belonging: Companions) -> list[int]:
         if unit in belonging.texts:
             over = unit
             continue
-        own = belonging.sections.get(unit)
-        if own is None or over is None or own == over or belonging.texts[own] != belonging.texts[over]:
+        section = belonging.sections.get(unit)
+        if (
+            section is None
+            or over is None
+            or section == over
+            or belonging.texts[section] != belonging.texts[over]
+        ):
             continue
         if (
-            own not in whole
+            section not in whole
             and over in belonging.opens
             and belonging.position(unit) >= belonging.opens[over][1]
         ):
-            missing.append(own)
-            over = own
+            missing.append(section)
+            over = section
     return missing
 
 

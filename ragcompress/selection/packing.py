@@ -168,8 +168,8 @@ def prepare(
         headers[document] = max(0, min(header, *(sizes[i] for i in indices)))
     costs = tuple(sizes[i] - headers[d] for i, d in enumerate(documents))
     shared = {j for companions in brings.values() for j in companions}
-    own = {j: count(segmentation.sentences[j].text) for j in shared}
-    return Packing(rankings, Prices(costs, tuple(headers), documents, brings, own), near)
+    sizes_alone = {j: count(segmentation.sentences[j].text) for j in shared}
+    return Packing(rankings, Prices(costs, tuple(headers), documents, brings, sizes_alone), near)
 
 
 def pack(plan: Packing, limit: int, measure: Measure, first: tuple[int, ...]) -> tuple[int, ...]:
@@ -179,16 +179,16 @@ def pack(plan: Packing, limit: int, measure: Measure, first: tuple[int, ...]) ->
     """
     kept = first or plan.best
     n = measure(first) if first else plan.sums(kept)[0]
-    seen = set(kept)
+    tried = set(kept)
     for _ in range(_ROUNDS):
         left = limit - n
-        more = plan.greedy(kept, seen, left) if left > limit // _NEGLIGIBLE else ()
+        more = plan.greedy(kept, tried, left) if left > limit // _NEGLIGIBLE else ()
         if not more:
             break
         planned = kept + more
         length, n = _longest(planned, plan.sums(planned), (len(kept), n), limit, measure)
         kept = planned[:length]
-        seen.update(planned[: length + 1])
+        tried.update(planned[: length + 1])
     return kept
 
 

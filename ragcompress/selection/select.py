@@ -249,8 +249,8 @@ def smallest_budget(
     """
     sentences = segmentation.sentences
     smallest: dict[str, int] = {}
-    asked = (i for i in range(len(sentences)) if i not in without)
-    for i in sorted(asked, key=lambda i: len(sentences[i].text)):
+    candidates = (i for i in range(len(sentences)) if i not in without)
+    for i in sorted(candidates, key=lambda i: len(sentences[i].text)):
         size = max(1, count(render(i)))
         if size <= limit:
             return size

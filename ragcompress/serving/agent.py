@@ -123,9 +123,9 @@ class Agent:
             )
         sentences = segment([document]).sentences
         inside = _sentences_at(sentences, start, end)
-        wanted = min(len(sentences) - 1, inside[-1] + around)
+        target = min(len(sentences) - 1, inside[-1] + around)
         count = self._ready().count
-        nearest = _shrink(document.text, sentences, max(0, inside[0] - around), wanted, inside[0], count)
+        nearest = _shrink(document.text, sentences, max(0, inside[0] - around), target, inside[0], count)
         if nearest is None:
             raise InputError(f"what stands at [{start}:{end}] is longer than {MOST_TOKENS} tokens")
         first, last = nearest
@@ -133,7 +133,7 @@ class Agent:
         text = document.text[a:b]
         excerpt = Excerpt(path=path, start=a, end=b, location=_location(document, path, a, b), score=1.0)
         more = (
-            [] if last == wanted else [f"ends at {b}: more is longer than {MOST_TOKENS} tokens; go on there"]
+            [] if last == target else [f"ends at {b}: more is longer than {MOST_TOKENS} tokens; go on there"]
         )
         return Found(
             text=f"{excerpt.location}\n{text}", excerpts=[excerpt], tokens_before=count(document.text),

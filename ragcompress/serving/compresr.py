@@ -80,8 +80,8 @@ def router(default: Budget) -> APIRouter:
         """Shorten several texts, in order."""
         at.limits.check([item.context for item in body.inputs])
         budget = body.budget(default)
-        wanted = body.deadline_ms
-        return {"data": {"results": [await _shorten(at, item, budget, wanted) for item in body.inputs]}}
+        deadline = body.deadline_ms
+        return {"data": {"results": [await _shorten(at, item, budget, deadline) for item in body.inputs]}}
 
     return made
 

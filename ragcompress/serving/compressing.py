@@ -105,8 +105,8 @@ class Desk:
 
     def due(self, deadline_ms: float | None = None) -> float:
         """When the answer is due; the body's own wish counts before the header's."""
-        asked = self._deadline_ms if deadline_ms is None else deadline_ms
-        return self.engine.due(asked, self._request.state.arrived)
+        milliseconds = self._deadline_ms if deadline_ms is None else deadline_ms
+        return self.engine.due(milliseconds, self._request.state.arrived)
 
     async def compress(self, job: Job, deadline_ms: float | None = None) -> Answer[CompressedContext]:
         """Compress for a request.

@@ -40,9 +40,9 @@ class Condition(Body):
     def holds(self, metadata: Mapping[str, Any]) -> bool:
         """Whether it does; a field that is not there is empty, and is equal to nothing."""
         names = [self.name] if isinstance(self.name, str) else self.name
-        asked = _OPPOSITES.get(self.comparison_operator)
-        if asked is not None:
-            return not any(self._is(asked, metadata.get(name)) for name in names)
+        opposite = _OPPOSITES.get(self.comparison_operator)
+        if opposite is not None:
+            return not any(self._is(opposite, metadata.get(name)) for name in names)
         return any(self._is(self.comparison_operator, metadata.get(name)) for name in names)
 
     def _is(self, comparison: str, actual: Any) -> bool:

@@ -81,17 +81,17 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
     @made.post("/retrieval", openapi_extra=example(_EXAMPLE))
     async def retrieval(body: RetrievalIn, at: AtDesk, request: Request) -> dict[str, Any]:
         """Find records and keep of them what the question needs; ``metadata.ragcompress`` has the places."""
-        wanted = body.retrieval_setting
+        setting = body.retrieval_setting
         documents: Sequence[Document] | Segmentation
         if body.knowledge_id in knowledge.indexes:
             opened = knowledge.indexes[body.knowledge_id]
             condition = body.metadata_condition or MetadataCondition()
-            documents = await at.run_without_model(search, opened, body.query, wanted.top_k, condition)
+            documents = await at.run_without_model(search, opened, body.query, setting.top_k, condition)
             records = [_record(d) for d in documents.documents]
         elif knowledge.upstream is not None:
             key = request.headers.get("authorization")
-            asked = body.model_dump(exclude_none=True)
-            records = await at.run_without_model(_ask, knowledge, asked, key)
+            query = body.model_dump(exclude_none=True)
+            records = await at.run_without_model(_ask, knowledge, query, key)
             documents = [Document(r["content"], r["title"] or None) for r in records]
         else:
             known = ", ".join(sorted(knowledge.indexes)) or "none: start the server with --index NAME=IDX"
@@ -102,8 +102,8 @@ def router(knowledge: Knowledge, budget: Budget) -> APIRouter:
             answer = await at.compress(Job(body.query, documents, budget, TOGETHER))
         except BudgetTooSmall:  # the server's own: whoever asks Dify can do nothing about it
             at.record_passthrough()
-            return {"records": _uncompressed(records, wanted)}
-        return {"records": _records(answer.value, records, wanted)}
+            return {"records": _uncompressed(records, setting)}
+        return {"records": _records(answer.value, records, setting)}
 
     return made
 
@@ -127,7 +127,7 @@ def _record(document: Document) -> dict[str, Any]:
 
 
 def _records(
-    context: CompressedContext, records: Sequence[dict[str, Any]], wanted: RetrievalSetting
+    context: CompressedContext, records: Sequence[dict[str, Any]], setting: RetrievalSetting
 ) -> list[dict[str, Any]]:
     """What keeps something, in the order of retrieval, with the source's own score, or ours."""
     ours = best_by_document(context.segmentation, in_unit_interval(context.scores))
@@ -141,13 +141,13 @@ def _records(
         for i, (record, text) in enumerate(zip(records, context.texts(), strict=True))
         if text
     )
-    return _best(kept, wanted)
+    return _best(kept, setting)
 
 
-def _uncompressed(records: Sequence[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
+def _uncompressed(records: Sequence[dict[str, Any]], setting: RetrievalSetting) -> list[dict[str, Any]]:
     """The records as they were found, marked; one that nobody gave a score is none too bad."""
     about = {"passthrough": "the server's budget holds no sentence of them"}
-    return _best((_replace_text(record, 1.0, record["content"], about) for record in records), wanted)
+    return _best((_replace_text(record, 1.0, record["content"], about) for record in records), setting)
 
 
 def _replace_text(record: dict[str, Any], ours: float, text: str, about: dict[str, Any]) -> dict[str, Any]:
@@ -157,8 +157,8 @@ def _replace_text(record: dict[str, Any], ours: float, text: str, about: dict[st
     return {"content": text, "score": score, "title": record["title"], "metadata": metadata}
 
 
-def _best(records: Iterable[dict[str, Any]], wanted: RetrievalSetting) -> list[dict[str, Any]]:
-    return [r for r in records if r["score"] >= wanted.score_threshold][: wanted.top_k]
+def _best(records: Iterable[dict[str, Any]], setting: RetrievalSetting) -> list[dict[str, Any]]:
+    return [r for r in records if r["score"] >= setting.score_threshold][: setting.top_k]
 
 
 def _ask(knowledge: Knowledge, body: dict[str, Any], key: str | None) -> list[dict[str, Any]]:

@@ -51,8 +51,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        asked = headers.get("x-request-id", "")
-        name = asked if _NAME.fullmatch(asked) else uuid.uuid4().hex
+        request_id = headers.get("x-request-id", "")
+        name = request_id if _NAME.fullmatch(request_id) else uuid.uuid4().hex
         scope.setdefault("state", {}).update(request_id=name, arrived=time.monotonic(), outcome=None)
         status = 0
 

@@ -38,13 +38,13 @@ async def shorten_messages(at: ToolDesk, body: MessagesIn, budget: Budget) -> di
     before = after = n_shortened = 0
     rows: list[dict[str, Any]] = []
     for i, row in enumerate(body.messages):
-        asked = _question(body.messages[:i], row) if row.get("role") == "tool" else ""
-        if not asked or not _all_text(row):
+        question = _question(body.messages[:i], row) if row.get("role") == "tool" else ""
+        if not question or not _all_text(row):
             rows.append(row)
             continue
         parts: list[str] = []
         for text in _texts(row):
-            answer = await at.shorten(text, asked, budget, body.deadline_ms)
+            answer = await at.shorten(text, question, budget, body.deadline_ms)
             before, after = before + answer.tokens_before, after + answer.tokens_after
             n_shortened += answer.reason is None
             parts.append(answer.text)
@@ -89,9 +89,9 @@ def _replace_texts(row: Mapping[str, Any], texts: Sequence[str]) -> dict[str, An
 
 def _question(earlier: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> str:
     """The user's last message before the result, and the call; empty: neither was sent."""
-    asked = next((" ".join(_texts(r)) for r in reversed(earlier) if r.get("role") == "user"), "")
+    request = next((" ".join(_texts(r)) for r in reversed(earlier) if r.get("role") == "user"), "")
     listed = [calls for r in earlier if isinstance(calls := r.get("tool_calls"), list)]
     calls = [c for some in listed for c in some if isinstance(c, dict)]
     call = next((c.get("function") for c in calls if c.get("id") == row.get("tool_call_id")), None)
     named = f"{call.get('name')}: {call.get('arguments')}" if isinstance(call, dict) else ""
-    return question(f"{asked}\n{named}".strip())
+    return question(f"{request}\n{named}".strip())

@@ -111,8 +111,8 @@ class RerankIn(Body):
     @property
     def n_best(self) -> int:
         """How many results are wanted."""
-        wanted = self.top_n if self.top_n is not None else self.top_k
-        return len(self.items) if not wanted else min(wanted, len(self.items))
+        limit = self.top_n if self.top_n is not None else self.top_k
+        return len(self.items) if not limit else min(limit, len(self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +136,17 @@ class Ranked:
         """Documents, best first; ties by position."""
         return [int(i) for i in np.argsort(-self.best, kind="stable")]
 
-    def spans(self, wanted: SpansIn) -> dict[int, list[dict[str, Any]]]:
+    def spans(self, setting: SpansIn) -> dict[int, list[dict[str, Any]]]:
         """Sentences that reach the threshold, by document, best first; ties by position."""
-        least = _THRESHOLD if wanted.threshold is None else wanted.threshold
+        least = _THRESHOLD if setting.threshold is None else setting.threshold
         spans: dict[int, list[dict[str, Any]]] = {}
         for index in np.argsort(-self.values, kind="stable"):
             if (score := float(self.values[index])) < least:
                 break
             sentence = self.parts.sentences[index]
-            own = spans.setdefault(sentence.document, [])
-            if wanted.max_spans is None or len(own) < wanted.max_spans:
-                own.append({"start": sentence.start_char, "end": sentence.end_char, "score": score})
+            of_document = spans.setdefault(sentence.document, [])
+            if setting.max_spans is None or len(of_document) < setting.max_spans:
+                of_document.append({"start": sentence.start_char, "end": sentence.end_char, "score": score})
         return spans
 
 
@@ -206,8 +206,8 @@ def _cohere_result(
     body: RerankIn, ranked: Ranked, order: Sequence[int], shown: Sequence[str], scorer: str
 ) -> dict[str, Any]:
     """Cohere's answer, with the fields of Jina, vLLM and Infinity; ``shown`` has the texts that come back."""
-    wanted = body.relevant_spans
-    spans = ranked.spans(wanted) if wanted is not None and wanted.mode == "enabled" else {}
+    setting = body.relevant_spans
+    spans = ranked.spans(setting) if setting is not None and setting.mode == "enabled" else {}
     return {
         "id": uuid.uuid4().hex,
         "object": "rerank",

@@ -119,9 +119,9 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
         positions = {i: position for position, i in enumerate(everything)}
     for stretch in stretches.all:
         text = Placed(segmentation, stretch)
-        own = text.copies(members)
-        copies |= own
-        units = [i for d in stretch.documents for i in members[d] if i not in own]
+        repeats = text.copies(members)
+        copies |= repeats
+        units = [i for d in stretch.documents for i in members[d] if i not in repeats]
         groups = find_row_groups(units, segmentation.sentences)
         parents = parents_of(text, units)
         reader = _Reader(text, headings, groups, parents)

@@ -326,9 +326,9 @@ def _goes_on(line: str, below: str) -> bool:
     goes_on = below.lstrip()[:1].islower()
     if words[0][:1] == "-":
         # ``-T tells tmux`` over ``the kind of prompt``; ``-F, --form can be used several times in a``
-        said = [*dropwhile(lambda word: word[:1] == "-", words)]
-        plain = all(word.isalpha() and word.islower() for word in said)
-        is_sentence = len(said) > 3 and _FUNCTION_WORD.search(" ".join(said)) is not None
+        rest = [*dropwhile(lambda word: word[:1] == "-", words)]
+        plain = all(word.isalpha() and word.islower() for word in rest)
+        is_sentence = len(rest) > 3 and _FUNCTION_WORD.search(" ".join(rest)) is not None
         return len(words) > 2 and plain and (goes_on or is_sentence)
     if re.search(r"[\w)}\]>] {1,4}[-–—]+(?: \w|\Z)", line):
         return True

@@ -33,10 +33,10 @@ _OF_WARNING, _OF_SEVERITY = 0.4, 0.7
 
 def severity(text: str) -> float:
     """How bad it is what a unit of a log says: 1 an error, 0.4 a warning, 0 neither."""
-    said = _NONE.sub(" ", text)
-    if _SEVERE.search(said):
+    words = _NONE.sub(" ", text)
+    if _SEVERE.search(words):
         return 1.0
-    return _OF_WARNING if _WARNING.search(said) else 0.0
+    return _OF_WARNING if _WARNING.search(words) else 0.0
 
 
 def template(text: str) -> str:
@@ -51,9 +51,9 @@ def outstanding(units: Sequence[str]) -> FloatArray:
     units are alike.
     """
     templates = [template(text) for text in units]
-    said = Counter(templates)
+    counts = Counter(templates)
     most = log(max(len(units), 2))
-    seldom = np.array([1 - log(said[t]) / most for t in templates], dtype=np.float64)
+    seldom = np.array([1 - log(counts[t]) / most for t in templates], dtype=np.float64)
     bad = np.array([severity(text) for text in units], dtype=np.float64)
     values: FloatArray = _OF_SEVERITY * bad + (1 - _OF_SEVERITY) * seldom
     return values

@@ -52,11 +52,11 @@ def without_repetition(question: str, segmentation: Segmentation) -> Neutral:
 
     Where nothing is found the segmentation comes back as it is. Time is linear in the length of the text.
     """
-    asked = _Asked.of(question)
+    wording = _Wording.of(question)
     titles: dict[int, str] = {}
     for d, document in enumerate(segmentation.documents):
-        if document.title and asked.may_be_in(document.title):
-            if (rest := asked.without(document.title)) is not None:
+        if document.title and wording.may_be_in(document.title):
+            if (rest := wording.without(document.title)) is not None:
                 titles[d] = rest
     changed: dict[int, str] = {}
     repeating = []
@@ -65,12 +65,12 @@ def without_repetition(question: str, segmentation: Segmentation) -> Neutral:
         if "<!--" in text and segmentation.documents[sentence.document].syntax == "markdown":
             if (bare := _COMMENT.sub("", text).strip()) != text:
                 text = changed[i] = bare or _GONE
-        if not asked.may_be_in(text) or (rest := asked.without(text)) is None:
+        if not wording.may_be_in(text) or (rest := wording.without(text)) is None:
             continue
         if rest != _GONE or not _is_listed(segmentation, i):
             changed[i] = rest
             repeating.append(i)
-    flooding = {i: asked.bare(segmentation.sentences[i].text) for i in _flooding(asked, segmentation)}
+    flooding = {i: wording.bare(segmentation.sentences[i].text) for i in _flooding(wording, segmentation)}
     repeating = sorted({*repeating, *flooding})
     changed = flooding | changed
     if not (changed or titles):
@@ -78,14 +78,14 @@ def without_repetition(question: str, segmentation: Segmentation) -> Neutral:
     return Neutral(_rewritten(segmentation, titles, changed), tuple(repeating), tuple(sorted(titles)))
 
 
-def _flooding(asked: _Asked, segmentation: Segmentation) -> Iterator[int]:
+def _flooding(wording: _Wording, segmentation: Segmentation) -> Iterator[int]:
     """Sentences with a part of the question, of long documents that have little else."""
-    for _, group in _grouped(segmentation) if len(asked.words) >= _LEAST else ():
+    for _, group in _grouped(segmentation) if len(wording.words) >= _LEAST else ():
         if len(group) < _FLOODED:
             continue
         texts = [segmentation.sentences[i].text for i in group[:: -(-len(group) // _LOOKED_AT)]]
-        if sum(asked.has_part(text, filled=_FILLED) for text in texts) >= _MOSTLY * len(texts):
-            yield from (i for i in group if asked.has_part(segmentation.sentences[i].text))
+        if sum(wording.has_part(text, filled=_FILLED) for text in texts) >= _MOSTLY * len(texts):
+            yield from (i for i in group if wording.has_part(segmentation.sentences[i].text))
 
 
 def _is_listed(segmentation: Segmentation, index: int) -> bool:
@@ -96,8 +96,8 @@ def _is_listed(segmentation: Segmentation, index: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question as it is looked for.
+class _Wording:
+    """The wording of a question, as it is looked for.
 
     Attributes:
         words, long: its different words, and those of them that are no little ones.
@@ -114,7 +114,7 @@ class _Asked:
     spread: float
 
     @classmethod
-    def of(cls, question: str) -> _Asked:
+    def of(cls, question: str) -> _Wording:
         listed = terms(question)
         words = frozenset(listed)
         telling = sorted(words, key=lambda w: (-len(w), w))[:4]
@@ -132,9 +132,9 @@ class _Asked:
 
     def has_part(self, text: str, *, filled: float = 0.0) -> bool:
         """Whether a text has a good part of the question, which makes up so much of it."""
-        said = terms(text)
-        inside = [word for word in said if word in self.words]
-        return len(set(inside)) >= _PART * len(self.words) and len(inside) >= filled * len(said)
+        words = terms(text)
+        inside = [word for word in words if word in self.words]
+        return len(set(inside)) >= _PART * len(self.words) and len(inside) >= filled * len(words)
 
     def bare(self, text: str) -> str:
         """The text without any of the question's words."""
@@ -145,9 +145,9 @@ class _Asked:
     def without(self, text: str) -> str | None:
         """The text without the question; None: it is not in there."""
         spans = [m.span() for m in _WORD.finditer(text)]
-        said = [terms(text[a:b]) for a, b in spans]
-        shared = [self.words.intersection(words) for words in said]
-        sizes = [len(words) for words in said]
+        part_words = [terms(text[a:b]) for a, b in spans]
+        shared = [self.words.intersection(words) for words in part_words]
+        sizes = [len(words) for words in part_words]
         taken = self._repeated(shared, sizes) | self._heaped(shared, sizes)
         if not taken:
             return None
@@ -171,30 +171,30 @@ class _Asked:
 
     def _begin(self, shared: Sequence[frozenset[str]], start: int, end: int) -> int:
         """Where the repetition that ends here begins: late, for words before it may be its own."""
-        seen: set[str] = set()
+        words: set[str] = set()
         for n in range(end - 1, start, -1):
-            seen |= shared[n]
-            if len(seen) >= self.covered * len(self.words):
-                while n > start and shared[n - 1] - seen:
+            words |= shared[n]
+            if len(words) >= self.covered * len(self.words):
+                while n > start and shared[n - 1] - words:
                     n -= 1
-                    seen |= shared[n]
+                    words |= shared[n]
                 return n
         return start
 
     def _end(self, shared: Sequence[frozenset[str]], sizes: Sequence[int], start: int) -> int:
         """Where a repetition that begins here ends; ``start``: none does."""
-        seen: set[str] = set()
+        words: set[str] = set()
         length = 0
         for n in range(start, len(shared)) if shared[start] else ():
             length += sizes[n]
             if length > self.spread * self.length:
                 break
-            seen |= shared[n]
-            if len(seen) >= self.covered * len(self.words):
+            words |= shared[n]
+            if len(words) >= self.covered * len(self.words):
                 # With the rest of its words, should they follow.
                 end = n + 1
-                while end < len(shared) and shared[end] - seen:
-                    seen |= shared[end]
+                while end < len(shared) and shared[end] - words:
+                    words |= shared[end]
                     end += 1
                 return end
         return start

@@ -35,8 +35,8 @@ def _in_table(rows: Sequence[int], sentences: Sequence[Sentence]) -> Mapping[int
     names = {index for index in rows if _names_others(sentences[index].text)}
     # The first of several in a row has no rows of its own.
     over = sum(a in names and b not in names for a, b in pairwise(rows))
-    alone = len(names) < 2 and rows[0] not in names  # nothing is known of what stands in it
-    if not names or alone or len(names) > over * 2 or len(names) * 2 > len(rows):
+    is_headless = len(names) < 2 and rows[0] not in names  # nothing is known of what stands in it
+    if not names or is_headless or len(names) > over * 2 or len(names) * 2 > len(rows):
         return {}
     groups: dict[int, int] = {}
     name = before = None

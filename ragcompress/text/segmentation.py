@@ -62,8 +62,8 @@ def segment(
     sentences: list[Sentence] = []
     for d, document in enumerate(documents):
         check()
-        own = code_of(document.language) if document.language else None
-        known = own or given_code or detect(document.text)
+        code = code_of(document.language) if document.language else None
+        known = code or given_code or detect(document.text)
         for sentence in _units(d, document, known, check):
             check()
             sentences.append(sentence)

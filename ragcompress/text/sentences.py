@@ -154,8 +154,8 @@ def _beside_number(paragraph: str, last: int, cut: int) -> int | None:
         return below.end()
     if _NUMBER.fullmatch(paragraph, last, cut):
         return None
-    alone = _NUMBER_ALONE.search(paragraph, max(last, cut - _LONGEST_NUMBER), cut)
-    return alone.start() if alone else cut
+    match = _NUMBER_ALONE.search(paragraph, max(last, cut - _LONGEST_NUMBER), cut)
+    return match.start() if match else cut
 
 
 def _behind_marks(paragraph: str, cut: int, last: int) -> int:

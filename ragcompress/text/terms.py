@@ -74,6 +74,6 @@ def normalize(text: str) -> str:
         return text.lower()
     folded = unicodedata.normalize("NFKC", _RAISED.sub(" ", _PARTED.sub("", text))).casefold()
     # Once more: folding may give decomposed letters. The Turkish capital I with a dot keeps its dot.
-    seen = _UNSEEN.sub("", _ZERO_WIDTH_SPACE.sub("", folded))
-    alike = unicodedata.normalize("NFKC", seen).replace("i\u0307", "i").translate(_ALIKE)
+    visible = _UNSEEN.sub("", _ZERO_WIDTH_SPACE.sub("", folded))
+    alike = unicodedata.normalize("NFKC", visible).replace("i\u0307", "i").translate(_ALIKE)
     return _STRESS.sub("", alike)

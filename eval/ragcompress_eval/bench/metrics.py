@@ -61,11 +61,11 @@ def _answer_words(text: str) -> Counter[str]:
     return Counter(_CJK.sub(r" \g<0> ", normalize_answer(text)).split())
 
 
-def _overlap(predicted: Counter[str], wanted: Counter[str]) -> float:
-    if not predicted or not wanted:
-        return float(predicted == wanted)
-    common = (predicted & wanted).total()
-    return 2 * common / (predicted.total() + wanted.total())
+def _overlap(predicted: Counter[str], expected: Counter[str]) -> float:
+    if not predicted or not expected:
+        return float(predicted == expected)
+    common = (predicted & expected).total()
+    return 2 * common / (predicted.total() + expected.total())
 
 
 def words(text: str) -> list[str]:

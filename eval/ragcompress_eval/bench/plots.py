@@ -72,8 +72,8 @@ def lines(
     figure = figure_class()(figsize=(1 + 4.5 * len(panels), 4.6), layout="constrained")
     shown = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (metric, label) in zip(shown, panels.items(), strict=True):
-        for index, (name, own) in enumerate(groups.items()):
-            points = [r for r in own if r[metric] is not None and r[x[0]] is not None]
+        for index, (name, members) in enumerate(groups.items()):
+            points = [r for r in members if r[metric] is not None and r[x[0]] is not None]
             points.sort(key=lambda r: r[x[0]])
             if points:
                 places, values = ([r[key] for r in points] for key in (x[0], metric))

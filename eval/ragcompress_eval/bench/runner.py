@@ -132,8 +132,8 @@ def study_command(function: Callable[..., None]) -> Callable[..., None]:
     groups = {name: _options_of(kind) for name, kind in hints.items() if is_dataclass(kind)}
     parameters = []
     for p in sorted(inspect.signature(function).parameters.values(), key=lambda p: hints[p.name] is Run):
-        own = p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
-        parameters += groups.get(p.name, [own])
+        parameter = p.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[p.name])
+        parameters += groups.get(p.name, [parameter])
 
     def command(**given: Any) -> None:
         for name, members in groups.items():

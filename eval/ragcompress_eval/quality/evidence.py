@@ -46,7 +46,7 @@ def study(
     same budget.
     """
     targets = [Target(b, near_repeats=w) for b in budgets for w in near_repeats or (0.0,)]
-    asked = {name: compress_once(method, targets) for name, method in methods.items()}
+    compress = {name: compress_once(method, targets) for name, method in methods.items()}
     first = next(iter(methods))
     places: dict[str, tuple[str, int]] = {}
     conditions = []
@@ -55,14 +55,14 @@ def study(
             budget, share = target.budget, target.near_repeats if near_repeats else None
             plain = near_repeats[0] if near_repeats else None
             reference = _name(name if share != plain else first, budget, plain)
-            own = _name(name, budget, share)
+            full_name = _name(name, budget, share)
             labels = {"scorer": name, "ratio": budget.ratio, "recall": budget.recall, "near_repeats": share}
-            conditions.append(Condition(own, labels, {} if own == reference else {"": reference}))
-            places[own] = name, index
+            conditions.append(Condition(full_name, labels, {} if full_name == reference else {"": reference}))
+            places[full_name] = name, index
 
     def measure(example: Example, condition: Condition) -> Row | None:
         name, index = places[condition.name]
-        compressed = asked[name](example)
+        compressed = compress[name](example)
         context = compressed.contexts[index]
         if context is None:
             return None

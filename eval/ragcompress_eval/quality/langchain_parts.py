@@ -54,6 +54,6 @@ class FaissRetriever(BaseRetriever):
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
-        wanted = np.array([self.embeddings.embed_query(query)], "f4")
-        _, (nearest,) = self.index.search(wanted, min(k or self.k, len(self.documents)))
+        vector = np.array([self.embeddings.embed_query(query)], "f4")
+        _, (nearest,) = self.index.search(vector, min(k or self.k, len(self.documents)))
         return [self.documents[i] for i in nearest]

@@ -85,7 +85,7 @@ def study(
     """
     by_id = {s.example.id: s for s in scored}
     without = {kind: calibration.without(kind) for kind in {s.example.dataset for s in scored}}
-    own = {
+    by_set = {
         kind: tuple(s.case for s in scored if s.example.dataset == kind and s.case.evidence)
         for kind in without
     }
@@ -98,7 +98,7 @@ def study(
     def measure(example: Example, condition: Condition) -> Row | None:
         case, basis = by_id[example.id], condition.labels["basis"]
         if basis == OWN:
-            others = tuple(c for c in own[example.dataset] if c is not case.case)
+            others = tuple(c for c in by_set[example.dataset] if c is not case.case)
             rests_on = calibration.with_cases(others)
         else:
             rests_on = without[example.dataset] if basis == LEFT_OUT else calibration
@@ -190,16 +190,16 @@ def equal_table(results: Sequence[Result]) -> Table:
 def draw(results: Sequence[Result]) -> Figure:
     """Recall reached in every data set, a panel for each recall asked, by what the promise rests on."""
     promised = [r for r in results if r["asked"] is not None and r["reached"] is not None]
-    asked = sorted({r["asked"] for r in promised})
+    recalls = sorted({r["asked"] for r in promised})
     sets = sorted({r["dataset"] for r in promised})
-    size = (3.2 * max(1, len(asked)) + 2, 0.22 * len(sets) + 1.5)
+    size = (3.2 * max(1, len(recalls)) + 2, 0.22 * len(sets) + 1.5)
     figure = figure_class()(figsize=size, layout="constrained")
-    panels = figure.subplots(1, max(1, len(asked)), sharey=True, squeeze=False)[0]
-    for axes, recall in zip(panels, asked, strict=False):
+    panels = figure.subplots(1, max(1, len(recalls)), sharey=True, squeeze=False)[0]
+    for axes, recall in zip(panels, recalls, strict=False):
         for basis, (color, marker) in _MARKS.items():
-            own = [r for r in promised if (r["asked"], r["basis"]) == (recall, basis)]
-            places = [sets.index(r["dataset"]) for r in own]
-            axes.plot([r["reached"] for r in own], places, marker, color=color, markersize=5, label=basis)
+            members = [r for r in promised if (r["asked"], r["basis"]) == (recall, basis)]
+            places = [sets.index(r["dataset"]) for r in members]
+            axes.plot([r["reached"] for r in members], places, marker, color=color, markersize=5, label=basis)
         axes.axvline(recall, color="black", linewidth=1)
         axes.set(xlabel="reached", title=f"asked {recall:g}", xlim=(0.4, 1.02))
         axes.set_yticks(range(len(sets)), sets)

@@ -138,19 +138,19 @@ def write_folder(files: Sequence[DataFile], folder: Path) -> int:
         How many there are.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seen: set[str] = set()
+    written: set[str] = set()
     for file in files:
         lines = []
         for example in file.examples:
             for document in example.segmentation.documents:
                 name = document_id(document.title, document.text)
-                if name not in seen and document.text.strip():
-                    seen.add(name)
+                if name not in written and document.text.strip():
+                    written.add(name)
                     lines.append(json.dumps({"id": name, "title": document.title, "text": document.text}))
         (folder / f"{file.name.split('.jsonl')[0]}.jsonl").write_text(
             "\n".join(lines) + "\n", encoding="utf-8"
         )
-    return len(seen)
+    return len(written)
 
 
 def select(files: Sequence[DataFile], n: int | None) -> list[Example]:
@@ -184,9 +184,9 @@ def share(gold: Spans, kept: Spans) -> float:
         else:
             spans.append((start, end))
 
-    def holds(wanted: Span) -> bool:
-        here = by_document.get(wanted.document, ())
-        return wanted.text in texts or any(a <= wanted.start and wanted.end <= b for a, b in here)
+    def holds(target: Span) -> bool:
+        here = by_document.get(target.document, ())
+        return target.text in texts or any(a <= target.start and target.end <= b for a, b in here)
 
     return sum(map(holds, gold)) / len(gold)
 
@@ -203,14 +203,14 @@ def _spans(passages: Segmentation, hits: Sequence[Hit], sentences: Iterable[int]
 
 def graph_recall(index: Index, embedder: Embedder, texts: Sequence[str], n: int = 100) -> float:
     """Of the ``n`` vectors next to each text's, the share that the graph for large indexes (HNSW) finds."""
-    asked = embedder.embed(texts)
+    vectors = embedder.embed(texts)
     with tempfile.TemporaryDirectory() as folder:
         shares = []
         for flat_up_to in (0, len(index)):
             path = Path(folder, str(flat_up_to))
             checksum = faiss_vectors.write(path, index.vectors(), len(index), flat_up_to=flat_up_to)
             opened = faiss_vectors.read(path, checksum)
-            shares.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in asked])
+            shares.append([set(faiss_vectors.nearest(opened, vector, n)) for vector in vectors])
     return float(np.mean([len(some & all_) / len(all_) for some, all_ in zip(*shares, strict=True)]))
 
 
@@ -267,13 +267,13 @@ def retrieval_command(
         name: Compressor(made, counter=model.counter)
         for name, made in options.build_scorers(scorer, model.load, run.seed).items()
     }
-    asked = Questions(read.files, tuple(select(read.files, n_questions)))
+    sample = Questions(read.files, tuple(select(read.files, n_questions)))
     asking = _Asking(index, compressors, model.counter, top_k=top_k, seed=run.seed)
-    wanted = conditions(list(compressors), list(dict.fromkeys(budget)), shuffle=shuffle)
-    study = Study("retrieval", "Is the evidence found, and kept?", wanted, asking.measure, METRICS)
+    compared = conditions(list(compressors), list(dict.fromkeys(budget)), shuffle=shuffle)
+    study = Study("retrieval", "Is the evidence found, and kept?", compared, asking.measure, METRICS)
     settings: dict[str, Any] = {"top_k": top_k, "documents": n_documents, "passages": built.n_passages}
-    by_graph = graph_recall(index, embedder, [e.question for e in asked.examples]) if graph else None
-    run.carry_out(study, asked, {**settings, **model.settings}, more={"graph_recall": by_graph})
+    by_graph = graph_recall(index, embedder, [e.question for e in sample.examples]) if graph else None
+    run.carry_out(study, sample, {**settings, **model.settings}, more={"graph_recall": by_graph})
     out().print(
         f"one folder of {n_documents} documents, {built.n_passages} passages; the best {top_k} are kept"
     )

@@ -54,15 +54,15 @@ def _check_once(contents: Sequence[tuple[Path, Mapping[str, Any]]]) -> None:
     Raises:
         InputError: says which.
     """
-    seen: dict[tuple[object, ...], Path] = {}
+    first_file: dict[tuple[object, ...], Path] = {}
     for path, content in contents:
         study = content["study"]
         for result in content["results"]:
             what = [str(result[k]) for k in study["labels"] if result.get(k) is not None]
             key = (study["name"], *what)
-            if seen.setdefault(key, path) is not path:
+            if first_file.setdefault(key, path) is not path:
                 raise InputError(
-                    f"{seen[key]} and {path} both hold {', '.join(what)}: report on them one by one"
+                    f"{first_file[key]} and {path} both hold {', '.join(what)}: report on them one by one"
                 )
 
 
@@ -70,14 +70,14 @@ def _section(study: Mapping[str, Any], results: Sequence[Result], folder: Path) 
     """A study: for each data set its table, and pictures where there are some for such results."""
     page = [f"## {study['question']}\n"]
     for dataset in dict.fromkeys(r.get("dataset") for r in results):
-        own = [r for r in results if r.get("dataset") == dataset]
+        members = [r for r in results if r.get("dataset") == dataset]
         page += [f"### {dataset}\n"] if dataset else []
         labels = [name for name in study["labels"] if name != "dataset"]
-        headings, rows = cells({**study, "labels": labels}, own)
+        headings, rows = cells({**study, "labels": labels}, members)
         lines = [headings, ["---"] * len(headings), *rows]
         page += [" | ".join(["", *(c.replace("|", r"\|") for c in line), ""]).strip() for line in lines]
         page.append("")
-        for name, label, figure in plots.PICTURES.get(study["name"], lambda results: ())(own):
+        for name, label, figure in plots.PICTURES.get(study["name"], lambda results: ())(members):
             stem = f"{name}-{dataset}" if dataset else name
             file = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem) + ".png"
             save(figure, folder / file)

@@ -31,7 +31,7 @@ def evidence(results: Sequence[Result]) -> Iterator[Picture]:
     figure.suptitle(_title(usable))
     yield "recall", "recall by ratio", figure
     nearest = min((r["ratio"] for r in usable), key=lambda ratio: abs(ratio - _TYPICAL_RATIO))
-    timed = {name: [r for r in own if r["ratio"] == nearest] for name, own in groups.items()}
+    timed = {name: [r for r in members if r["ratio"] == nearest] for name, members in groups.items()}
     figure = lines(timed, ("seconds", "seconds a question"), {"evidence_recall": "evidence recall"})
     figure.axes[0].set(xscale="log")
     figure.suptitle(f"{_title(usable)}, {nearest:g} of the tokens")

@@ -148,8 +148,8 @@ def _reason(error: Exception, expected: tuple[type[Exception], ...]) -> str:
 def peak_bytes() -> int:
     """Most memory that this process has had resident so far, in bytes."""
     # On Linux getrusage() also counts what the parent had when it forked.
-    if (own := _proc("/proc/self/status", "VmHWM")) is not None:
-        return own
+    if (peak := _proc("/proc/self/status", "VmHWM")) is not None:
+        return peak
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024

@@ -77,7 +77,7 @@ Sizes = Annotated[list[int], typer.Option(min=1, metavar="N", help="Tokens retri
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Measured:
     """What is measured; a group of options."""
 
     reader: Readers = field(default_factory=lambda: ["0.5B", "1.5B"])
@@ -92,25 +92,25 @@ class Asked:
 
 
 @study_command
-def savings_command(asked: Asked, timing: Timing) -> None:
+def savings_command(options: Measured, timing: Timing) -> None:
     """Does it pay? Time to the first token with and without, for readers on this machine; an API's bill."""
-    table = load_prices(asked.prices) if asked.prices else EXAMPLES
+    table = load_prices(options.prices) if options.prices else EXAMPLES
     source, read = timing.read()
-    find_model(asked.proxy)
-    model = load_proxy(asked.proxy, reuse_bytes=0)
-    compressor = Compressor(scorers.make(asked.scorer, proxy=lambda: model), counter=model.tokenizer)
+    find_model(options.proxy)
+    model = load_proxy(options.proxy, reuse_bytes=0)
+    compressor = Compressor(scorers.make(options.scorer, proxy=lambda: model), counter=model.tokenizer)
     contexts = measure.contexts(
         compressor,
         model.tokenizer,
         source,
-        dict.fromkeys(asked.tokens),
-        passage_tokens=asked.passage_tokens,
-        ratio=asked.ratio,
+        dict.fromkeys(options.tokens),
+        passage_tokens=options.passage_tokens,
+        ratio=options.ratio,
     )
-    compression = measure.compression(compressor, contexts, runs=asked.runs)
-    rows = _read(asked, compressor, contexts)
+    compression = measure.compression(compressor, contexts, runs=options.runs)
+    rows = _read(options, compressor, contexts)
     needed, billed = measure.break_even_speed(compression), bills(table, compression)
-    settings = asdict(asked) | {"prices": table.date, "seed": timing.seed, **model.info.settings()}
+    settings = asdict(options) | {"prices": table.date, "seed": timing.seed, **model.info.settings()}
     parts = {"compression": compression, "break_even": needed, "prices": billed}
     timing.write(rows, times_faster, about=ABOUT, settings=settings, files=read, **parts)
     if rows:
@@ -119,20 +119,22 @@ def savings_command(asked: Asked, timing: Timing) -> None:
     out().print(prices_table(billed, table.date))
 
 
-def _read(asked: Asked, compressor: Compressor, contexts: Sequence[measure.Context]) -> list[dict[str, Any]]:
+def _read(
+    options: Measured, compressor: Compressor, contexts: Sequence[measure.Context]
+) -> list[dict[str, Any]]:
     """Time each reader on each size; one that does not fit into memory is left out, and said."""
     rows: list[dict[str, Any]] = []
     with phase_bar() as advance:
-        for name in asked.reader:
+        for name in options.reader:
             try:
-                reader = _reader(name, asked.model)
+                reader = _reader(name, options.model)
             except InputError as error:
                 note(f"left out: reader {name}: {error}")
                 continue
             for number, context in enumerate(contexts):
                 advance(name, number, len(contexts))
                 rows.append(
-                    {"reader": name, **measure.time_reader(reader, compressor, context, runs=asked.runs)}
+                    {"reader": name, **measure.time_reader(reader, compressor, context, runs=options.runs)}
                 )
             del reader  # before the next is made
     return rows

@@ -283,9 +283,9 @@ def _take_turns(
         workers: dict[str, Worker] = {}
         for one in turns:
             say(0, one)
-            own = {**job, "contestant": one.contestant}
+            task = {**job, "contestant": one.contestant}
             try:
-                worker = Worker(command(one.contestant, pythons), own, ours=one.contestant not in RIVALS)
+                worker = Worker(command(one.contestant, pythons), task, ours=one.contestant not in RIVALS)
             except CannotRun as reason:
                 one.skipped = str(reason)
                 continue

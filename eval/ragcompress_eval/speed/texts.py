@@ -70,9 +70,9 @@ def from_files(files: Sequence[DataFile], *, seed: int) -> Source:
     if not examples:
         raise InputError("the files hold no question that can be used")
     documents = dict.fromkeys(d for e in examples for d in _by_document(e.segmentation))
-    asked = list(dict.fromkeys(e.question for e in examples))
-    question = sorted(asked, key=len)[(len(asked) - 1) // 2]
-    others = [q for q in asked if q != question]
+    questions = list(dict.fromkeys(e.question for e in examples))
+    question = sorted(questions, key=len)[(len(questions) - 1) // 2]
+    others = [q for q in questions if q != question]
     sentences = _shuffle(list(documents), seed)
     return Source(question, [*others, _OTHER][0], sentences, (question, *others))
 
@@ -81,10 +81,10 @@ def _by_document(segmentation: Segmentation) -> list[tuple[str, ...]]:
     """Sentences of each document that has some."""
     documents: dict[int, list[str]] = {}
     for index, sentence in enumerate(segmentation.sentences):
-        own = documents.setdefault(sentence.document, [])
-        gap = segmentation.gap_before(index) if own else _BETWEEN_DOCUMENTS
-        own.append(gap + sentence.text)
-    return [tuple(own) for own in documents.values()]
+        sentences = documents.setdefault(sentence.document, [])
+        gap = segmentation.gap_before(index) if sentences else _BETWEEN_DOCUMENTS
+        sentences.append(gap + sentence.text)
+    return [tuple(sentences) for sentences in documents.values()]
 
 
 def _shuffle(documents: list[tuple[str, ...]], seed: int) -> tuple[str, ...]:

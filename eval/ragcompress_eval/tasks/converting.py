@@ -111,13 +111,15 @@ def _squad(raw: bytes, task: Task, path: Path, random: Random) -> Iterator[Recor
         for a, article in enumerate(articles)
         for paragraph in article["paragraphs"]
     ]
-    for own, title, paragraph in everything:
+    for number, title, paragraph in everything:
         for qa in paragraph["qas"]:
             answers = list(dict.fromkeys(a["text"] for a in qa["answers"]))
-            wanted = [n for n in map(normalize, answers) if n]
+            normalized = [n for n in map(normalize, answers) if n]
             others = [(a, t, p["context"]) for a, t, p in everything if p is not paragraph]
-            same = [(t, c) for a, t, c in others if a == own]
-            rest = [(t, c) for a, t, c in others if a != own and not holds_answer(normalize(c), wanted)]
+            same = [(t, c) for a, t, c in others if a == number]
+            rest = [
+                (t, c) for a, t, c in others if a != number and not holds_answer(normalize(c), normalized)
+            ]
             picked = [*same, *random.sample(rest, len(rest))][: _N_DOCUMENTS - 1]
             place = random.randrange(len(picked) + 1)
             picked.insert(place, (title, paragraph["context"]))

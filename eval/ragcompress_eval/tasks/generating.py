@@ -68,10 +68,10 @@ def hidden_stories(
     lengths = [len(s.split()) for s in books]
     for story in usable:
         facts = [s.text for s in story.segmentation.sentences]
-        wanted = n_words - sum(len(f.split()) for f in facts)
-        if sum(lengths) < wanted:
-            raise InputError(f"the books have {sum(lengths)} words, {wanted} are needed: give more books")
-        mixed = _mix(facts, _stretch(books, lengths, wanted, random), random)
+        room = n_words - sum(len(f.split()) for f in facts)
+        if sum(lengths) < room:
+            raise InputError(f"the books have {sum(lengths)} words, {room} are needed: give more books")
+        mixed = _mix(facts, _stretch(books, lengths, room, random), random)
         size = max(1, -(-len(mixed) // 10))
         documents = [mixed[i : i + size] for i in range(0, len(mixed), size)]
         yield record(

@@ -58,11 +58,11 @@ def is_color(value: str) -> bool:
     return value in (CLEAR, WHITE) or re.fullmatch("#[0-9a-f]{6}", value) is not None
 
 
-def unseen_on_ground(tree: Any, said: Mapping[Any, Mapping[str, str]]) -> Iterator[Any]:
+def unseen_on_ground(tree: Any, declarations: Mapping[Any, Mapping[str, str]]) -> Iterator[Any]:
     """Elements whose letters have the color of the ground: white, if no sheet in a file may color it."""
     colored = [
         (e, color)
-        for e, properties in said.items()
+        for e, properties in declarations.items()
         if (color := properties.get("color", "")) and is_color(color)
     ]
     may_differ = bool(colored) and any(
@@ -70,27 +70,27 @@ def unseen_on_ground(tree: Any, said: Mapping[Any, Mapping[str, str]]) -> Iterat
     )
     known: dict[Any, str] = {}
     for element, color in colored:
-        if color == _ground_behind(element, said, known, UNKNOWN if may_differ else WHITE):
+        if color == _ground_behind(element, declarations, known, UNKNOWN if may_differ else WHITE):
             yield element
 
 
 def _ground_behind(
-    element: Any, said: Mapping[Any, Mapping[str, str]], known: dict[Any, str], page: str
+    element: Any, declarations: Mapping[Any, Mapping[str, str]], known: dict[Any, str], page: str
 ) -> str:
     """The ground that is seen behind an element; ``known`` keeps those of elements around."""
     passed: list[Any] = []
     at, ground = element, CLEAR
     while at is not None and ground == CLEAR:
         passed.append(at)
-        ground = known.get(at) or _ground(at, said)
+        ground = known.get(at) or _ground(at, declarations)
         at = at.getparent()
     ground = page if ground == CLEAR else ground
     known.update((each, ground) for each in passed)
     return ground
 
 
-def _ground(element: Any, said: Mapping[Any, Mapping[str, str]]) -> str:
-    if ground := said.get(element, {}).get("background"):
+def _ground(element: Any, declarations: Mapping[Any, Mapping[str, str]]) -> str:
+    if ground := declarations.get(element, {}).get("background"):
         return ground
     if element.get("background"):
         return UNKNOWN

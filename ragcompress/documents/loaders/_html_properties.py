@@ -9,7 +9,7 @@ from typing import Any
 from ._html_colors import CLEAR, UNKNOWN, color_of, ground_of
 from ._html_variables import is_variable, reckoned, uses_variable
 
-Said = Mapping[str, str]
+Declarations = Mapping[str, str]
 """What is declared of an element, by property."""
 
 _NOTHING = r"0(?:\.0*)?(?:px|r?em|pt|%|vh|vw)?"
@@ -69,15 +69,15 @@ _IMPORTANT = re.compile(r"!\s*important\s*$", re.IGNORECASE)
 def declared(element: Any) -> dict[str, str]:
     """What an element's own style says that matters here, by property."""
     pairs = (part.partition(":") for part in (element.get("style") or "").split(";"))
-    said = ((n.strip().lower(), _IMPORTANT.sub("", v).strip(), "!" in v) for n, _, v in pairs)
-    cased = ((n, v if is_variable(n) else v.lower(), important) for n, v, important in said)
+    triples = ((n.strip().lower(), _IMPORTANT.sub("", v).strip(), "!" in v) for n, _, v in pairs)
+    cased = ((n, v if is_variable(n) else v.lower(), important) for n, v, important in triples)
     return {name: value for name, (value, _) in normal(cased).items()}
 
 
-def normal(said: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
+def normal(triples: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[str, bool]]:
     """Of declarations, those that matter: letters that have the color of their ground are transparent."""
     properties = {}
-    for name, value, important in said:
+    for name, value, important in triples:
         name = _SAME.get(name, name)
         if name not in MATTERS and name.startswith("-webkit-"):
             name = name.removeprefix("-webkit-")

@@ -108,29 +108,29 @@ class Sheets:
         from cssselect import SelectorError, parse
 
         parts = tinycss2.parse_blocks_contents(content)
-        said = normal(_said(parts))
+        declarations = normal(_declarations(parts))
         try:
-            selectors = parse(words) if said else []
+            selectors = parse(words) if declarations else []
         except SelectorError:
             selectors = []
         for selector in selectors:
-            own = words if len(selectors) == 1 else selector.canonical()
-            yield from self._of_selector(selector, own, said, layer)
+            text = words if len(selectors) == 1 else selector.canonical()
+            yield from self._of_selector(selector, text, declarations, layer)
         nested = [part for part in parts if part.type in ("qualified-rule", "at-rule")]
         if nested and depth:
             yield from self._rules(nested, depth - 1, words, layer)
 
     def _of_selector(
-        self, selector: Any, words: str, said: Mapping[str, tuple[str, bool]], layer: int
+        self, selector: Any, words: str, declarations: Mapping[str, tuple[str, bool]], layer: int
     ) -> Iterator[Rule]:
         """The declarations that a selector makes; of what stands before or behind an element, its content."""
         beside = selector.pseudo_element
-        for name, (value, important) in said.items():
+        for name, (value, important) in declarations.items():
             strength = (important, -layer if important else layer, selector.specificity(), self._number)
             if beside is None and name != "content":
                 yield Rule(strength, selector, words, name, value)
             elif beside in ("before", "after") and name == "content":
-                if said.get("display", ("",))[0] != "none":
+                if declarations.get("display", ("",))[0] != "none":
                     yield Rule(strength, selector, words, f"content {beside}", value)
 
 
@@ -143,11 +143,16 @@ def _within(outer: str, prelude: list[Any]) -> str:
     """The selectors of a rule within another one: ``&`` stands for those of the outer."""
     import tinycss2
 
-    above, own = (
+    above, short_selectors = (
         [tinycss2.serialize(list(part)).strip() for comma, part in groupby(tokens, _is_comma) if not comma]
         for tokens in (tinycss2.parse_component_value_list(outer), prelude)
     )
-    short = ((o, a) for o in own for a in above if (1 + o.count("&")) * len(a) + len(o) < _LONGEST_NESTED)
+    short = (
+        (o, a)
+        for o in short_selectors
+        for a in above
+        if (1 + o.count("&")) * len(a) + len(o) < _LONGEST_NESTED
+    )
     selectors = (o.replace("&", a) if "&" in o else f"{a} {o}" for o, a in short)
     return ", ".join(islice(selectors, _MOST_NESTED))
 
@@ -156,7 +161,7 @@ def _is_comma(token: Any) -> bool:
     return bool(token == ",")
 
 
-def _said(declarations: list[Any]) -> Iterator[tuple[str, str, bool]]:
+def _declarations(declarations: list[Any]) -> Iterator[tuple[str, str, bool]]:
     import tinycss2
 
     for each in declarations:

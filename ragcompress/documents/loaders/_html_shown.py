@@ -94,9 +94,9 @@ def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str
             continue
         if _is_opened(element, openers):
             hidden.discard(element)
-        elif element not in marked and (seen := styled.get(element)):
+        elif element not in marked and (visible := styled.get(element)):
             hidden.discard(element)
-            left_out["hidden part"] += _empty_around(element, seen)
+            left_out["hidden part"] += _empty_around(element, visible)
         elif element.tag in ("td", "th", "tr") and not (
             element in unseen.placeless or element.get("hidden") is not None
         ):
@@ -106,18 +106,18 @@ def _take_out_hidden(tree: Any, check: Callable[[], None], left_out: Counter[str
     left_out["hidden part"] += take_out_columns(unseen.columns, _empty)
 
 
-def _empty_around(element: Any, seen: set[Any]) -> bool:
+def _empty_around(element: Any, known: set[Any]) -> bool:
     """Empty what of an element is not seen; whether there was any text."""
-    around = {up for part in seen for up in part.iterancestors()}
+    around = {up for part in known for up in part.iterancestors()}
     had_text, left = False, [element]
     while left:
         part = left.pop()
         had_text |= bool((part.text or "").strip())
         part.text = None
         for child in list(part):
-            if child in around and child not in seen:
+            if child in around and child not in known:
                 left.append(child)
-            elif child not in seen:
+            elif child not in known:
                 had_text |= _empty(child)
             had_text |= bool((child.tail or "").strip())
             child.tail = " "
@@ -229,8 +229,8 @@ def _openers(tree: Any) -> frozenset[str]:
         for name in ("aria-controls", "data-target", "data-bs-target", "href"):
             if target := element.get(name):
                 openers.update(part.lstrip("#") for part in target.split())
-        if own := element.get("id"):
-            openers.add(own)
+        if identity := element.get("id"):
+            openers.add(identity)
     # A link to what is hidden opens it: there is nothing else to go to.
     openers.update(link[1:] for link in tree.xpath("//a[starts-with(@href, '#')]/@href"))
     return frozenset(openers - {""})
@@ -299,8 +299,8 @@ def _show_control(element: Any, left_out: Counter[str]) -> None:
 def _is_in_sentence(button: Any) -> bool:
     """Whether a text names it: words stand on both sides."""
     before = button.getprevious()
-    said = button.getparent().text if before is None else before.tail
-    return bool((said or "").strip() and (button.tail or "").strip())
+    text = button.getparent().text if before is None else before.tail
+    return bool((text or "").strip() and (button.tail or "").strip())
 
 
 def _is_command(button: Any) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._html_colors import CLEAR, WHITE, color_of, unseen_on_ground
-from ._html_properties import HIDES, INHERITED, MATTERS, MEANING, NO_SIZE, Said, declared, normal
+from ._html_properties import HIDES, INHERITED, MATTERS, MEANING, NO_SIZE, Declarations, declared, normal
 from ._html_rules import Rule, Sheets
 from ._html_variables import is_variable, settle, uses_variable
 
@@ -57,56 +57,63 @@ def apply_styles(tree: Any, check: Callable[[], None], left_out: Counter[str]) -
     own_styles = {element: declared(element) for element in tree.xpath("//*[contains(@style, ':')]")}
     rules = _relevant(tree, own_styles, check)
     won = _cascade(tree, rules, check, left_out) if rules else {}
-    said: dict[Any, dict[str, str]] = {}
+    declarations: dict[Any, dict[str, str]] = {}
     for (element, name), rule in won.items():
-        said.setdefault(element, {})[name] = rule.value
-    for element, own in own_styles.items():
-        strong = {n for n in own if (element, n) in won and won[element, n].strength[0]}
-        said.setdefault(element, {}).update((n, v) for n, v in own.items() if n not in strong)
+        declarations.setdefault(element, {})[name] = rule.value
+    for element, style in own_styles.items():
+        strong = {n for n in style if (element, n) in won and won[element, n].strength[0]}
+        declarations.setdefault(element, {}).update((n, v) for n, v in style.items() if n not in strong)
     for element in tree.xpath("//font[@color]"):
-        said.setdefault(element, {}).setdefault("color", color_of(element.get("color").strip().lower()))
-    settle(said, lambda own: {n: v for n, (v, _) in normal((n, v, False) for n, v in own.items()).items()})
-    columns = {e: said.pop(e) for e in tuple(said) if e.tag in ("col", "colgroup")}
-    hidden = {e: why for e, properties in said.items() if (why := _reasons(e, properties))}
-    for element in unseen_on_ground(tree, said):
-        if said[element].get("text-shadow", "none") == "none":
+        declarations.setdefault(element, {}).setdefault(
+            "color", color_of(element.get("color").strip().lower())
+        )
+    settle(
+        declarations,
+        lambda style: {n: v for n, (v, _) in normal((n, v, False) for n, v in style.items()).items()},
+    )
+    columns = {e: declarations.pop(e) for e in tuple(declarations) if e.tag in ("col", "colgroup")}
+    hidden = {e: why for e, properties in declarations.items() if (why := _reasons(e, properties))}
+    for element in unseen_on_ground(tree, declarations):
+        if declarations[element].get("text-shadow", "none") == "none":
             hidden.setdefault(element, set()).add("color")
-    seen = _seen_within(hidden, said)
+    visible = _visible_within(hidden, declarations)
     left = _MOST_ADDED
-    for element, properties in said.items():
+    for element, properties in declarations.items():
         left -= _write(element, properties, won, left)
         left_out["number that a style sheet counts"] += any(map(_COUNTER.search, _contents(properties)))
     return Unseen(
-        seen,
+        visible,
         frozenset(e for e, why in hidden.items() if "display" in why),
         tuple(e for e, properties in columns.items() if properties.get("visibility") == "collapse"),
     )
 
 
-def _reasons(element: Any, said: Said) -> set[str]:
+def _reasons(element: Any, declarations: Declarations) -> set[str]:
     """The properties that let nobody see an element."""
-    reasons = {n for n, v in said.items() if n in HIDES and HIDES[n].fullmatch(v)}
-    if said.get("background-clip") == "text" or said.get("text-shadow", "none") != "none":
+    reasons = {n for n, v in declarations.items() if n in HIDES and HIDES[n].fullmatch(v)}
+    if declarations.get("background-clip") == "text" or declarations.get("text-shadow", "none") != "none":
         reasons.discard("color")  # letters that the ground is seen through, or that have a shadow
-    cut_off = MATTERS["overflow"].fullmatch(said.get("overflow", ""))
-    reasons |= {n for n in NO_SIZE if cut_off and MATTERS[n].fullmatch(said.get(n, "x"))}
+    cut_off = MATTERS["overflow"].fullmatch(declarations.get("overflow", ""))
+    reasons |= {n for n in NO_SIZE if cut_off and MATTERS[n].fullmatch(declarations.get(n, "x"))}
     return {name for name in reasons if not _is_faded(element, name)}
 
 
-def _seen_within(hidden: Mapping[Any, set[str]], said: Mapping[Any, Said]) -> dict[Any, set[Any]]:
+def _visible_within(
+    hidden: Mapping[Any, set[str]], declarations: Mapping[Any, Declarations]
+) -> dict[Any, set[Any]]:
     """Of each hidden element, those within that have of their own what hides it."""
-    seen: dict[Any, set[Any]] = {element: set() for element in hidden}
+    visible: dict[Any, set[Any]] = {element: set() for element in hidden}
     inherited = {e: next(iter(why)) for e, why in hidden.items() if len(why) == 1 and why <= INHERITED}
     if not inherited:
-        return seen
-    for element, properties in said.items():
-        own = {name for name in INHERITED & properties.keys() if _shows(name, properties[name])}
+        return visible
+    for element, properties in declarations.items():
+        changed = {name for name in INHERITED & properties.keys() if _shows(name, properties[name])}
         if properties.get("background", CLEAR) not in (CLEAR, WHITE):
-            own.add("color")
-        for up in element.iterancestors() if own else ():
-            if inherited.get(up) in own:
-                seen[up].add(element)
-    return seen
+            changed.add("color")
+        for up in element.iterancestors() if changed else ():
+            if inherited.get(up) in changed:
+                visible[up].add(element)
+    return visible
 
 
 def _shows(name: str, value: str) -> bool:
@@ -122,13 +129,13 @@ def _is_faded(element: Any, name: str) -> bool:
     return name in ("opacity", "transform", *NO_SIZE) and _FADED.search(about) is not None
 
 
-def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], Rule], most: int) -> int:
+def _write(element: Any, declarations: Declarations, won: Mapping[tuple[Any, str], Rule], most: int) -> int:
     """Give an element the style that sheets give it, and its text what they add to it: so many characters."""
     for name in MEANING:
         unwritten = (element, name) in won or "var(" in (element.get("style") or "")
-        if unwritten and re.fullmatch(MEANING[name], said.get(name, "")):
-            element.set("style", f"{element.get('style') or ''};{name}:{said[name]}")
-    before, after = (_content(element, value) for value in _contents(said))
+        if unwritten and re.fullmatch(MEANING[name], declarations.get(name, "")):
+            element.set("style", f"{element.get('style') or ''};{name}:{declarations[name]}")
+    before, after = (_content(element, value) for value in _contents(declarations))
     if not (before or after) or len(before) + len(after) > most:
         return 0
     element.text = before + (element.text or "")
@@ -139,9 +146,9 @@ def _write(element: Any, said: Said, won: Mapping[tuple[Any, str], Rule], most: 
     return len(before) + len(after)
 
 
-def _contents(said: Said) -> tuple[str, str]:
+def _contents(declarations: Declarations) -> tuple[str, str]:
     """What is said to stand before and behind the text of an element."""
-    return said.get("content before", ""), said.get("content after", "")
+    return declarations.get("content before", ""), declarations.get("content after", "")
 
 
 def _content(element: Any, value: str) -> str:
@@ -159,8 +166,8 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(code) if 31 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
 
 
-def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> list[Rule]:
-    """The rules of the page's sheets that can matter to its elements; ``own`` are those elements' styles."""
+def _relevant(tree: Any, styles: Mapping[Any, Declarations], check: Callable[[], None]) -> list[Rule]:
+    """The rules of the page's sheets that can matter to its elements, whose own are ``styles``."""
     sheets = [e for e in tree.iter("style") if e.text and next(e.iterancestors(*_NO_SHEETS_OF), None) is None]
     if not any(name in sheet.text.lower() for sheet in sheets for name in ("--", "font", *MATTERS)):
         return []
@@ -171,12 +178,12 @@ def _relevant(tree: Any, own: Mapping[Any, Said], check: Callable[[], None]) -> 
         rules += reader.rules(sheet)
     names = _names(tree)
     rules = [r for r in rules if ":" in r.words or names.issuperset(_named(r.words))]
-    said = [
+    pairs = [
         *((r.name, r.value) for r in rules),
-        *(pair for properties in own.values() for pair in properties.items()),
+        *(pair for properties in styles.values() for pair in properties.items()),
     ]
     # A property of which no rule says anything that matters here need not be looked up.
-    telling = _telling(said, {color_of(value.strip().lower()) for value in tree.xpath("//@bgcolor")})
+    telling = _telling(pairs, {color_of(value.strip().lower()) for value in tree.xpath("//@bgcolor")})
     return [rule for rule in rules if rule.name in telling]
 
 
@@ -185,10 +192,10 @@ def _named(words: str) -> list[str]:
     return _NAMED.findall(_QUOTED.sub("", words) if "[" in words else words)
 
 
-def _telling(said: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
+def _telling(pairs: Iterable[tuple[str, str]], grounds: set[str]) -> set[str]:
     """The properties that can matter, of all that is declared on a page; colors, by those of grounds."""
     values: dict[str, set[str]] = {}
-    for name, value in said:
+    for name, value in pairs:
         values.setdefault(name, set()).add(value)
     grounds |= values.get("background", set())
     properties = {

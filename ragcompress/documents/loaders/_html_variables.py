@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-Said = Mapping[str, str]
+Declarations = Mapping[str, str]
 _USED = re.compile(r"\bvar\(", re.IGNORECASE)
 _ALONE = re.compile(r"\s*var\(\s*(--[\w-]+)\s*\)\s*", re.IGNORECASE)
 # Variables may stand for several others; nobody writes values longer than this.
@@ -41,30 +41,32 @@ def _product(match: re.Match[str]) -> str:
     return f"{result:.10g}{match[2] or match[5] or ''}"
 
 
-def settle(said: Mapping[Any, dict[str, str]], normal: Callable[[dict[str, str]], dict[str, str]]) -> None:
+def settle(
+    declarations: Mapping[Any, dict[str, str]], normal: Callable[[dict[str, str]], dict[str, str]]
+) -> None:
     """Put in place of variables what they stand for, at each element; what they leave without value goes.
 
     Args:
-        said: what is declared of each element, variables included.
+        declarations: what is declared of each element, variables included.
         normal: brings values that are known now into the form that others have.
     """
-    known = _Variables(said)
-    for element, properties in said.items():
+    known = _Variables(declarations)
+    for element, properties in declarations.items():
         open_ = [n for n, value in properties.items() if not is_variable(n) and uses_variable(value)]
         for name in open_:
             value = known.replaced(properties.pop(name), element, _DEEPEST)
             if value is not None:
                 properties[name] = value.strip() if name.startswith("content") else value.strip().lower()
         if open_:
-            own = {n: v for n, v in properties.items() if not n.startswith("content")}
-            properties.update(normal(own))
+            plain = {n: v for n, v in properties.items() if not n.startswith("content")}
+            properties.update(normal(plain))
 
 
 class _Variables:
     """Looks up what variables stand for at elements."""
 
-    def __init__(self, said: Mapping[Any, Said]) -> None:
-        self._said = said
+    def __init__(self, declarations: Mapping[Any, Declarations]) -> None:
+        self._declarations = declarations
         self._values: dict[tuple[Any, str], str | None] = {}
         self._holders: dict[tuple[Any, str], Any] = {}
 
@@ -74,8 +76,8 @@ class _Variables:
 
         if not uses_variable(value):
             return value
-        if alone := _ALONE.fullmatch(value):  # as nearly all are
-            return self._looked_up(alone[1].lower(), element, depth)
+        if match := _ALONE.fullmatch(value):  # as nearly all are
+            return self._looked_up(match[1].lower(), element, depth)
         if not depth or len(value) > _LONGEST:
             return None
         return self._written(tinycss2.parse_component_value_list(value), element, depth)
@@ -115,7 +117,7 @@ class _Variables:
             return None
         if (at, name) not in self._values:
             self._values[at, name] = None  # what names itself has no value
-            value = self._said[at][name]
+            value = self._declarations[at][name]
             self._values[at, name] = self._inherited(name, value, at, depth)
         return self._values[at, name]
 
@@ -123,7 +125,9 @@ class _Variables:
         """The nearest element around that has a variable; those on the way to it are kept in mind."""
         passed: list[Any] = []
         at = element
-        while at is not None and (at, name) not in self._holders and name not in self._said.get(at, {}):
+        while (
+            at is not None and (at, name) not in self._holders and name not in self._declarations.get(at, {})
+        ):
             passed.append(at)
             at = at.getparent()
         holder = self._holders.get((at, name), at)

@@ -132,8 +132,8 @@ def _parse(code: str) -> _Section:
         kind, text = match.lastgroup, match[0]
         if kind == "bracket":
             inside = match["bracket"]
-            if said := _CONDITION.match(inside):
-                condition = (said[1], float(said[2]))
+            if bound := _CONDITION.match(inside):
+                condition = (bound[1], float(bound[2]))
             elif inside.startswith("$"):
                 symbol, _, said_language = inside[1:].partition("-")
                 language = said_language or language

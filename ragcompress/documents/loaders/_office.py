@@ -59,13 +59,17 @@ def whole(value: str | None, default: int = 0) -> int:
     return int(value) if value and _WHOLE.fullmatch(value) else default
 
 
-def alternative(own: Any) -> str:
+def alternative(properties: Any) -> str:
     """What stands for a picture, for those who can't see it.
 
     Args:
-        own: the element with the picture's name and description; None: there is none.
+        properties: the element with the picture's name and description; None: there is none.
     """
-    return "" if own is None else alternative_text(own.get("descr") or own.get("title") or "")
+    return (
+        ""
+        if properties is None
+        else alternative_text(properties.get("descr") or properties.get("title") or "")
+    )
 
 
 def alternative_text(words: str) -> str:
@@ -167,8 +171,8 @@ def _is_shown(element: Any) -> bool:
     for up in (element, *element.iterancestors()):
         if local(up) == "Fallback" and find(up.getparent(), "Choice") is not None:
             return False
-        own = next((e for e in up if local(e).startswith("nv")), None)
-        named = find(own, "cNvPr") if own is not None else None
+        properties = next((e for e in up if local(e).startswith("nv")), None)
+        named = find(properties, "cNvPr") if properties is not None else None
         if named is not None and named.get("hidden") in ("1", "true"):
             return False
     return True
@@ -176,8 +180,8 @@ def _is_shown(element: Any) -> bool:
 
 def _of_shape(shape: Any) -> str:
     lines = ["".join(t.text or "" for t in within(p, "t")) for p in within(shape, "p")]
-    said = alternative(next(within(shape, "cNvPr"), None))
-    return "\n".join(filter(str.strip, lines)) or (f"[Image: {said}]" if said else "")
+    description = alternative(next(within(shape, "cNvPr"), None))
+    return "\n".join(filter(str.strip, lines)) or (f"[Image: {description}]" if description else "")
 
 
 def diagram(root: Any) -> str:
@@ -243,8 +247,8 @@ def _points(element: Any) -> dict[int, str]:
     for point in within(element, "pt"):
         value = next((v.text or "" for v in within(point, "v")), "")
         index = whole(attribute(point, "idx"), len(points))
-        own = attribute(point, "formatCode") or code
-        points[index] = _as_shown(value, own)
+        format = attribute(point, "formatCode") or code
+        points[index] = _as_shown(value, format)
     return points or {0: " ".join(v.text or "" for v in within(element, "v"))}
 
 

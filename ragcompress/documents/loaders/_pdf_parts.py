@@ -102,9 +102,9 @@ def _place(piece: Any, size: float) -> tuple[float, float, float]:
     """Height of letters, and where they begin; in the measure of what holds them."""
     import pypdfium2.raw as pdfium
 
-    own = pdfium.FS_MATRIX()
-    pdfium.FPDFPageObj_GetMatrix(piece, own)
-    return size * abs(own.d), own.e, own.f
+    matrix = pdfium.FS_MATRIX()
+    pdfium.FPDFPageObj_GetMatrix(piece, matrix)
+    return size * abs(matrix.d), matrix.e, matrix.f
 
 
 _Looked = tuple[Parts, bool, bool, bool]
@@ -114,23 +114,23 @@ def _look_through(page: Any, form: Any, matrix: Matrix, looked: _Looked, depth: 
     import pypdfium2.raw as pdfium
 
     parts, layers, layered_forms, is_layered = looked
-    size, own = ctypes.c_float(), pdfium.FS_MATRIX()
-    asked, written = calls().font_size, ctypes.addressof(size)
+    size, placed = ctypes.c_float(), pdfium.FS_MATRIX()
+    font_size, written = calls().font_size, ctypes.addressof(size)
     for address in _pieces(page, form):
         parts.left -= 1
         if parts.left < 0:
             return
-        if asked(address, written):
+        if font_size(address, written):
             layered = is_layered or (layers and _is_layered(piece_at(address)))
             parts.texts.append(Text(form, address, matrix, size.value, layered))
             continue
         piece = piece_at(address)
         kind = pdfium.FPDFPageObj_GetType(piece)
         if kind == pdfium.FPDF_PAGEOBJ_FORM and depth:
-            if pdfium.FPDFPageObj_GetMatrix(piece, own):
+            if pdfium.FPDFPageObj_GetMatrix(piece, placed):
                 layered = is_layered or layered_forms or (layers and _is_layered(piece))
                 inner = (parts, layers, layered_forms, layered)
-                _look_through(page, piece, _times(own, matrix), inner, depth - 1)
+                _look_through(page, piece, _times(placed, matrix), inner, depth - 1)
         elif parts.texts and _is_cover(piece, kind) and (box := _box(piece, matrix)):
             parts.covers.append((len(parts.texts), box))
 
@@ -192,14 +192,14 @@ def _box(piece: Any, matrix: Matrix) -> Box | None:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _times(own: Any, outer: Matrix) -> Matrix:
+def _times(matrix: Any, outer: Matrix) -> Matrix:
     """First the one matrix, then the other."""
     a, b, c, d, e, f = outer
     return (
-        own.a * a + own.b * c,
-        own.a * b + own.b * d,
-        own.c * a + own.d * c,
-        own.c * b + own.d * d,
-        own.e * a + own.f * c + e,
-        own.e * b + own.f * d + f,
+        matrix.a * a + matrix.b * c,
+        matrix.a * b + matrix.b * d,
+        matrix.c * a + matrix.d * c,
+        matrix.c * b + matrix.d * d,
+        matrix.e * a + matrix.f * c + e,
+        matrix.e * b + matrix.f * d + f,
     )

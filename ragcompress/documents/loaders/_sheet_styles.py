@@ -30,7 +30,7 @@ class Styles:
         root = package.xml(package.part("styles", "xl/styles.xml"))
         if root is None:
             return
-        own = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}
+        codes = {e.get("numFmtId"): e.get("formatCode") or "General" for e in within(root, "numFmt")}
         fonts, fills = find(root, "fonts"), find(root, "fills")
         struck = [] if fonts is None else [is_on(find(font, "strike")) for font in fonts]
         white = [] if fonts is None else [is_white(find(font, "color")) for font in fonts]
@@ -38,7 +38,7 @@ class Styles:
         formats = find(root, "cellXfs")
         for each in () if formats is None else formats:
             number = each.get("numFmtId") or "0"
-            self.codes.append(own.get(number) or BUILTIN.get(whole(number, -1), "General"))
+            self.codes.append(codes.get(number) or BUILTIN.get(whole(number, -1), "General"))
             font, fill = place_of(each, "fontId"), place_of(each, "fillId")
             self._struck.append(font < len(struck) and struck[font])
             self._white.append(font < len(white) and white[font])

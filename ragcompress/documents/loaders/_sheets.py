@@ -45,7 +45,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Content:
     """The text of a cell.
 
     Attributes:
@@ -58,23 +58,23 @@ class Said:
     colored: str
     by_itself: str = ""
 
-    def changed(self, change: Callable[[str], str]) -> Said:
+    def changed(self, change: Callable[[str], str]) -> Content:
         """The same with each text changed."""
         every = change(self.all)
         colored = every if self.colored == self.all else change(self.colored)
-        return Said(every, colored, change(self.by_itself) if self.by_itself else "")
+        return Content(every, colored, change(self.by_itself) if self.by_itself else "")
 
 
-_NOTHING = Said("", "")
+_NOTHING = Content("", "")
 
 
-def shared_strings(package: Package) -> list[Said]:
+def shared_strings(package: Package) -> list[Content]:
     """Texts that cells refer to by number."""
     root = package.xml(package.part("sharedStrings", "xl/sharedStrings.xml"))
     return [] if root is None else [rich_text(item) for item in root if local(item) == "si"]
 
 
-def rich_text(item: Any) -> Said:
+def rich_text(item: Any) -> Content:
     """Text of runs: raised and struck-out ones say so, the reading of Asian characters is left out."""
     every: list[str] = []
     colored: list[str] = []
@@ -92,7 +92,7 @@ def rich_text(item: Any) -> Said:
                 colored.append(words)
                 by_itself += [] if properties is None else [words]
     texts = ("".join(parts) for parts in (every, colored, by_itself))
-    return Said(*(_ESCAPED.sub(_character, text) for text in texts))
+    return Content(*(_ESCAPED.sub(_character, text) for text in texts))
 
 
 def _words(run: Any, properties: Any, before: Sequence[str]) -> str:
@@ -173,14 +173,14 @@ class Reader:
 
     def _take_out_unseen(self, sheet: Sheet) -> None:
         """Leave out letters that nobody sees."""
-        for (number, column), seen in sheet.unseen.items():
+        for (number, column), visible in sheet.unseen.items():
             is_shown = number in sheet.rows
             cells = sheet.rows[number] if is_shown else self._hidden_rows[number]
-            if seen.strip():
-                cells[column] = seen
+            if visible.strip():
+                cells[column] = visible
             else:
                 del cells[column]
-            self._left_out["hidden run" if seen.strip() else "hidden cell"] += is_shown
+            self._left_out["hidden run" if visible.strip() else "hidden cell"] += is_shown
 
     def _move_joined(self, sheet: Sheet, hidden: set[int]) -> None:
         """Joined cells that begin in a hidden row or column say the same in the first that is shown."""
@@ -216,30 +216,30 @@ class Reader:
             column = _column(place[1]) if place else column + 1
             if column > MAX_COLUMNS:
                 raise ValueError(f"a sheet has at most {MAX_COLUMNS:,} columns")
-            said, is_number = self._cell(cell)
-            if said.all.strip():
-                cells[column] = said.all
+            content, is_number = self._cell(cell)
+            if content.all.strip():
+                cells[column] = content.all
                 style = place_of(cell, "s")
                 if is_number:
                     sheet.numbers.add((number, column))
                     if cell.get("t") == "d" or (style < len(self._dates) and self._dates[style]):
                         sheet.dates.add((number, column))
-                if (seen := self._seen(said, style)) != said.all:
-                    sheet.unseen[number, column] = seen
+                if (visible := self._visible(content, style)) != content.all:
+                    sheet.unseen[number, column] = visible
         if cells and (_is_true(row.get("hidden")) or _is_nothing(row.get("ht"))):
             self._left_out["hidden row"] += 1
             self._hidden_rows[number] = cells
         elif cells:
             sheet.rows.setdefault(number, {}).update(cells)
 
-    def _seen(self, said: Said, style: int) -> str:
+    def _visible(self, content: Content, style: int) -> str:
         """What of a text has another color than its ground, as far as the cell and the runs tell."""
         if not self._styles.is_filled(style):
-            return said.by_itself if self._styles.is_white(style) else said.colored
-        is_one = said.colored == said.all and not said.by_itself
-        return "" if is_one and self._styles.is_on_own_color(style) else said.all
+            return content.by_itself if self._styles.is_white(style) else content.colored
+        is_one = content.colored == content.all and not content.by_itself
+        return "" if is_one and self._styles.is_on_own_color(style) else content.all
 
-    def _cell(self, cell: Any) -> tuple[Said, bool]:
+    def _cell(self, cell: Any) -> tuple[Content, bool]:
         """What a cell says, and whether it is a number."""
         value = formula = None
         style = place_of(cell, "s")
@@ -258,11 +258,11 @@ class Reader:
             self.n_without_value += kind != "str"
             return _plain("" if kind == "str" else f"={formula.text or '…'}"), True
         if kind in ("s", "str"):
-            return self._text(self._said(value) if kind == "s" else _plain(value), style), False
+            return self._text(self._shared(value) if kind == "s" else _plain(value), style), False
         text, is_number = self._value(kind, value, style)
         return _plain(self._styles.marked(text, style)), is_number
 
-    def _said(self, number: str) -> Said:
+    def _shared(self, number: str) -> Content:
         """A text by its number."""
         at = whole(number, -1)
         if 0 <= at < len(self._strings):
@@ -273,10 +273,10 @@ class Reader:
     def _code(self, style: int) -> str:
         return self._styles.codes[style] if style < len(self._styles.codes) else "General"
 
-    def _text(self, said: Said, style: int) -> Said:
+    def _text(self, content: Content, style: int) -> Content:
         code = self._code(style)
-        marked = said.changed(lambda text: self._styles.marked(text_shown(text, code), style))
-        self._left_out["hidden cell"] += bool(said.all.strip()) and not marked.all.strip()
+        marked = content.changed(lambda text: self._styles.marked(text_shown(text, code), style))
+        self._left_out["hidden cell"] += bool(content.all.strip()) and not marked.all.strip()
         return marked
 
     def _value(self, kind: str, value: str, style: int) -> tuple[str, bool]:
@@ -297,8 +297,8 @@ class Reader:
         return text, True
 
 
-def _plain(text: str) -> Said:
-    return Said(text, text)
+def _plain(text: str) -> Content:
+    return Content(text, text)
 
 
 def _is_true(value: str | None) -> bool:

@@ -42,13 +42,13 @@ def take_out_unseen(slide: Any, left_out: Counter[str], themes: Themes) -> None:
 
 def _take_out(body: Any, ground: Color | None, theme: dict[str, str], left_out: Counter[str]) -> None:
     for run in [*within(body, "r", "fld")]:
-        said = find(run, "rPr")
-        letters = None if said is None else _solid(said, theme)
-        if letters is None or find(said, "ln") is not None or find(said, "effectLst") is not None:
+        properties = find(run, "rPr")
+        letters = None if properties is None else _solid(properties, theme)
+        if letters is None or find(properties, "ln") is not None or find(properties, "effectLst") is not None:
             continue  # outlines and shadows are seen
-        marked = find(said, "highlight")
-        own = ground if marked is None else _color(next(iter(marked), None), theme)
-        if letters == own:
+        marked = find(properties, "highlight")
+        behind = ground if marked is None else _color(next(iter(marked), None), theme)
+        if letters == behind:
             left_out["hidden run"] += any((t.text or "").strip() for t in within(run, "t"))
             run.getparent().remove(run)
 
@@ -124,12 +124,12 @@ def _theme_of(master: Any) -> dict[str, str]:
 def _background(slide: Any, theme: dict[str, str]) -> Color | None:
     """The color of the whole slide: its own, or that of its layout or master."""
     for each in (slide, slide.slide_layout, slide.slide_layout.slide_master):
-        said = find(find(each.element, "cSld"), "bg")
-        if said is None:
+        background = find(find(each.element, "cSld"), "bg")
+        if background is None:
             continue
-        reference = find(said, "bgRef")
+        reference = find(background, "bgRef")
         if reference is None:
-            return _solid(find(said, "bgPr"), theme)
+            return _solid(find(background, "bgPr"), theme)
         is_plain = (
             attribute(reference, "idx") == _SOLID_OF_THEME and theme.get(_SOLID_OF_THEME) == "solidFill"
         )

@@ -113,21 +113,25 @@ Styles = dict[str, dict[str, Any]]
 
 def _styles(package: Package) -> Styles:
     root = package.xml(package.part("styles", "word/styles.xml"))
-    own: Styles = {}
+    properties: Styles = {}
     based: dict[str, str] = {}
     for style in () if root is None else within(root, "style"):
         name = attribute(style, "styleId") or ""
-        said = find(style, "rPr")
-        own[name] = {local(p): p for p in (() if said is None else said) if local(p) in (*_KEPT, "vanish")}
+        run_properties = find(style, "rPr")
+        properties[name] = {
+            local(p): p
+            for p in (() if run_properties is None else run_properties)
+            if local(p) in (*_KEPT, "vanish")
+        }
         if (above := find(style, "basedOn")) is not None:
             based[name] = attribute(above, "val") or ""
-    for name in own:
-        above, seen = based.get(name), {name}
-        while above in own and above not in seen:
-            own[name] = {**own[above], **own[name]}
-            seen.add(above)
+    for name in properties:
+        above, visited = based.get(name), {name}
+        while above in properties and above not in visited:
+            properties[name] = {**properties[above], **properties[name]}
+            visited.add(above)
             above = based.get(above)
-    return {name: said for name, said in own.items() if said}
+    return {name: run_properties for name, run_properties in properties.items() if run_properties}
 
 
 def _is_on(element: Any) -> bool:
@@ -216,19 +220,19 @@ def _remove(element: Any) -> None:
 def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
     """Take out a run that is hidden; of another, what we don't look at."""
     properties = find(run, "rPr")
-    said = {local(p): p for p in (() if properties is None else properties)}
-    inherited = _of_styles(run, said.get("rStyle"), styles) if styles else {}
-    is_hidden = _is_on(said.get("vanish", inherited.get("vanish"))) or _is_unseen(run, said)
+    by_name = {local(p): p for p in (() if properties is None else properties)}
+    inherited = _of_styles(run, by_name.get("rStyle"), styles) if styles else {}
+    is_hidden = _is_on(by_name.get("vanish", inherited.get("vanish"))) or _is_unseen(run, by_name)
     if is_hidden and next(within(run, "t", "drawing"), None) is not None:
         left_out["hidden run"] += 1
         _remove(run)
         return
-    if "vertAlign" not in said and (raised := _height(said.get("position"))):
+    if "vertAlign" not in by_name and (raised := _height(by_name.get("position"))):
         inherited["vertAlign"] = sibling(run, "vertAlign", "superscript" if raised > 0 else "subscript")
-    if _is_on(said.get("dstrike", inherited.get("dstrike"))):
+    if _is_on(by_name.get("dstrike", inherited.get("dstrike"))):
         inherited["strike"] = sibling(run, "strike", "true")
-        said.pop("strike", None)
-    added = [copy.copy(p) for name, p in inherited.items() if name in _KEPT and name not in said]
+        by_name.pop("strike", None)
+    added = [copy.copy(p) for name, p in inherited.items() if name in _KEPT and name not in by_name]
     if properties is None:
         if not added:
             return
@@ -242,21 +246,21 @@ def _clean(run: Any, styles: Styles, left_out: Counter[str]) -> None:
         run.remove(properties)
 
 
-def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
+def _is_unseen(run: Any, by_name: dict[str, Any]) -> bool:
     """Whether letters are too small to be seen, of their ground's color, or white where nothing colors it.
 
     Tables and boxes may be colored by their styles, margins by what is drawn in them: white letters in them
     count as shown.
     """
-    size, color = said.get("sz"), said.get("color")
+    size, color = by_name.get("sz"), by_name.get("color")
     if size is not None and 0 < whole(attribute(size, "val")) <= _TINY:
         return True
     letters = "" if color is None else (attribute(color, "val") or "").upper()
-    if letters not in ("", "AUTO") and letters in _grounds(said):
+    if letters not in ("", "AUTO") and letters in _grounds(by_name):
         return True
     if color is None or not _WHITE.fullmatch(attribute(color, "val") or ""):
         return False
-    if any(name in said for name in ("shd", "highlight", "rStyle")):
+    if any(name in by_name for name in ("shd", "highlight", "rStyle")):
         return False
     for up in run.iterancestors():
         if local(up) in ("tc", "txbxContent", "hdr", "ftr"):
@@ -270,11 +274,11 @@ def _is_unseen(run: Any, said: dict[str, Any]) -> bool:
     return True
 
 
-def _grounds(said: dict[str, Any]) -> tuple[str, ...]:
+def _grounds(by_name: dict[str, Any]) -> tuple[str, ...]:
     """The colors, in hex digits, that a run itself has behind its letters; the upper one only."""
-    if (marked := said.get("highlight")) is not None and (name := attribute(marked, "val")) != "none":
+    if (marked := by_name.get("highlight")) is not None and (name := attribute(marked, "val")) != "none":
         return (_HIGHLIGHTS.get(name or "", ""),)
-    shaded = said.get("shd")
+    shaded = by_name.get("shd")
     is_plain = shaded is not None and attribute(shaded, "val") in ("clear", None)
     return ((attribute(shaded, "fill") or "").upper(),) if is_plain else ()
 
@@ -306,16 +310,16 @@ def _join_runs(paragraph: Any) -> None:
             before[-1].text = "".join(texts)
 
     for part in list(paragraph):
-        own = _look(part)
-        if own is None:
+        current = _look(part)
+        if current is None:
             close()
             before = look = None
-        elif own == look and before is not None:
+        elif current == look and before is not None:
             texts.append(part[-1].text or "")
             paragraph.remove(part)
         else:
             close()
-            before, look, texts = part, own, [part[-1].text or ""]
+            before, look, texts = part, current, [part[-1].text or ""]
             part[-1].set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
     close()
 

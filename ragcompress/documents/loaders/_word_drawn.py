@@ -55,10 +55,10 @@ def write_reading(ruby: Any) -> None:
 def take_out_hidden(root: Any) -> int:
     """Take out shapes and pictures that are not shown; how many."""
     n_hidden = 0
-    for own in list(within(root, "docPr", "cNvPr")):
-        if own.get("hidden") in ("1", "true"):
-            names = ("drawing",) if local(own) == "docPr" else ("wsp", "pic", "wgp")
-            n_hidden += _take_out(next((up for up in own.iterancestors() if local(up) in names), None))
+    for properties in list(within(root, "docPr", "cNvPr")):
+        if properties.get("hidden") in ("1", "true"):
+            names = ("drawing",) if local(properties) == "docPr" else ("wsp", "pic", "wgp")
+            n_hidden += _take_out(next((up for up in properties.iterancestors() if local(up) in names), None))
     for shape in [e for e in root.iter() if isinstance(e.tag, str) and e.tag.startswith(_VML)]:
         if _UNSEEN.search(shape.get("style") or ""):
             n_hidden += _take_out(shape)
@@ -73,7 +73,7 @@ def _take_out(shape: Any) -> bool:
     if local(above) == "Choice" and len(above) == 1:
         shape = above.getparent()
     has_words = any(t.text and t.text.strip() for t in within(shape, "t")) or any(
-        alternative(own) for own in within(shape, "docPr")
+        alternative(properties) for properties in within(shape, "docPr")
     )
     replace(shape, [])
     return has_words
@@ -108,15 +108,15 @@ def show_drawn(root: Any) -> None:
             if not any(local(up) == "AlternateContent" for up in element.iterancestors()):
                 replace(element, [_box_of(element)])
             continue
-        said = alternative(next(within(element, "docPr"), None))
+        description = alternative(next(within(element, "docPr"), None))
         replace(element, [])
-        if said and run is not None:
-            replace(run, [run, run_of(root, f" [Image: {said}] ")])
+        if description and run is not None:
+            replace(run, [run, run_of(root, f" [Image: {description}] ")])
     for picture in list(within(root, "imagedata")):
         run = next((up for up in picture.iterancestors() if local(up) == "r"), None)
         words = picture.getparent().get("alt") or attribute(picture, "title") or ""
-        if run is not None and (said := alternative_text(words)):
-            run.addnext(run_of(root, f" [Image: {said}] "))
+        if run is not None and (description := alternative_text(words)):
+            run.addnext(run_of(root, f" [Image: {description}] "))
         replace(picture, [])
     for element in list(within(root, "textpath")):
         run = next((up for up in element.iterancestors() if local(up) == "r"), None)

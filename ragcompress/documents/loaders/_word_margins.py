@@ -23,18 +23,18 @@ def append_margins(root: Any, package: Package, rewrite: Callable[[Any], None]) 
     body = find(root, "body")
     if body is None:
         return
-    wanted, targets = _wanted(root, package), package.targets(package.main)
-    said: list[str] = []
+    parts, targets = _wanted(root, package), package.targets(package.main)
+    texts: list[str] = []
     for name, (kind, part) in sorted(targets.items()):
-        if name not in wanted or kind not in ("header", "footer") or (margin := package.xml(part)) is None:
+        if name not in parts or kind not in ("header", "footer") or (margin := package.xml(part)) is None:
             continue
         numbers = _page_numbers(margin)
         rewrite(margin)
         text = " · ".join(_lines(margin, numbers))
-        if text and (line := f"Page {kind}: {text}") not in said:
-            said.append(line)
+        if text and (line := f"Page {kind}: {text}") not in texts:
+            texts.append(line)
     at = next((body.index(e) for e in body if local(e) == "sectPr"), len(body))
-    for text in reversed(said):
+    for text in reversed(texts):
         paragraph = body.makeelement(body.tag.replace("}body", "}p"))
         paragraph.append(run_of(body, text))
         body.insert(at, paragraph)

@@ -61,11 +61,11 @@ def _formats(root: Any, settings: Any) -> dict[str, tuple[str, int]]:
     for kind, form in _DEFAULT.items():
         start = 1
         for above in filter(lambda e: e is not None, (settings, *sections)):
-            said = find(above, f"{kind}Pr")
-            if (own := find(said, "numFmt")) is not None:
-                form = attribute(own, "val") or form
-            if (own := find(said, "numStart")) is not None:
-                start = whole(attribute(own, "val"), 1)
+            properties = find(above, f"{kind}Pr")
+            if (value := find(properties, "numFmt")) is not None:
+                form = attribute(value, "val") or form
+            if (value := find(properties, "numStart")) is not None:
+                start = whole(attribute(value, "val"), 1)
         formats[kind] = (form, start)
     return formats
 

@@ -105,8 +105,8 @@ class Numbers:
         named = "" if style is None else attribute(style, "val") or ""
         if find(paragraph, "pPr") is not None and _is_gone(find(paragraph, "pPr")):
             return None
-        own = property_of(paragraph, "pPr", "numPr")
-        number, level = _of(own)
+        numbering = property_of(paragraph, "pPr", "numPr")
+        number, level = _of(numbering)
         if number is None:
             number, above = self._styles.get(named, (None, None))
             level = above if level is None else level
@@ -127,17 +127,17 @@ class Numbers:
             restart = used.levels[deeper].restart if deeper in used.levels else None
             if restart is None or level < restart:
                 del counts[deeper]
-        said = used.levels[level]
-        if said.form in _UNSHOWN or not said.text.strip():
+        level_style = used.levels[level]
+        if level_style.form in _UNSHOWN or not level_style.text.strip():
             return None
 
         def number(match: re.Match[str]) -> str:
             at = int(match[1]) - 1
-            other = used.levels.get(at, said)
-            form = "decimal" if said.is_legal and other.form != "decimalZero" else other.form
+            other = used.levels.get(at, level_style)
+            form = "decimal" if level_style.is_legal and other.form != "decimalZero" else other.form
             return _written(counts.get(at, other.start), form)
 
-        return " ".join(_PLACE.sub(number, said.text).split()) or None
+        return " ".join(_PLACE.sub(number, level_style.text).split()) or None
 
 
 def take_numbers(tree: Any) -> None:
@@ -187,14 +187,14 @@ def _lists(root: Any) -> dict[str, _List]:
         key = attribute(each, "abstractNumId") or ""
         abstract[key] = made = _List("", key)
         _read_levels(each, made)
-        if (said := find(each, "styleLink")) is not None:
-            linked[attribute(said, "val") or ""] = key
-        if (said := find(each, "numStyleLink")) is not None:
-            links[key] = attribute(said, "val") or ""
+        if (reference := find(each, "styleLink")) is not None:
+            linked[attribute(reference, "val") or ""] = key
+        if (reference := find(each, "numStyleLink")) is not None:
+            links[key] = attribute(reference, "val") or ""
     lists: dict[str, _List] = {}
     for each in () if root is None else within(root, "num"):
-        said = find(each, "abstractNumId")
-        key = "" if said is None else attribute(said, "val") or ""
+        reference = find(each, "abstractNumId")
+        key = "" if reference is None else attribute(reference, "val") or ""
         key = linked.get(links.get(key, ""), key)
         if key not in abstract:
             continue
@@ -213,14 +213,14 @@ def _read_levels(element: Any, into: _List) -> None:
     for each in (e for e in element if local(e) == "lvl"):
         number = whole(attribute(each, "ilvl"), 0)
         names = ("numFmt", "lvlText", "start", "pStyle", "lvlRestart", "isLgl")
-        said = {name: find(each, name) for name in names}
-        value = {k: attribute(v, "val") for k, v in said.items() if v is not None}
+        by_name = {name: find(each, name) for name in names}
+        value = {k: attribute(v, "val") for k, v in by_name.items() if v is not None}
         into.levels[number] = _Level(
             value.get("numFmt") or "decimal",
             value.get("lvlText") or "",
             whole(value.get("start"), 0),
             whole(value["lvlRestart"]) if value.get("lvlRestart") else None,
-            said["isLgl"] is not None and value.get("isLgl") not in ("0", "false", "off"),
+            by_name["isLgl"] is not None and value.get("isLgl") not in ("0", "false", "off"),
         )
         if style := value.get("pStyle"):
             into.by_style[style] = number
@@ -228,24 +228,24 @@ def _read_levels(element: Any, into: _List) -> None:
 
 def _styled(root: Any) -> tuple[dict[str, tuple[str | None, int | None]], frozenset[str]]:
     """List and level of paragraph styles, those that they are based on included; and styles of headings."""
-    own: dict[str, tuple[str | None, int | None]] = {}
+    numbering: dict[str, tuple[str | None, int | None]] = {}
     based: dict[str, str] = {}
     headings = set()
     for style in () if root is None else within(root, "style"):
         name = attribute(style, "styleId") or ""
-        own[name] = _of(property_of(style, "pPr", "numPr"))
+        numbering[name] = _of(property_of(style, "pPr", "numPr"))
         if (above := find(style, "basedOn")) is not None:
             based[name] = attribute(above, "val") or ""
         called = find(style, "name")
         if called is not None and (attribute(called, "val") or "").lower().startswith(("heading", "title")):
             headings.add(name)
     styles: dict[str, tuple[str | None, int | None]] = {}
-    for name, (number, level) in own.items():
-        above, seen = name, set[str]()
-        while number is None and above in based and above not in seen:
-            seen.add(above)
+    for name, (number, level) in numbering.items():
+        above, visited = name, set[str]()
+        while number is None and above in based and above not in visited:
+            visited.add(above)
             above = based[above]
-            number, inherited = own.get(above, (None, None))
+            number, inherited = numbering.get(above, (None, None))
             level = inherited if level is None else level
         if number is not None:
             styles[name] = (number, level)
@@ -258,12 +258,12 @@ def _set_place(paragraph: Any, number: str, depth: int) -> None:
     if properties is None:
         properties = sibling(paragraph, "pPr", None)
         paragraph.insert(0, properties)
-    if (own := find(properties, "numPr")) is not None:
-        properties.remove(own)
-    own = sibling(paragraph, "numPr", None)
-    own.append(sibling(paragraph, "ilvl", str(depth)))
-    own.append(sibling(paragraph, "numId", number))
-    properties.append(own)
+    if (numbering := find(properties, "numPr")) is not None:
+        properties.remove(numbering)
+    numbering = sibling(paragraph, "numPr", None)
+    numbering.append(sibling(paragraph, "ilvl", str(depth)))
+    numbering.append(sibling(paragraph, "numId", number))
+    properties.append(numbering)
 
 
 def _written(number: int, form: str) -> str:

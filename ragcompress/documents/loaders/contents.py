@@ -46,18 +46,18 @@ def check(data: bytes, suffix: str, name: str, limit: int) -> None:
         if _ENCRYPTED in data:
             raise UnreadableFile(name, "encrypted", "is encrypted; save it without its password first")
         raise UnreadableFile(name, "misnamed", f"is an old Office file, not {suffix}; save it as {suffix}")
-    wanted = suffix if suffix in (".pdf", *_OFFICE) else None
-    if kind != wanted and (wanted or kind in (".pdf", *_OFFICE)):
+    expected = suffix if suffix in (".pdf", *_OFFICE) else None
+    if kind != expected and (expected or kind in (".pdf", *_OFFICE)):
         is_really = f"is {WORDS[kind]}, not {suffix or 'text'}"
         rename = f"; rename it to {kind}" if kind in (".pdf", *_OFFICE) else ""
         raise UnreadableFile(name, "misnamed", is_really + rename)
     if data.startswith(_RTF):
         raise UnreadableFile(name, "misnamed", "is Rich Text, not plain text; save it as .docx")
-    if wanted in _OFFICE:
+    if expected in _OFFICE:
         check_zip(
-            data, limit, name, markup=limit if wanted == ".xlsx" else max(_LITTLE, int(limit * _MARKUP))
+            data, limit, name, markup=limit if expected == ".xlsx" else max(_LITTLE, int(limit * _MARKUP))
         )
-    if wanted == ".pdf" and _unpacks_to_more(data, limit):
+    if expected == ".pdf" and _unpacks_to_more(data, limit):
         raise _too_large(name, limit)
 
 

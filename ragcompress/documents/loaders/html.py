@@ -124,8 +124,8 @@ def _fill_body(tree: Any) -> None:
 
 def _title(tree: Any) -> str:
     """The page's own title: drawings have some, too."""
-    own = (t for t in tree.iter("title") if next(t.iterancestors("svg"), None) is None)
-    return next((t.text or "" for t in own), "")
+    titles = (t for t in tree.iter("title") if next(t.iterancestors("svg"), None) is None)
+    return next((t.text or "" for t in titles), "")
 
 
 def _end_definitions(tree: Any) -> None:
@@ -171,13 +171,13 @@ def _plain_layout(tree: Any) -> None:
 def _holds_data(table: Any) -> bool:
     if table.get("role") in ("presentation", "none"):
         return False
-    said = (e for e in table.iter("th", "caption", "thead", "colgroup") if e.tag != "th" or e.text or len(e))
+    signs = (e for e in table.iter("th", "caption", "thead", "colgroup") if e.tag != "th" or e.text or len(e))
     if any(e is not table for e in table.iter("table")):
         # Headers of its own tell that what is nested in a cell is the cell's.
-        named = (e for e in said if e.tag == "th" and next(e.iterancestors("table")) is table)
+        named = (e for e in signs if e.tag == "th" and next(e.iterancestors("table")) is table)
         inner = max(len(list(e.iter("tr"))) for e in table.iter("table") if e is not table)
         return next(named, None) is not None and inner <= _MOST_NESTED
-    if next(said, None) is not None:
+    if next(signs, None) is not None:
         return True
     if next(table.iter(*_LAYOUT), None) is not None:
         return _is_ruled(table)

@@ -206,5 +206,9 @@ def _decoded(data: bytes, charset: str) -> tuple[str, str | None]:
     try:
         return data.decode(_WIDER.get(codec, codec) if known else "utf-8"), None
     except (UnicodeError, LookupError):
-        said = "the encoding that it declares" if known else "UTF-8, and the declared encoding is not known"
-        return data.decode("utf-8", "replace"), f"text is not in {said}; U+FFFD stands for what can't be read"
+        encoding = (
+            "the encoding that it declares" if known else "UTF-8, and the declared encoding is not known"
+        )
+        return data.decode(
+            "utf-8", "replace"
+        ), f"text is not in {encoding}; U+FFFD stands for what can't be read"

@@ -38,7 +38,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     package = Package(data)
     left_out: Counter[str] = Counter()
     parts, places, length = [], [], 0
-    said: set[str] = set()
+    titles: set[str] = set()
     themes: Themes = {}
     deck = pptx.Presentation(io.BytesIO(data))
     size = (deck.slide_width or 0, deck.slide_height or 0)
@@ -52,7 +52,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
             take_out_unseen(slide, left_out, themes)
         drawings = package.drawings(str(slide.part.partname).lstrip("/"))
         if text := "\n\n".join(
-            [*_slide(slide, size, drawings, left_out), *_layout(slide, said), *_notes(slide)]
+            [*_slide(slide, size, drawings, left_out), *_layout(slide, titles), *_notes(slide)]
         ):
             places.append((length, number, None))
             parts.append(text)
@@ -148,7 +148,7 @@ def _notes(slide: Any) -> Iterator[str]:
             yield f"Notes: {text}"
 
 
-def _layout(slide: Any, said: set[str]) -> Iterator[str]:
+def _layout(slide: Any, titles: set[str]) -> Iterator[str]:
     """What the layout and the master of a slide write on it, said once for all slides."""
     above = [slide.slide_layout, slide.slide_layout.slide_master]
     for n, each in enumerate(above):
@@ -158,8 +158,8 @@ def _layout(slide: Any, said: set[str]) -> Iterator[str]:
             if shape.is_placeholder or not shape.has_text_frame:
                 continue
             text = " ".join(_frame(shape).split())
-            if text and text not in said:
-                said.add(text)
+            if text and text not in titles:
+                titles.add(text)
                 yield f"Slide layout: {text}"
 
 
@@ -175,8 +175,8 @@ def _flat(shapes: Any, left_out: Counter[str]) -> Iterator[Any]:
 
 
 def _is_hidden(shape: Any) -> bool:
-    own = next(within(shape._element, "cNvPr"), None)
-    return own is not None and own.get("hidden") in ("1", "true")
+    properties = next(within(shape._element, "cNvPr"), None)
+    return properties is not None and properties.get("hidden") in ("1", "true")
 
 
 def _text(paragraph: Any) -> str:
@@ -228,8 +228,8 @@ def _frame(shape: Any) -> str:
 
 def _mark(paragraph: Any, shape: Any) -> Any:
     """What says which mark stands before a paragraph: its own, its shape's, or that of layout and master."""
-    if (own := _marker(find(paragraph._p, "pPr"))) is not None:
-        return own
+    if (direct := _marker(find(paragraph._p, "pPr"))) is not None:
+        return direct
     name = f"lvl{paragraph.level + 1}pPr"
     for styles in _styles_of(shape):
         if (mark := _marker(find(styles, name))) is not None:

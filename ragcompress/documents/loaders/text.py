@@ -37,8 +37,8 @@ def decode(data: bytes, name: str) -> str:
         hint = (
             "" if marked else f"; convert it first, for instance: iconv -f {likely_encoding(data)} -t UTF-8"
         )
-        said = f"is not {codec.removesuffix('-sig').upper()} text (byte {error.start}){hint}"
-        raise UnreadableFile(name, "in another encoding", said) from None
+        reason = f"is not {codec.removesuffix('-sig').upper()} text (byte {error.start}){hint}"
+        raise UnreadableFile(name, "in another encoding", reason) from None
     if "\0" in text:
         raise UnreadableFile(name, "binary", _BINARY)
     return text

@@ -78,10 +78,10 @@ def _notes(reader: Reader, name: str) -> tuple[str, ...]:
     n = reader.n_without_value
     if not n:
         return ()
-    said = "cell holds a formula never calculated"
+    what = "cell holds a formula never calculated"
     if n > 1:
-        said = "cells hold formulas that were never calculated"
-    return (f"{name}: {n} {said}, given as formulas; open the file in Excel and save it once",)
+        what = "cells hold formulas that were never calculated"
+    return (f"{name}: {n} {what}, given as formulas; open the file in Excel and save it once",)
 
 
 def _tables(sheet: Sheet, places: list[tuple[int, str | None]], title: str, clock: Clock) -> Iterator[str]:

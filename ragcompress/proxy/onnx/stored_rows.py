@@ -49,17 +49,17 @@ class StoredRows:
         Raises:
             ModelError: if they can't be read.
         """
-        asked, places = np.unique(numbers, return_inverse=True)
-        if asked.size and not 0 <= asked[0] <= asked[-1] < self._n:
-            raise ModelError(f"{self._path} has {self._n} rows, asked for {asked[0]} to {asked[-1]}")
+        distinct, places = np.unique(numbers, return_inverse=True)
+        if distinct.size and not 0 <= distinct[0] <= distinct[-1] < self._n:
+            raise ModelError(f"{self._path} has {self._n} rows, asked for {distinct[0]} to {distinct[-1]}")
         length = self._size * 4
         try:
-            parts = [self._read(length, self._start + int(n) * length) for n in asked]
+            parts = [self._read(length, self._start + int(n) * length) for n in distinct]
         except OSError as error:
             raise self._unreadable(error.strerror or str(error)) from error
         if any(len(part) < length for part in parts):
             raise self._unreadable("it ends too early")
-        rows = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(asked), self._size)
+        rows = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(distinct), self._size)
         return rows[places.reshape(numbers.shape)]
 
     def _read(self, length: int, offset: int) -> bytes:

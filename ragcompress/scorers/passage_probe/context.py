@@ -90,7 +90,11 @@ def context_features(
         (out > _NONE).astype(np.float64),
         *overlap(sentence, segmentation, question, words),
         *shared_with_best(logits, sentence, document, segmentation, question, words).T,
-        *(column for own in experts for column in (own, _group_max(own, passage)[passage], own - own.max())),
+        *(
+            column
+            for expert in experts
+            for column in (expert, _group_max(expert, passage)[passage], expert - expert.max())
+        ),
     ]
     return np.stack(columns, axis=1)
 
@@ -158,7 +162,7 @@ def links(
     if titles:
         best = np.full(len(segmentation.documents), _NONE)
         np.maximum.at(best, document, logits)
-        named = [_find_titles(own, titles) for own in words]
+        named = [_find_titles(terms_of, titles) for terms_of in words]
         for part, index in enumerate(sentence):
             for target in named[index]:
                 if target != document[part]:
@@ -190,17 +194,17 @@ def shared_with_best(
     hold them. What is shared with a best part counts as much as that part is probable. Columns: the largest
     sum of weights, the largest single weight, and all sums together.
     """
-    asked = set(words_of(question))
-    titles = [set(words_of(d.title or "")) - asked for d in segmentation.documents]
-    of_sentence = [set(own) - asked for own in words]
-    own = [of_sentence[i] for i in sentence]
-    held = Counter(word for part in own for word in part)
-    weight = {word: math.log((len(own) + 1) / (n + 0.5)) for word, n in held.items()}
-    unseen = math.log(len(own) + 1)
+    question_terms = set(words_of(question))
+    titles = [set(words_of(d.title or "")) - question_terms for d in segmentation.documents]
+    of_sentence = [set(terms_of) - question_terms for terms_of in words]
+    terms_of = [of_sentence[i] for i in sentence]
+    held = Counter(word for part in terms_of for word in part)
+    weight = {word: math.log((len(terms_of) + 1) / (n + 0.5)) for word, n in held.items()}
+    unseen = math.log(len(terms_of) + 1)
     order = np.argsort(-logits, kind="stable")[:_BEST]
     best = [(part, 1 / (1 + math.exp(min(-logits[part], _SURE)))) for part in order]
-    around = [part | titles[d] for part, d in zip(own, document, strict=True)]
-    result = np.zeros((len(own), 3))
+    around = [part | titles[d] for part, d in zip(terms_of, document, strict=True)]
+    result = np.zeros((len(terms_of), 3))
     for part, near in enumerate(around):
         for other, probability in best:
             if document[other] != document[part]:
@@ -216,12 +220,12 @@ def overlap(
     sentence: NDArray[np.int64], segmentation: Segmentation, question: str, words: Sequence[list[str]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of the question's rarer words that a sentence, and its document's title, hold."""
-    asked = set(words_of(question))
-    asked_of = [asked.intersection(own) for own in words]
+    question_terms = set(words_of(question))
+    asked_of = [question_terms.intersection(terms_of) for terms_of in words]
     frequency = Counter(word for i in sentence for word in asked_of[i])
-    weight = {w: float(np.log((len(sentence) + 1) / (frequency[w] + 0.5))) for w in asked}
+    weight = {w: float(np.log((len(sentence) + 1) / (frequency[w] + 0.5))) for w in question_terms}
     total = sum(weight.values()) or 1.0
     titles = [set(words_of(d.title or "")) for d in segmentation.documents]
-    named = [sum(weight[w] for w in asked & title) / total for title in titles]
+    named = [sum(weight[w] for w in question_terms & title) / total for title in titles]
     held = np.array([sum(weight[w] for w in asked_of[i]) / total for i in sentence])
     return held, np.array([named[segmentation.sentences[i].document] for i in sentence])
