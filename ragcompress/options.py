@@ -90,13 +90,11 @@ BUDGET_OPTIONS = {
         metavar="NAME",
         choices=lambda: get_args(RecallOf),
     ),
-    "max_documents": Option("Most documents that keep anything: the best.", "budget", metavar="N", minimum=1),
+    "max_documents": Option("Keep text of at most N documents: the best.", "budget", metavar="N", minimum=1),
     "min_per_document": Option(
-        "Sentences that each of these documents keeps at least.", "budget", metavar="N", minimum=0
+        "Keep at least N sentences of each of these documents.", "budget", metavar="N", minimum=0
     ),
-    "max_per_document": Option(
-        "Sentences that one document keeps at most.", "budget", metavar="N", minimum=1
-    ),
+    "max_per_document": Option("Keep at most N sentences of one document.", "budget", metavar="N", minimum=1),
     "min_tokens": Option(
         "A ratio allows at least N tokens, so that short originals stay whole (if no budget is given: "
         f"{DEFAULT_MIN_TOKENS}).",

@@ -150,7 +150,7 @@ class Plan:
     precision: Precision | None = field(
         default=None,
         metadata=as_option(
-            f"Of the proxy's products with weights: {', '.join(PRECISIONS['onnx'])} (onnx), "
+            f"Precision of the proxy's matrix products: {', '.join(PRECISIONS['onnx'])} (onnx), "
             f"{', '.join(PRECISIONS['torch'])} (torch).",
             "model",
             metavar="NAME",
@@ -176,8 +176,8 @@ class Plan:
     near_repeats: float = field(
         default=0.0,
         metadata=as_option(
-            "Share of its worth that a sentence loses which says the same as a kept one, 0 <= W <= 1; above "
-            "0 it needs the scorer evidence or minilm.",
+            "Share of its worth that a sentence loses if a kept one says the same, 0 <= W <= 1; above 0 it "
+            "needs the scorer evidence or minilm.",
             "layout",
             metavar="W",
         ),
@@ -215,7 +215,7 @@ class Plan:
     calibration: str | None = field(
         default=None,
         metadata=as_option(
-            "What a recall is promised by: a file of `calibrate`, or none (without: the one that ships).",
+            "What a promised recall rests on: a file of `calibrate`, or none (without: the one that ships).",
             "model",
             metavar="FILE",
         ),
@@ -223,7 +223,7 @@ class Plan:
     abstain_below: float | None = field(
         default=None,
         metadata=as_option(
-            "Mark the result where the probability that the documents hold an answer is below this.",
+            "Mark the result if the probability that the documents hold an answer is below this.",
             "call",
             metavar="P",
         ),

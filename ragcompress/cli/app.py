@@ -127,8 +127,8 @@ def doctor(
     """Check this installation, or a server.
 
     Shows versions, cache, model, backends and probe, and times a small run. Nothing is downloaded. With
-    --server: whether it answers, lets us in, is ready, and compresses. The exit status is 1 if something that
-    is needed is broken.
+    --server: whether it answers, accepts the key, is ready, and compresses. The exit status is 1 if something
+    that is needed is broken.
     """
     from .doctor import report, write
 

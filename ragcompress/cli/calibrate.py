@@ -30,10 +30,12 @@ def calibrate(
     plan: Plan,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FILE", help="Written here; in a folder, by its name there."),
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="File to write; in a folder it gets a name of its own."
+        ),
     ],
     recall: Annotated[
-        float, typer.Option("--recall", metavar="P", help="What shall be promised, 0 < P < 1.")
+        float, typer.Option("--recall", metavar="P", help="Recall to promise, 0 < P < 1.")
     ] = 0.95,
     each: Annotated[
         int | None, typer.Option("--each", metavar="N", min=1, help="Questions of each file (without: all).")
@@ -50,7 +52,7 @@ def calibrate(
     answers: Annotated[
         bool,
         typer.Option(
-            "--answers", help="Nobody marked evidence: take the sentences that the reader's answer rests on."
+            "--answers", help="No evidence is marked: take the sentences that the reader's answer rests on."
         ),
     ] = False,
     store: Annotated[

@@ -82,9 +82,9 @@ def compress(
     """Compress documents for one question.
 
     Sentences are kept word for word, best first until the budget is full. A folder is searched to the
-    bottom; hidden files are left out, and what can't be read is, with a note. JSON documents have the
-    field text, and optionally title, id, metadata, language and score. HTML, PDF and Office files need the
-    extra `docs`. With --index instead of PATH, the passages of an index that the question finds are
+    bottom; hidden files are left out, and so are files that can't be read, with a note. JSON documents
+    have the field text, and optionally title, id, metadata, language and score. HTML, PDF and Office files
+    need the extra `docs`. With --index instead of PATH, the passages of an index that the question finds are
     compressed.
     """
     check_question(question)

@@ -54,8 +54,8 @@ def explain(
 ) -> None:
     """Show why each sentence is kept or dropped.
 
-    The documents, shaded by score; the best sentences with rank, score and what became of them; with
-    --heads, what in the small model's attention decided. For a page to look around in, see compress --html.
+    Prints the documents, shaded by score, and the best sentences with rank, score and what became of them;
+    with --heads, also what in the small model's attention decided. compress --html shows the same as a page.
     """
     from ..documents.reading import read_documents
 

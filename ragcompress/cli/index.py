@@ -54,8 +54,8 @@ def build(
         typer.Option(
             "--store-keys",
             metavar="GIB",
-            help="Also compute the passages' keys and values, up to so many GiB of them on disk: a question "
-            "then reads only itself.",
+            help="Also store the passages' keys and values, up to this many GiB on disk, so that later only "
+            "the question is read.",
         ),
     ] = None,
 ) -> None:

@@ -261,7 +261,7 @@ Compare = Annotated[
         "--compare",
         metavar="NAME",
         callback=_one_of(lambda: tuple(scorers.available())),
-        help="Scorer to show beside in --html.",
+        help="Scorer to compare with in --html.",
     ),
 ]
 IndexPath = Annotated[
@@ -292,9 +292,7 @@ Workers = Annotated[
         "--workers", metavar="N", min=1, help="Processes, each with the model and its share of the cores."
     ),
 ]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with a run that was cut short, if there is one.")
-]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted run, if there is one.")]
 EngineName = Annotated[
     Engine, typer.Option("--engine", help="Workers on this machine, or on a Ray cluster (extra `ray`).")
 ]

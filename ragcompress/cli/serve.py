@@ -50,14 +50,15 @@ def serve(
         typer.Option(
             "--api-keys",
             metavar="FILE",
-            help="Let in only who has one of these keys, one a line; also RAGCOMPRESS_API_KEYS.",
+            help="Accept only requests with one of these keys, one a line; also RAGCOMPRESS_API_KEYS.",
         ),
     ] = None,
     deadline: Annotated[
-        float, typer.Option("--deadline", metavar="S", min=0.05, help="Answer within so many seconds.")
+        float,
+        typer.Option("--deadline", metavar="S", min=0.05, help="Seconds in which a request is answered."),
     ] = 4.0,
     threads: Annotated[
-        int, typer.Option("--threads", metavar="N", min=1, help="Requests that are worked on at a time.")
+        int, typer.Option("--threads", metavar="N", min=1, help="Requests that are processed at a time.")
     ] = 2,
     queue: Annotated[
         int, typer.Option("--queue", metavar="N", min=0, help="Requests that may wait; more get 429.")
@@ -86,7 +87,9 @@ def serve(
     ] = ReturnedText.original,
     index: Annotated[
         list[str] | None,
-        typer.Option("--index", metavar="NAME=IDX", help="An index for Dify's knowledge NAME. Repeatable."),
+        typer.Option(
+            "--index", metavar="NAME=IDX", help="Index for the Dify knowledge base NAME. Repeatable."
+        ),
     ] = None,
     upstream: Annotated[
         str | None,

@@ -42,7 +42,7 @@ def support(
     *,
     method: Annotated[
         MethodName,
-        typer.Option(help="Read the sentences one less at a time, or the attention once (faster)."),
+        typer.Option(help="Leave out each sentence in turn, or read the attention once (faster)."),
     ] = MethodName.arc_jsd,
     plan: Plan,
     format: Annotated[

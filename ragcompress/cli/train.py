@@ -52,7 +52,7 @@ def train(
         ),
     ] = 0,
     dev: Annotated[
-        list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on; repeatable.")
+        list[str] | None, typer.Option("--dev", metavar="FILE[:N]", help="Records to measure on. Repeatable.")
     ] = None,
     store: Annotated[
         Path | None,
