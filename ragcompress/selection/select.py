@@ -7,7 +7,7 @@ promise is about the *rendered* text (``packing``). What near repeats are worth 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -64,12 +64,9 @@ def select(
         InputError: if scores and sentences differ in number, the limit is below 1, or a recall is asked of
             scores that are no probabilities.
     """
+    _check(segmentation, scores, limit)
     n_sentences = len(segmentation.sentences)
-    if len(scores.values) != n_sentences:
-        raise InputError(f"{len(scores.values)} scores for {n_sentences} sentences")
     if not n_sentences:
-        if limit < 1:
-            raise InputError(f"the limit must be at least 1 token, got {limit}")
         return Selection((), {})
     budget, relations = budget or Budget(ratio=1), relations or Relations()
     without = _boilerplate(segmentation) | dict.fromkeys(relations.same, "duplicate")
@@ -93,10 +90,7 @@ def select(
     _check_room(limit, min(sizes[i] for i in ranking), measure, share)
     fitting = [i for i in ranking if sizes[i] <= limit]
     first, dropped = share(limit)
-    for i in set(ranking).difference(aim, first, dropped):
-        dropped[i] = "enough"
-    if all(i in dropped for i in fitting):  # all that a recall wants are too long
-        del dropped[fitting[0]]
+    dropped = _leave_enough(ranking, fitting, aim, first, dropped)
     allowed = tuple(i for i in fitting if i not in dropped)
     behind = _crowding(segmentation, allowed, sizes, limit) if budget.recall is None else ()
     before = tuple(i for i in allowed if i not in behind)
@@ -106,6 +100,37 @@ def select(
     reasons |= {i: "document_cap" for i in behind if i in reasons}
     repeated = {i: near.closest(i, kept) for i, reason in reasons.items() if reason == "near_repeat"}
     return Selection(tuple(sorted(kept)), reasons | dropped | without, {**relations.same, **repeated})
+
+
+def _check(segmentation: Segmentation, scores: Scores, limit: int) -> None:
+    """Check that the scores are those of the sentences, and that the limit allows something."""
+    n_sentences = len(segmentation.sentences)
+    if len(scores.values) != n_sentences:
+        raise InputError(f"{len(scores.values)} scores for {n_sentences} sentences")
+    if not n_sentences and limit < 1:
+        raise InputError(f"the limit must be at least 1 token, got {limit}")
+
+
+def _leave_enough(
+    ranking: Sequence[int],
+    fitting: Sequence[int],
+    aim: Collection[int],
+    first: Collection[int],
+    dropped: Mapping[int, Reason],
+) -> dict[int, Reason]:
+    """What may not be kept, with what a recall does not ask for.
+
+    Args:
+        ranking, fitting: sentences that could be kept, and those of them that fit alone, best first.
+        aim: what the recall asks for; if all of it is too long, the best that fits takes its place.
+        first: what must be kept.
+        dropped: what may not.
+    """
+    surplus: dict[int, Reason] = dict.fromkeys(set(ranking).difference(aim, first, dropped), "enough")
+    left_out = {**dropped, **surplus}
+    if all(i in left_out for i in fitting):
+        del left_out[fitting[0]]
+    return left_out
 
 
 def _check_room(

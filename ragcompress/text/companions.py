@@ -108,10 +108,7 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     sections: dict[int, int] = {}
     numbers: dict[int, int] = {}
     texts: list[tuple[Placed, list[int]]] = []
-    members: list[list[int]] = [[] for _ in segmentation.documents]
-    for i, s in enumerate(segmentation.sentences):
-        if s.kind != "boilerplate":
-            members[s.document].append(i)
+    members = _members(segmentation)
     stretches = find_stretches(segmentation.documents)
     positions: dict[int, int] = {}
     if stretches.ranks:
@@ -143,6 +140,15 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     return Companions(
         needs, opens, copies, find_broken(texts, needs), sections, numbers, stretches, positions
     )
+
+
+def _members(segmentation: Segmentation) -> list[list[int]]:
+    """The units of each document, without boilerplate."""
+    members: list[list[int]] = [[] for _ in segmentation.documents]
+    for i, s in enumerate(segmentation.sentences):
+        if s.kind != "boilerplate":
+            members[s.document].append(i)
+    return members
 
 
 def find_anchors(segmentation: Segmentation) -> list[tuple[int, ...]]:
