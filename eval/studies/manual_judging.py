@@ -37,7 +37,7 @@ class Kept:
 
 
 @dataclass(slots=True)
-class Seen:
+class Judgment:
     """What was seen in one context.
 
     Attributes:
@@ -64,12 +64,12 @@ class Seen:
     faults: list[str] = field(default_factory=list)
 
 
-def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question: Question) -> Seen:
+def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question: Question) -> Judgment:
     """Look at a context as a reader does, from top to bottom.
 
     A name counts until another one, or until another document begins: a title stands there.
     """
-    seen = Seen(units=len(pieces), unbalanced=len(_FENCE.findall(text)) % 2 == 1)
+    judgment = Judgment(units=len(pieces), unbalanced=len(_FENCE.findall(text)) % 2 == 1)
     covered = _covered(pieces)
     answers = _answers(pages, question, covered)
     label: int | None = None
@@ -86,30 +86,28 @@ def judge(text: str, pieces: Sequence[Kept], pages: Sequence[Located], question:
                 label = int(owner)
                 known.add((piece.page, label))
                 continue
-            seen.described += 1
+            judgment.described += 1
             if (piece.page, owner) not in known:
                 owner = page.subject(owner)
             is_named = (piece.page, owner) in known
             if is_named and label is not None and (label == owner or page.is_within(label, owner)):
                 wanted = answers.get((piece.page, owner))
                 if wanted and start <= wanted[1] and _is_covered(wanted, covered[piece.page]):
-                    seen.right = True
-                    seen.here = seen.here or (piece.page, owner) == (question.page, question.entry)
+                    judgment.right = True
+                    judgment.here = judgment.here or (piece.page, owner) == (question.page, question.entry)
             elif label is None:
                 fault = fault or ("label" if _has_name(piece, page, owner) else "label in another chunk")
             else:
-                seen.mislabeled += 1
-                names = page.page.entries
-                seen.faults.append(
-                    f"mislabeled: {page.text[start : piece.span[1]][:90]!r} of {names[owner].name!r} "
-                    f"under {names[label].name!r}"
-                )
+                judgment.mislabeled += 1
+                owned, over = (page.page.entries[n].name for n in (owner, label))
+                words = page.text[start : piece.span[1]][:90]
+                judgment.faults.append(f"mislabeled: {words!r} of {owned!r} under {over!r}")
         if fault:
-            seen.orphans[fault] += 1
-            seen.faults.append(f"{fault}: {page.text[slice(*piece.span)][:120]!r}")
+            judgment.orphans[fault] += 1
+            judgment.faults.append(f"{fault}: {page.text[slice(*piece.span)][:120]!r}")
         before = piece
-    seen.kept = any(_is_covered(span, covered[number]) for (number, _), span in answers.items())
-    return seen
+    judgment.kept = any(_is_covered(span, covered[number]) for (number, _), span in answers.items())
+    return judgment
 
 
 def is_at_hand(chunks: Sequence[tuple[int, Span]], page: Located, question: Question) -> bool:

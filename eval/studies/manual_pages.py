@@ -119,8 +119,8 @@ class Located:
         k = bisect_left(self.starts, start) - 1
         around = [] if k < 0 else [self.entries[k]]
         while around and (outer := self.page.entries[around[-1].number].within) is not None:
-            if found := self.by_number.get(outer):
-                around.append(found)
+            if nearest := self.by_number.get(outer):
+                around.append(nearest)
             else:
                 break
         last = bisect_left(self.starts, end)
@@ -138,11 +138,11 @@ class Located:
 
     def owner(self, at: int) -> int | None:
         """Number of the innermost entry whose description holds an offset."""
-        found = None
+        owner = None
         for entry in self.near(at, at + 1):
             if entry.description[0] <= at < entry.description[1]:
-                found = entry.number
-        return found
+                owner = entry.number
+        return owner
 
     def subject(self, number: int) -> int:
         """Of what an entry speaks: ``Example`` within a description, of the name around it."""
@@ -195,7 +195,7 @@ def read_page(file: Path) -> Page:
 def _headings(root: Any) -> Iterator[tuple[int, str, str]]:
     """Level, text and the letters from there on, by which it is no entry of a table of contents."""
     parts: list[str] = []
-    found: list[tuple[int, str, int]] = []
+    headings: list[tuple[int, str, int]] = []
     size = 0
 
     def add(text: str | None) -> int:
@@ -207,7 +207,7 @@ def _headings(root: Any) -> Iterator[tuple[int, str, str]]:
         nonlocal size
         if isinstance(element.tag, str):
             if re.fullmatch(r"h[1-6]", element.tag):
-                found.append((int(element.tag[1]), _text(element), size))
+                headings.append((int(element.tag[1]), _text(element), size))
             size += add(element.text)
             for child in element:
                 walk(child)
@@ -215,7 +215,7 @@ def _headings(root: Any) -> Iterator[tuple[int, str, str]]:
 
     walk(root)
     letters = "".join(parts)
-    for level, text, start in found:
+    for level, text, start in headings:
         yield level, text, letters[start : start + len(Letters(text).text) + _SURE]
 
 
@@ -271,12 +271,12 @@ def locate(page: Page, text: str) -> Located:
     headings, at = [], 0
     for level, heading, from_there in page.headings:
         wanted = Letters(heading).text
-        found = letters.text.find(from_there, at) if wanted else -1
-        if found < 0 and wanted:
-            found = letters.text.find(wanted, at)
-        if found >= 0:
-            at = found + len(wanted)
-            headings.append((level, letters.span(found, at)))
+        start = letters.text.find(from_there, at) if wanted else -1
+        if start < 0 and wanted:
+            start = letters.text.find(wanted, at)
+        if start >= 0:
+            at = start + len(wanted)
+            headings.append((level, letters.span(start, at)))
     rows, lists = tuple(_rows(page.rows, letters)), tuple(_lists(page.lists, letters))
     return Located(page, text, entries, letters, tuple(headings), rows, lists)
 
@@ -285,10 +285,10 @@ def _lists(lists: Sequence[str], letters: Letters) -> Iterator[Span]:
     """The lists that are found, in order; those within others begin behind them."""
     at = 0
     for wanted in lists:
-        found = letters.text.find(wanted, at) if wanted else -1
-        if found >= 0:
-            at = found
-            yield letters.span(found, found + len(wanted))
+        start = letters.text.find(wanted, at) if wanted else -1
+        if start >= 0:
+            at = start
+            yield letters.span(start, start + len(wanted))
 
 
 def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
@@ -300,17 +300,17 @@ def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
         if len(description) < _FEWEST:
             waiting.append((number, name + description))
             continue
-        found = letters.text.find(name + description[:_SURE], at) if name else -1
-        if found < 0:
+        place = letters.text.find(name + description[:_SURE], at) if name else -1
+        if place < 0:
             continue
-        start = found + len(name)
+        start = place + len(name)
         tail = description[-_SURE:]
         end = letters.text.find(tail, start + max(0, len(description) - len(tail) - 20))
         if end < 0 or end - start > 1.3 * len(description) + 50:
             continue
-        yield from _bare(waiting, letters, at, found)
+        yield from _bare(waiting, letters, at, place)
         waiting = []
-        yield Named(number, letters.span(found, start), letters.span(start, end + len(tail)))
+        yield Named(number, letters.span(place, start), letters.span(start, end + len(tail)))
         at = start
     yield from _bare(waiting, letters, at, len(letters.text))
 
@@ -318,10 +318,10 @@ def _named(entries: Sequence[Entry], letters: Letters) -> Iterator[Named]:
 def _bare(waiting: Sequence[tuple[int, str]], letters: Letters, at: int, end: int) -> Iterator[Named]:
     """Names of which hardly anything is said, such as methods without a text, between two others."""
     for number, name in waiting:
-        found = letters.text.find(name, at, end) if len(name) >= _FEWEST else -1
-        if found >= 0:
-            at = found + len(name)
-            span = letters.span(found, at)
+        start = letters.text.find(name, at, end) if len(name) >= _FEWEST else -1
+        if start >= 0:
+            at = start + len(name)
+            span = letters.span(start, at)
             yield Named(number, span, (span[1], span[1]))
 
 
@@ -331,14 +331,14 @@ def _rows(rows: Sequence[tuple[str, str]], letters: Letters) -> Iterator[tuple[S
     for head, row in rows:
         wanted = Letters(head).text
         if head != header:
-            header, found = head, letters.text.find(wanted, at) if wanted else -1
-            header_span = letters.span(found, found + len(wanted)) if found >= 0 else None
-            at = max(at, found + len(wanted))
+            header, start = head, letters.text.find(wanted, at) if wanted else -1
+            header_span = letters.span(start, start + len(wanted)) if start >= 0 else None
+            at = max(at, start + len(wanted))
         wanted = Letters(row).text
-        found = letters.text.find(wanted, at) if len(wanted) > 3 else -1
-        if header_span and 0 <= found < at + 2_000:
-            at = found + len(wanted)
-            yield header_span, letters.span(found, at)
+        start = letters.text.find(wanted, at) if len(wanted) > 3 else -1
+        if header_span and 0 <= start < at + 2_000:
+            at = start + len(wanted)
+            yield header_span, letters.span(start, at)
 
 
 def questions(pages: Sequence[Page]) -> Iterator[Question]:
@@ -354,11 +354,11 @@ def questions(pages: Sequence[Page]) -> Iterator[Question]:
             short = re.split(r",\s|\s\(|\[|=| <", entry.name)[0].strip()
             if len(short) < 2:
                 continue
-            if found := _DEFAULT.search(entry.description):
-                yield Question(number, k, "default", f"What is the default of {short} ({subject})?", found[0])
-                yield Question(number, k, "key words", f"{subject} {short} default value", found[0])
-            if found := _SENTENCE.match(entry.description):
-                words = " ".join(found[0].split()[:8])
+            if match := _DEFAULT.search(entry.description):
+                yield Question(number, k, "default", f"What is the default of {short} ({subject})?", match[0])
+                yield Question(number, k, "key words", f"{subject} {short} default value", match[0])
+            if match := _SENTENCE.match(entry.description):
+                words = " ".join(match[0].split()[:8])
                 yield Question(number, k, "meaning", f"What does {short} do in {subject}?", words)
 
 

@@ -22,7 +22,7 @@ from ragcompress.text.terms import terms
 from ragcompress_eval.bench.options import ResultFile
 from ragcompress_eval.bench.results import write_json
 
-from .manual_judging import Kept, Seen, is_at_hand, judge
+from .manual_judging import Judgment, Kept, is_at_hand, judge
 from .manual_pages import Located, Page, Question, Span, default_value, locate, questions, read_page
 
 WAYS = ("text", "man", "loader")
@@ -53,10 +53,10 @@ def read_folder(folder: Path, way: str) -> tuple[list[Page], list[Path]]:
     if way == "man":
         files = [f for f in files if f.with_suffix(".txt").is_file()]
     read = [(read_page(file), file) for file in files]
-    found = [(page, file) for page, file in read if page.entries]
-    if not found:
+    pages = [(page, file) for page, file in read if page.entries]
+    if not pages:
         raise DataError(f"no page in {folder} has a definition list (way {way!r})")
-    return [page for page, _ in found], [file for _, file in found]
+    return [page for page, _ in pages], [file for _, file in pages]
 
 
 def corpus(folder: Path, way: str) -> Corpus:
@@ -120,20 +120,20 @@ class Search:
 
 
 def look(
-    made: Corpus, asked: Sequence[Question], compressor: Compressor, ratio: float, k: int
-) -> Iterator[tuple[Question, Seen, str]]:
+    made: Corpus, sample: Sequence[Question], compressor: Compressor, ratio: float, k: int
+) -> Iterator[tuple[Question, Judgment, str]]:
     """Ask; questions whose answer the search does not find, with its name in one chunk, are left out."""
     search = Search([f"{d.title}\n{d.text}" for d in made.documents])
-    for question in asked:
-        found = search.best(question.text, k)
+    for question in sample:
+        hits = search.best(question.text, k)
         page = made.pages[question.page]
-        if not is_at_hand([made.chunks[i] for i in found], page, question):
+        if not is_at_hand([made.chunks[i] for i in hits], page, question):
             continue
-        documents: Any = [made.documents[i] for i in found]
+        documents: Any = [made.documents[i] for i in hits]
         if made.passages:
             from ragcompress.index.passages import assemble
 
-            documents = assemble([made.passages[i] for i in found])
+            documents = assemble([made.passages[i] for i in hits])
         try:
             context = compressor(question.text, documents, budget=Budget(ratio=ratio))
         except BudgetTooSmall:
@@ -143,7 +143,7 @@ def look(
         end = 0
         for piece in context.pieces:
             unit = parts.sentences[piece.sentence]
-            chunk = found[unit.document]
+            chunk = hits[unit.document]
             number, whole = made.chunks[chunk]
             span = (unit.start_char + whole[0], unit.end_char + whole[0])
             if made.passages:
@@ -153,17 +153,17 @@ def look(
         yield question, judge(context.text, pieces, made.pages, question), context.text
 
 
-def records(made: Corpus, asked: Sequence[Question], k: int) -> Iterator[dict[str, Any]]:
+def records(made: Corpus, sample: Sequence[Question], k: int) -> Iterator[dict[str, Any]]:
     """Questions for a default as ``ragcompress-eval answers`` reads them; a chunk found is one sentence."""
     search = Search([f"{d.title}\n{d.text}" for d in made.documents])
-    for question in asked:
+    for question in sample:
         value = default_value(question.wanted) if question.kind == "default" else ""
         page = made.pages[question.page]
         if not value:
             continue
-        found = search.best(question.text, k)
-        if is_at_hand([made.chunks[i] for i in found], page, question):
-            parts = [made.documents[i] for i in found]
+        hits = search.best(question.text, k)
+        if is_at_hand([made.chunks[i] for i in hits], page, question):
+            parts = [made.documents[i] for i in hits]
             yield {
                 "id": f"{page.page.title} {question.entry}",
                 "dataset": "manuals",
@@ -175,23 +175,23 @@ def records(made: Corpus, asked: Sequence[Question], k: int) -> Iterator[dict[st
             }
 
 
-def figures(seen: Sequence[tuple[Question, Seen]]) -> dict[str, Any]:
+def figures(judgments: Sequence[tuple[Question, Judgment]]) -> dict[str, Any]:
     """Shares over all that was seen."""
-    units = sum(s.units for _, s in seen)
-    described = sum(s.described for _, s in seen)
-    orphans: Counter[str] = sum((s.orphans for _, s in seen), Counter())
-    kinds = sorted({q.kind for q, _ in seen})
+    units = sum(s.units for _, s in judgments)
+    described = sum(s.described for _, s in judgments)
+    orphans: Counter[str] = sum((s.orphans for _, s in judgments), Counter())
+    kinds = sorted({q.kind for q, _ in judgments})
     return {
-        "n": len(seen),
-        "right": np.mean([s.right for _, s in seen]),
-        "right on its page": np.mean([s.here for _, s in seen]),
-        "kept": np.mean([s.kept for _, s in seen]),
-        "mislabeled": sum(s.mislabeled for _, s in seen) / max(1, described),
+        "n": len(judgments),
+        "right": np.mean([s.right for _, s in judgments]),
+        "right on its page": np.mean([s.here for _, s in judgments]),
+        "kept": np.mean([s.kept for _, s in judgments]),
+        "mislabeled": sum(s.mislabeled for _, s in judgments) / max(1, described),
         "orphans": orphans.total() / max(1, units),
-        "unbalanced": sum(s.unbalanced for _, s in seen),
+        "unbalanced": sum(s.unbalanced for _, s in judgments),
         "units": units,
         **{f"orphans: {kind}": n / units for kind, n in sorted(orphans.items())},
-        **{f"right: {kind}": np.mean([s.right for q, s in seen if q.kind == kind]) for kind in kinds},
+        **{f"right: {kind}": np.mean([s.right for q, s in judgments if q.kind == kind]) for kind in kinds},
     }
 
 
@@ -219,21 +219,21 @@ def manuals_command(
     compressor: Compressor | None = None
     for name in way or WAYS:
         made = corpus(folder, name)
-        asked = list(questions([p.page for p in made.pages]))
-        Random(1).shuffle(asked)
+        sample = list(questions([p.page for p in made.pages]))
+        Random(1).shuffle(sample)
         if record_file is not None:
-            unique = {r["id"]: r for r in records(made, asked, top_k)}
+            unique = {r["id"]: r for r in records(made, sample, top_k)}
             made_lines = [json.dumps(r, ensure_ascii=False) for r in list(unique.values())[:limit]]
             record_file.write_text("\n".join(made_lines) + "\n", encoding="utf-8")
             return
         compressor = compressor or Compressor.from_plan(Plan(scorer=scorer))
-        note(f"{name}: {len(made.pages)} pages, {len(made.chunks)} chunks, {len(asked)} questions")
-        seen = []
-        for question, found, text in look(made, asked[:limit], compressor, ratio, top_k):
-            seen.append((question, found))
-            about = {"question": question.text, "wanted": question.wanted, "right": found.right}
-            shown.append({"way": name, **about, "faults": found.faults, "text": text})
-        results[name] = {"questions": len(asked), **figures(seen)}
+        note(f"{name}: {len(made.pages)} pages, {len(made.chunks)} chunks, {len(sample)} questions")
+        judgments = []
+        for question, judgment, text in look(made, sample[:limit], compressor, ratio, top_k):
+            judgments.append((question, judgment))
+            about = {"question": question.text, "wanted": question.wanted, "right": judgment.right}
+            shown.append({"way": name, **about, "faults": judgment.faults, "text": text})
+        results[name] = {"questions": len(sample), **figures(judgments)}
     for name, row in results.items():
         out().print(name)
         for key, value in row.items():

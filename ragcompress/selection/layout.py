@@ -70,11 +70,11 @@ class Layout:
         return companions(parts, headings=self.headings)
 
     def _render(
-        self, parts: Segmentation, chosen: Sequence[int], scores: Scores, found: Companions
+        self, parts: Segmentation, chosen: Sequence[int], scores: Scores, belonging: Companions
     ) -> Rendered:
         """What is measured while selecting is what is laid out in the end: both go by the same set."""
-        whole, leaders = find_leaders(chosen, found)
-        stretches = found.stretches
+        whole, leaders = find_leaders(chosen, belonging)
+        stretches = belonging.stretches
         if self.order == ordering.ATTENTION_SORT:
             sequence = ordering.order_as_documents(self.documents, tuple(whole), parts)
             sequence = stretches.together(sequence, parts)
@@ -86,7 +86,7 @@ class Layout:
         elif self.order == "source":
             sequence = self._by_source(parts, tuple(stretches.in_order(whole, parts)), stretches)
         else:
-            sequence = add_companions(ordering.order(self.order, leaders, scores), found, whole)
+            sequence = add_companions(ordering.order(self.order, leaders, scores), belonging, whole)
         return self._plain(parts, sequence, stretches)
 
     def _by_source(
@@ -124,13 +124,15 @@ class Layout:
         """
         if limit >= before:
             return
-        found = self.companions_of(parts)
+        belonging = self.companions_of(parts)
         smallest = smallest_budget(
             parts,
             limit=limit,
             count=self.count,
-            without=found.copies,
-            render=lambda i: self._plain(parts, found.in_order(closure((i,), found)), found.stretches).text,
+            without=belonging.copies,
+            render=lambda i: (
+                self._plain(parts, belonging.in_order(closure((i,), belonging)), belonging.stretches).text
+            ),
         )
         if smallest > limit:
             raise BudgetTooSmall(limit, min(smallest, before))
@@ -144,28 +146,28 @@ class Layout:
         wanted: Collection[int] | None = None,
     ) -> Selection:
         """See ``select.select``; what is kept brings its companions, which the limit counts."""
-        found = self.companions_of(parts)
-        same = find_repeats(parts, scores.ranking(), found.copies)
-        worth = discount_broken(credit_repeats(credit_openers(scores, parts, found), same), found)
+        belonging = self.companions_of(parts)
+        same = find_repeats(parts, scores.ranking(), belonging.copies)
+        worth = discount_broken(credit_repeats(credit_openers(scores, parts, belonging), same), belonging)
         selected = select(
             parts,
             worth,
             limit=limit,
             count=self.count,
-            render=lambda chosen: self._render(parts, chosen, scores, found).text,
+            render=lambda chosen: self._render(parts, chosen, scores, belonging).text,
             budget=budget,
-            relations=Relations(same, self.near_repeats, all_brought(found)),
+            relations=Relations(same, self.near_repeats, all_brought(belonging)),
             wanted=wanted,
         )
         if budget is None or not budget.min_per_document:
-            fewer = without_scraps(selected, worth, found)
-            fitting = (s for s in fewer if self._size(parts, s, scores, found) <= limit)
+            fewer = without_scraps(selected, worth, belonging)
+            fitting = (s for s in fewer if self._size(parts, s, scores, belonging) <= limit)
             selected = next(fitting, selected)
-        return complete(selected, found)
+        return complete(selected, belonging)
 
-    def _size(self, parts: Segmentation, chosen: Selection, scores: Scores, found: Companions) -> int:
+    def _size(self, parts: Segmentation, chosen: Selection, scores: Scores, belonging: Companions) -> int:
         """Tokens of a selection."""
-        return self.count(self._render(parts, chosen.kept, scores, found).text)
+        return self.count(self._render(parts, chosen.kept, scores, belonging).text)
 
     def fit(
         self,

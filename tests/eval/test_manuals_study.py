@@ -8,7 +8,7 @@ import pytest
 
 from ragcompress.training.examples import read_files
 from studies.cli import main
-from studies.manual_judging import Kept, Seen, judge
+from studies.manual_judging import Judgment, Kept, judge
 from studies.manual_pages import Located, Page, Question, default_value, locate, questions, read_page
 
 HTML = """<html><head><title>mill</title></head><body><nav>Home Next</nav>
@@ -51,7 +51,7 @@ def page(tmp_path: Path) -> Page:
     return read_page(file)
 
 
-def seen_of(located: Located, *kept: str, asked: Question | None = None, text: str = "") -> Seen:
+def seen_of(located: Located, *kept: str, asked: Question | None = None, text: str = "") -> Judgment:
     """What is seen of a chunk that is the whole page, of which these stretches are kept."""
     whole = (0, len(located.text))
     spans = [(at := located.text.index(k), at + len(k)) for k in kept]

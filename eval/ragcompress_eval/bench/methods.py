@@ -39,8 +39,10 @@ class _Alone(Layout):
 
     def companions_of(self, parts: Segmentation) -> Companions:
         """Copies alone: what is kept once is no matter of understanding."""
-        found = super().companions_of(parts)
-        return Companions({}, {}, copies=found.copies, stretches=found.stretches, positions=found.positions)
+        belonging = super().companions_of(parts)
+        return Companions(
+            {}, {}, copies=belonging.copies, stretches=belonging.stretches, positions=belonging.positions
+        )
 
 
 def base_order(order: str) -> str:
@@ -162,12 +164,12 @@ class ScorerMethod:
         )
         start = time.perf_counter()
         try:
-            found = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)
+            context = compressor(example.question, example.segmentation, budget=target.budget, scores=scores)
         except BudgetTooSmall:
             # Nothing kept is this question's result, not the end of the run.
             return Context("", (), 0.0, seconds + time.perf_counter() - start, fits=False)
         seconds += time.perf_counter() - start
-        return Context(found.text, _kept_or_repeated(found.selection), found.ratio, seconds, fits=True)
+        return Context(context.text, _kept_or_repeated(context.selection), context.ratio, seconds, fits=True)
 
     def _alone(self, parts: Segmentation, target: Target, scores: Scores, seconds: float) -> Context:
         """As ``_context``, every unit by itself."""

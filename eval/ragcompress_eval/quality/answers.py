@@ -91,18 +91,18 @@ def study(
     methods: Mapping[str, Method],
     reader: readers.Reader,
     counter: Tokenizer | Counter,
-    wanted: Sequence[Condition],
+    compared: Sequence[Condition],
 ) -> Study:
     """What a reader answers under every condition.
 
     Args:
         methods: by name.
         counter: what counts tokens for the budget.
-        wanted: of ``conditions``; those that make the same context of a question are asked once.
+        compared: of ``conditions``; those that make the same context of a question are asked once.
     """
-    name = "positions" if "position" in wanted[0].labels else "answers"
+    name = "positions" if "position" in compared[0].labels else "answers"
     title = "Is it lost in the middle?" if name == "positions" else "Does the answer survive?"
-    return Study(name, title, tuple(wanted), _Asking(methods, reader, counter, wanted).measure, METRICS)
+    return Study(name, title, tuple(compared), _Asking(methods, reader, counter, compared).measure, METRICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +122,17 @@ class _Asking:
         methods: Mapping[str, Method],
         reader: readers.Reader,
         counter: Tokenizer | Counter,
-        wanted: Sequence[Condition],
+        compared: Sequence[Condition],
     ) -> None:
         self._reader, self._count = reader, as_counter(counter)
         self._targets: dict[str, list[Target]] = {
-            name: list(dict.fromkeys(_target(c) for c in wanted if c.labels["scorer"] == name))
+            name: list(dict.fromkeys(_target(c) for c in compared if c.labels["scorer"] == name))
             for name in methods
         }
         self._compressed = {
             name: compress_once(methods[name], targets) for name, targets in self._targets.items()
         }
-        positions = dict.fromkeys(c.labels.get("position") for c in wanted)
+        positions = dict.fromkeys(c.labels.get("position") for c in compared)
         self._placed = {p: once_per_question(partial(self._place, position=p)) for p in positions}
 
         @once_per_question
@@ -202,9 +202,9 @@ def _evidence(example: Example, context: str) -> tuple[float | None, float | Non
     """Share of the gold sentences that stand in a context, and where: 0 its beginning, 1 its end."""
     if not example.gold:
         return None, None
-    found = [(context.find(s.text), len(s.text)) for s in gold_sentences(example)]
-    places = [at / max(1, len(context) - size) for at, size in found if at >= 0]
-    return len(places) / len(found), float(np.mean(places)) if places else None
+    spans = [(context.find(s.text), len(s.text)) for s in gold_sentences(example)]
+    places = [at / max(1, len(context) - size) for at, size in spans if at >= 0]
+    return len(places) / len(spans), float(np.mean(places)) if places else None
 
 
 def cut_anew(example: Example) -> Example:
@@ -214,7 +214,7 @@ def cut_anew(example: Example) -> Example:
     """
     made = segment(example.segmentation.documents)
     gold = gold_sentences(example)
-    found = tuple(
+    evidence = tuple(
         i
         for i, unit in enumerate(made.sentences)
         if any(
@@ -222,7 +222,7 @@ def cut_anew(example: Example) -> Example:
             for s in gold
         )
     )
-    return replace(example, id=f"{example.id}@own-units", segmentation=made, gold=found)
+    return replace(example, id=f"{example.id}@own-units", segmentation=made, gold=evidence)
 
 
 def places(n: int) -> list[float]:
@@ -284,7 +284,7 @@ Orders = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(options.Proxied):
+class Reading(options.Proxied):
     """Who is asked, and about what contexts: options of both commands."""
 
     reader: ReaderName = DEFAULT_PROXY
@@ -316,8 +316,8 @@ class Asked(options.Proxied):
         """Ask everything under all combinations of the options; ``more`` is settings of the command's own."""
         reader, model = self.build_reader(), self.find()
         with build_methods(self.scorer, self.rival, model, seed=run.seed) as methods:
-            ours, rivals = ([m for m in methods if (m in NAMES) == wanted] for wanted in (False, True))
-            wanted = conditions(
+            ours, rivals = ([m for m in methods if (m in NAMES) == compared] for compared in (False, True))
+            compared = conditions(
                 ours,
                 self.ratio,
                 orders,
@@ -326,7 +326,7 @@ class Asked(options.Proxied):
                 truncated=self.baselines and not positions,
                 positions=positions,
             )
-            made = study(methods, reader, model.counter, wanted)
+            made = study(methods, reader, model.counter, compared)
             run.carry_out(made, questions, {"reader": dict(reader.settings), **model.settings, **more})
 
     def build_reader(self) -> readers.Reader:
@@ -357,7 +357,7 @@ class Asked(options.Proxied):
 @study_command
 def answers_command(
     run: Run,
-    asked: Asked,
+    reading: Reading,
     order: Orders = ["source"],  # noqa: B006 - typer copies it
     own_units: Annotated[
         bool, typer.Option("--own-units", help="Cut the documents as ragcompress does, not as the data does.")
@@ -369,13 +369,13 @@ def answers_command(
         raise InputError(
             f"{len(unanswerable)} questions have no answer to compare with: {unanswerable[0]!r} …"
         )
-    asked.carry_out(run, questions, order, more={"own_units": True} if own_units else {})
+    reading.carry_out(run, questions, order, more={"own_units": True} if own_units else {})
 
 
 @study_command
 def positions_command(
     run: Run,
-    asked: Asked,
+    reading: Reading,
     positions: Annotated[
         int,
         typer.Option(min=2, metavar="N", help="Places of the gold documents, the first and last included."),
@@ -389,4 +389,4 @@ def positions_command(
         raise InputError("no question has marked evidence, an answer, and other documents to move it through")
     if left_out := len(read.examples) - len(usable):
         note(f"left out: {left_out} questions without evidence, answer, or other documents")
-    asked.carry_out(run, Questions(read.files, usable), order, places(positions))
+    reading.carry_out(run, Questions(read.files, usable), order, places(positions))
