@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from ragcompress import InputError, MissingExtra
+from ragcompress import BudgetTooSmall, InputError, MissingExtra
 
 try:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -16,6 +19,9 @@ from ._documents import KEY, Kept, Source, copy_metadata, mark_passthrough, to_l
 from ._settings import Compressed, Settings
 
 __all__ = ["RagCompressPostprocessor"]
+
+# Sizes that are tried where metadata takes the room of texts: to a hundredth of what is there.
+_TRIES = 7
 
 
 class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
@@ -33,8 +39,8 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     - ``spans``: ``start``, ``end`` in the new text, and ``score``. ``start_char``, ``end_char`` are in the
       source document where the node knows its place in it, else in the node.
 
-    The budget holds for the texts joined with blank lines; metadata that LlamaIndex writes before a text is
-    not counted.
+    The budget holds for what the LLM gets to see: the texts with the metadata that LlamaIndex writes before
+    each, joined with blank lines. Where not one text fits with its metadata, they come without.
 
     Example:
         ```python
@@ -43,6 +49,9 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         )
         ```
     """
+
+    count_metadata: bool = True
+    """Whether the metadata that the LLM sees counts; without, the budget holds for the texts alone."""
 
     @classmethod
     def class_name(cls) -> str:
@@ -55,7 +64,7 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         nodes = to_list(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = self._compress(query, _sources(nodes, places)) if places else Compressed()
-        return self._to_nodes(nodes, places, compressed)
+        return self._fit(nodes, places, compressed)
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
@@ -63,7 +72,52 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
         nodes = to_list(nodes, "node", "NodeWithScore")
         query, places = _query(query_bundle), _places_with_text(nodes)
         compressed = await self._acompress(query, _sources(nodes, places)) if places else Compressed()
-        return self._to_nodes(nodes, places, compressed)
+        return await asyncio.to_thread(self._fit, nodes, places, compressed)
+
+    def _fit(
+        self, nodes: list[NodeWithScore], places: list[int], compressed: Compressed
+    ) -> list[NodeWithScore]:
+        """The nodes, with so little text that it fits together with the metadata: from the same scores."""
+        made = self._to_nodes(nodes, places, compressed)
+        if compressed.context is None or compressed.passthrough is not None or not self.count_metadata:
+            return made
+        most = self.plan().budget.limit(self._seen([nodes[i] for i in places]))
+        if self._seen(made) <= most:
+            return made
+        fitting: list[NodeWithScore] | None = None
+        low, high = 0, compressed.context.tokens_after
+        for _ in range(_TRIES):
+            room = (low + high) // 2
+            fewer = self._again(compressed, _sources(nodes, places), room) if room else None
+            tried = None if fewer is None else self._to_nodes(nodes, places, fewer)
+            if tried is not None and self._seen(tried) > most:
+                high = room
+            else:
+                fitting, low = tried or fitting, room
+        return [_unlabeled(n) for n in made] if fitting is None else fitting
+
+    def _again(self, compressed: Compressed, sources: list[Source], room: int) -> Compressed | None:
+        """A smaller selection; None: nothing is so small."""
+        assert compressed.context is not None
+        context, compressor = compressed.context, self._compressor()
+        budget = replace(compressor.plan.budget, max_tokens=room, ratio=None, min_tokens=0)
+        try:
+            return self._result(
+                compressor(
+                    context.question,
+                    context.segmentation,
+                    budget=budget,
+                    scores=context.scores,
+                    on_error="raise",
+                ),
+                sources,
+            )
+        except BudgetTooSmall:
+            return None
+
+    def _seen(self, nodes: Sequence[NodeWithScore]) -> int:
+        """Tokens of what the LLM gets to see of nodes."""
+        return self.count("\n\n".join(n.node.get_content(MetadataMode.LLM) for n in nodes if _text(n)))
 
     def _to_nodes(
         self, nodes: list[NodeWithScore], places: list[int], compressed: Compressed
@@ -117,6 +171,12 @@ def _with_metadata(node: NodeWithScore, metadata: dict[str, Any]) -> NodeWithSco
     for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
         changed[name] = [*(key for key in getattr(node.node, name) if key != KEY), KEY]
     return NodeWithScore(node=node.node.model_copy(update=changed), score=node.score)
+
+
+def _unlabeled(node: NodeWithScore) -> NodeWithScore:
+    """A copy whose metadata the LLM does not see."""
+    hidden = {"excluded_llm_metadata_keys": list(node.node.metadata)}
+    return NodeWithScore(node=node.node.model_copy(update=hidden), score=node.score)
 
 
 def _shorten(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:

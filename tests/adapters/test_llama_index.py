@@ -168,3 +168,28 @@ def test_a_window_around_a_sentence_has_no_place_in_the_file() -> None:
     assert {(s["start_char"], s["end_char"]) for s in spans} == {(None, None)}
     assert (found.node.start_char_idx, found.node.end_char_idx) == (None, None)
     assert spans[0]["end"] <= len(found.node.get_content())
+
+
+def test_the_budget_holds_for_what_the_llm_sees() -> None:
+    about = {"file_name": "manual of the mill.html", "title": "A mill", "page": "12"}
+    texts = [f"Berit Holm built mill {k}. It is of oak. The wheel turns. Rye is ground." for k in range(8)]
+    nodes = [NodeWithScore(node=TextNode(text=t, metadata=about), score=1.0) for t in texts]
+
+    def seen(found: list[NodeWithScore]) -> int:
+        return words("\n\n".join(n.node.get_content(MetadataMode.LLM) for n in found))
+
+    for limit in (12, 20, 40, 60, 100):
+        found = postprocessor(max_tokens=limit, ratio=None).postprocess_nodes(nodes, query_str=QUESTION)
+        assert 0 < seen(found) <= limit
+        again = asyncio.run(
+            postprocessor(max_tokens=limit, ratio=None).apostprocess_nodes(nodes, query_str=QUESTION)
+        )
+        assert [n.text for n in again] == [n.text for n in found]
+    assert seen(found) > 60 and "title: A mill" in found[0].node.get_content(MetadataMode.LLM)
+    few = postprocessor(max_tokens=8, ratio=None).postprocess_nodes(nodes, query_str=QUESTION)
+    assert few and 0 < seen(few) <= 8  # without their metadata, which is longer
+    assert few[0].node.metadata["title"] == "A mill"
+    half = postprocessor().postprocess_nodes(nodes, query_str=QUESTION)
+    assert seen(half) <= seen(nodes) / 2
+    free = postprocessor(count_metadata=False, max_tokens=40, ratio=None)
+    assert seen(free.postprocess_nodes(nodes, query_str=QUESTION)) > 40
