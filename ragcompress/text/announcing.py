@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from itertools import pairwise
 
-from ..data import Sentence
+from ..data import Segmentation, Sentence
 
 TABLES = ("code", "table", "table header")
 BLOCKS = (*TABLES, "list item")
@@ -15,6 +16,7 @@ _ENDS, _CLOSING = frozenset(".!?…:;。！？：；।"), "\"'”’»)]*_`"
 CAPTION = re.compile(
     r"(?:table|tab\.|figure|fig\.|listing|example|tabelle|abbildung|tableau|tabla)\s*[\dIVX]+", re.IGNORECASE
 )
+_TITLED = re.compile(rf"{CAPTION.pattern}[.\d]*\s*[:.–—-]\s[^\n]{{1,160}}\Z", re.IGNORECASE)
 # ``Use the following command.`` over a block.
 _POINTS = re.compile(
     r"\b(?:following|below|as follows|like (?:this|so)|this (?:command|example|snippet|code|query|script"
@@ -44,6 +46,16 @@ def is_opener(unit: Sentence, following: Sentence) -> bool:
     return is_block and len(unit.text) < 200 and CAPTION.match(unit.text) is not None
 
 
+def captions_below(
+    units: Sequence[int], segmentation: Segmentation, over: Container[int]
+) -> Iterator[tuple[int, int]]:
+    """Tables with the captions right below them, which are ``over`` no other."""
+    for table, index in pairwise(units):
+        above, unit = segmentation.sentences[table], segmentation.sentences[index]
+        if above.kind == "table" and unit.kind == "prose" and index not in over and _TITLED.match(unit.text):
+            yield table, index
+
+
 def is_labeled(unit: Sentence) -> bool:
     """Whether a unit is a label with its value: ``Price: 12 EUR``, ``Maximum load 140 kg``."""
     if unit.kind == "list item" and _ROW.match(unit.text):
@@ -59,7 +71,9 @@ def ends_in_colon(text: str) -> bool:
 
 def asks(text: str) -> bool:
     """Whether a text ends in a question mark, whatever its type; most have none, which is cheap to see."""
-    return ("?" in text or "？" in text) and text.rstrip(" *_#").endswith(("?", "？"))
+    if not ("?" in text or "？" in text):
+        return False
+    return text.removesuffix("</summary>").rstrip(" *_#=~\n-").endswith(("?", "？"))
 
 
 def is_question(index: int, unit: Sentence, needed: Sequence[int]) -> bool:
@@ -81,6 +95,8 @@ def goes_on(unit: Sentence) -> bool:
 
 
 def level_of(heading: Sentence) -> int:
-    """Depth of a Markdown heading; 1 for any other."""
+    """Depth of a heading of Markdown; 1 for any other that no dashes underline."""
+    if heading.text.endswith("---"):
+        return 2
     marks = heading.text.lstrip(" \t>")
     return max(1, len(marks) - len(marks.lstrip("#")))

@@ -18,6 +18,7 @@ from .announcing import (
     CAPTION,
     TABLES,
     asks,
+    captions_below,
     ends_in_colon,
     goes_on,
     is_labeled,
@@ -132,6 +133,7 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
                 needs[index] = (*needs.get(index, ()), outer)
         names = (set(groups.values()), set(parents.values()))
         opens |= _opened(units, segmentation.sentences, needs, positions, names)
+        needs |= {i: (*needs.get(i, ()), table) for table, i in captions_below(units, segmentation, opens)}
         for quote, answer in find_quotes(text, units):
             needs |= {i: (*needs.get(i, ()), quote[0]) for i in answer if quote[0] not in needs.get(i, ())}
             end = positions.get(answer[-1], answer[-1]) + 1

@@ -13,10 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import dropwhile
 
 from .blocks import Block, same_line_ends
+from .columns import columns
 from .dashed_items import BRACKETED, NEVER_LAST, dashed_items
+from .definition_lists import defined
 from .examples import examples, is_shown
 from .flat_names import flat_names
+from .no_names import is_no_name
 from .rows_of_text import entries, titled_rows
+from .titles import titles
 from .wrapped_names import wrapped_names
 
 # Most begin with the line end above: to look for it costs a tenth of trying every character for ``^``.
@@ -76,8 +80,6 @@ _SIGNATURE = re.compile(
 # ``copyright¶``, as Sphinx writes settings, and ``%e``, ``$HOME``, ``@list``: a sign with a name.
 _PILCROW = re.compile(r"\n[ \t]*+[\w.:<>*-]{1,80}¶[ \t]*$", _M)
 _SIGIL = re.compile(r"\n[ \t]*+[%$@&~][\w#:{][\w{}:.+-]{0,40}[ \t]*$", _M)
-# A definition list, as Markdown Extra and Pandoc write it, and markdownify of ``dl``.
-_DEFINED = re.compile(r"\n(?![ \t]*[:~>|#+-])[^\n]{1,120}+\n\n?(?= {0,3}[:~][ \t]{1,7}\S)", _M)
 # A short line over one that is indented further, unless a mark says that it is a description itself.
 _HANGING = re.compile(
     r"\n([ \t]*+)(?![:~>|][ \t])(\S[^\n]{0,70}+)(?<![.!?:;,{(\[\\])(?=\n\1(?: {2,}|\t)[ \t]*\S)"
@@ -107,9 +109,6 @@ _BEGINS = re.compile(r"\s*(?:(?:The|If|When|With|In|This|It|An?|For|To|See|By|On
 _VALUE = re.compile(r"[ \t]*Default(?: value)?s?:[ \t]+\S")
 # ``[Please see the other option.]`` is a remark, like any in round brackets.
 _REMARK = re.compile(r"\(.*\)|\[[A-Z][^\[\]]*\.\]", re.DOTALL)
-_ADDRESS = re.compile(r"\w+://\S+")
-# A line of a log: ``2026-03-02 04:00:01 INFO  started``.
-_STAMPED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 # A note at the foot of a page, ``[2]``: it names no option.
 _NOTE = re.compile(r"\[\d{1,3}\]")
 _FURTHER = re.compile(r" {2,}|\t")
@@ -151,7 +150,11 @@ _KEY = re.compile(
 # What stands alone above labels: ``Larch lamp``.
 _TITLE = re.compile(r"(?=[^\W_])(?![a-zß-öø-ÿ]+['’])(?:[^\s.:;,!?]+ ?){1,8}\Z")
 _LONG_VALUE = re.compile(r":[ \t]+(?:\S+[ \t]+){12}|[.!?][ \t]+[A-Z]")
-_ASKED = re.compile(r"[ \t]*(?:Q|A|Question|Answer)\b", re.IGNORECASE)
+_ASKED = re.compile(
+    r"[ \t]*(?:Q|A|Question|Answer|Frage|Antwort|Réponse|Pregunta|Respuesta|Domanda|Risposta|Vraag"
+    r"|Antwoord)\b",
+    re.IGNORECASE,
+)
 
 
 def definitions(text: str, start: int, end: int) -> list[Block]:
@@ -174,7 +177,8 @@ def definitions(text: str, start: int, end: int) -> list[Block]:
     blocks += flat_names(region)
     blocks += _between_gaps(region, behind_gaps)
     wrapped |= {a: (a, b, "code") for a, b in examples(region)}
-    wrapped |= {block[0]: block for block in (*titled_rows(lines), *entries(lines))}
+    wrapped |= {block[0]: block for block in (*titled_rows(lines), *entries(lines), *columns(region))}
+    wrapped |= {block[0]: block for block in titles(region)}
     blocks = [*wrapped.values(), *(b for b in blocks if b[0] not in wrapped)]
     named = (b for b in blocks if b[2] != "term" or _may_be_term(region, b[0], b[1]))
     return [(start + a, start + b, kind) for a, b, kind in _apart(named)]
@@ -214,7 +218,7 @@ def _by_signs(region: str, lines: str) -> Iterator[Block]:
         yield from dashed_items(lines)
     yield from _spans(_SIGIL, lines, "term")
     if ":" in region or "~" in region:
-        yield from _spans(_DEFINED, lines, "term")
+        yield from defined(lines)
         yield from _labels(region)
 
 
@@ -229,12 +233,7 @@ def _may_be_term(region: str, start: int, end: int) -> bool:
     is_line = line[:1] == "-" and "\n" not in line and not region[end : end + 1].isalnum()
     if is_line and _goes_on(line, region[end + 1 : end + _SHORT]):
         return False
-    return not _REMARK.fullmatch(line) and line[:2] != "</" and not _is_no_name(line)
-
-
-def _is_no_name(line: str) -> bool:
-    """Whether a line is an address, or one of a log."""
-    return _ADDRESS.fullmatch(line) is not None or _STAMPED.match(line) is not None
+    return not _REMARK.fullmatch(line) and line[:2] != "</" and not is_no_name(line)
 
 
 def _is_value(region: str, start: int, end: int) -> bool:

@@ -90,9 +90,12 @@ def _commands(region: str, start: int, above: re.Match[str] | None) -> list[tupl
         above: the line that announces them, if one does.
     """
     spans: list[tuple[int, int]] = []
+    indent = 0
     while len(spans) < _MOST_LINES and (line := _LINE.match(region, start)):
         # What a colon announces and is indented less than its text is preformatted: options are no names.
         is_outside = above is not None and len(line[1]) < len(above[1]) and above[2].rstrip()[-1:] in ":："
+        is_outside = is_outside and (not spans or len(line[1]) == indent)
+        indent = len(line[1])
         if not (_is_command(line[2]) or (is_outside and _OPTION.match(line[2]))):
             break
         end = line.end()

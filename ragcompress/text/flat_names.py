@@ -46,6 +46,7 @@ _LISTED = re.compile(rf"{_WORD}(?:(?:, ?| or |\|){_WORD}){{0,5}}")
 # What no word of prose has.
 _CODED = re.compile(r"\w[_=./]\w|[a-z][A-Z]|\w-\w|[a-z]\d|\d[a-z]|^[<\[%$@-]")
 _PLACEHOLDER = re.compile(r"[<\[{|]|\.\.\.")
+_DIGITS = re.compile(r"\d+")
 # ``software   Inform the postmaster of …``
 _BESIDE = re.compile(
     r"[ \t\xa0]*([\w<\[.-][\w<>.|/-]*(?: [\w<>\[\].:|-]+){0,2})"
@@ -230,7 +231,8 @@ def _names(line: str, below: str, announced: bool) -> bool | None:
     if not is_sentence or len(line) > 60 or PROSE.search(line):
         return False
     if _PLACEHOLDER.search(line) or _CODED.search(line.split()[0]):
-        return True
+        # ``A-3 Red light blinks`` over ``A-4 Red light stays on``: lines of one list.
+        return _DIGITS.sub("0", line.split()[0]) != _DIGITS.sub("0", below.split()[0])
     # ``stratum number``: a name with what it takes.
     takes = line.islower() and line.count(" ") < 3 and len(line) < _TAKING
     return None if line.isupper() or takes else False

@@ -151,6 +151,9 @@ class OpenNames:
         """Whether the unit describes a name: is indented further, or stands below it in flat text."""
         text, below = self._text, index if top.below is None else top.below
         begins_line = not text.line(index).strip()
+        if begins_line and index != below and text.indent(below) <= top.indent < text.indent(index):
+            if not text.lines_between(top.name, below):  # the description begins beside its name
+                top.below = below = index
         if text.indent(below) > top.indent or self._marked(below):
             goes_on = index != below and (not begins_line or self._joins(index, last, below, top))
             return goes_on or text.indent(index) > top.indent or self._marked(index)

@@ -47,6 +47,7 @@ _COUNTED = re.compile(
     r"|inkl|exkl|abs|ziff|kap|рис|табл|гл|разд|(?<!\d )(?:max|min|máx|mín))\.\s*\Z",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"\(?\d")
 # What stands behind the ``!`` of a picture in Markdown.
 _PICTURE = re.compile(r"\[(?:[^\[\]\n]{0,300}\][(\[]|\[[^\[\]\n]{1,100}\]\])")
 _ENDED = re.compile(r"[.!?…][\"'”’)\]]*\s+\Z")
@@ -179,7 +180,7 @@ def _stands(paragraph: str, cut: int, last: int, whole: Sequence[tuple[int, int]
     if k >= 0 and cut < whole[k][1]:
         return False
     before = paragraph[max(last, cut - 16) : cut]
-    if _is_short(before, language) or (paragraph[cut : cut + 1].isdigit() and _COUNTED.search(before)):
+    if _is_short(before, language) or (_NUMBERED.match(paragraph, cut) and _COUNTED.search(before)):
         return False
     if paragraph[cut : cut + 1].islower() and _BEFORE_SMALL.search(before):
         return False

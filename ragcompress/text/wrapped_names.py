@@ -91,7 +91,10 @@ def _names(region: str, start: int, end: int, first: str, others: str) -> bool:
         return False
     is_label = _is_label(first)
     below = region[end + 1 : end + 90]
-    is_apart = not below.partition("\n")[0].strip()
+    next_line = below.partition("\n")[0].strip()
+    is_apart = not next_line
+    if is_label and next_line.endswith(":") and _is_label(next_line):
+        return False  # labels over their values
     below = below.lstrip("\n \t") if is_apart else below
     bare = _BRACKETED.sub(" ", name)
     signs = _SIGN.search(name) is not None
