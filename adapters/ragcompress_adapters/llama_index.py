@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ragcompress import BudgetTooSmall, InputError, MissingExtra
+from ragcompress import Budget, BudgetTooSmall, CompressedContext, InputError, MissingExtra
 
 try:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -79,16 +79,18 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         """The nodes, with so little text that it fits together with the metadata: from the same scores."""
         made = self._to_nodes(nodes, places, compressed)
-        if compressed.context is None or compressed.passthrough is not None or not self.count_metadata:
+        context, budget = compressed.context, self.plan().budget
+        if context is None or budget is None or not self.count_metadata:
             return made
-        most = self.plan().budget.limit(self._seen([nodes[i] for i in places]))
+        most = budget.limit(self._seen([nodes[i] for i in places]))
         if self._seen(made) <= most:
             return made
         fitting: list[NodeWithScore] | None = None
-        low, high = 0, compressed.context.tokens_after
+        low, high = 0, context.tokens_after
         for _ in range(_TRIES):
             room = (low + high) // 2
-            fewer = self._again(compressed, _sources(nodes, places), room) if room else None
+            smaller = replace(budget, max_tokens=room, ratio=None, min_tokens=0) if room else None
+            fewer = self._again(context, _sources(nodes, places), smaller) if smaller else None
             tried = None if fewer is None else self._to_nodes(nodes, places, fewer)
             if tried is not None and self._seen(tried) > most:
                 high = room
@@ -96,24 +98,14 @@ class RagCompressPostprocessor(Settings, BaseNodePostprocessor):
                 fitting, low = tried or fitting, room
         return [_unlabeled(n) for n in made] if fitting is None else fitting
 
-    def _again(self, compressed: Compressed, sources: list[Source], room: int) -> Compressed | None:
-        """A smaller selection; None: nothing is so small."""
-        assert compressed.context is not None
-        context, compressor = compressed.context, self._compressor()
-        budget = replace(compressor.plan.budget, max_tokens=room, ratio=None, min_tokens=0)
+    def _again(self, context: CompressedContext, sources: list[Source], budget: Budget) -> Compressed | None:
+        """A selection for another budget; None: nothing is so small."""
+        compressor, known = self._compressor(), (context.question, context.segmentation)
         try:
-            return self._result(
-                compressor(
-                    context.question,
-                    context.segmentation,
-                    budget=budget,
-                    scores=context.scores,
-                    on_error="raise",
-                ),
-                sources,
-            )
+            made = compressor(*known, budget=budget, scores=context.scores, on_error="raise")
         except BudgetTooSmall:
             return None
+        return self._result(made, sources)
 
     def _seen(self, nodes: Sequence[NodeWithScore]) -> int:
         """Tokens of what the LLM gets to see of nodes."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from ..data import Segmentation, Sentence
+from ..data import Sentence
 
 TABLES = ("code", "table", "table header")
 BLOCKS = (*TABLES, "list item")
@@ -47,13 +47,20 @@ def is_opener(unit: Sentence, following: Sentence) -> bool:
 
 
 def captions_below(
-    units: Sequence[int], segmentation: Segmentation, over: Container[int]
+    units: Sequence[int], sentences: Sequence[Sentence], over: Container[int]
 ) -> Iterator[tuple[int, int]]:
     """Tables with the captions right below them, which are ``over`` no other."""
     for table, index in pairwise(units):
-        above, unit = segmentation.sentences[table], segmentation.sentences[index]
+        above, unit = sentences[table], sentences[index]
         if above.kind == "table" and unit.kind == "prose" and index not in over and _TITLED.match(unit.text):
             yield table, index
+
+
+def also_needed(
+    needs: Mapping[int, tuple[int, ...]], pairs: Iterable[tuple[int, int]]
+) -> dict[int, tuple[int, ...]]:
+    """What units need; in each pair the second needs the first, too."""
+    return {unit: (*needs.get(unit, ()), before) for before, unit in pairs}
 
 
 def is_labeled(unit: Sentence) -> bool:

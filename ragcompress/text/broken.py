@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from .definitions import is_name
+from .fragments import halves
 from .placed import Placed
 
 # What is left of its worth to a description without its name, which a reader takes for another's; and to half
@@ -167,11 +168,12 @@ def _behind_list(
             yield i
 
 
-def _cut(text: Placed, units: Iterable[int]) -> Iterator[tuple[int, float]]:
+def _cut(text: Placed, units: Sequence[int]) -> Iterator[tuple[int, float]]:
     """Fragments of which it is known that a splitter cut them, and the share of their worth that is left."""
+    whole = {i for both in halves(text, units) for i in both}
     for i in units:
         unit = text.sentences[i]
-        if unit.fragment and text.documents[unit.document].start_index is not None:
+        if unit.fragment and i not in whole and text.documents[unit.document].start_index is not None:
             yield i, _NOTHING if _SCRAP.match(unit.text) or _STARTS.match(unit.text) else _HALF
 
 

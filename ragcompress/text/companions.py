@@ -17,6 +17,7 @@ from .announcing import (
     BLOCKS,
     CAPTION,
     TABLES,
+    also_needed,
     asks,
     captions_below,
     ends_in_colon,
@@ -29,6 +30,7 @@ from .announcing import (
 )
 from .broken import find_broken
 from .clauses import Clauses
+from .fragments import halves
 from .nested_data import closed, opens_values
 from .open_names import OpenNames
 from .placed import Placed, parents_of
@@ -133,7 +135,9 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
                 needs[index] = (*needs.get(index, ()), outer)
         names = (set(groups.values()), set(parents.values()))
         opens |= _opened(units, segmentation.sentences, needs, positions, names)
-        needs |= {i: (*needs.get(i, ()), table) for table, i in captions_below(units, segmentation, opens)}
+        both = tuple(halves(text, units))
+        opens |= {half: (rest, positions.get(rest, rest) + 1) for half, rest in both}
+        needs |= also_needed(needs, [*both, *captions_below(units, segmentation.sentences, opens)])
         for quote, answer in find_quotes(text, units):
             needs |= {i: (*needs.get(i, ()), quote[0]) for i in answer if quote[0] not in needs.get(i, ())}
             end = positions.get(answer[-1], answer[-1]) + 1
@@ -340,7 +344,7 @@ class _Reader:
             self.names.describes(index)
 
     def _passes_lead_ins(self, index: int, unit: Sentence) -> None:
-        if unit.kind == "table header":
+        if unit.kind in ("table header", "table"):  # rows below a table are those that a splitter cut off
             self.header = index
         elif unit.kind != "table row":
             self.header = None

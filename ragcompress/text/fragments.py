@@ -6,11 +6,15 @@ that begins in small letters, or ends without a mark although its other sentence
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ..data import Document, Sentence
+
+if TYPE_CHECKING:
+    from .placed import Placed
 
 # So many characters in common are no chance.
 _OVERLAP = 20
@@ -36,6 +40,17 @@ def mark_fragments(documents: Sequence[Document], sentences: Sequence[Sentence])
         if last.kind == "prose" and (_ends_within(units, document.text) or _is_part(last, heads, 1)):
             marked[b] = replace(marked[b], fragment=True)
     return tuple(marked)
+
+
+def halves(text: Placed, units: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Two parts of one sentence, in chunks that touch: a line's end within it was where they were cut."""
+    for i, j in pairwise(units) if len(text.stretch.documents) > 1 else ():
+        half, rest = text.sentences[i], text.sentences[j]
+        if half.document == rest.document or not half.kind == rest.kind == "prose":
+            continue
+        if rest.text[0].islower() and not _is_ended(half.text) and text.end(i) <= text.at(j):
+            if text.stretch.text.count("\n", text.end(i), text.at(j)) < 2:
+                yield i, j
 
 
 def _spans(sentences: Sequence[Sentence]) -> list[tuple[int, int]]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from ..data import Document, Segmentation
 
-# Splitters strip chunks: so much white space may have stood between two of them.
-_GAP = 12
+# Splitters strip chunks: so much white space may have stood between two of them, indentation included.
+_GAP = 32
 # So many characters at the end of one document and the start of another are no chance; nobody overlaps more.
 _SURE, _LONGEST = 20, 1_000
 _Key = tuple[str, str]
@@ -24,7 +24,8 @@ class Stretch:
 
     Attributes:
         documents: their positions, as they follow each other.
-        text: theirs, what two of them share only once; line ends stand for white space that is not known.
+        text: theirs, what two of them share only once; white space between them is as it must have been, by
+            how other lines are indented, or else line ends.
         starts: where in it each begins, ascending.
     """
 
@@ -161,6 +162,14 @@ def _by_text(documents: Sequence[Document], members: Sequence[int]) -> Iterable[
 def _joined(documents: Sequence[Document], chain: Sequence[tuple[int, int]]) -> Stretch:
     text = ""
     for p, at in chain:
-        text += "\n" * (at - len(text))
+        if at > len(text):
+            text += _blanks(at - len(text), f"{text}\n{documents[p].text}")
         text += documents[p].text[len(text) - at :]
     return Stretch(tuple(p for p, _ in chain), text, tuple(at for _, at in chain))
+
+
+def _blanks(number: int, around: str) -> str:
+    """White space that a splitter has stripped: line ends, and what other lines are indented by."""
+    indents = {len(line) - len(line.lstrip(" ")) for line in around.split("\n") if line[:1] == " "}
+    ends = next((n for n in (1, 2) if number - n in indents), number)
+    return "\n" * ends + " " * (number - ends)

@@ -156,3 +156,41 @@ def _check(parts: Segmentation, layout: Layout, limit: int) -> None:
         if index in sequence:
             assert all(sequence.index(n) < sequence.index(index) for n in needed)
     assert sorted([*selection.kept, *selection.dropped]) == list(range(len(parts.sentences)))
+
+
+MAN = (
+    "       wait SECONDS\n              How long the mill waits for the corn to come.\n"
+    "              The default is 30, which is enough for most, as\n              others do not wait.\n"
+    "       | Mill | Year |\n"
+)
+
+
+def _chunks(text: str, *cuts: int) -> list[Document]:
+    parts = [(a, text[a:b]) for a, b in pairwise([0, *cuts, len(text)])]
+    starts = [(a + len(part) - len(part.lstrip()), part.strip()) for a, part in parts]
+    return [Document(part, metadata={"source": "a", "start_index": a}) for a, part in starts]
+
+
+def test_indentation_that_a_splitter_stripped_is_known_from_other_lines() -> None:
+    parts = segment(_chunks(MAN, MAN.index("\n              The default"), MAN.index("\n       |")))
+    needs = companions(parts).needs
+    (index,) = (i for i, s in enumerate(parts.sentences) if s.text.startswith("The default"))
+    assert [parts.sentences[i].text for i in needs[index]] == ["wait SECONDS"]
+
+
+def test_a_sentence_in_two_chunks_that_touch_is_whole() -> None:
+    parts = segment(_chunks(MAN, MAN.index("\n              others")))
+    found = companions(parts)
+    half, rest = (
+        next(i for i, s in enumerate(parts.sentences) if s.text.startswith(t)) for t in ("The d", "oth")
+    )
+    assert half in found.needs[rest] and found.opens[half][0] == rest
+    assert not {half, rest} & found.broken.keys()
+
+
+def test_rows_of_a_table_that_a_splitter_cut_bring_its_header() -> None:
+    table = "| Mill | Year |\n| --- | --- |\n| Skarn | 1931 |\n| Ask | 1940 |\n| Holm | 1950 |\n\nThey go.\n"
+    parts = segment(_chunks(table, table.index("\n| Ask")))
+    needs = companions(parts).needs
+    rows = [i for i, s in enumerate(parts.sentences) if s.kind == "table row"]
+    assert len(rows) == 2 and all(parts.sentences[needs[i][0]].text.startswith("| Mill") for i in rows)
