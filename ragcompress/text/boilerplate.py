@@ -1,4 +1,4 @@
-"""What pages carry around their content: navigation, footers, notes about cookies, tables of contents."""
+"""What pages carry around their content: navigation, footers, cookie notes, contents, license heads."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import re
 
 # No such piece is longer; a longer one says something.
 _LONGEST = 400
-_NAVIGATION = (
-    "prev previous next up home top back index contents bookmarks print share edit menu search login".split()
-)
+_NAVIGATION = frozenset(
+    "prev previous next up home top back index contents bookmarks print share edit menu search login docs api"
+    " documentation contact about blog news help support faq imprint impressum privacy terms legal sitemap"
+    " downloads community pricing careers".split()
+) | {"privacy policy", "terms of use", "terms of service", "cookie policy", "log in", "sign in", "sign up"}
 _WORD = re.compile(r"[^\W_]+")
 _WHOLE = re.compile(
     r"""(?:\[\#[\w-]+\]\s*)?(?:
       (?:page\s+)?last\s+(?:updated|modified|changed|edited)(?:\s+(?:on|at|by))?\b[^\n.]{0,60}\.?
-    | (?:zuletzt\s+(?:geändert|aktualisiert)
+    | (?:zuletzt\s+(?:geändert|aktualisiert) | letzte\s+(?:änderung|aktualisierung):?\s+(?:\d{1,2}\.\s)?
       | dernière\s+(?:mise\s+à\s+jour|modification)|última\s+actualización)
       \b[^\n.]{0,60}\.?
     | (?:copyright\s*)?(?:©|\(c\)|copyright\s+\d{4})[^\n]{0,120}
@@ -24,10 +26,10 @@ _WHOLE = re.compile(
     | (?:this\s+(?:site|website|page)\s+uses\s+cookies
       | we\s+(?:and\s+our\s+partners\s+)?use\s+cookies)[^\n]{0,200}
       \b(?:accept|agree|got\s+it|ok|reject|settings)\b[^\n]{0,60}
-    | (?:accept|reject|allow|decline)\s+(?:all\s+)?cookies\.? | cookie\s+(?:settings|preferences)
+    | (?:accept|reject|allow|decline)\s+(?:all|(?:all\s+)?cookies)\.? | cookie\s+(?:settings|preferences)
     | page\s+\d+\s+(?:of|/)\s+\d+ | (?:table\s+of\s+)?contents | inhaltsverzeichnis | table\s+des\s+matières
-    | (?:share|tweet|follow\s+us)\s+on\s+\w+ | powered\s+by\s+[\w.\s]{1,40}
-    | edit\s+(?:this\s+page|on\s+github)
+    | (?:(?:share|tweet|follow\s+us)\s+on\s+\w+\s*)+ | powered\s+by\s+[\w.\s]{1,40}
+    | edit\s+(?:this\s+page(?:\s+on\s+\w+)?|on\s+github) | was\s+this\s+(?:page|article)\s+helpful\?
     | quick\s+search | (?:show|view(?:\s+page)?)\s+source
     | permalink | print\s+this\s+page | sign\s+(?:in|up) | subscribe(?:\s+to\s+our\s+newsletter)?
     )\s*""",
@@ -35,9 +37,9 @@ _WHOLE = re.compile(
 )
 # What ``_WHOLE`` may begin with.
 _FIRST = tuple(
-    "page last zuletzt dernière última copyright all skip back to jump this we accept reject allow decline "
-    "cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print sign "
-    "subscribe quick show view © (c) [#".split()
+    "page last zuletzt letzte was dernière última copyright all skip back to jump this we accept reject "
+    "allow decline cookie table contents inhaltsverzeichnis share tweet follow powered edit permalink print "
+    "sign subscribe quick show view © (c) [#".split()
 )
 # ``Introduction ........ 7``: an entry of a table of contents.
 _ENTRY = re.compile(r"[^\n]{1,120}?(?:\s?\.){4,}\s*(?:\d{1,4}|[ivxlc]{1,6})\s*")
@@ -49,6 +51,31 @@ _RUNNING = re.compile(
     rf"|\S[^\n]{{0,60}}?\s{{3,}}(?:{_DATE}|v?\d+(?:\.\d+)+)\s{{3,}}{_PAGE_NAME}"
     rf"|([A-Za-z][^\n]{{0,60}}?)\s{{3,}}{_DATE}\s{{3,}}\2"
 )
+
+
+# How the sentences begin of licenses that files have at their head, within so many characters.
+_LICENSE = re.compile(
+    r"[\W_]*(?:licensed under the apache license, version|you may obtain a copy of the license at"
+    r"|unless required by applicable law or agreed to in writing, software|see the license for the specific"
+    r"|this program is (?:free software|distributed in the hope)|you should have received a copy of the gnu"
+    r"|permission is hereby granted, free of charge|the above copyright notice and this permission notice"
+    r"|(?:the|this) software is provided (?:\W?as is|by the (?:copyright|author|regents))"
+    r"|in no event shall the (?:authors|copyright)"
+    r"|redistributions? (?:and use in source|of source code must|in binary form must)"
+    r"|spdx-license-identifier:)",
+    re.IGNORECASE,
+)
+_HEAD = 2_500
+
+
+def is_license_head(text: str, start: int, behind: int) -> bool:
+    """Whether a unit is of the license that a text begins with, and the text is about something else.
+
+    Args:
+        start: where the unit stands.
+        behind: characters of the text behind it.
+    """
+    return start < _HEAD < behind and _LICENSE.match(" ".join(text[:120].split())) is not None
 
 
 def is_boilerplate(text: str) -> bool:
@@ -78,7 +105,7 @@ def _leads_about(text: str) -> bool:
     """``Prev | Up | Chapter 21. Locks | Home | Next``: two or more words of navigation, between marks."""
     if len(text) > 200 or text[-1] in ".!?":
         return False
-    cells = [cell.strip(" .…") for cell in re.split(r"[|\n\t»›«‹→←↑]+|\s{2,}", text)]
+    cells = [cell.strip(" .…") for cell in re.split(r"[|\n\t»›«‹→←↑]+|\s>\s|\s{2,}", text)]
     words = [cell.lower() for cell in cells if _WORD.search(cell)]
     if len(words) == 1:
         words = words[0].split()

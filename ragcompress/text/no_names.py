@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .boilerplate import is_boilerplate
+
 _ADDRESS = re.compile(r"\w+://\S+")
 # A line of a log: ``2026-03-02 04:00:01 INFO  started``.
 _STAMPED = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
@@ -22,4 +24,6 @@ def is_no_name(line: str) -> bool:
     """Whether a line can't be a name."""
     if line[:1] in "<[":
         return bool(_TAG.fullmatch(line) or _PICTURE.fullmatch(line) or _STAMPED.match(line))
+    if any(mark in line for mark in "|«»") and is_boilerplate(line):
+        return True
     return bool(_ADDRESS.fullmatch(line) or _STAMPED.match(line) or _SECTION.fullmatch(line))

@@ -16,7 +16,7 @@ from ..data import Document, Kind, Segmentation, Sentence
 from ..errors import InputError
 from . import lengths
 from .blocks import LINE_END, LONG, blocks
-from .boilerplate import is_boilerplate
+from .boilerplate import is_boilerplate, is_license_head
 from .definitions import definitions
 from .fragments import mark_fragments
 from .languages import check_language, code_of, detect
@@ -133,7 +133,7 @@ def _unit(document: int, text: str, cut: Cut, kind: Kind) -> Sentence | None:
     unit = unit.rstrip()
     if not unit:
         return None
-    if kind in _MAY_LEAD and is_boilerplate(unit):
+    if kind in _MAY_LEAD and (is_boilerplate(unit) or is_license_head(unit, start, len(text) - start)):
         kind = "boilerplate"
     return Sentence(
         document=document, start_char=start, end_char=start + len(unit), text=unit, kind=kind, cut=goes_on

@@ -231,6 +231,8 @@ def test_a_region_behind_the_code_of_a_language_changes_nothing() -> None:
      "Introduction ........ 5", "© 2024 Skarn Ltd. All rights reserved.", "Page 3 of 12",
      "CP(1)                 User Commands                CP(1)", "next |", "Show Source", "Quick search",
      "xfs_db(8)\n    System Manager's Manual\n    xfs_db(8)", "Skarn tools 9.1     May 2022     cp(1)",
+     "Home | Docs | API | Contact", "Privacy Policy | Terms of Use | Imprint", "Edit this page on GitHub",
+     "Accept all", "Was this page helpful?", "Letzte Änderung: 3. Mai 2024",
      "Open Switch           3.1.0           ovs(7)", "Debian         November 28, 2022          Debian"],
 )  # fmt: skip
 def test_boilerplate_is_known(text: str) -> None:
@@ -239,13 +241,24 @@ def test_boilerplate_is_known(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["We use cookies to bake.", "The page was last updated by Ann, who also wrote it.", 
+    ["We use cookies to bake.", "We use cookies to enhance your visit.", "Was this page written by Ann?",
+     "Docs | Wheel | Stone", "Edit this page first.", "The page was last updated by Ann, who also wrote it.", 
      "Home is where it is.", "Next of kin", "Copyright law protects it.", "Contents of the box are old.",
      "cp(1) copies and mv(1) moves", "next", "Bergen     2019     Bergen", "12.5     2022-08-05     12.5",
      "Pump     May 2022     Valve"],
 )  # fmt: skip
 def test_content_is_no_boilerplate(text: str) -> None:
     assert not is_boilerplate(text)
+
+
+def test_the_license_at_the_head_of_a_text_is_boilerplate_and_names_nothing() -> None:
+    head = 'Licensed under the Apache License, Version 2.0 (the "License"); you may not use it otherwise.\n\n'
+    about = "The software is provided by the miller. Home is where it is. "
+    whole = segment([Document(head + about * 60)]).sentences
+    assert whole[0].kind == "boilerplate" and {s.kind for s in whole[1:]} == {"prose"}
+    assert {s.kind for s in segment([Document(head + about)]).sentences} == {"prose"}
+    led = segment([Document("Home | Docs | API | Contact\n\nThe wheel turns left. It is of oak.")])
+    assert [s.kind for s in led.sentences] == ["boilerplate", "prose", "prose"]
 
 
 def test_edges_of_chunks_are_fragments() -> None:
