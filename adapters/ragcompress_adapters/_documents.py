@@ -53,6 +53,7 @@ class Kept:
         score: of its best sentence.
         start, end: where the text lies in the document, if it is an unbroken part of it, else None.
         details: what goes under ``KEY``, JSON-able.
+        metadata: a deep copy of the source's.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Kept:
     start: int | None
     end: int | None
     details: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 _Any = TypeVar("_Any")
@@ -143,9 +145,17 @@ def kept_of(context: CompressedContext, sources: Sequence[Source]) -> list[Kept]
             "scorer": context.scores.scorer,
             **_count_replaced(sources[index : index + 1]),
         }
-        end = start + len(text)
-        score = max(span["score"] for span in spans)
-        kept.append(Kept(index, text, score, start if unbroken else None, end if unbroken else None, details))
+        kept.append(
+            Kept(
+                index,
+                text,
+                score=max(span["score"] for span in spans),
+                start=start if unbroken else None,
+                end=start + len(text) if unbroken else None,
+                details=details,
+                metadata=_copy_metadata(sources[index].metadata),
+            )
+        )
     return kept
 
 
@@ -182,7 +192,7 @@ def mark_passthrough(metadata: Mapping[str, Any], reason: str) -> dict[str, Any]
     }
 
 
-def copy_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _copy_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """A deep copy, but for values that can't be copied, such as an open connection: these are shared."""
     return {key: _copy(value) for key, value in metadata.items()}
 

@@ -44,6 +44,8 @@ _MISSING = dict.fromkeys(("min_score", "score_threshold", "similarity_threshold"
 """Why there is no such setting."""
 _FIXED = ("format",)
 """Options that an adapter sets itself: what it returns are documents, not a text."""
+_ONE_BY_ONE = "plain"
+"""The format of a context whose documents come back one by one."""
 
 
 class SettingsOptions(PlanOptions, total=False):
@@ -82,7 +84,7 @@ class Compressed:
     """What became of a framework's documents.
 
     Attributes:
-        kept: by those that keep something, in the order of the context.
+        kept: by those that keep something, in the order of the context; empty if they come back as one.
         context: where ``kept`` comes from; None if nothing was compressed.
         passthrough: why nothing was compressed, else None.
     """
@@ -212,11 +214,12 @@ class Settings(_PlanFields):
     def _result(self, context: CompressedContext, sources: Sequence[Source]) -> Compressed:
         if context.passthrough is not None:
             return Compressed(passthrough=context.passthrough)
-        return Compressed(kept_of(context, sources), context)
+        is_one_by_one = context.layout is not None and context.layout.format == _ONE_BY_ONE
+        return Compressed(kept_of(context, sources) if is_one_by_one else (), context)
 
     def _layout(self) -> dict[str, Any]:
         """Each document's text stands together; joined with blank lines, they are the whole."""
-        return {"format": "plain", "keep_together": True}
+        return {"format": _ONE_BY_ONE, "keep_together": True}
 
     def _compressor(self) -> Compressor:
         plan = self.plan()

@@ -13,7 +13,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the Haystack adapter", "haystack") from error
 
-from ._documents import KEY, Kept, Source, copy_metadata, mark_passthrough, to_list
+from ._documents import KEY, Kept, Source, mark_passthrough, to_list
 from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["RagCompressor"]
@@ -129,4 +129,4 @@ def _sources(documents: list[Document], places: list[int]) -> list[Source]:
 
 def _shorten(document: Document, kept: Kept, place: int) -> Document:
     details = {**kept.details, "index": place, "relevance_score": kept.score}
-    return replace(document, content=kept.text, meta=copy_metadata(document.meta or {}) | {KEY: details})
+    return replace(document, content=kept.text, meta=kept.metadata | {KEY: details})

@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingExtra("the LangChain adapter", "langchain") from error
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
 
-from ._documents import KEY, Kept, Source, copy_metadata, finite, mark_passthrough, merge_details, to_list
+from ._documents import KEY, Kept, Source, finite, mark_passthrough, merge_details, to_list
 from ._settings import Compressed, Settings, SettingsOptions
 
 __all__ = ["AttentionReorder", "RagCompressRetriever", "RagCompressor"]
@@ -98,7 +98,7 @@ class RagCompressor(Settings, BaseDocumentCompressor):
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        """Compress without blocking the event loop; cancelling it ends the work."""
+        """Compress without blocking the event loop; canceling it ends the work."""
         documents = _to_list(documents)
         if not any(map(_holds_something, documents)):
             return []
@@ -125,11 +125,6 @@ class RagCompressor(Settings, BaseDocumentCompressor):
 
     def _layout(self) -> dict[str, Any]:
         return super()._layout() if self.merge is None else {"format": self.merge}
-
-    def _result(self, context: CompressedContext, sources: Sequence[Source]) -> Compressed:
-        if self.merge is None or context.passthrough is not None:
-            return super()._result(context, sources)
-        return Compressed(context=context)
 
     def _to_documents(self, documents: Sequence[Document], compressed: Compressed) -> list[Document]:
         if compressed.passthrough is not None:
@@ -344,7 +339,7 @@ def _score(document: Document) -> object:
 
 
 def _shorten(document: Document, kept: Kept) -> Document:
-    metadata = copy_metadata(_metadata(document)) | {_SCORE: kept.score, KEY: kept.details}
+    metadata = kept.metadata | {_SCORE: kept.score, KEY: kept.details}
     return _copy(document, metadata, page_content=kept.text)
 
 

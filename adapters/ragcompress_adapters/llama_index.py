@@ -15,7 +15,7 @@ try:
 except ImportError as error:
     raise MissingExtra("the LlamaIndex adapter", "llama-index") from error
 
-from ._documents import KEY, Kept, Source, copy_metadata, mark_passthrough, to_list, to_offset
+from ._documents import KEY, Kept, Source, mark_passthrough, to_list, to_offset
 from ._settings import Compressed, Settings
 
 __all__ = ["RagCompressPostprocessor"]
@@ -173,7 +173,7 @@ def _unlabeled(node: NodeWithScore) -> NodeWithScore:
 
 def _shorten(node: NodeWithScore, kept: Kept, place: int) -> NodeWithScore:
     details = {**kept.details, "index": place, "relevance_score": kept.score}
-    marked = _with_metadata(node, copy_metadata(node.node.metadata) | {KEY: details})
+    marked = _with_metadata(node, kept.metadata | {KEY: details})
     marked.node.set_content(kept.text)
     if hasattr(marked.node, "start_char_idx") and hasattr(marked.node, "end_char_idx"):
         start, end = _range(_source(node), kept)

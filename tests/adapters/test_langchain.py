@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from multiprocessing import get_context
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -473,3 +475,20 @@ def test_reordering() -> None:
     assert AttentionReorder().transform_documents([]) == []
     with pytest.raises(InputError, match="document 1 has no number"):
         AttentionReorder().transform_documents(scored(0.1, None))
+
+
+def test_a_call_goes_forward_through_the_adapters_files() -> None:
+    files: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        name = frame.f_code.co_filename
+        if event == "call" and "ragcompress_adapters" in name and files[-1:] != [name]:
+            files.append(name)
+
+    retriever = RagCompressRetriever(base_retriever=Fixed(documents=DOCUMENTS), base_compressor=compressor())
+    sys.setprofile(note)
+    try:
+        retriever.invoke(QUESTION)
+    finally:
+        sys.setprofile(None)
+    assert 1 < len(files) <= 11  # ten changes of file
