@@ -21,6 +21,7 @@ class Calls(NamedTuple):
         page_piece, form_piece: a piece of a page or form by its number; None: there is none.
         font_size: writes the size of a piece's letters; 0: it is no text.
         mode: how a text is drawn.
+        text_box: writes left, top, right and bottom of a piece of a text page; 0: there is none.
         fill: writes red, green, blue and alpha; 0: the piece has none.
     """
 
@@ -28,6 +29,7 @@ class Calls(NamedTuple):
     form_piece: Callable[[int, int], int | None]
     font_size: Callable[[int, int], int]
     mode: Callable[[int], int]
+    text_box: Callable[[int, int, int, int, int, int], int]
     fill: Callable[[int, int, int, int, int], int]
 
 
@@ -44,6 +46,7 @@ def calls() -> Calls:
         plain(pdfium.FPDFFormObj_GetObject, _ADDRESS, _ADDRESS, ctypes.c_ulong),
         plain(pdfium.FPDFTextObj_GetFontSize, _NUMBER, _ADDRESS, _ADDRESS),
         plain(pdfium.FPDFTextObj_GetTextRenderMode, _NUMBER, _ADDRESS),
+        plain(pdfium.FPDFText_GetRect, _NUMBER, _ADDRESS, _NUMBER, *[_ADDRESS] * 4),
         plain(pdfium.FPDFPageObj_GetFillColor, _NUMBER, *[_ADDRESS] * 5),
     )
 

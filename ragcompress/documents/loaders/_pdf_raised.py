@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._html_inline import lowered, raised
-from ._pdf_parts import LEAST_OFF, MOST_OFF, SMALL
+from ._pdf_parts import LEAST_OFF, MOST_OFF, SMALL, Box
 
 # In heights of the letters on a line: what is no further off stands on it.
 _ON_LINE = 0.03
@@ -52,17 +52,18 @@ class _Line:
     blank: str = ""
 
 
-def with_raised(page: Any, text_page: Any, text: str) -> str:
+def with_raised(page: Any, text_page: Any, text: str, region: Box | None = None) -> str:
     """The text of a page that may hold some (``Parts.has_shifts``), with these marked as in formulas.
 
     Args:
         page, text_page: of pypdfium2.
-        text: as PDFium gives it; it comes back where the characters are others than its own.
+        region: what part of the page; None: all of it.
+        text: of this, as PDFium gives it; it comes back where the characters are others than its own.
     """
     if text_page.count_chars() > _MOST_CHARACTERS:
         return text
     line = _Line()
-    for read in _characters(page, text_page):
+    for read in _characters(page, text_page, region):
         _append(line, read)
     _close(line, "")
     joined = "".join([*line.parts, line.blank])
@@ -75,7 +76,7 @@ def _is_same(marked: str, text: str) -> bool:
     return all(any(letter == other for other in letters) for letter in _BLANK.sub("", text))
 
 
-def _characters(page: Any, text_page: Any) -> Iterator[_Character | str]:
+def _characters(page: Any, text_page: Any, region: Box | None) -> Iterator[_Character | str]:
     """The characters on the page; between them, as texts, what PDFium writes of its own accord."""
     import pypdfium2.raw as pdfium
 
@@ -88,8 +89,13 @@ def _characters(page: Any, text_page: Any) -> Iterator[_Character | str]:
         elif pdfium.FPDFText_GetLooseCharBox(text_page.raw, i, box) and pdfium.FPDFText_GetCharOrigin(
             text_page.raw, i, x, y
         ):
-            if box.right >= left and box.left <= right and box.top >= bottom and box.bottom <= top:
+            is_on_page = box.right >= left and box.left <= right and box.top >= bottom and box.bottom <= top
+            if is_on_page and (region is None or _is_in(region, x.value, y.value)):
                 yield _Character(text, x.value, y.value, box.right, box.top - box.bottom)
+
+
+def _is_in(region: Box, x: float, y: float) -> bool:
+    return region[0] <= x < region[2] and region[1] <= y < region[3]
 
 
 def _append(line: _Line, read: _Character | str) -> None:

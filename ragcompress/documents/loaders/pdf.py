@@ -1,4 +1,4 @@
-"""PDF, with PDFium (pypdfium2): the text of its pages, in the order in which the file draws it, and forms."""
+"""PDF, with PDFium (pypdfium2): the text of its pages, as drawn or column by column, and forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ...errors import MissingExtra, UnreadableFile
 from ...places import Places
 from . import Loaded
 from ._clock import Clock
-from ._pdf_notes import notes_of
+from ._pdf_columns import joined, regions_of
+from ._pdf_notes import Box, notes_of
 from ._pdf_parts import Parts, parts_of
 from ._pdf_plain import Look, look_at
 from ._pdf_raised import with_raised
@@ -72,10 +73,7 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, look: Lo
             if look.hidden:
                 left_out["hidden part"] += take_out_unseen(page, parts)
         text_page = page.get_textpage()
-        text: str = text_page.get_text_bounded()
-        if parts.has_shifts:
-            with suppress(Exception):  # whose characters are none: the text stays as it is
-                text = with_raised(page, text_page, text)
+        text = _in_order(page, text_page, parts.has_shifts)
         with suppress(Exception):  # of annotations that are broken: the text stays as it is
             text = with_struck(page, text_page, text, left_out)
     except Exception:  # pypdfium2 has one class for all that PDFium refuses
@@ -89,6 +87,25 @@ def _page(file: Any, index: int, left_out: Counter[str], is_form: bool, look: Lo
     page.close()
     lines = [text.translate(_HYPHENS).replace("\r\n", "\n").strip(), *said]
     return "\n".join(filter(None, lines))
+
+
+def _in_order(page: Any, text_page: Any, has_shifts: bool) -> str:
+    """The text of a page, column by column where lines are drawn across columns."""
+    whole = _text(page, text_page, has_shifts, None)
+    with suppress(Exception):  # of what PDFium can't say: the text stays as it is drawn
+        if regions := regions_of(page, text_page):
+            texts = [_text(page, text_page, has_shifts, region) for region in regions]
+            return joined(texts, whole) or whole
+    return whole
+
+
+def _text(page: Any, text_page: Any, has_shifts: bool, region: Box | None) -> str:
+    """The text of a page, or of a region of it."""
+    text: str = text_page.get_text_bounded(*region or ())
+    if has_shifts:
+        with suppress(Exception):  # whose characters are none: the text stays as it is
+            return with_raised(page, text_page, text, region)
+    return text
 
 
 def _joined(texts: list[str | None], name: str) -> Loaded:
