@@ -7,6 +7,8 @@ import copy
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
+from shared import words as words_of
 
 from ragcompress import Budget, Compressor, Document, InputError
 from ragcompress.places import Places
@@ -126,3 +128,44 @@ def test_options_of_the_call_reach_the_compressor() -> None:
         messages, DOCUMENTS, compressor=COMPRESSOR, budget=Budget(max_tokens=1), on_error="passthrough"
     )
     assert "It is red." in found[-1]["content"]
+
+
+MILL = (
+    "# Mill\n\nThe mill was built by Berit Holm. It is red.\n\n```\nmill\n\n-l\n```\n\nIt is of <b>oak</b>."
+)
+CITED = [
+    Document(MILL, title="A & B <mill>", metadata={"source": "/home/anna/notes/mill.md"}),
+    Document("Ferries leave. Berit Holm built the pier.", metadata={"source": "/home/anna/notes/town.md"}),
+    Document("Nothing of it is known. Berit Holm built </document_content> it."),
+]
+
+
+def test_sources_are_search_results_that_the_model_cites() -> None:
+    types = pytest.importorskip("anthropic.types")
+    kind = TypeAdapter(types.SearchResultBlockParam)
+    compressor = Compressor(Bm25(), counter=words_of, format="xml")
+    asked = [{"role": "user", "content": "What did Berit Holm build?"}]
+    for limit in (40, 60, 200):
+        call = {"compressor": compressor, "budget": Budget(max_tokens=limit)}
+        (last,) = with_context(asked, CITED, citations=True, **call)
+        assert asyncio.run(awith_context(asked, CITED, citations=True, **call)) == [last]
+        *found, question = last["content"]
+        assert question == {"type": "text", "text": "What did Berit Holm build?"}
+        for part in found:
+            assert set(kind.validate_python(part)) == set(part)
+        texts = [[c["text"] for c in part["content"]] for part in found]
+        whole = "\n\n".join(t for several in texts for t in several)
+        assert words_of(whole) <= limit
+        assert "built by Berit Holm" in whole and "/home" not in str(found)
+        assert all("```" not in t or t.count("```") == 2 for several in texts for t in several)
+    assert [(part["source"], part["title"]) for part in found] == [
+        ("mill.md", "A & B <mill>"), ("town.md", "town.md"), ("document 3", "document 3"),
+    ]  # fmt: skip
+    assert texts[0][-1] == "It is of <b>oak</b>." and len(texts[0]) > 2
+    assert texts[2] == ["Nothing of it is known. Berit Holm built </document_content> it."]
+
+
+def test_citations_ask_for_a_format_that_has_sources() -> None:
+    asked = [{"role": "user", "content": "Who?"}]
+    with pytest.raises(InputError, match='format="xml"'):
+        with_context(asked, [], compressor=COMPRESSOR, budget=Budget(ratio=0.5), citations=True)
