@@ -155,7 +155,7 @@ class AppendOnly:
             raise self._refusal(error) from error
         if not whole:
             self.close()
-            raise DataError(f"{path} is shorter than the interrupted run left it; start anew")
+            raise DataError(f"{path} is shorter than the interrupted run left it; start over")
 
     def append(self, data: bytes) -> None:
         """Write, with one call where there is room; it outlives this process when this returns.

@@ -87,5 +87,5 @@ def _value(line: bytes) -> dict[str, Any]:
 def _refusal(where: str, why: str) -> DataError:
     return DataError(
         f"{where}: {why}, so there is no run of these requests to resume; choose another output, or leave "
-        "--resume out to write it anew"
+        "--resume out to write it again"
     )

@@ -225,18 +225,18 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DataError(f"{self._state} can't be read ({error}); remove it to start anew") from error
+            raise DataError(f"{self._state} can't be read ({error}); remove it to start over") from error
         if not resume:
             if not last.n_done + last.n_failed:
                 return None
             raise DataError(
-                f"a run was cut short after {last.n_done + last.n_failed} requests; --resume continues "
-                f"it, or remove {self._state} to start anew"
+                f"a run was interrupted after {last.n_done + last.n_failed} requests; continue it with "
+                f"--resume, or remove {self._state} to start over"
             )
         if different := _difference(about, dict(self._about or {})):
             raise DataError(
-                f"the run that was cut short had another {different}; give what it had, or remove "
-                f"{self._state} to start anew"
+                f"the interrupted run had another {different}; give the same, or remove "
+                f"{self._state} to start over"
             )
         return last
 

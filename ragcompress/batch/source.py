@@ -76,9 +76,9 @@ class Requests:
                 if number > at.lines and line.strip():
                     yield Line(number, line, self._file.tell() if self.size else 0)
         except UnicodeDecodeError:
-            raise DataError(f"{self.name} is not UTF-16 text behind line {number}") from None
+            raise DataError(f"{self.name} is not UTF-16 text after line {number}") from None
         except (gzip.BadGzipFile, EOFError, ZlibError) as error:
-            raise DataError(f"{self.name} is a broken gzip file behind line {number}: {error}") from None
+            raise DataError(f"{self.name} is a broken gzip file after line {number}: {error}") from None
 
     def _read_lines(self, at: Checkpoint) -> Iterator[Line]:
         end = at.offset

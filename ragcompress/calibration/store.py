@@ -87,7 +87,7 @@ def _load(path: Path, state: tuple[int, ...]) -> Calibration:
     if not whole:
         raise DataError(
             f"the calibration {path} was changed after it was made (its checksum does not fit); "
-            "take a copy that is whole, or make it anew with: ragcompress calibrate"
+            "take a copy that is whole, or make it again with: ragcompress calibrate"
         )
     try:
         return _parse(content)

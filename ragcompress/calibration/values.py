@@ -183,7 +183,7 @@ class Calibration:
             if now.get(key) != self.settings.get(key):
                 raise ProbeMismatch(
                     f"the calibration was made with {key} = {self.settings.get(key)!r}, the scorer has "
-                    f"{now.get(key)!r}; make one anew with: ragcompress calibrate"
+                    f"{now.get(key)!r}; make a new one with: ragcompress calibrate"
                 )
 
     def without(self, kind: str) -> Calibration:

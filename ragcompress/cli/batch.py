@@ -62,7 +62,7 @@ def batch(
     """
     through = str(output) == STDIN or is_stream(output)
     if through and resume:
-        raise typer.BadParameter(f"{output} is no file of its own: nothing is there for --resume")
+        raise typer.BadParameter(f"{output} is a pipe or a device, which --resume cannot continue")
     output = output if through else Path(os.path.realpath(output))
     if not through and (output.is_dir() or not output.parent.is_dir()):
         raise typer.BadParameter(f"{output} is not a file in a folder that exists")

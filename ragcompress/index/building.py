@@ -202,7 +202,7 @@ def _begin(target: Path, before: str | None, about: dict[str, object], note: Not
                 return database
             database.close()
         except DataError:
-            note(f"{place} is of a build that was cut short, and can't be used; it begins again")
+            note(f"{place} is of an interrupted build, and cannot be used; the build starts over")
         shutil.rmtree(place)
     scratch = target / "copying"
     shutil.rmtree(scratch, ignore_errors=True)

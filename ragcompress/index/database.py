@@ -27,7 +27,7 @@ from ..text.terms import terms
 from .passages import Passage
 from .vectors import Ids
 
-ANEW = "remove the index and build it anew"
+ANEW = "remove the index and build it again"
 
 # What SQLite says of a file that is no database of ours any more; all else, such as a full disk, passes.
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")

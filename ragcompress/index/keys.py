@@ -37,7 +37,7 @@ def open_store(folder: Path, max_bytes: int | None = None) -> DiskStore | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
-            f"{about} can't be read ({error}); remove {folder}, and store the keys anew"
+            f"{about} can't be read ({error}); remove {folder}, and store the keys again"
         ) from error
 
 

@@ -28,7 +28,7 @@ def read(path: Path, sha256: str) -> dict[str, NDArray[np.float32]]:
 
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"{path} is damaged: its hash is not {sha256}; install ragcompress anew")
+        raise ModelError(f"{path} is damaged: its hash is not {sha256}; install ragcompress again")
     return {name: array.astype(np.float32) for name, array in load(content).items()}
 
 

@@ -227,7 +227,7 @@ def _resolve_known(spec: ModelSpec, download: bool, progress: Progress | None) -
             f"the model in {folder} is damaged; repair it with: ragcompress models fetch {spec.name}"
         )
     if state == "damaged":
-        _LOG.warning("the model in %s is damaged and is built anew", folder)
+        _LOG.warning("the model in %s is damaged and is built again", folder)
     if state != "ready":
         cache.install(folder, lambda fresh: _build_known(spec, fresh, folder / _GGUF, progress))
     return ModelFolder(folder, spec.name, spec.gguf_sha256)

@@ -69,7 +69,9 @@ class ProbeWeights:
             DataError: if the card does not say, as those of scorers that read no passages.
         """
         if (at_once := self.card.get("passage_tokens")) is None:
-            raise DataError("the probe's card has no 'passage_tokens', which its scorer reads; train it anew")
+            raise DataError(
+                "the probe's card has no 'passage_tokens', which its scorer reads; train it again"
+            )
         return int(at_once)
 
     @property
@@ -140,7 +142,7 @@ class ProbeWeights:
             return kind(**held)
         raise DataError(
             f"the probe's card has {held!r} as {key!r}; it may have numbers as {', '.join(known)}: take a "
-            "copy that is whole, or train the probe anew"
+            "copy that is whole, or train the probe again"
         )
 
     def save(self, path: Path) -> None:
@@ -224,7 +226,7 @@ def _check_card(base: Path, card: Mapping[str, Any]) -> None:
         if not is_right:
             raise DataError(
                 f"the card {base}.json has {card.get(field)!r} as {field!r}, which no probe has; "
-                "take a copy that is whole, or train the probe anew"
+                "take a copy that is whole, or train the probe again"
             )
 
 

@@ -112,7 +112,7 @@ def test_another_input_or_setting_is_refused_and_nothing_is_lost(
     interrupted(requests, out, counting_folder, environment)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     resume = command(requests, out, counting_folder, "--resume")
-    assert "cut short" in run(command(requests, out, counting_folder), environment, 1)
+    assert "interrupted" in run(command(requests, out, counting_folder), environment, 1)
     assert "another order" in run([*resume, "--order", "edges"], environment, 1)
     requests.write_bytes(before["in.jsonl"] + b"\n")
     assert "another input" in run(resume, environment, 1)

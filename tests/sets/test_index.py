@@ -319,7 +319,7 @@ def test_a_damaged_index_is_told_and_not_built_upon(
         lambda: Index(tmp_path / "idx", embedder=embedder).search("mayor of town3"),
         lambda: built(docs, tmp_path / "idx", embedder),
     ):
-        with pytest.raises(DataError, match=f"{said}.*build it anew"):
+        with pytest.raises(DataError, match=f"{said}.*build it again"):
             use()
 
 
@@ -353,7 +353,7 @@ def test_an_index_of_another_version_is_refused_and_a_build_of_one_begins_again(
         database.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
     database.close()
     for use in (lambda: Index(path, embedder=embedder), lambda: built(docs, path, embedder)):
-        with pytest.raises(DataError, match="has format 1, .* build it anew"):
+        with pytest.raises(DataError, match="has format 1, .* build it again"):
             use()
 
 
@@ -467,7 +467,7 @@ def test_a_passage_that_was_damaged_is_not_given_out(
     flip(tmp_path / "idx" / "v1" / "passages.sqlite", b"The mayor of town3 is")
     index = Index(tmp_path / "idx", embedder=embedder)
     assert index.search("Ferries cross the fjord", 1)[0].passage.document.title == "Fjord"
-    with pytest.raises(DataError, match=r"passage \d+ of .* is damaged.*build it anew"):
+    with pytest.raises(DataError, match=r"passage \d+ of .* is damaged.*build it again"):
         index.search("mayor of town3", 30)
 
 
@@ -478,7 +478,7 @@ def test_a_passage_that_is_missing_is_told(docs: Path, tmp_path: Path, embedder:
     database.commit()
     database.close()
     index = Index(tmp_path / "idx", embedder=embedder)
-    with pytest.raises(DataError, match=r"passage \d+ of .* is missing; .*build it anew"):
+    with pytest.raises(DataError, match=r"passage \d+ of .* is missing; .*build it again"):
         index.search("mayor of town3", 3)
 
 

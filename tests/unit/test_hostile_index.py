@@ -84,7 +84,7 @@ def test_what_is_no_file_of_an_index_is_refused(
 def test_tables_changed_by_hand_are_refused(index: Path, embedder: WordVectors, change: str) -> None:
     with sqlite3.connect(index / "v1" / "passages.sqlite") as database:
         database.execute(change)
-    with pytest.raises(DataError, match="build it anew"):
+    with pytest.raises(DataError, match="build it again"):
         found = Index(index, embedder=embedder)
         found.search("Who is the mayor of town1?")
         list(found.vectors())
@@ -168,7 +168,7 @@ def test_results_in_place_of_private_ones_are_private(tmp_path: Path, mode: int)
 @pytest.mark.parametrize("name", ["offset", "lines", "results", "n_done", "seconds"])
 @pytest.mark.parametrize("value", [-1, "5", None, float("nan"), True, [], 10**30])
 def test_a_state_with_other_values_is_not_resumed(tmp_path: Path, name: str, value: Any) -> None:
-    with pytest.raises(DataError, match="remove it to start anew"):
+    with pytest.raises(DataError, match="remove it to start over"):
         resumed(tmp_path, {**STATE, "at": {**STATE["at"], name: value}})
 
 

@@ -124,7 +124,7 @@ def _parse(path: Path, number: int, line: bytes) -> Row:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise DataError(f"{path}, line {number}: not JSON ({error}); delete the file to start anew") from None
+        raise DataError(f"{path}, line {number}: not JSON ({error}); delete the file to start over") from None
     if not isinstance(row, dict) or not ({"key", "session", "finished"} & set(row)):
         raise DataError(f"{path}, line {number}: not a row of ragcompress-eval")
     return row

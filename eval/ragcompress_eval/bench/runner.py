@@ -225,7 +225,7 @@ def _check_about(condition: Condition, first: Mapping[str, Any], now: Mapping[st
     if json.dumps(first) != json.dumps(now):
         raise InputError(
             f"{condition.name}: rows made with {dict(first)} and with {dict(now)} don't go together; "
-            "start anew with another --json"
+            "start over with another --json"
         )
 
 

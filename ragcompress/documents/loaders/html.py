@@ -43,7 +43,7 @@ _END_TAG = re.compile(r"<[^>]*>")
 _REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # libxml2 counts no further.
 _LAST_LINE = 65_535
-_TOO_LONG = "citations behind line 65,534 name the nearest anchor, or that line"
+_TOO_LONG = "citations after line 65,534 name the nearest anchor, or that line"
 
 
 def load(data: bytes, name: str, clock: Clock) -> Loaded:

@@ -33,7 +33,7 @@ FORMATS = {"float32": 3, "int8": 5}
 _PAGE = 4096
 _READ_AT_ONCE = 1 << 20
 _KINDS = ("F64", "F32", "F16")
-_DAMAGED = "%s is damaged, and is written anew"
+_DAMAGED = "%s is damaged, and is written again"
 MATRICES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",

@@ -74,7 +74,7 @@ class Scorer:
         if (trained := self.probe.card.get(key)) != list(names):
             raise ProbeMismatch(
                 f"the probe reads the {key.replace('_', ' ')} {trained}, this version makes {list(names)}; "
-                "train it anew with: ragcompress train"
+                "train it again with: ragcompress train"
             )
 
     def _check_shapes(self, stage: str, n_rows: int, n_context: int) -> None:
