@@ -33,10 +33,26 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "exit_code"):
+                _complete(error)
                 raise
             raise typer.Exit(exit_code(error)) from None
 
 
+def _complete(error: Any) -> None:
+    """Have a message on the value of an option say what the value was; typer's own, of pydantic, do not."""
+    cause = error.__cause__
+    if not hasattr(error, "message") or not hasattr(cause, "errors"):
+        return
+    (first, *_) = cause.errors()
+    said, given = str(first["msg"]), first.get("input")
+    if said.startswith(_OWN):
+        error.message = error.message.replace(_OWN, "", 1)
+    elif isinstance(given, str | int | float):
+        error.message = f"{error.message}, got {str(given)!r}"
+
+
+# What pydantic puts before the message of an error that is not its own.
+_OWN = "Value error, "
 # Plain help and messages: nothing of the user's is read as markup, and docs/cli.md can hold them as they are.
 _PLAIN: dict[str, Any] = {
     "no_args_is_help": True,

@@ -11,12 +11,21 @@ import typer
 from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
 from .console import emit, phase_bar
-from .options import Backend, ProxyName
+from .options import Backend, ProxyName, check_output
 
 if TYPE_CHECKING:
     from ..training.examples import DataFile
 
 TRAINED = ("passage-probe", "evidence", "evidence-encoder", "sentinel", "retrieval-heads")
+
+
+def _check_files(value: Path) -> Path:
+    """Refuse a place that the two files can't be written to before the training, which takes hours."""
+    if not value.name:
+        raise typer.BadParameter(f"{value} has no name that the endings of two files can stand behind")
+    for ending in (".safetensors", ".json"):
+        check_output(value.with_name(f"{value.name}{ending}"))
+    return value
 
 
 def train(
@@ -29,7 +38,10 @@ def train(
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="PROBE", help="PROBE.safetensors and PROBE.json.", callback=_check_files
+        ),
     ],
     proxy: ProxyName = DEFAULT_PROXY,
     backend: Backend = None,

@@ -160,3 +160,42 @@ def test_no_index_is_begun_that_can_not_be_ended(
     monkeypatch.chdir(text.parent)
     result = CliRunner().invoke(app, ["index", "build", *arguments, "-o", "idx"])
     assert (result.exit_code, said in result.stderr, Path("idx").exists()) == (code, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none/p", "in a folder that exists"), ("/", "has no name"), ("p", "p.json")]
+)
+def test_no_training_begins_that_can_not_be_written(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "p.json").mkdir()
+    result = CliRunner().invoke(app, ["train", "none.jsonl", "-o", str(tmp_path / name)])
+    assert (result.exit_code, "none.jsonl" in result.output) == (2, False)
+    assert said in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--budget 0", "'0'"),
+        ("--budget abc", "'abc'"),
+        ("--min-per-document -1", "'-1'"),
+        ("--max-documents 0", "'0'"),
+        ("--ratio 2", "(0, 1], got 2.0"),
+        ("--near-repeats 7", "[0, 1], got 7.0"),
+        ("--timeout nan", "above 0, or None, got nan"),
+        ("--format pdf", "--format': 'pdf' is not one of"),
+        ("--order up", "--order': 'up' is not one of"),
+    ],
+)
+def test_a_value_that_is_none_is_shown_with_what_is_allowed(text: Path, arguments: str, said: str) -> None:
+    result = CliRunner().invoke(app, ["compress", "q", str(text), *arguments.split()])
+    assert result.exit_code == 2
+    assert said in result.output.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments", ["compress q a.txt --budget", "batch a.jsonl -o", "train a.jsonl -o", "serve --port"]
+)
+def test_an_option_without_its_value_is_one_line(arguments: str) -> None:
+    result = CliRunner().invoke(app, arguments.split())
+    option = arguments.split()[-1]
+    assert (result.exit_code, result.output) == (2, f"Error: Option '{option}' requires an argument.\n")
