@@ -88,6 +88,8 @@ def test_a_title_over_items_is_no_part_of_the_item_above() -> None:
     assert needs(text, "• Rentals") == ["What we don't"]
     wrapped = "• Wear gloves where the wheel turns and keep the lid shut for the\nWinter\n• Run\n"
     assert units(wrapped, "term") == []
+    spoken = "Anna kom hjem\n– Jeg er her, sa hun.\n– Det er bra.\n"
+    assert units(spoken, "term") == [] and units(spoken.replace(".", ""), "term") == ["Anna kom hjem"]
 
 
 def test_several_names_have_one_definition() -> None:
