@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from ..data import Document, Segmentation
 
-# Splitters strip chunks: so much white space may have stood between two of them, indentation included.
-_GAP = 32
+# Splitters strip chunks: so much white space may have stood between two of them; more where the next line was
+# indented as others are. A chunk that was not retrieved may hide a name in a gap that is wider.
+_GAP, _INDENTED_GAP = 12, 32
 # So many characters at the end of one document and the start of another are no chance; nobody overlaps more.
 _SURE, _LONGEST = 20, 1_000
 _Key = tuple[str, str]
@@ -114,8 +115,11 @@ def _by_place(
             before, at = chain[-1]
             by = starts[p] - starts[before]
             overlap = documents[before].text[by:]
-            touches = by > 0 and by <= len(documents[before].text) + _GAP
-            if touches and documents[p].text.startswith(overlap[: len(documents[p].text)]):
+            gap = by - len(documents[before].text)
+            touches = gap <= _GAP or (
+                gap <= _INDENTED_GAP and _ends(gap, f"{documents[before].text}\n{documents[p].text}") < gap
+            )
+            if by > 0 and touches and documents[p].text.startswith(overlap[: len(documents[p].text)]):
                 chain.append((p, at + by))
                 continue
             yield chain
@@ -170,6 +174,11 @@ def _joined(documents: Sequence[Document], chain: Sequence[tuple[int, int]]) -> 
 
 def _blanks(number: int, around: str) -> str:
     """White space that a splitter has stripped: line ends, and what other lines are indented by."""
-    indents = {len(line) - len(line.lstrip(" ")) for line in around.split("\n") if line[:1] == " "}
-    ends = next((n for n in (1, 2) if number - n in indents), number)
+    ends = _ends(number, around)
     return "\n" * ends + " " * (number - ends)
+
+
+def _ends(number: int, around: str) -> int:
+    """How much of some white space is line ends: one or two where the rest is as other lines are indented."""
+    indents = {len(line) - len(line.lstrip(" ")) for line in around.split("\n") if line[:1] == " "}
+    return next((n for n in (1, 2) if number - n in indents), number)

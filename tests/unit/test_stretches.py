@@ -178,6 +178,17 @@ def test_indentation_that_a_splitter_stripped_is_known_from_other_lines() -> Non
     assert [parts.sentences[i].text for i in needs[index]] == ["wait SECONDS"]
 
 
+def test_a_wide_gap_that_no_line_explains_parts_two_texts() -> None:
+    text = "load(path)¶\n\nLoads all of it.\n\n\nmerge(others)¶\n\n\nMessages are put together. So it goes.\n"
+    a, b = text.index("\n\n\nmerge"), text.index("Messages")
+    chunks = [
+        Document(t, metadata={"source": "a", "start_index": i}) for i, t in ((0, text[:a]), (b, text[b:]))
+    ]
+    parts = segment(chunks)
+    assert len(find_stretches(chunks).all) == 2
+    assert not any(parts.sentences[i].document == 1 for i in companions(parts).needs)
+
+
 def test_a_sentence_in_two_chunks_that_touch_is_whole() -> None:
     parts = segment(_chunks(MAN, MAN.index("\n              others")))
     found = companions(parts)
