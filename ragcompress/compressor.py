@@ -297,7 +297,15 @@ class Compressor:
         budget = budget or plan.budget
         if not isinstance(budget, Budget):
             raise InputError(f"a call needs a budget, such as budget=Budget(max_tokens=800), got {budget!r}")
-        return Call(question, documents, budget, scores, progress, stop, on_error or plan.on_error)
+        return Call(
+            question,
+            documents,
+            budget,
+            scores=scores,
+            progress=progress,
+            stop=stop,
+            on_error=on_error or plan.on_error,
+        )
 
     def count(self, text: str) -> int:
         """Tokens of a text, counted as for the budget."""

@@ -241,7 +241,16 @@ class Calibration:
             )
         kinds = Counter(c.kind for c in cases)
         least = None if trouble else recall
-        return at, Promise(recall, of, trouble is None, trouble, len(cases), kinds, group, least)
+        return at, Promise(
+            recall,
+            of,
+            holds=trouble is None,
+            withdrawn=trouble,
+            questions=len(cases),
+            kinds=kinds,
+            group=group,
+            least=least,
+        )
 
     def least(self, promise: Promise, at: float) -> float:
         """What is promised where everything of at least a value is kept, for the group of a promise."""

@@ -14,19 +14,21 @@ A row is one token's key, or value, in one head of one layer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 _FLOAT = NDArray[np.float32]
 Packed = dict[str, NDArray[Any]]
-PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+Precision = Literal["float32", "float16", "bfloat16", "int8"]
+"""In which keys and values are kept."""
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # Types of numbers and scales.
 _KINDS = {("f4", None), ("f2", None), ("u2", None), ("i1", "f4")}
 
 
-def pack(array: _FLOAT, precision: str) -> Packed:
+def pack(array: _FLOAT, precision: Precision) -> Packed:
     """Return ``numbers`` and, for int8, ``scales``; in float32 the array itself, where it is not a view.
 
     Args:

@@ -89,7 +89,7 @@ class MemoryStore:
         precision: ``float32`` (exact), ``float16``, ``bfloat16`` (half the memory) or ``int8`` (a quarter).
     """
 
-    def __init__(self, max_bytes: int = 512 * _MEBIBYTE, precision: str = "float32") -> None:
+    def __init__(self, max_bytes: int = 512 * _MEBIBYTE, precision: packing.Precision = "float32") -> None:
         _check(max_bytes, precision)
         self._precision, self._max_bytes, self._bytes = precision, max_bytes, 0
         self._entries: OrderedDict[str, packing.Packed] = OrderedDict()
@@ -139,7 +139,9 @@ class DiskStore:
         precision: as ``MemoryStore``'s.
     """
 
-    def __init__(self, folder: Path, max_bytes: int = 4096 * _MEBIBYTE, precision: str = "float16") -> None:
+    def __init__(
+        self, folder: Path, max_bytes: int = 4096 * _MEBIBYTE, precision: packing.Precision = "float16"
+    ) -> None:
         _check(max_bytes, precision)
         self._folder, self._max_bytes, self._precision = folder, max_bytes, precision
         self._lock = threading.Lock()
@@ -233,7 +235,7 @@ class DiskStore:
                 self._bytes -= size
 
 
-def _check(max_bytes: int, precision: str) -> None:
+def _check(max_bytes: int, precision: packing.Precision) -> None:
     if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or max_bytes < 0:
         raise InputError(f"max_bytes must be a whole number and not negative, got {max_bytes!r}")
     if precision not in packing.PRECISIONS:

@@ -9,7 +9,7 @@ holds all of it: selection prices a unit together with what belongs to it, and r
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..data import Segmentation, Sentence
@@ -23,9 +23,6 @@ from .announcing import (
     ends_in_colon,
     goes_on,
     is_labeled,
-    is_opener,
-    is_question,
-    level_of,
     points,
 )
 from .broken import find_broken
@@ -33,6 +30,7 @@ from .clauses import Clauses
 from .fragments import halves
 from .nested_data import closed, opens_values
 from .open_names import OpenNames
+from .openers import find_opened
 from .placed import Placed, parents_of
 from .quotes import find_quotes
 from .row_groups import find_row_groups
@@ -113,28 +111,20 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
     texts: list[tuple[Placed, list[int]]] = []
     members = _members(segmentation)
     stretches = find_stretches(segmentation.documents)
-    positions: dict[int, int] = {}
-    if stretches.ranks:
-        everything = stretches.in_order(range(len(segmentation.sentences)), segmentation)
-        positions = {i: position for position, i in enumerate(everything)}
+    positions = _positions(stretches, segmentation)
     for stretch in stretches.all:
         text = Placed(segmentation, stretch)
         repeats = text.copies(members)
         copies |= repeats
         units = [i for d in stretch.documents for i in members[d] if i not in repeats]
-        groups = find_row_groups(units, segmentation.sentences)
-        parents = parents_of(text, units)
+        groups, parents = find_row_groups(units, segmentation.sentences), parents_of(text, units)
         reader = _Reader(text, headings, groups, parents)
-        for index in units:
-            if needed := dict.fromkeys(reader.needs(index, segmentation.sentences[index])):
-                needs[index] = tuple(needed)
-            if reader.heading is not None:
-                sections[index], numbers[reader.heading] = reader.heading, len(texts)
-            reader.passes(index, segmentation.sentences[index])
-            if (outer := reader.names.around(index)) is not None:
-                needs[index] = (*needs.get(index, ()), outer)
+        needs_here, sections_here = reader.read(units, segmentation.sentences)
+        needs |= needs_here
+        sections |= sections_here
+        numbers |= dict.fromkeys(sections_here.values(), len(texts))
         names = (set(groups.values()), set(parents.values()))
-        opens |= _opened(units, segmentation.sentences, needs, positions, names)
+        opens |= find_opened(units, segmentation.sentences, needs, positions, names)
         both = tuple(halves(text, units))
         opens |= {half: (rest, positions.get(rest, rest) + 1) for half, rest in both}
         needs |= also_needed(needs, [*both, *captions_below(units, segmentation.sentences, opens)])
@@ -144,8 +134,23 @@ def companions(segmentation: Segmentation, *, headings: bool = False) -> Compani
             opens |= dict.fromkeys((i for i in quote if i not in opens), (answer[0], end))
         texts.append((text, units))
     return Companions(
-        needs, opens, copies, find_broken(texts, needs), sections, numbers, stretches, positions
+        needs,
+        opens,
+        copies=copies,
+        broken=find_broken(texts, needs),
+        sections=sections,
+        texts=numbers,
+        stretches=stretches,
+        positions=positions,
     )
+
+
+def _positions(stretches: Stretches, segmentation: Segmentation) -> dict[int, int]:
+    """Where each unit stands among all; empty where they stand in the order of their numbers."""
+    if not stretches.ranks:
+        return {}
+    everything = stretches.in_order(range(len(segmentation.sentences)), segmentation)
+    return {i: position for position, i in enumerate(everything)}
 
 
 def _members(segmentation: Segmentation) -> list[list[int]]:
@@ -189,65 +194,6 @@ def anchored_texts(segmentation: Segmentation) -> list[str]:
     return [f"{anchor}\n{s.text}" if anchor else s.text for anchor, s in pairs]
 
 
-def _opened(
-    units: Sequence[int],
-    sentences: Sequence[Sentence],
-    needs: Mapping[int, tuple[int, ...]],
-    positions: Mapping[int, int],
-    names: tuple[Collection[int], Collection[int | None]],
-) -> Iterator[tuple[int, tuple[int, int]]]:
-    """What the openers of a text open; those at its end open nothing.
-
-    Args:
-        names: of groups of rows; and units that hold a key of YAML or a tag over others.
-    """
-    groups, keys = names
-
-    def position(unit: int) -> int:
-        return positions.get(unit, unit)
-
-    end = position(units[-1]) + 1 if units else 0
-    later = [(position(i), level_of(sentences[i])) for i in units[-1:] if sentences[i].kind == "heading"]
-    for k in reversed(range(len(units) - 1)):
-        index, following = units[k], units[k + 1]
-        unit = sentences[index]
-        if unit.kind == "heading":
-            level = level_of(unit)
-            while later and later[-1][1] > level:
-                later.pop()
-            stop = later[-1][0] if later else end
-            if position(following) < stop:
-                yield index, (following, stop)
-            later.append((position(index), level))
-        elif unit.kind == "term" and (index in keys or opens_values(unit.text)):
-            last = k + 1
-            while last + 1 < len(units) and _is_within(units[last + 1], index, needs):
-                last += 1
-            yield index, (following, position(units[last]) + 1)
-        elif (
-            index in groups
-            or is_opener(unit, sentences[following])
-            or is_question(index, unit, needs.get(following, ()))
-        ):
-            last = k + 1
-            while last + 1 < len(units) and _leads_to(index, units[last + 1], needs):
-                last += 1
-            yield index, (following, position(units[last]) + 1)
-
-
-def _leads_to(opener: int, unit: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
-    """Whether a unit needs an opener, or a clause that does."""
-    needed = needs.get(unit, ())
-    return opener in needed or any(opener in needs.get(i, ()) for i in needed if i > opener)
-
-
-def _is_within(unit: int, opener: int, needs: Mapping[int, tuple[int, ...]]) -> bool:
-    """Whether a key of JSON leads to a unit."""
-    while unit > opener and unit in needs:
-        unit = needs[unit][0]
-    return unit == opener
-
-
 @dataclass(slots=True)
 class _Reader:
     """What a reader of one text has in mind at some unit of it, by the numbers of units."""
@@ -268,6 +214,22 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.names = OpenNames(self.text)
+
+    def read(
+        self, units: Sequence[int], sentences: Sequence[Sentence]
+    ) -> tuple[dict[int, tuple[int, ...]], dict[int, int]]:
+        """What each unit of the text needs, and the heading that it stands under."""
+        needs: dict[int, tuple[int, ...]] = {}
+        sections: dict[int, int] = {}
+        for index in units:
+            if needed := dict.fromkeys(self.needs(index, sentences[index])):
+                needs[index] = tuple(needed)
+            if self.heading is not None:
+                sections[index] = self.heading
+            self.passes(index, sentences[index])
+            if (outer := self.names.around(index)) is not None:
+                needs[index] = (*needs.get(index, ()), outer)
+        return needs, sections
 
     def needs(self, index: int, unit: Sentence) -> Iterator[int]:
         """What stands before the unit and has to be kept with it."""
