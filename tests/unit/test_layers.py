@@ -246,6 +246,22 @@ def test_functions_take_at_most_eight_parameters() -> None:
     assert {path: names for path, names in found.items() if names} == {}
 
 
+def test_files_and_functions_are_short() -> None:
+    long = [str(path) for _, _, path in EVERYTHING if len(path.read_text("utf-8").splitlines()) > 400]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for _, _, path in EVERYTHING:
+        lines = path.read_text("utf-8").splitlines()
+        long += [f"{path}: {n.name}" for n in nodes(path) if isinstance(n, functions) and is_long(n, lines)]
+    assert not long
+
+
+def is_long(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> bool:
+    """Whether it has more than 40 lines of code, without its signature and docstring."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    written = lines[body[0].lineno - 1 : function.end_lineno] if body else []
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in written) > 40
+
+
 def test_the_rules_can_fail(tmp_path: Path) -> None:
     path = tmp_path / "selection.py"
     path.write_text("from . import models\nfrom .proxy.hf import TorchProxy\ndef f():\n    import torch.nn\n")
@@ -258,3 +274,5 @@ def test_the_rules_can_fail(tmp_path: Path) -> None:
     )
     assert private_imports("ragcompress", "training.fitting", other) == ["ragcompress.scorers._icr.x"]
     assert many_parameters(other) == ["f"]
+    text = "def f():\n" + "    x = 1\n" * 41
+    assert is_long(ast.parse(text).body[0], text.splitlines())  # type: ignore[arg-type]
