@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .blocks import Block
@@ -42,7 +42,9 @@ def columns(region: str) -> Iterator[Block]:
     if "  " not in region or "\n" not in region:
         return
     lines = region.split("\n")
-    wide = {place for line in lines if (place := _by_gap(line))}
+    wide: dict[int, set[int]] = {}
+    for place in filter(None, map(_by_gap, lines)):
+        wide.setdefault(place[0], set()).add(place[1])
     rows = list(_rows(lines, wide)) if wide else []
     alike, sure = Counter(row.place for row in rows), {row.place for row in rows if row.is_wide}
     for row in rows:
@@ -52,7 +54,7 @@ def columns(region: str) -> Iterator[Block]:
             yield row.start, end, "list item" if is_short else "term"
 
 
-def _rows(lines: Sequence[str], wide: Collection[Place]) -> Iterator[_Row]:
+def _rows(lines: Sequence[str], wide: Mapping[int, Collection[int]]) -> Iterator[_Row]:
     """Lines behind a blank one, below one that is indented less, or behind another name's description."""
     column = start = k = 0
     while k < len(lines):
@@ -75,14 +77,14 @@ def _rows(lines: Sequence[str], wide: Collection[Place]) -> Iterator[_Row]:
         start, k = end + 1, last
 
 
-def _place(line: str, below: Sequence[str], wide: Collection[Place]) -> Place | None:
+def _place(line: str, below: Sequence[str], wide: Mapping[int, Collection[int]]) -> Place | None:
     """Where a name and its description begin: by the line below, by a gap, or as beside it."""
     indent = _indent(line)
     if not line.strip() or "\t" in line:
         return None
     hanging = (indent, _indent(below[0])) if below and below[0].strip() else None
-    beside = (place for place in wide if place[0] == indent)
-    return next((p for p in (hanging, _by_gap(line), *sorted(beside)) if p and _fits(line, p)), None)
+    beside = ((indent, column) for column in sorted(wide.get(indent, ())))
+    return next((p for p in (hanging, _by_gap(line), *beside) if p and _fits(line, p)), None)
 
 
 def _by_gap(line: str) -> Place | None:

@@ -14,6 +14,8 @@ from ..data import Document, Segmentation
 # Splitters strip chunks: so much white space may have stood between two of them; more where the next line was
 # indented as others are. A chunk that was not retrieved may hide a name in a gap that is wider.
 _GAP, _INDENTED_GAP = 12, 32
+# So many characters on both sides say how lines are indented.
+_NEAR = 2_000
 # So many characters at the end of one document and the start of another are no chance; nobody overlaps more.
 _SURE, _LONGEST = 20, 1_000
 _Key = tuple[str, str]
@@ -117,7 +119,8 @@ def _by_place(
             overlap = documents[before].text[by:]
             gap = by - len(documents[before].text)
             touches = gap <= _GAP or (
-                gap <= _INDENTED_GAP and _ends(gap, f"{documents[before].text}\n{documents[p].text}") < gap
+                gap <= _INDENTED_GAP
+                and _ends(gap, f"{documents[before].text[-_NEAR:]}\n{documents[p].text[:_NEAR]}") < gap
             )
             if by > 0 and touches and documents[p].text.startswith(overlap[: len(documents[p].text)]):
                 chain.append((p, at + by))
@@ -167,7 +170,7 @@ def _joined(documents: Sequence[Document], chain: Sequence[tuple[int, int]]) -> 
     text = ""
     for p, at in chain:
         if at > len(text):
-            text += _blanks(at - len(text), f"{text}\n{documents[p].text}")
+            text += _blanks(at - len(text), f"{text[-_NEAR:]}\n{documents[p].text[:_NEAR]}")
         text += documents[p].text[len(text) - at :]
     return Stretch(tuple(p for p, _ in chain), text, tuple(at for _, at in chain))
 

@@ -24,6 +24,8 @@ _OVER_ITEMS = re.compile(
 )
 _BULLET = re.compile(_ITEM)
 # Lines of so many characters are not wrapped; others end so far from the margin; a title has no more words.
+# No more of the lines around is looked at.
+_LINE = 400
 _SPOKEN = frozenset('.!?…:,»”"')
 _NARROW, _RAGGED, _MOST_WORDS = 50, 12, 7
 
@@ -49,9 +51,10 @@ def _over_items(region: str) -> Iterator[Block]:
     """Short lines right above an item; not the last of an item that is wrapped, and not above speech."""
     width = max(map(len, region.split("\n")))
     for m in _OVER_ITEMS.finditer(region):
-        above = region[: m.start()].rstrip("\n").rpartition("\n")[2] if m.start() else ""
-        is_apart = not above or region[: m.start()].endswith("\n\n") or above.rstrip()[-1:] in ".!?:;"
-        item = region[m.end() : m.end() + width + 1].strip(" \t\n").partition("\n")[0].rstrip()
+        before = region[max(0, m.start() - _LINE) : m.start()]
+        above = before.rstrip("\n").rpartition("\n")[2]
+        is_apart = not above or before.endswith("\n\n") or above.rstrip()[-1:] in ".!?:;"
+        item = region[m.end() : m.end() + _LINE].strip(" \t\n").partition("\n")[0].rstrip()
         if item[:1] == "–" and item[-1] in _SPOKEN:
             continue  # what somebody says
         fits = width < _NARROW or len(above) + len(m[1].split()[0]) + _RAGGED < width
