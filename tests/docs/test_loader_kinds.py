@@ -83,6 +83,8 @@ def test_a_table_of_a_page_keeps_row_and_column(html: str, rows: list[str]) -> N
         ("The bridge<sup><a href='#n2'>2</a></sup> stands.", "The bridge[2] stands."),
         ("<s>99</s> 12 and <del>old</del> <ins>new</ins>", "~~99~~ 12 and ~~old~~ new"),
         ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>", "漢(kan)"),
+        ("<ruby>漢<rp>(<rt>kan<rp>)</ruby>字", "漢(kan)字"),  # end tags may be left out
+        ("<ruby><rb>漢<rb>字<rt>kan<rt>ji</ruby>.", "漢字(kan)(ji)."),
         ("<math><mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mn>1</mn></mrow></mfrac></math>", "a/(b + 1)"),
         ("<math><semantics><msup><mi>x</mi><mn>2</mn></msup><annotation>x^{2}</annotation></semantics></math>", "x^2"),
         ("<img src=x alt='A bridge of larch'>", "[Image: A bridge of larch]"),

@@ -61,7 +61,7 @@ def load(data: bytes, name: str, clock: Clock) -> Loaded:
     clock.check()
     _fill_body(tree)
     title = " ".join(visible(_title(tree)).replace(LINE_END, "").split())
-    _end_definitions(tree)
+    _end_unended(tree)
     linked = ["linked style sheet" for link in tree.iter("link") if _is_style_sheet(link)]
     left_out = take_out(tree, clock.check)
     left_out.update(linked)  # what only their rules hide is read as if it were shown
@@ -128,13 +128,14 @@ def _title(tree: Any) -> str:
     return next((t.text or "" for t in titles), "")
 
 
-def _end_definitions(tree: Any) -> None:
-    """Put a second meaning beside the first: without end tags, libxml2 puts it within."""
-    for element in list(tree.iter("dd", "dt")):
-        outer = element.getparent()
-        while outer is not None and outer.tag in ("dd", "dt"):
-            outer.addnext(element)
+def _end_unended(tree: Any) -> None:
+    """Put a second meaning or reading beside the first: without end tags, libxml2 puts it within."""
+    for tags in (("dd", "dt"), ("rt", "rp", "rb", "rtc")):
+        for element in list(tree.iter(*tags)):
             outer = element.getparent()
+            while outer is not None and outer.tag in tags and (outer.tag != "rtc" or element.tag == "rtc"):
+                outer.addnext(element)
+                outer = element.getparent()
 
 
 def _name_tables(tree: Any) -> None:
