@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
 from .budget import Budget
 from .compressor import Compressor
+from .context import CompressedContext
 from .data import Document, Segmentation
 from .documents.loaders import load
 from .errors import BudgetTooSmall, MissingExtra, UnreadableFile
@@ -29,6 +30,9 @@ LOGS: tuple[Shape, ...] = ("log", "json lines")
 """Shapes whose lines are read by ``for_logs``."""
 # In valid JSON a quotation mark begins a string or ends it; group 1 is there behind a key.
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*:)?')
+
+_Ask = Callable[[Compressor, Sequence[Document] | Segmentation], CompressedContext]
+"""Compresses documents for the question, with the limits of the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,14 @@ def compress_tool_result(
         return ToolResult(text, before, before, "short")
     if compressor.plan.whole_documents:  # the result is one document
         compressor = _again(compressor, compressor.scorer, whole_documents=False)
+
+    def ask(reader: Compressor, documents: Sequence[Document] | Segmentation) -> CompressedContext:
+        return reader(
+            question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise"
+        )
+
     try:
-        shorter = _shorten(compressor, text, question, budget, timeout, progress)
+        shorter = _shorten(compressor, text, ask, is_recall=budget.recall is not None)
     except BudgetTooSmall:
         return ToolResult(text, before, before, "budget too small")
     if shorter is None:
@@ -94,24 +104,16 @@ def compress_tool_result(
     return ToolResult(shorter, before, after)
 
 
-def _shorten(
-    compressor: Compressor,
-    text: str,
-    question: str,
-    budget: Budget,
-    timeout: float | None,
-    progress: Callable[[int, int], None] | None,
-) -> str | None:
+def _shorten(compressor: Compressor, text: str, ask: _Ask, *, is_recall: bool) -> str | None:
     """What is kept of a text, by what kind of text it is; None where it says nothing."""
     shape = shape_of(text)
     if shape == "json":
-        return _json(compressor, text, question, budget, timeout, progress)
+        return _json(compressor, text, ask)
     parts = _page(text) if shape == "html" else segment_tool_result(text)
     if not parts.sentences:
         return None
     # A recall is promised of probabilities alone, which a log's numbers are not.
-    reader = for_logs(compressor) if shape in LOGS and budget.recall is None else compressor
-    return reader(question, parts, budget=budget, timeout=timeout, progress=progress, on_error="raise").text
+    return ask(for_logs(compressor) if shape in LOGS and not is_recall else compressor, parts).text
 
 
 def _page(text: str) -> Segmentation:
@@ -134,22 +136,14 @@ def _again(compressor: Compressor, scorer: Scorer, **options: Unpack[LayoutOptio
     return Compressor(scorer, counter=compressor.count, plan=plan, proxy=compressor.proxy)
 
 
-def _json(
-    compressor: Compressor,
-    text: str,
-    question: str,
-    budget: Budget,
-    timeout: float | None,
-    progress: Callable[[int, int], None] | None,
-) -> str:
+def _json(compressor: Compressor, text: str, ask: _Ask) -> str:
     """The same JSON with its long texts shortened, each to what it keeps of one budget for all."""
     strings = [m for m in _STRING.finditer(text) if m[1] is None and len(m[0]) > _LONG]
     texts = [json.loads(m[0]) for m in strings]
     if not any(t.strip() for t in texts):
         return text
     reader = _again(compressor, compressor.scorer, keep_together=True, format="plain")
-    documents = [Document(t) for t in texts]
-    context = reader(question, documents, budget=budget, timeout=timeout, progress=progress, on_error="raise")
+    context = ask(reader, [Document(t) for t in texts])
     parts: list[str] = []
     done = 0
     for match, kept in zip(strings, context.texts(), strict=True):

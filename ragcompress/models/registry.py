@@ -25,18 +25,6 @@ from ..files import file_sha256
 from . import cache
 from .cache import cache_folder
 
-__all__ = [
-    "KNOWN",
-    "ModelFolder",
-    "ModelSpec",
-    "ModelStatus",
-    "cache_folder",
-    "fetch",
-    "is_cached",
-    "list_models",
-    "resolve",
-]
-
 _LOG = logging.getLogger("ragcompress")
 _GGUF = "model.gguf"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
