@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from . import models, scorers
 from .data import Progress
 from .errors import ModelNotFound
+from .models.embedders import EMBEDDER_NAMES, for_evidence
 from .models.embedding import EvidenceMiniLM
 from .plan import Plan
 from .proxy.base import Proxy
@@ -53,8 +54,13 @@ def load_models(
         )
 
     arguments = plan.scorer_arguments()
-    if download and "embedder" not in arguments and scorers.takes_evidence_embedder(plan.scorer):
-        arguments["embedder"] = _load_embedder(load, progress, threads)
+    if scorers.takes_evidence_embedder(plan.scorer):
+        setting = arguments.get("embedder")
+        if setting in EMBEDDER_NAMES:
+            made = for_evidence(setting)(download=download, progress=progress, threads=threads)
+            arguments["embedder"] = made
+        elif setting is None and download:
+            arguments["embedder"] = _load_embedder(load, progress, threads)
     scorer = scorers.make(plan.scorer, proxy=load, **arguments)
     proxy: Proxy | None = getattr(scorer, "proxy", None)
     if proxy is None and plan.attention_sort:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ragcompress.models.minilm_graph import HIDDEN, INNER, N_LAYERS, VOCABULARY
+from ragcompress.models.bert_graph import HIDDEN, INNER
+from ragcompress.models.embedding import MiniLM
 
 FLOAT = NDArray[np.float32]
 
 
-def drawn_weights() -> dict[str, FLOAT]:
+def drawn_weights(layers: int = 6) -> dict[str, FLOAT]:
     """Weights of the size that trained ones have; one channel of the stream sticks out."""
     draw = np.random.default_rng(0)
 
@@ -26,12 +27,12 @@ def drawn_weights() -> dict[str, FLOAT]:
         }
 
     found = {
-        "embeddings.word_embeddings.weight": matrix(VOCABULARY, HIDDEN),
+        "embeddings.word_embeddings.weight": matrix(MiniLM.vocabulary.size, HIDDEN),
         "embeddings.position_embeddings.weight": matrix(512, HIDDEN),
         "embeddings.token_type_embeddings.weight": matrix(2, HIDDEN),
         **norm("embeddings.LayerNorm"),
     }
-    for layer in range(N_LAYERS):
+    for layer in range(layers):
         base = f"encoder.layer.{layer}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             found[f"{base}.attention.{part}.weight"] = matrix(HIDDEN, HIDDEN)

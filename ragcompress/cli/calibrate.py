@@ -89,7 +89,7 @@ def calibrate(
 
 def make_scorer(plan: Plan, store: Path | None) -> tuple[scorers.Scorer, Proxy | None]:
     """The plan's scorer, what it reads kept in a store where there is one."""
-    from ..models.embedding import EvidenceMiniLM
+    from ..models.embedders import EMBEDDER_NAMES, for_evidence
     from ..proxy.loading import load_proxy
     from ..training.keeping import KeptEmbedder, KeptProxy
 
@@ -104,8 +104,10 @@ def make_scorer(plan: Plan, store: Path | None) -> tuple[scorers.Scorer, Proxy |
         return loaded[0]
 
     arguments = plan.scorer_arguments()
-    if "embedder" not in arguments and scorers.takes_evidence_embedder(plan.scorer):
-        arguments["embedder"] = EvidenceMiniLM() if store is None else KeptEmbedder(EvidenceMiniLM(), store)
+    setting = arguments.get("embedder")
+    if setting in (None, *EMBEDDER_NAMES) and scorers.takes_evidence_embedder(plan.scorer):
+        embedder = for_evidence(setting)()
+        arguments["embedder"] = embedder if store is None else KeptEmbedder(embedder, store)
     made = scorers.make(plan.scorer, proxy=load, **arguments)
     return made, loaded[0] if loaded else None
 

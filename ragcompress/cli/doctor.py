@@ -19,6 +19,7 @@ from rich.text import Text
 from .. import __version__, models, probes, samples, scorers
 from ..cores import n_cores
 from ..errors import explain
+from ..models.embedders import fitted_with
 from ..plan import Plan
 from ..proxy.base import Proxy
 from ..proxy.loading import BACKENDS, PRECISIONS, Backend, load_proxy
@@ -143,7 +144,7 @@ def _try_backend(plan: Plan, backend: Backend) -> Iterator[Finding]:
 def _self_test(proxy: Proxy) -> Finding:
     sample = samples.demo()
     parts = segment(sample.documents[:1])
-    probe = probes.shipped_for(proxy.info, scorers.DEFAULT)
+    probe = probes.shipped_for(proxy.info, scorers.DEFAULT, embedder=fitted_with(None))
     scorer = scorers.make(scorers.DEFAULT, proxy=lambda: proxy, probe=probe)
     seconds = []
     for _ in range(2):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import DataError
+from ..models.embedders import EmbedderName
 from ..plan import Plan
 from .compress import Written, compress_hits
 from .console import byte_bar, count_bar, err, note
@@ -27,7 +28,7 @@ from .options import (
     load_compressor,
     plan_options,
 )
-from .retrieval import load_embedder, retrieve
+from .retrieval import load_embedder, open_index, retrieve
 
 _GIBIBYTE = 1 << 30
 index_app = typer.Typer(
@@ -45,6 +46,12 @@ def build(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="IDX", help="Folder of the index.")],
     *,
     plan: Plan,
+    embedder: Annotated[
+        EmbedderName,
+        typer.Option(
+            "--embedder", help="Whose vectors it is searched by; multilingual: 91 MB, fetched once."
+        ),
+    ] = "minilm",
     passage_tokens: Annotated[
         int, typer.Option("--passage-tokens", metavar="N", min=1, help="Longest passage.")
     ] = 128,
@@ -74,7 +81,7 @@ def build(
         note(f"indexing {folder}")
     with byte_bar("indexing", "writing the index") as progress:
         report = build_index(
-            folder, output, embedder=load_embedder(), passage_tokens=passage_tokens,
+            folder, output, embedder=load_embedder(embedder), passage_tokens=passage_tokens,
             max_file_size=(max_file_size or DEFAULT_MAX_FILE_SIZE) << 20, note=note, progress=progress,
         )  # fmt: skip
     note(
@@ -109,10 +116,9 @@ def compress(
 
 
 def _store_keys(path: Path, max_bytes: int, plan: Plan) -> None:
-    from ..index import Index
     from ..index.keys import fill, open_store
 
-    index = Index(path, embedder=load_embedder())
+    index = open_index(path)
     store = open_store(index.keys, max_bytes)
     assert store is not None  # it was given a ceiling
     compressor = load_compressor(plan, store=store)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data import Segmentation
+from ..data import Progress, Segmentation
+from ..models.embedders import EmbedderName, for_search
 from ..proxy.reuse import KeyValueStore
 from .console import byte_bar
 from .options import CONVERTING
 
 if TYPE_CHECKING:
-    from ..index import Hit, MiniLM
+    from ..index import Embedder, Hit, Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,26 @@ class Retrieved:
 
 def retrieve(path: Path, question: str, top_k: int) -> Retrieved:
     """The passages that an index has for a question."""
-    from ..index import Index
-    from ..index.building import readable
     from ..index.keys import open_store
 
-    readable(path)  # an embedder may have to be fetched: after this check
-    index = Index(path, embedder=load_embedder())
+    index = open_index(path)
     hits = index.search(question, top_k)
     return Retrieved(tuple(hits), index.segmentation(hits), open_store(index.keys))
 
 
-def load_embedder() -> MiniLM:
-    """Load the embedding model; fetched with a bar."""
-    from ..index import MiniLM
+def open_index(path: Path) -> Index:
+    """An index, and the embedder that it was built with; fetched with a bar."""
+    from ..index import Index
 
-    with byte_bar("downloading the embedding model", CONVERTING) as progress:
-        return MiniLM(progress=progress)
+    with _bar() as progress:
+        return Index(path, progress=progress)
+
+
+def load_embedder(name: EmbedderName) -> Embedder:
+    """Load an embedding model; fetched with a bar."""
+    with _bar() as progress:
+        return for_search(name)(progress=progress)
+
+
+def _bar() -> AbstractContextManager[Progress]:
+    return byte_bar("downloading the embedding model", CONVERTING)

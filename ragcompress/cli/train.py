@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..models.embedders import EmbedderName, for_evidence
 from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
 from .console import emit, phase_bar
@@ -73,6 +74,10 @@ def train(
     scorer: Annotated[
         str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
     ] = DEFAULT_SCORER,
+    embedder: Annotated[
+        EmbedderName,
+        typer.Option("--embedder", help="For the scorer evidence: whose vectors it reads."),
+    ] = "minilm",
 ) -> None:
     """Train a probe for a proxy.
 
@@ -88,8 +93,9 @@ def train(
             card = encoder.run(_by_kind(files), output, progress=progress)
         elif scorer == "evidence":
             card = evidence.run(
-                _by_kind(files), output, proxy=proxy, backend=backend, store=store, progress=progress
-            )
+                _by_kind(files), output, proxy=proxy, backend=backend, store=store,
+                embedder=for_evidence(embedder)(), progress=progress,
+            )  # fmt: skip
         elif scorer == DEFAULT_SCORER:
             settings = fitting.Settings(
                 n_layers=n_layers, passage_tokens=passage_tokens, joined_every=joined_every

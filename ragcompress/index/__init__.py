@@ -10,8 +10,19 @@ Needs the extra ``index``.
 """
 
 from ..models.embedding import Embedder, MiniLM
+from ..models.multilingual import MultilingualE5
 from .building import Report, build_index
 from .passages import Passage
 from .searching import Hit, Index, to_sources
 
-__all__ = ["Embedder", "Hit", "Index", "MiniLM", "Passage", "Report", "build_index", "to_sources"]
+__all__ = [
+    "Embedder",
+    "Hit",
+    "Index",
+    "MiniLM",
+    "MultilingualE5",
+    "Passage",
+    "Report",
+    "build_index",
+    "to_sources",
+]

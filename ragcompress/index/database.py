@@ -21,7 +21,7 @@ import numpy as np
 from ..data import Document
 from ..errors import DataError
 from ..files import to_bytes
-from ..models.embedding import Vectors
+from ..models.bert import Vectors
 from ..places import Places
 from ..text.terms import terms
 from .passages import Passage

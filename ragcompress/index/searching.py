@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data import Segmentation
+from ..data import Progress, Segmentation
 from ..errors import DataError, InputError
-from ..models.embedding import Embedder, MiniLM, Vectors
+from ..models.bert import Vectors
+from ..models.embedders import built_with
+from ..models.embedding import Embedder
 from . import vectors
 from .building import KEYS, PASSAGES, VECTORS, check_format, readable
 from .database import ANEW, Database
@@ -40,14 +42,17 @@ class Index:
 
     Args:
         path: the folder that ``build_index`` made.
-        embedder: the one it was built with; ``MiniLM()`` by default.
+        embedder: the one it was built with; None: it is loaded, if it is one of ours.
+        progress: called with (bytes done, bytes in all) if the embedder must be fetched.
 
     Raises:
         DataError: if there is no index, or it can't be read.
         InputError: if it was built with another embedder.
     """
 
-    def __init__(self, path: str | Path, *, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, embedder: Embedder | None = None, progress: Progress | None = None
+    ) -> None:
         self.path = Path(path)
         for is_last in (False, True):
             try:
@@ -59,13 +64,13 @@ class Index:
                     raise DataError(f"{error} is missing; {ANEW}") from error
         self.about: Mapping[str, Any] = self._database.meta()
         check_format(self.path, self.about)
-        self._embedder = embedder or MiniLM()
-        built_with = self.about.get("embedder")
-        if not isinstance(built_with, str):
+        model = self.about.get("embedder")
+        if not isinstance(model, str):
             raise DataError(f"the index {path} does not say what embedder it was built with; {ANEW}")
-        if built_with != self._embedder.name:
+        self._embedder = embedder or built_with(model)(progress=progress)
+        if model != self._embedder.name:
             raise InputError(
-                f"the index {path} was built with the embedder {built_with!r}, not {self._embedder.name!r}"
+                f"the index {path} was built with the embedder {model!r}, not {self._embedder.name!r}"
             )
 
     def __len__(self) -> int:

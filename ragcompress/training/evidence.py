@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ragcompress import InputError, ProbeMismatch, load_proxy
-from ragcompress.models.embedding import ENCODER, EvidenceMiniLM, MiniLM
+from ragcompress.models.embedding import ENCODER, Embedder, EvidenceMiniLM, MiniLM, TokenEmbedder
 from ragcompress.probes import FORMAT, ProbeWeights, shipped_for
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
@@ -77,7 +77,8 @@ def run(
     backend: Backend | None = None,
     store: Path | None = None,
     settings: Settings | None = None,
-    embedder: MiniLM | None = None,
+    embedder: TokenEmbedder | None = None,
+    searches: Embedder | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
     """Train the evidence model and write ``output.safetensors`` and ``output.json``.
@@ -85,7 +86,8 @@ def run(
     Args:
         files: training questions, in the schema of the data folder.
         store: folder in which what was read is kept, so that an interrupted run goes on where it was.
-        embedder: reads the documents, and searches them; None: ``EvidenceMiniLM`` and ``MiniLM``.
+        embedder: reads the documents; None: ``EvidenceMiniLM``.
+        searches: finds documents for questions with ranks; None: ``MiniLM``.
         progress: called with (what, done, in all).
 
     Returns:
@@ -97,7 +99,7 @@ def run(
     """
     settings = settings or Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
-    reads, searches = (embedder, embedder) if embedder else (EvidenceMiniLM(), MiniLM())
+    reads, searches = embedder or EvidenceMiniLM(), searches or MiniLM()
     n_layers = min(settings.n_layers, model.info.n_layers)
     reader = Reader(model, reads, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
     tasks = tasks_of(files, settings.recipe, model.tokenizer)

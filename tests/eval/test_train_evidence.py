@@ -43,7 +43,15 @@ def train(output: Path, store: Path) -> dict[str, Any]:
     for k, path in enumerate(paths):
         path.write_text("".join(lines[k::2]), encoding="utf-8")
     files = read_files(paths)
-    return evidence.run(files, output, proxy="fake", store=store, settings=SETTINGS, embedder=Letters())
+    return evidence.run(
+        files,
+        output,
+        proxy="fake",
+        store=store,
+        settings=SETTINGS,
+        embedder=Letters(),
+        searches=Letters(),
+    )
 
 
 @pytest.fixture

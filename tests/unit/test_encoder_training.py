@@ -10,8 +10,9 @@ from drawn_minilm import FLOAT, drawn_weights
 
 from ragcompress import given
 from ragcompress.models import low_rank
-from ragcompress.models.embedding import Graph
-from ragcompress.models.minilm_graph import CLS, SEP, float_graph
+from ragcompress.models.bert import Graph
+from ragcompress.models.bert_graph import float_graph
+from ragcompress.models.embedding import MiniLM
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers.evidence.late_interaction import compare
 from ragcompress.training import encoder
@@ -81,7 +82,10 @@ class Drawn:
         self._graph = Graph(float_graph(weights))
 
     def states_of_each(self, texts: list[list[int]]) -> list[FLOAT]:
-        return [self._graph.states(np.array([[CLS, *ids, SEP]]))[0][1:-1] for ids in texts]
+        return [
+            self._graph.states(np.array([[MiniLM.vocabulary.begin, *ids, MiniLM.vocabulary.end]]))[0][1:-1]
+            for ids in texts
+        ]
 
 
 @pytest.mark.slow

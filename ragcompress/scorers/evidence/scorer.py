@@ -20,7 +20,8 @@ import numpy as np
 from ... import probes
 from ...data import Attention, FloatArray, Progress, Scores, Segmentation
 from ...errors import InputError, ModelNotFound, ProbeMismatch
-from ...models.embedding import EvidenceMiniLM, TokenEmbedder
+from ...models.embedders import EMBEDDER_NAMES, fitted_with, for_evidence
+from ...models.embedding import TokenEmbedder
 from ...probes import ProbeWeights
 from ...prompts.parts import Parts
 from ...prompts.passages import ROWS, Passage, Prompt, Tail, Template, cut_passages, join, make_tail
@@ -53,6 +54,7 @@ class Scorer:
             ``all``: every passage.
         embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already,
             ``minilm`` fetches them if need be (a log message says so first), ``none`` does without.
+            ``multilingual`` takes multilingual E5, likewise, and the weights that were fitted with it.
         second_look: whether passages in doubt are read again, where the head was trained for it.
 
     Raises:
@@ -79,7 +81,7 @@ class Scorer:
         if isinstance(embedder, str) and embedder not in _EMBEDDERS:
             raise InputError(f"embedder must be one of {', '.join(_EMBEDDERS)}, got {embedder!r}")
         if probe is None:
-            probe = probes.shipped_for(proxy.info, self.name)
+            probe = probes.shipped_for(proxy.info, self.name, embedder=fitted_with(embedder))
         elif not isinstance(probe, ProbeWeights):
             probe = probes.load(Path(probe))
         self.proxy, self.probe, self.read, self.embedder = proxy, probe, read, embedder
@@ -329,9 +331,11 @@ class Scorer:
         with self._lock:
             if self._loaded is None:
                 try:
-                    loaded = EvidenceMiniLM(download=self.embedder == "minilm")
+                    loaded = for_evidence(self.embedder)(download=self.embedder != "auto")
                 except ModelNotFound:
-                    return None  # ``auto``: the head does without, and the settings say so
+                    if self.embedder == "auto":
+                        return None  # the head does without, and the settings say so
+                    raise
                 self._loaded = _checked(loaded, self.probe)
             return self._loaded
 
@@ -346,7 +350,7 @@ class Scorer:
         }
 
 
-_EMBEDDERS = ("auto", "minilm", "none")
+_EMBEDDERS = ("auto", *EMBEDDER_NAMES, "none")
 _CACHED_BYTES = 64 << 20  # of the embedder's states: some 80,000 tokens
 _TOGETHER = 4  # passages read between two looks at the clock
 

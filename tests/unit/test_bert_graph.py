@@ -9,8 +9,9 @@ import pytest
 from drawn_minilm import FLOAT, drawn_weights
 from numpy.typing import NDArray
 
-from ragcompress.models.embedding import Graph, measure_ranges
-from ragcompress.models.minilm_graph import HEADS, N_LAYERS, float_graph, whole_graph
+from ragcompress.models.bert import Graph, measure_ranges
+from ragcompress.models.bert_graph import HEADS, count_layers, float_graph, whole_graph
+from ragcompress.models.embedding import MiniLM
 
 IDS = np.array([[101, 2023, 2003, 1037, 7099, 6251, 2008, 2038, 2070, 2616, 102]])
 
@@ -36,7 +37,7 @@ def forward(weights: dict[str, FLOAT], ids: NDArray[np.int64]) -> NDArray[np.flo
     x: NDArray[np.float64] = weights["embeddings.word_embeddings.weight"][ids].astype(np.float64)
     x = x + weights["embeddings.position_embeddings.weight"][: len(ids)]
     x = normed(x + weights["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-    for layer in range(N_LAYERS):
+    for layer in range(count_layers(weights)):
         base = f"encoder.layer.{layer}"
         q, k, v = (heads(linear(x, f"{base}.attention.self.{p}")) for p in ("query", "key", "value"))
         scores = np.exp(q @ k.transpose(0, 2, 1) / math.sqrt(q.shape[2]))
@@ -62,8 +63,17 @@ def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("layers", [1, 3])
+def test_it_has_as_many_layers_as_its_weights(layers: int) -> None:
+    weights = drawn_weights(layers)
+    assert count_layers(weights) == layers
+    states = Graph(float_graph(weights)).states(IDS)[0]
+    assert cosines(states, forward(weights, IDS[0])).min() > 0.9995
+
+
+@pytest.mark.slow
 def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
-    states = Graph(whole_graph(weights, measure_ranges(weights))).states(IDS)[0]
+    states = Graph(whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary))).states(IDS)[0]
     wanted = forward(weights, IDS[0])
     assert cosines(states, wanted).min() > 0.99
     assert cosines(states.mean(0), wanted.mean(0)) > 0.995
@@ -71,7 +81,7 @@ def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
 
 @pytest.mark.slow
 def test_a_text_does_not_depend_on_what_ran_before(weights: dict[str, FLOAT]) -> None:
-    graph = Graph(whole_graph(weights, measure_ranges(weights)))
+    graph = Graph(whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary)))
     first = graph.states(IDS)
     graph.states(IDS[:, :4])
     np.testing.assert_array_equal(first, graph.states(IDS))

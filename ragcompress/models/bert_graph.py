@@ -1,6 +1,6 @@
-"""The ONNX graph of all-MiniLM-L6-v2, built from its weights: products of whole numbers, all else float32.
+"""The ONNX graph of a small BERT, built from its weights: products of whole numbers, all else float32.
 
-    inputs   input_ids (B, T), [CLS] and [SEP] included · positions (B, T)
+    inputs   input_ids (B, T), what begins and ends a text included · positions (B, T)
     output   states (B, T, 384), the last hidden states
 
 Activations become uint8 and weights int8. The scales of activations are fixed in the graph, from what the
@@ -31,7 +31,7 @@ from .graph_nodes import MS, Nodes
 from .rounding import quantize
 
 _FLOAT = NDArray[np.float32]
-N_LAYERS, HEADS, HIDDEN, INNER, VOCABULARY = 6, 12, 384, 1536, 30_522
+HEADS, HIDDEN, INNER = 12, 384, 1536
 _EPS = 1e-12
 # Which part of a channel's size is moved into the weights. Products of queries and keys suffer most from
 # channels that stick out, so there it is all.
@@ -43,8 +43,15 @@ _MARGIN = 1.3
 _LOWEST, _INNER_STEPS = 0.17, 220
 # Tokens that the ranges are measured on: (texts, tokens of each), drawn from the vocabulary's words.
 _DRAWN = ((16, 1), (8, 4), (8, 16), (12, 60))
-_FIRST_WORD = 1000
-CLS, SEP = 101, 102
+
+
+class Vocabulary(NamedTuple):
+    """Ids of tokens: what begins and what ends a text, the first word, and how many there are."""
+
+    begin: int
+    end: int
+    first_word: int
+    size: int
 
 
 class _Rounding(NamedTuple):
@@ -176,7 +183,7 @@ class _Builder(Nodes):
     def build(self) -> bytes:
         """Return the finished model."""
         x, name = self.embeddings(), "embeddings.LayerNorm"
-        for layer in range(N_LAYERS):
+        for layer in range(count_layers(self._weights)):
             x = self.attention(self.norm(x, name, f"{layer}.qkv"), layer)
             base = f"encoder.layer.{layer}"
             x = self.feed_forward(self.norm(x, f"{base}.attention.output.LayerNorm", f"{layer}.up"), layer)
@@ -185,7 +192,7 @@ class _Builder(Nodes):
         self.op("LayerNormalization", x, *last, axis=-1, epsilon=_EPS, output="states")
         value, names = protobuf.value, ["states", *self.read]
         return protobuf.model(
-            "minilm",
+            "bert",
             nodes=self.nodes,
             inputs=[value(name, "int64", ["B", "T"]) for name in ("input_ids", "positions")],
             outputs=[value(name, "float32", ["B", "T", HIDDEN]) for name in names],
@@ -210,9 +217,15 @@ def whole_graph(weights: Mapping[str, _FLOAT], ranges: Mapping[str, _FLOAT]) -> 
     return _Builder(weights, ranges).build()
 
 
-def drawn_texts() -> Iterator[NDArray[np.int64]]:
+def count_layers(weights: Mapping[str, _FLOAT]) -> int:
+    """How many layers a model has, by the names of its weights."""
+    return sum(name.endswith(".intermediate.dense.weight") for name in weights)
+
+
+def drawn_texts(vocabulary: Vocabulary) -> Iterator[NDArray[np.int64]]:
     """Yield the ids (texts, tokens) that the ranges are measured on; always the same."""
     draw = np.random.default_rng(0)
     for n, length in _DRAWN:
-        ids = draw.integers(_FIRST_WORD, VOCABULARY, (n, length))
-        yield np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), (CLS, SEP)))
+        ids = draw.integers(vocabulary.first_word, vocabulary.size, (n, length))
+        ends = (vocabulary.begin, vocabulary.end)
+        yield np.pad(ids, ((0, 0), (1, 1)), constant_values=((0, 0), ends))

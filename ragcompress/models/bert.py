@@ -1,0 +1,143 @@
+"""Small BERTs on ONNX Runtime, without torch: hidden states of tokens, and vectors of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cores import n_cores
+from ..errors import InputError, ModelError
+from ..text.tokenizing import Tokenizer
+from .bert_graph import HIDDEN, Vocabulary, drawn_texts, float_graph
+
+Vectors = NDArray[np.float32]
+_T = TypeVar("_T")
+_LONGEST = 254  # tokens read at once, without what begins and ends a text
+
+
+class Bert:
+    """A small BERT whose graph and tokenizer lie in a folder.
+
+    Each text runs by itself on one thread, several beside each other: a text's vector does not depend on its
+    neighbors, and no thread waits for another within a product.
+
+    Args:
+        folder: with the graph, and ``tokenizer.json``.
+        graph: the graph's name.
+        threads: texts that run at once; None: one per core.
+    """
+
+    name: ClassVar[str]
+    vocabulary: ClassVar[Vocabulary]
+
+    def __init__(self, folder: Path, graph: str, threads: int | None) -> None:
+        self.tokenizer = Tokenizer.from_folder(folder)
+        self._threads = threads or n_cores()
+        self._graph = Graph(folder / graph)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """See ``Embedder.embed``."""
+        rows, parts = [], []
+        for row, ids in enumerate(self.tokenizer.encode(texts)):
+            n_parts = max(1, -(-len(ids) // _LONGEST))
+            bounds = np.linspace(0, len(ids), n_parts + 1).round().astype(int)
+            parts += [ids[a:b] for a, b in pairwise(bounds)]
+            rows += [row] * n_parts
+        totals = np.zeros((len(texts), HIDDEN))
+        for row, total in zip(rows, self._each(self._sum, parts), strict=True):
+            totals[row] += total
+        totals /= np.linalg.norm(totals, axis=1, keepdims=True)
+        return totals.astype(np.float32)
+
+    def states(self, ids: Sequence[int]) -> Vectors:
+        """Return the last hidden states of a text's tokens, those of what begins and ends it left out.
+
+        Args:
+            ids: of ``tokenizer``, without special tokens, at most 254.
+
+        Returns:
+            float32 (tokens, 384), not normalized.
+
+        Raises:
+            InputError: for more tokens than the model reads; their states would lack what stands behind.
+        """
+        if len(ids) > _LONGEST:
+            raise InputError(f"{self.name} reads at most {_LONGEST} tokens at once, not {len(ids)}")
+        return self._run(ids)[1:-1]
+
+    def states_of_each(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
+        """Return ``states`` of each text, texts beside each other."""
+        return self._each(self.states, texts)
+
+    def _each(self, do: Callable[[Sequence[int]], _T], texts: Sequence[Sequence[int]]) -> list[_T]:
+        """What ``do`` returns for each text, in the order given; long texts begin first."""
+        if len(texts) < 2 or self._threads == 1:
+            return [do(ids) for ids in texts]
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        with ThreadPoolExecutor(min(self._threads, len(texts))) as pool:
+            results = dict(zip(order, pool.map(lambda i: do(texts[i]), order), strict=True))
+        return [results[i] for i in range(len(texts))]
+
+    def _sum(self, ids: Sequence[int]) -> NDArray[np.float64]:
+        """Last hidden states of one part, summed: the model's own pooling is their mean."""
+        return np.asarray(self._run(ids).sum(axis=0, dtype=np.float64))
+
+    def _run(self, ids: Sequence[int]) -> Vectors:
+        """Last hidden states (2 + tokens, 384) of what begins the text, its tokens and what ends it."""
+        row = np.array([[self.vocabulary.begin, *ids, self.vocabulary.end]], dtype=np.int64)
+        states: Vectors = self._graph.states(row)[0]
+        return states
+
+
+class Graph:
+    """A graph of ``bert_graph``, loaded; a run takes the thread that asks for it.
+
+    Args:
+        graph: the model, or its file.
+
+    Raises:
+        ModelError: if it can't be loaded.
+    """
+
+    def __init__(self, graph: bytes | Path) -> None:
+        from .ort import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.enable_mem_pattern = False  # one block of memory for each length of text otherwise
+        # The graph is as it should be; what else is done joins additions with norms, in a slower operator.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.log_severity_level = 3
+        given = graph if isinstance(graph, bytes) else str(graph)
+        try:
+            self._session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises classes of its own, without a common public base
+            what = "a graph" if isinstance(graph, bytes) else graph
+            raise ModelError(f"onnxruntime can't load {what}: {error}") from error
+
+    def outputs(self, ids: NDArray[np.int64]) -> dict[str, Vectors]:
+        """All outputs for ids (B, T), by name."""
+        positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
+        names = [output.name for output in self._session.get_outputs()]
+        outputs = self._session.run(names, {"input_ids": ids, "positions": positions})
+        return dict(zip(names, outputs, strict=True))
+
+    def states(self, ids: NDArray[np.int64]) -> Vectors:
+        """Last hidden states (B, T, 384)."""
+        return self.outputs(ids)["states"]
+
+
+def measure_ranges(weights: Mapping[str, Vectors], vocabulary: Vocabulary) -> dict[str, Vectors]:
+    """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
+    graph, ranges = Graph(float_graph(weights)), dict[str, Vectors]()
+    for ids in drawn_texts(vocabulary):
+        for name, values in graph.outputs(ids).items():
+            largest = np.abs(values).max((0, 1))
+            ranges[name] = np.maximum(ranges.get(name, largest), largest)
+    return ranges

@@ -1,0 +1,51 @@
+"""The embedders by name, as options and settings name them."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+from .embedding import EvidenceMiniLM, MiniLM
+from .multilingual import MultilingualE5
+
+EmbedderName = Literal["minilm", "multilingual"]
+EMBEDDER_NAMES: tuple[EmbedderName, ...] = get_args(EmbedderName)
+AnyEmbedder = type[MiniLM] | type[MultilingualE5]
+
+
+class _Kind(NamedTuple):
+    """Of one name: what searches an index, and what the scorer ``evidence`` reads with."""
+
+    searches: AnyEmbedder
+    reads: AnyEmbedder
+
+
+_KINDS: dict[str, _Kind] = {
+    "minilm": _Kind(MiniLM, EvidenceMiniLM),
+    "multilingual": _Kind(MultilingualE5, MultilingualE5),
+}
+
+
+def for_search(name: EmbedderName) -> AnyEmbedder:
+    """The embedder of an index."""
+    return _KINDS[name].searches
+
+
+def built_with(model: str) -> AnyEmbedder:
+    """The embedder of an index that says it was built with a model; ``MiniLM`` for one that is not known."""
+    return next((kind.searches for kind in _KINDS.values() if kind.searches.name == model), MiniLM)
+
+
+def for_evidence(setting: object) -> AnyEmbedder:
+    """The embedder that a setting of the scorer ``evidence`` stands for; MiniLM where it names none."""
+    return next((kind.reads for name, kind in _KINDS.items() if name == setting), EvidenceMiniLM)
+
+
+def fitted_with(embedder: object) -> str:
+    """Name of the embedder that shipped weights must have been fitted with.
+
+    Args:
+        embedder: a setting of the scorer ``evidence``, or an embedder.
+    """
+    name = getattr(embedder, "name", None)
+    ours = {kind.reads.name for kind in _KINDS.values()}
+    return str(name) if name in ours else for_evidence(embedder).name
