@@ -49,7 +49,9 @@ def build(
     embedder: Annotated[
         EmbedderName,
         typer.Option(
-            "--embedder", help="Whose vectors it is searched by; multilingual: 91 MB, fetched once."
+            "--embedder",
+            metavar="NAME",
+            help="Whose vectors find passages: minilm (English), or multilingual (91 MB, fetched once).",
         ),
     ] = "minilm",
     passage_tokens: Annotated[

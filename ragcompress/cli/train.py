@@ -76,7 +76,11 @@ def train(
     ] = DEFAULT_SCORER,
     embedder: Annotated[
         EmbedderName,
-        typer.Option("--embedder", help="For the scorer evidence: whose vectors it reads."),
+        typer.Option(
+            "--embedder",
+            metavar="NAME",
+            help="For the scorer evidence: whose vectors it reads, minilm or multilingual.",
+        ),
     ] = "minilm",
 ) -> None:
     """Train a probe for a proxy.
