@@ -87,6 +87,7 @@ def train(
 
     Learns from questions with known evidence; needs the extra `train`. The card of the probe goes to stdout.
     """
+    from ..models.embedding import MiniLM
     from ..training import encoder, evidence, fitting, train_joint
     from ..training import train as training
 
@@ -98,7 +99,7 @@ def train(
         elif scorer == "evidence":
             card = evidence.run(
                 _by_kind(files), output, proxy=proxy, backend=backend, store=store,
-                embedder=for_evidence(embedder)(), progress=progress,
+                embedders=evidence.Embedders(for_evidence(embedder)(), MiniLM()), progress=progress,
             )  # fmt: skip
         elif scorer == DEFAULT_SCORER:
             settings = fitting.Settings(

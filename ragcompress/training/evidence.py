@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,6 +69,13 @@ class Settings:
     folds: tuple[tuple[str, ...], ...] = FOLDS
 
 
+class Embedders(NamedTuple):
+    """What reads the documents, and what finds some for the questions with ranks."""
+
+    reads: TokenEmbedder
+    searches: Embedder
+
+
 def run(
     files: Sequence[DataFile],
     output: Path,
@@ -77,8 +84,7 @@ def run(
     backend: Backend | None = None,
     store: Path | None = None,
     settings: Settings | None = None,
-    embedder: TokenEmbedder | None = None,
-    searches: Embedder | None = None,
+    embedders: Embedders | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
     """Train the evidence model and write ``output.safetensors`` and ``output.json``.
@@ -86,8 +92,7 @@ def run(
     Args:
         files: training questions, in the schema of the data folder.
         store: folder in which what was read is kept, so that an interrupted run goes on where it was.
-        embedder: reads the documents; None: ``EvidenceMiniLM``.
-        searches: finds documents for questions with ranks; None: ``MiniLM``.
+        embedders: None: ``EvidenceMiniLM`` and ``MiniLM``.
         progress: called with (what, done, in all).
 
     Returns:
@@ -99,7 +104,7 @@ def run(
     """
     settings = settings or Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
-    reads, searches = embedder or EvidenceMiniLM(), searches or MiniLM()
+    reads, searches = embedders or Embedders(EvidenceMiniLM(), MiniLM())
     n_layers = min(settings.n_layers, model.info.n_layers)
     reader = Reader(model, reads, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
     tasks = tasks_of(files, settings.recipe, model.tokenizer)

@@ -49,8 +49,7 @@ def train(output: Path, store: Path) -> dict[str, Any]:
         proxy="fake",
         store=store,
         settings=SETTINGS,
-        embedder=Letters(),
-        searches=Letters(),
+        embedders=evidence.Embedders(Letters(), Letters()),
     )
 
 
