@@ -120,7 +120,7 @@ def _by_place(
             gap = by - len(documents[before].text)
             touches = gap <= _GAP or (
                 gap <= _INDENTED_GAP
-                and _ends(gap, f"{documents[before].text[-_NEAR:]}\n{documents[p].text[:_NEAR]}") < gap
+                and _ends(gap, (documents[before].text[-_NEAR:], documents[p].text[:_NEAR])) < gap
             )
             if by > 0 and touches and documents[p].text.startswith(overlap[: len(documents[p].text)]):
                 chain.append((p, at + by))
@@ -170,18 +170,22 @@ def _joined(documents: Sequence[Document], chain: Sequence[tuple[int, int]]) -> 
     text = ""
     for p, at in chain:
         if at > len(text):
-            text += _blanks(at - len(text), f"{text[-_NEAR:]}\n{documents[p].text[:_NEAR]}")
+            text += _blanks(at - len(text), (text[-_NEAR:], documents[p].text[:_NEAR]))
         text += documents[p].text[len(text) - at :]
     return Stretch(tuple(p for p, _ in chain), text, tuple(at for _, at in chain))
 
 
-def _blanks(number: int, around: str) -> str:
+def _blanks(number: int, around: tuple[str, str]) -> str:
     """White space that a splitter has stripped: line ends, and what other lines are indented by."""
     ends = _ends(number, around)
     return "\n" * ends + " " * (number - ends)
 
 
-def _ends(number: int, around: str) -> int:
-    """How much of some white space is line ends: one or two where the rest is as other lines are indented."""
-    indents = {len(line) - len(line.lstrip(" ")) for line in around.split("\n") if line[:1] == " "}
-    return next((n for n in (1, 2) if number - n in indents), number)
+def _ends(number: int, around: tuple[str, str]) -> int:
+    """How much of some white space is line ends: one or two where the rest is as other lines are indented.
+
+    Where one of them is not indented, as in text of HTML, it is all of it. First lines are stripped.
+    """
+    lines = [line for text in around for line in text.split("\n")[1:] if line.strip()]
+    indents = {len(line) - len(line.lstrip(" ")) for line in lines}
+    return next((n for n in (1, 2) if number - n in indents), number) if 0 not in indents else number

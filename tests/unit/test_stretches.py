@@ -189,6 +189,16 @@ def test_a_wide_gap_that_no_line_explains_parts_two_texts() -> None:
     assert not any(parts.sentences[i].document == 1 for i in companions(parts).needs)
 
 
+def test_a_gap_in_text_of_html_is_no_indentation() -> None:
+    text = (
+        "wait¶\nHow long it waits.\n\n    mill -w\n\nIt is 3.\n\n\n\n\nspeed¶\nTurns a minute.\nNew in 1.3.\n"
+    )
+    parts = segment(_chunks(text, text.index("\n\n\n\n\nspeed")))
+    needs = companions(parts).needs
+    last = len(parts.sentences) - 1
+    assert [parts.sentences[i].text for i in needs[last]] == ["speed¶"]
+
+
 def test_a_sentence_in_two_chunks_that_touch_is_whole() -> None:
     parts = segment(_chunks(MAN, MAN.index("\n              others")))
     found = companions(parts)
