@@ -29,7 +29,7 @@ TITLE_TOKENS = 256
 """What of a title a model reads; no title that is one is longer."""
 _LOG = logging.getLogger("ragcompress")
 ROWS = ("last", "before_last", "after", "asked", "question", "begin", "end")
-"""The rows that ``make_tail`` has read; see there."""
+"""The rows that ``make_tail`` has read; see there. Cards of probes hold these names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +129,18 @@ def make_tail(tokenizer: Tokenizer, template: Template, question: str, facts: Se
     starts = list(accumulate(map(len, parts), initial=0))
     start, stop, end = starts[-3:]
     half = (start + stop) // 2
-    rows = [
-        (end - 1, end),
-        (end - 2, end - 1),
-        (stop, stop + 1),
-        (stop - 1, stop),
-        (start, stop),
-        (start, max(half, start + 1)),
-        (half, stop),
-    ]
-    ids = tuple(chain(*parts))
+    rows = {
+        "last": (end - 1, end),
+        "before_last": (end - 2, end - 1),
+        "after": (stop, stop + 1),
+        "asked": (stop - 1, stop),
+        "question": (start, stop),
+        "begin": (start, max(half, start + 1)),
+        "end": (half, stop),
+    }
     if facts:
-        return Tail(ids, (*rows, (starts[1], starts[2])), (*ROWS, "facts"), (), ask)
-    return Tail(ids, tuple(rows), ROWS, ask, ask)
+        rows["facts"] = (starts[1], starts[2])
+    return Tail(tuple(chain(*parts)), tuple(rows.values()), tuple(rows), () if facts else ask, ask)
 
 
 def cut_passages(

@@ -314,7 +314,7 @@ def test_a_damaged_weight_file_is_made_anew(
         caplog.clear()
         file.write_bytes(damaged)
         found = onnx_proxy(folders["qwen3"]).probe(prompts(2), n_layers=2)
-        assert [m.partition(" is ")[2] for m in caplog.messages] == ["damaged, and is written anew"]
+        assert [m.partition(" is ")[2] for m in caplog.messages] == ["damaged, and is written again"]
         assert largest_difference(found, expected) == 0
         assert file.read_bytes() == whole
 
