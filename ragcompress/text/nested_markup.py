@@ -15,7 +15,8 @@ from ..data import Kind
 
 # A part of so many characters, some hundred tokens, is kept or dropped whole; nothing deeper is cut.
 _WHOLE, _DEEPEST = 400, 20
-_LINE = re.compile(r"([ \t]*+)([^\s][^\r\n]*)")
+# Not from the middle of blanks: a long run of them at the end of a text would be tried at each.
+_LINE = re.compile(r"(?<![ \t])([ \t]*+)([^\s][^\r\n]*)")
 _KEY = re.compile(r"(?:- +)*(?:[\w.$/*@-]+|\"[^\"\n]+\"|'[^'\n]+')[ \t]?:(?:[ \t]|\Z)")
 _MEMBER = re.compile(rf"{_KEY.pattern}|-(?:[ \t]|\Z)|---|\.\.\.")
 # What a line of YAML ends or begins with over its members: ``limits:``, ``note: |``, ``- name: oak``.
