@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -37,6 +38,8 @@ from .streams import stdout
 EVERY_SECONDS = 30.0
 _MEGABYTE = 1_000_000
 _WIDE = 10_000
+# Control characters but line ends and tabs, and what turns the direction of writing.
+_STEERING = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _INTERRUPTED, _TERMINATED = 130, 143  # as a shell says of what a signal ended
 
@@ -72,6 +75,8 @@ def one_line(text: str) -> str:
 def emit(text: str, path: Path | None = None) -> None:
     """Write a result as it is, in UTF-8 whatever the locale, to a file or to stdout.
 
+    On a terminal blanks stand for characters that would steer it.
+
     Raises:
         DataError: if the file can't be written.
     """
@@ -81,7 +86,7 @@ def emit(text: str, path: Path | None = None) -> None:
         return
     try:
         file = stdout()
-        file.write(data)
+        file.write(to_bytes(_STEERING.sub(" ", text)) if file.isatty() else data)
         file.flush()
     except BrokenPipeError:
         raise
