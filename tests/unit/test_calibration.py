@@ -458,9 +458,10 @@ def test_nothing_is_read_twice(tmp_path: Path) -> None:
         again.score(QUESTION, segmentation)
 
 
-def test_a_calibration_ships_for_the_weights_that_ship() -> None:
+@pytest.mark.parametrize("name", ["smollm2-135m.evidence", "smollm2-135m.evidence-multilingual"])
+def test_a_calibration_ships_for_the_weights_that_ship(name: str) -> None:
     """Weights that are fitted anew need a calibration anew."""
-    weights = probes.load(Path(probes.__file__).parent / "smollm2-135m.evidence")
+    weights = probes.load(Path(f"{Path(probes.__file__).parent / name}.json"))
     shipped = shipped_for("evidence", weights)
     assert shipped is not None and shipped.settings["second_look"] is True
     unranked = [c for c in shipped.cases if c.evidence and c.group.ranked == "unranked"]
