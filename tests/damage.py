@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -35,3 +36,9 @@ def flipped(data: bytes, bits: list[tuple[int, int]]) -> bytes:
     for place, bit in bits:
         changed[place % len(changed)] ^= 1 << bit
     return bytes(changed)
+
+
+def without_checksums(index: Path) -> None:
+    """Make an index look like those of older versions, so that what stands behind the checksum is reached."""
+    for path in index.glob("*/*.crc32"):
+        path.unlink()

@@ -366,8 +366,7 @@ def _finish(target: Path, before: str | None, database: Database) -> str:
     size = (place / VECTORS).stat().st_size
     with database.transaction():  # still as changed: a build that is cut short here has to switch
         database.note(vectors=checksum, vectors_size=size)
-    database.settle()
-    database.close()
+    database.finish()
     version = _next(before)
     shutil.rmtree(target / version, ignore_errors=True)  # of a build killed before it could switch
     os.rename(place, target / version)

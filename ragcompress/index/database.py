@@ -20,7 +20,7 @@ import numpy as np
 
 from ..data import Document
 from ..errors import DataError
-from ..files import to_bytes
+from ..files import to_bytes, write_whole
 from ..models.bert import Vectors
 from ..places import Places
 from ..text.terms import terms
@@ -32,6 +32,8 @@ ANEW = "remove the index and build it again"
 # What SQLite says of a file that is no database of ours any more; all else, such as a full disk, passes.
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
 _CHUNK = 8192
+_SUM = ".crc32"  # beside a file that is finished: SQLite finds no flipped bit in the lists of words
+_BLOCK = 1 << 20  # bytes read at once for it
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE files (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 TEXT);
@@ -80,6 +82,8 @@ class Database:
             raise FileNotFoundError(path)
         if path.exists() and not path.is_file():  # SQLite would wait for ever at a pipe
             raise DataError(f"{path} is no file; {ANEW}")
+        if not writable:
+            _check_sum(path)
         mode = "rwc" if writable else "ro&immutable=1"
         self._path, self._lock = path, threading.RLock()
         try:
@@ -106,10 +110,12 @@ class Database:
         with self._lock:
             self._db.close()
 
-    def settle(self) -> None:
-        """After a build: everything in one file that readers never need to write to."""
+    def finish(self) -> None:
+        """After a build: close, everything in one file that never changes, its checksum beside it."""
         with self._translate_errors():
             self._db.execute("PRAGMA journal_mode=DELETE")
+        self.close()
+        write_whole(_sum_file(self._path), f"{_sum_of(self._path):08x}\n".encode("ascii"), private=True)
 
     def copy_to(self, path: Path) -> None:
         """Copy the whole database to a new file."""
@@ -308,3 +314,31 @@ def _add_sum(packed: bytes) -> bytes:
 
 def _words(passage: Passage) -> str:
     return " ".join(terms(passage.titled))
+
+
+def _sum_file(path: Path) -> Path:
+    return path.with_suffix(_SUM)
+
+
+def _sum_of(path: Path) -> int:
+    total = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            total = zlib.crc32(block, total)
+    return total
+
+
+def _check_sum(path: Path) -> None:
+    """Refuse a finished file whose bytes are others than were written; older versions wrote no checksum."""
+    try:
+        written = _sum_file(path).read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError(f"{_sum_file(path)} can't be read: {error.strerror or error}") from error
+    try:
+        is_whole = written == f"{_sum_of(path):08x}\n".encode("ascii")
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror or error}") from error
+    if not is_whole:
+        raise DataError(f"{path} is damaged (its checksum is another); {ANEW}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import without_checksums
 from word_vectors import WordVectors
 
 from ragcompress import DataError, probes
@@ -94,6 +95,7 @@ def test_notes_of_an_index_that_are_damaged_are_told(tmp_path: Path) -> None:
 def test_a_schema_that_is_damaged_is_told(texts: Path, tmp_path: Path, counting_folder: Path) -> None:
     build_index(texts, tmp_path / "index", embedder=WordVectors(counting_folder), passage_tokens=60)
     path = tmp_path / "index" / "v1" / "passages.sqlite"
+    without_checksums(tmp_path / "index")
     path.write_bytes(path.read_bytes().replace(b"AUTOINCREMENT, path", b"A\xb0TOINCREMENT, path"))
     with pytest.raises(DataError, match="can't be used"):
         Index(tmp_path / "index", embedder=WordVectors(counting_folder))

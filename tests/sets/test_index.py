@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import flipped, without_checksums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from word_vectors import WordVectors
@@ -309,6 +310,7 @@ def test_a_damaged_index_is_told_and_not_built_upon(
     embedder: WordVectors,
 ) -> None:
     built(docs, tmp_path / "idx", embedder)
+    without_checksums(tmp_path / "idx")
     path = tmp_path / "idx" / name
     if damage:
         path.write_bytes(damage(path.read_bytes()))
@@ -349,6 +351,7 @@ def test_an_index_of_another_version_is_refused_and_a_build_of_one_begins_again(
     (path / "building").mkdir()
     (path / "building" / "passages.sqlite").write_bytes(b"left over" * 1000)
     assert built(docs, path, embedder).version == "v1"
+    without_checksums(path)
     with sqlite3.connect(path / "v1" / "passages.sqlite") as database:
         database.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
     database.close()
@@ -465,14 +468,35 @@ def test_a_passage_that_was_damaged_is_not_given_out(
 ) -> None:
     built(docs, tmp_path / "idx", embedder)
     flip(tmp_path / "idx" / "v1" / "passages.sqlite", b"The mayor of town3 is")
+    with pytest.raises(DataError, match=r"is damaged \(its checksum is another\); .*build it again"):
+        Index(tmp_path / "idx", embedder=embedder)
+    without_checksums(tmp_path / "idx")
     index = Index(tmp_path / "idx", embedder=embedder)
     assert index.search("Ferries cross the fjord", 1)[0].passage.document.title == "Fjord"
     with pytest.raises(DataError, match=r"passage \d+ of .* is damaged.*build it again"):
         index.search("mayor of town3", 30)
 
 
+def test_a_flipped_bit_anywhere_in_the_passages_is_told(
+    docs: Path, tmp_path: Path, embedder: WordVectors
+) -> None:
+    """In the lists of words, too, where SQLite says nothing and other passages would be found."""
+    built(docs, tmp_path / "idx", embedder)
+    path = tmp_path / "idx" / "v1" / "passages.sqlite"
+    whole = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(whole), 60):
+        path.write_bytes(flipped(whole, [(int(place), int(place) % 8)]))
+        with pytest.raises(DataError, match=r"damaged \(its checksum is another\)"):
+            Index(tmp_path / "idx", embedder=embedder)
+        with pytest.raises(DataError, match="build it again"):
+            built(docs, tmp_path / "idx", embedder)
+    path.write_bytes(whole)
+    assert Index(tmp_path / "idx", embedder=embedder).search("mayor of town3")
+
+
 def test_a_passage_that_is_missing_is_told(docs: Path, tmp_path: Path, embedder: WordVectors) -> None:
     built(docs, tmp_path / "idx", embedder)
+    without_checksums(tmp_path / "idx")
     database = sqlite3.connect(tmp_path / "idx" / "v1" / "passages.sqlite")
     database.execute("DELETE FROM passages")
     database.commit()
@@ -501,6 +525,7 @@ def test_a_vector_that_was_damaged_is_not_built_upon(
     docs: Path, tmp_path: Path, embedder: WordVectors
 ) -> None:
     built(docs, tmp_path / "idx", embedder)
+    without_checksums(tmp_path / "idx")
     with sqlite3.connect(tmp_path / "idx" / "v1" / "passages.sqlite") as database:
         database.execute("UPDATE passages SET vector = zeroblob(length(vector)) WHERE id = 2")
     database.close()

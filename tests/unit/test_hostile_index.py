@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damage import without_checksums
 from word_vectors import WordVectors
 
 from ragcompress import DataError, InputError
@@ -82,6 +83,7 @@ def test_what_is_no_file_of_an_index_is_refused(
     ],
 )
 def test_tables_changed_by_hand_are_refused(index: Path, embedder: WordVectors, change: str) -> None:
+    without_checksums(index)
     with sqlite3.connect(index / "v1" / "passages.sqlite") as database:
         database.execute(change)
     with pytest.raises(DataError, match="build it again"):
@@ -96,6 +98,7 @@ def test_tables_changed_by_hand_are_refused(index: Path, embedder: WordVectors, 
 def test_a_build_does_not_believe_what_was_begun(
     whole: Path, index: Path, embedder: WordVectors, begun: str
 ) -> None:
+    without_checksums(index)
     with sqlite3.connect(index / "v1" / "passages.sqlite") as database:
         database.execute("INSERT OR REPLACE INTO meta VALUES ('begun', ?)", (begun,))
     with pytest.raises(DataError, match="was begun"):
