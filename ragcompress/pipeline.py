@@ -121,7 +121,7 @@ class Pipeline:
         if before <= budget.min_tokens:
             reason = f"not worth compressing: {before} tokens, and {budget.min_tokens} are always allowed"
             return self._passthrough(replace(call, documents=parts), reason, watch)
-        parts = self._open_tables(call, parts, limit)
+        whole, parts = parts, self._open_tables(call, parts, limit)
         # Which sentences must be kept whatever the limit is not known before scoring.
         if not (budget.min_per_document or budget.min_tokens):
             layout.check_fits(parts, limit, before)
@@ -135,7 +135,13 @@ class Pipeline:
             best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
             limit = min(max(limit, best), before)
         aim = _Aim(parts, scores, limit, before, budget, judged.wanted)
-        fitted = self._fit(call, layout, aim, watch)
+        try:
+            fitted = self._fit(call, layout, aim, watch)
+        except BudgetTooSmall as error:
+            # Under the budget that it names a table may stay whole, and take more than its best row.
+            if self._open_tables(call, whole, error.smallest).sentences == parts.sentences:
+                raise
+            raise BudgetTooSmall(aim.limit, before, error.what) from None
         if fitted is None:
             return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch, aim.limit)
         return self._context(call, aim, judged, fitted, watch)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from promises import by_threes
 
-from ragcompress import Budget, CompressedContext, Compressor, Document, scorers
+from ragcompress import Budget, BudgetTooSmall, CompressedContext, Compressor, Document, scorers
 from ragcompress.text.open_tables import open_tables
 from ragcompress.text.segmentation import segment
 
@@ -79,3 +80,14 @@ def test_tables_whose_header_is_told_from_their_rows_are_opened(table: str, kind
     parts = open_tables(segment([Document(table)]), lambda _: True)
     assert [s.kind for s in parts.sentences] == kinds
     assert all(s.text == table[s.start_char : s.end_char] for s in parts.sentences)
+
+
+@pytest.mark.parametrize("rows", ["0\n0", "0\n0\n0", "0 0 0\n0"])
+@pytest.mark.parametrize("limit", [1, 2, 5, 8])
+def test_the_budget_that_an_error_names_works_though_the_table_is_whole_there(rows: str, limit: int) -> None:
+    compress = Compressor(scorers.make("bm25"), counter=by_threes, format="md")
+    documents = [*map(Document, "ab"), Document(f"0|0\n-|-\n{rows}", syntax="markdown")]
+    with pytest.raises(BudgetTooSmall) as raised:
+        compress("0", documents, budget=Budget(max_tokens=limit, min_per_document=1))
+    context = compress("0", documents, budget=Budget(max_tokens=raised.value.smallest, min_per_document=1))
+    assert {piece.document for piece in context.pieces} == {0, 1, 2}

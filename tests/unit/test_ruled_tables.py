@@ -39,7 +39,7 @@ def test_each_row_of_a_long_one_brings_the_header(table: tuple[str, str, str]) -
     ["Title\n=====\n\nText.", "a | b\n\n--+--\n\nc", "== ==\n\na\n\n== ==", "┌──┐\nText", "x |- y\n| z"],
 )
 def test_what_is_no_table_is_none(text: str) -> None:
-    assert {s.kind for s in segment([Document(text)]).sentences} == {"prose"}
+    assert {s.kind for s in segment([Document(text)]).sentences} <= {"prose", "heading"}
 
 
 @pytest.mark.parametrize(
