@@ -25,7 +25,7 @@ from .companions import (
 from .headers import Headers
 from .ordering import Order
 from .rendering import Format, Rendered
-from .repeats import Relations, credit_repeats, find_repeats
+from .repeats import Relations, credit_repeats, find_fragments, find_repeats
 from .select import select, smallest_budget
 
 
@@ -124,12 +124,15 @@ class Layout:
         """
         if limit >= before:
             return
-        belonging = self.companions_of(parts)
+        belonging, sentences = self.companions_of(parts), parts.sentences
+        part_of_another = {
+            i for i, j in find_fragments(parts).items() if sentences[i].text != sentences[j].text
+        }
         smallest = smallest_budget(
             parts,
             limit=limit,
             count=self.count,
-            without=belonging.copies,
+            without=belonging.copies.keys() | part_of_another,
             render=lambda i: (
                 self._plain(parts, belonging.in_order(closure((i,), belonging)), belonging.stretches).text
             ),

@@ -63,7 +63,7 @@ def find_repeats(
             continue
         if len(texts[index].split()) >= _FEWEST_WORDS or _neighbor_repeats(segmentation, texts, index, other):
             originals[index] = other
-    whole = {i: copies.get(j, j) for i, j in _fragments(segmentation).items() if i not in copies}
+    whole = {i: copies.get(j, j) for i, j in find_fragments(segmentation).items() if i not in copies}
     originals |= {i: originals.get(j, j) for i, j in whole.items() if originals.get(j, j) != i}
     return originals | {i: originals.get(j, j) for i, j in copies.items()}
 
@@ -79,7 +79,7 @@ def credit_repeats(scores: Scores, repeats: Mapping[int, int]) -> Scores:
     return replace(scores, values=values)
 
 
-def _fragments(segmentation: Segmentation) -> dict[int, int]:
+def find_fragments(segmentation: Segmentation) -> dict[int, int]:
     """Units that the edge of a chunk cut, each with one of another document that holds it whole."""
     sentences = segmentation.sentences
     cut = [i for i, s in enumerate(sentences) if s.fragment and len(s.text) >= _SURE]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from promises import by_threes
 from shared import words
 
-from ragcompress import Budget, Compressor, Document, Scores, scorers, segment
+from ragcompress import Budget, BudgetTooSmall, Compressor, Document, Scores, scorers, segment
 from ragcompress.selection.repeats import find_repeats
 
 BUILT = "Berit Holm built Skarn Bridge in 1931."
@@ -78,3 +79,13 @@ def test_one_of_each_long_sentence_is_left(texts: list[list[str]], random: objec
     left = [segmentation.sentences[i] for i in range(n) if i not in repeats]
     for text in {s.text for s in segmentation.sentences if len(s.text.split()) >= 5}:
         assert len({s.document for s in left if s.text == text}) == 1
+
+
+@pytest.mark.parametrize("limit", [1, 5, 7])
+def test_the_budget_that_an_error_names_is_not_that_of_half_a_sentence_that_is_never_kept(limit: int) -> None:
+    compress = Compressor(scorers.make("bm25"), counter=by_threes, format="text")
+    documents = [Document("bour harbour harbour"), Document("00bour harbour harbour")]
+    with pytest.raises(BudgetTooSmall) as raised:
+        compress("harbour", documents, budget=Budget(max_tokens=limit))
+    context = compress("harbour", documents, budget=Budget(max_tokens=raised.value.smallest))
+    assert context.text == documents[1].text
