@@ -38,8 +38,9 @@ class BudgetTooSmall(InputError):
 
     Attributes:
         limit: the budget that was asked for, in tokens of the caller's counter.
-        smallest: a budget, in tokens, that works; without rules about documents, with a counter that grows
-            with the text, and where no sentence stands in two documents, the smallest one.
+        smallest: a budget, in tokens, that works. It is the smallest one if there are no rules about
+            documents, and the counter grows with the text. Then no sentence may stand in two documents, and no
+            table be large for the budget.
         what: what does not fit.
     """
 

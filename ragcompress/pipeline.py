@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -124,7 +125,8 @@ class Pipeline:
         whole, parts = parts, self._open_tables(call, parts, limit)
         # Which sentences must be kept whatever the limit is not known before scoring.
         if not (budget.min_per_document or budget.min_tokens):
-            layout.check_fits(parts, limit, before)
+            with self._naming(call, whole, parts, before):
+                layout.check_fits(parts, limit, before)
         watch.lap("segment")
         # What a recall needs is known after reading, and its calibration has read as if all could be kept.
         share = 1.0 if budget.recall is not None else min(1.0, limit / before)
@@ -135,13 +137,8 @@ class Pipeline:
             best = layout.count(layout.render(parts, scores.ranking()[:1], scores).text)
             limit = min(max(limit, best), before)
         aim = _Aim(parts, scores, limit, before, budget, judged.wanted)
-        try:
+        with self._naming(call, whole, parts, before):
             fitted = self._fit(call, layout, aim, watch)
-        except BudgetTooSmall as error:
-            # Under the budget that it names a table may stay whole, and take more than its best row.
-            if self._open_tables(call, whole, error.smallest).sentences == parts.sentences:
-                raise
-            raise BudgetTooSmall(aim.limit, before, error.what) from None
         if fitted is None:
             return self._passthrough(replace(call, documents=parts), _ONLY_ALL, watch, aim.limit)
         return self._context(call, aim, judged, fitted, watch)
@@ -163,6 +160,19 @@ class Pipeline:
         if isinstance(call.scores, Scores):
             return opened_as_before(parts, len(call.scores.values), self.layout.count)
         return open_tables(parts, lambda table: self.layout.count(table) > limit * _MOST_OF_A_TABLE)
+
+    @contextmanager
+    def _naming(self, call: Call, whole: Segmentation, parts: Segmentation, before: int) -> Iterator[None]:
+        """The budget that an error names is everything, if under it a table stays whole that is open here.
+
+        Whole it takes more than its best row, and nothing was tried with it.
+        """
+        try:
+            yield
+        except BudgetTooSmall as error:
+            if self._open_tables(call, whole, error.smallest).sentences == parts.sentences:
+                raise
+            raise BudgetTooSmall(error.limit, before, error.what) from None
 
     def _score(self, call: Call, parts: Segmentation, share: float) -> Scores:
         """Scores; ``share`` of the text can be kept at most."""

@@ -82,6 +82,15 @@ def test_tables_whose_header_is_told_from_their_rows_are_opened(table: str, kind
     assert all(s.text == table[s.start_char : s.end_char] for s in parts.sentences)
 
 
+@pytest.mark.parametrize("limit", [1, 20, 36])
+def test_so_does_the_one_named_before_anything_is_read(limit: int) -> None:
+    compress = Compressor(scorers.make("bm25"), counter=len, format="xml")
+    document = Document("0|0\n-|- \n0\n0", syntax="markdown")
+    with pytest.raises(BudgetTooSmall) as raised:
+        compress("0", [document], budget=Budget(max_tokens=limit))
+    assert compress("0", [document], budget=Budget(max_tokens=raised.value.smallest)).pieces
+
+
 @pytest.mark.parametrize("rows", ["0\n0", "0\n0\n0", "0 0 0\n0"])
 @pytest.mark.parametrize("limit", [1, 2, 5, 8])
 def test_the_budget_that_an_error_names_works_though_the_table_is_whole_there(rows: str, limit: int) -> None:
