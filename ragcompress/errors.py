@@ -39,8 +39,8 @@ class BudgetTooSmall(InputError):
     Attributes:
         limit: the budget that was asked for, in tokens of the caller's counter.
         smallest: a budget, in tokens, that works. It is the smallest one if there are no rules about
-            documents, and the counter grows with the text. Then no sentence may stand in two documents, and no
-            table be large for the budget.
+            documents, the counter grows with the text, and no table is large for the budget. Nor may a
+            sentence stand in two documents.
         what: what does not fit.
     """
 
