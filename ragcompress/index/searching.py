@@ -67,7 +67,14 @@ class Index:
         model = self.about.get("embedder")
         if not isinstance(model, str):
             raise DataError(f"the index {path} does not say what embedder it was built with; {ANEW}")
-        self._embedder = embedder or built_with(model)(progress=progress)
+        if embedder is None:
+            if (kind := built_with(model)) is None:
+                raise InputError(
+                    f"the index {path} was built with the embedder {model!r}, which is none of ours: give it "
+                    "as embedder=…"
+                )
+            embedder = kind(progress=progress)
+        self._embedder = embedder
         if model != self._embedder.name:
             raise InputError(
                 f"the index {path} was built with the embedder {model!r}, not {self._embedder.name!r}"

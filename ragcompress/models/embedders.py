@@ -30,9 +30,9 @@ def for_search(name: EmbedderName) -> AnyEmbedder:
     return _KINDS[name].searches
 
 
-def built_with(model: str) -> AnyEmbedder:
-    """The embedder of an index that says it was built with a model; ``MiniLM`` for one that is not known."""
-    return next((kind.searches for kind in _KINDS.values() if kind.searches.name == model), MiniLM)
+def built_with(model: str) -> AnyEmbedder | None:
+    """The embedder of an index that says it was built with a model; None: it is none of ours."""
+    return next((kind.searches for kind in _KINDS.values() if kind.searches.name == model), None)
 
 
 def for_evidence(setting: object) -> AnyEmbedder:

@@ -563,3 +563,14 @@ def test_a_search_before_a_fork_does_not_hang_the_child(
         signal.alarm(60)
         os._exit(0 if len(index.search("mayor of town3")) == expected else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_an_index_of_an_embedder_that_is_not_ours_asks_for_it(
+    docs: Path, tmp_path: Path, embedder: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No model is fetched that would not fit."""
+    monkeypatch.setenv("RAGCOMPRESS_CACHE", str(tmp_path / "cache"))
+    built(docs, tmp_path / "idx", embedder)
+    with pytest.raises(InputError, match=rf"embedder '{embedder.name}', which is none of ours: give it"):
+        Index(tmp_path / "idx")
+    assert not (tmp_path / "cache").exists()
