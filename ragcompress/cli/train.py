@@ -91,6 +91,8 @@ def train(
     from ..training import encoder, evidence, fitting, train_joint
     from ..training import train as training
 
+    if embedder != "minilm" and scorer != "evidence":
+        raise typer.BadParameter(f"--embedder {embedder} is for the scorer evidence, not for {scorer}")
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -12,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cores import n_cores
-from ..errors import InputError, ModelError
+from ..data import Progress
+from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
+from . import cache
 from .bert_graph import HIDDEN, Vocabulary, drawn_texts, float_graph
 
 Vectors = NDArray[np.float32]
@@ -21,25 +25,45 @@ _T = TypeVar("_T")
 _LONGEST = 254  # tokens read at once, without what begins and ends a text
 
 
-class Bert:
-    """A small BERT whose graph and tokenizer lie in a folder.
+class Bert(ABC):
+    """A small BERT in 8 bits, of a graph and a tokenizer that are built once and kept in the cache.
 
     Each text runs by itself on one thread, several beside each other: a text's vector does not depend on its
     neighbors, and no thread waits for another within a product.
 
     Args:
-        folder: with the graph, and ``tokenizer.json``.
-        graph: the graph's name.
+        download: fetch the files if they are not in the cache; a log message says so first.
+        progress: called with (bytes done, bytes in all) of the download.
         threads: texts that run at once; None: one per core.
+
+    Raises:
+        ModelNotFound, ModelError: if the model is not there, or broken.
     """
 
     name: ClassVar[str]
     vocabulary: ClassVar[Vocabulary]
+    _folder: ClassVar[str]  # its name in the cache, with a version
+    _file: ClassVar[str] = "model.onnx"
 
-    def __init__(self, folder: Path, graph: str, threads: int | None) -> None:
+    def __init__(
+        self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
+    ) -> None:
+        folder = cache.cache_folder() / "embedding" / self._folder
+        if cache.state(folder) != "ready":
+            if not download:
+                raise ModelNotFound(
+                    f"the embedding model {self.name} is not in {cache.cache_folder()}; use it once where "
+                    "downloads are allowed, or set RAGCOMPRESS_CACHE to a folder that has it"
+                )
+            cache.install(folder, partial(self._build, progress))
         self.tokenizer = Tokenizer.from_folder(folder)
         self._threads = threads or n_cores()
-        self._graph = Graph(folder / graph)
+        self._graph = Graph(folder / self._file)
+
+    @classmethod
+    @abstractmethod
+    def _build(cls, progress: Progress | None, folder: Path) -> None:
+        """Fetch the weights, and put graphs, tokenizer and manifest into a fresh folder."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``."""

@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from ..errors import ModelError, ModelNotFound
+from ..errors import ModelError
 
 State = Literal["absent", "damaged", "ready"]
 
@@ -44,14 +44,6 @@ def cache_folder() -> Path:
     chosen = os.environ.get("RAGCOMPRESS_CACHE")
     return (
         Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ragcompress", appauthor=False)
-    )
-
-
-def missing(name: str) -> ModelNotFound:
-    """The error for an embedding model that is not in the cache and may not be fetched."""
-    return ModelNotFound(
-        f"the embedding model {name} is not in {cache_folder()}; use it once where downloads are allowed, or "
-        "set RAGCOMPRESS_CACHE to a folder that has it"
     )
 
 

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tokenizers
+from gguf.constants import GGMLQuantizationType
+from gguf.quants import dequantize
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
-_BLOCK, _BLOCK_BYTES = 32, 18  # weights of a block; two bytes of scale and sixteen of pairs
-_MIDDLE = 8  # what 4 bits hold is counted from here
 _MARK = "▁"
 _SPACE = (0x20,)
 _SPECIAL = frozenset({"<s>", "<pad>", "</s>", "<unk>", "<mask>"})
@@ -120,11 +120,8 @@ def _numbers(raw: bytes, shape: tuple[int, ...]) -> NDArray[np.float32]:
     n = int(np.prod(shape))
     if len(raw) == 4 * n:
         return np.frombuffer(raw, "<f4").reshape(shape)
-    blocks = np.frombuffer(raw, np.uint8).reshape(-1, _BLOCK_BYTES)
-    scales = blocks[:, :2].copy().view("<f2").astype(np.float32)
-    pairs = blocks[:, 2:]
-    values = np.concatenate([pairs & 15, pairs >> 4], axis=1).astype(np.float32) - _MIDDLE
-    return (values * scales).reshape(shape)
+    weights: NDArray[np.float32] = dequantize(np.frombuffer(raw, np.uint8), GGMLQuantizationType.Q4_0)
+    return weights.reshape(shape)
 
 
 def _bert_name(layer: str, part: str) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
+from .bert import Bert
 from .embedding import EvidenceMiniLM, MiniLM
 from .multilingual import MultilingualE5
 
 EmbedderName = Literal["minilm", "multilingual"]
 EMBEDDER_NAMES: tuple[EmbedderName, ...] = get_args(EmbedderName)
-AnyEmbedder = type[MiniLM] | type[MultilingualE5]
 
 
 class _Kind(NamedTuple):
     """Of one name: what searches an index, and what the scorer ``evidence`` reads with."""
 
-    searches: AnyEmbedder
-    reads: AnyEmbedder
+    searches: type[Bert]
+    reads: type[Bert]
 
 
 _KINDS: dict[str, _Kind] = {
@@ -25,17 +25,17 @@ _KINDS: dict[str, _Kind] = {
 }
 
 
-def for_search(name: EmbedderName) -> AnyEmbedder:
+def for_search(name: EmbedderName) -> type[Bert]:
     """The embedder of an index."""
     return _KINDS[name].searches
 
 
-def built_with(model: str) -> AnyEmbedder | None:
+def built_with(model: str) -> type[Bert] | None:
     """The embedder of an index that says it was built with a model; None: it is none of ours."""
     return next((kind.searches for kind in _KINDS.values() if kind.searches.name == model), None)
 
 
-def for_evidence(setting: object) -> AnyEmbedder:
+def for_evidence(setting: object) -> type[Bert]:
     """The embedder that a setting of the scorer ``evidence`` stands for; MiniLM where it names none."""
     return next((kind.reads for name, kind in _KINDS.items() if name == setting), EvidenceMiniLM)
 

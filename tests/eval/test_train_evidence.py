@@ -10,8 +10,10 @@ import pytest
 from fake_probe import fake_probe
 from pytest import MonkeyPatch
 from shared import Letters
+from typer.testing import CliRunner
 
 from ragcompress import InputError, ProbeMismatch, given, probes
+from ragcompress.cli.app import app
 from ragcompress.probes import ProbeWeights
 from ragcompress.proxy.base import ProxyInfo
 from ragcompress.scorers.evidence import Scorer
@@ -111,3 +113,17 @@ def test_one_kind_is_refused() -> None:
     for kinds in ({"maps"}, {"maps", "charts"}, set()):
         with pytest.raises(InputError, match="at least two"):
             evidence.folds_of(kinds, (("maps", "charts"),))
+
+
+def test_an_embedder_is_refused_where_no_vectors_are_read(tmp_path: Path) -> None:
+    options = [
+        "train",
+        str(tmp_path / "x.jsonl"),
+        "-o",
+        str(tmp_path / "probe"),
+        "--embedder",
+        "multilingual",
+    ]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 2
+    assert "is for the scorer evidence, not for passage-probe" in " ".join(result.output.split())

@@ -49,7 +49,7 @@ ONLY_IN = {
     "onnxruntime": ("models.ort",),
     "faiss": ("index.vectors",),
     "onnx": (),
-    "gguf": ("models.gguf_*",),
+    "gguf": ("models.gguf_*", "models.e5_file"),
     "huggingface_hub": ("models.registry",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),
     "sklearn": ("training.*",),
