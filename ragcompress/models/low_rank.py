@@ -7,8 +7,10 @@ A file has for each changed matrix W (output, input) the arrays ``{name}.a`` (ra
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +20,37 @@ from ..errors import DataError, ModelError
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-def read(path: Path, sha256: str) -> dict[str, NDArray[np.float32]]:
-    """Return the arrays of a file, in float32.
+class Changes(NamedTuple):
+    """A file of changes that ships, and its hash."""
 
-    Raises:
-        ModelError: if the file is not the one with this hash.
-    """
-    from safetensors.numpy import load
+    path: Path
+    sha256: str
 
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise ModelError(f"{path} is damaged: its hash is not {sha256}; install ragcompress again")
-    return {name: array.astype(np.float32) for name, array in load(content).items()}
+    @property
+    def version(self) -> str:
+        """Stands in names, so that nothing made with other changes is taken for theirs."""
+        return self.sha256[:8]
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """How the changes were made, and from which questions."""
+        card: dict[str, Any] = json.loads(self.path.with_suffix(".json").read_text(encoding="utf-8"))
+        return card
+
+    def read(self) -> dict[str, NDArray[np.float32]]:
+        """Return the arrays, in float32.
+
+        Raises:
+            ModelError: if the file is not the one with this hash.
+        """
+        from safetensors.numpy import load
+
+        content = self.path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ModelError(
+                f"{self.path} is damaged: its hash is not {self.sha256}; install ragcompress again"
+            )
+        return {name: array.astype(np.float32) for name, array in load(content).items()}
 
 
 def write(path: Path, changes: Mapping[str, NDArray[np.float16]]) -> None:

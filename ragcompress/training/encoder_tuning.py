@@ -1,4 +1,4 @@
-"""Learns changes to MiniLM's linear layers; needs torch and transformers.
+"""Learns changes to an encoder's linear layers; needs torch and transformers.
 
 All of their weights are learned, and of the change of each the nearest one of low rank is kept: its first
 singular vectors (Eckart & Young, Psychometrika 1936).
@@ -17,21 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from ragcompress.models.bert_graph import HEADS, HIDDEN, INNER, count_layers
-from ragcompress.models.embedding import MiniLM
+from ragcompress.models.bert_graph import HEADS, HIDDEN, INNER, Vocabulary, count_layers
 
 if TYPE_CHECKING:
     from .encoder import Item, Settings
 
-_SCALES = (20.0, 10.0)  # of matches and of cosines, to begin with; they are learned
 _RATE_OF_SCALES = 1e-2
 _WARM, _LAST = 0.1, 0.02  # share of the steps over which the rate rises; its share at the end
-_AT_ONCE = 64  # texts of like length that are padded to one
+_AT_ONCE, _ALIKE = 64, 0.7  # texts that are padded to one, at most; the shortest's share of the longest
 _DECAY, _LONGEST_STEP = 0.01, 1.0
 
 
 def tune(
-    weights: Mapping[str, NDArray[np.float32]],
+    model: BertModel,
     items: Iterator[Item | None],
     n: int,
     settings: Settings,
@@ -40,17 +38,18 @@ def tune(
     """Learn from the items, once each; on a CUDA GPU if there is one.
 
     Args:
-        weights: of MiniLM, as its file names them.
+        model: as ``encoder`` makes it; it learns.
         n: how many items there are.
         progress: called with how many were learned from.
 
     Returns:
         The changes, as ``models.low_rank`` reads them.
     """
-    model = encoder(weights).to("cuda" if torch.cuda.is_available() else "cpu")
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
+    before = {name: layer.weight.detach().cpu().clone() for name, layer in layers.items()}
     learned = [layer.weight.requires_grad_(True) for layer in layers.values()]
-    scales = nn.Parameter(torch.tensor(_SCALES, device=model.device).log())
+    scales = nn.Parameter(torch.tensor(settings.scales, device=model.device).log())
     optimizer = torch.optim.AdamW(
         [{"params": learned, "lr": settings.rate}, {"params": [scales], "lr": _RATE_OF_SCALES}],
         weight_decay=_DECAY,
@@ -64,7 +63,7 @@ def tune(
     for step in range(steps):
         some = [item for item in islice(items, settings.together) if item is not None]
         if some:
-            loss(model, some, scales).backward()  # type: ignore[no-untyped-call]
+            _add_gradients(model, some, scales)
             torch.nn.utils.clip_grad_norm_(learned, _LONGEST_STEP)
             optimizer.step()
             optimizer.zero_grad()
@@ -72,9 +71,17 @@ def tune(
         progress(min(n, (step + 1) * settings.together))
     changes: dict[str, NDArray[np.float16]] = {}
     for name, layer in layers.items():
-        change = layer.weight.detach().cpu() - torch.from_numpy(weights[f"{name}.weight"])
+        change = layer.weight.detach().cpu() - before[name]
         changes[f"{name}.a"], changes[f"{name}.b"] = _of_low_rank(change, settings.rank)
     return changes
+
+
+def _add_gradients(model: BertModel, items: Sequence[Item], scales: Tensor) -> None:
+    """Those of ``loss``. On a CPU each question by itself: its states then stay in the caches."""
+    size = len(items) if model.device.type == "cuda" else 1
+    for start in range(0, len(items), size):
+        some = items[start : start + size]
+        (loss(model, some, scales) * (len(some) / len(items))).backward()  # type: ignore[no-untyped-call]
 
 
 def _of_low_rank(change: Tensor, rank: int) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
@@ -83,10 +90,12 @@ def _of_low_rank(change: Tensor, rank: int) -> tuple[NDArray[np.float16], NDArra
     return v[:rank].numpy().astype(np.float16), (u[:, :rank] * s[:rank]).numpy().astype(np.float16)
 
 
-def encoder(weights: Mapping[str, NDArray[np.float32]]) -> BertModel:
-    """MiniLM with these weights, to which nothing is to be learned."""
+def encoder(weights: Mapping[str, NDArray[np.float32]], vocabulary: Vocabulary) -> BertModel:
+    """An encoder with these weights, as its file names them, none of which is to learn."""
     config = BertConfig(
-        vocab_size=MiniLM.vocabulary.size,
+        vocab_size=len(weights["embeddings.word_embeddings.weight"]),
+        bos_token_id=vocabulary.begin,
+        eos_token_id=vocabulary.end,
         hidden_size=HIDDEN,
         num_hidden_layers=count_layers(weights),
         num_attention_heads=HEADS,
@@ -144,17 +153,27 @@ def _best(own: Tensor, question: Tensor, place: Tensor, n: int) -> Tensor:
 
 def _states(model: BertModel, texts: Sequence[Sequence[int]]) -> list[Tensor]:
     """Last hidden states (tokens, 384) of texts, those of like length read together."""
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    begin, end = model.config.bos_token_id, model.config.eos_token_id
     found: dict[int, Tensor] = {}
-    for start in range(0, len(order), _AT_ONCE):
-        some = order[start : start + _AT_ONCE]
+    for some in _alike([len(ids) for ids in texts]):
         ids = np.zeros((len(some), len(texts[some[-1]]) + 2), dtype=np.int64)
         mask = np.zeros_like(ids)
         for row, i in enumerate(some):
-            ids[row, : len(texts[i]) + 2] = [MiniLM.vocabulary.begin, *texts[i], MiniLM.vocabulary.end]
+            ids[row, : len(texts[i]) + 2] = [begin, *texts[i], end]
             mask[row, : len(texts[i]) + 2] = 1
         given, seen = (torch.from_numpy(a).to(model.device) for a in (ids, mask))
         with torch.autocast(model.device.type, dtype=torch.bfloat16):
             states = model(input_ids=given, attention_mask=seen).last_hidden_state
         found |= {i: states[row, 1 : len(texts[i]) + 1].float() for row, i in enumerate(some)}
     return [found[i] for i in range(len(texts))]
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of texts of like length, the longest last."""
+    some: list[int] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if some and (len(some) == _AT_ONCE or lengths[some[0]] < _ALIKE * lengths[i]):
+            yield some
+            some = []
+        some.append(i)
+    yield some

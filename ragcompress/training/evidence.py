@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ragcompress import InputError, ProbeMismatch, load_proxy
-from ragcompress.models.embedding import ENCODER, Embedder, EvidenceMiniLM, MiniLM, TokenEmbedder
+from ragcompress.models.embedders import for_evidence
+from ragcompress.models.embedding import ENCODER, Embedder, MiniLM, TokenEmbedder
 from ragcompress.probes import FORMAT, ProbeWeights, shipped_for
 from ragcompress.prompts.passages import ROWS, Template
 from ragcompress.proxy.base import Proxy
@@ -92,7 +93,7 @@ def run(
     Args:
         files: training questions, in the schema of the data folder.
         store: folder in which what was read is kept, so that an interrupted run goes on where it was.
-        embedders: None: ``EvidenceMiniLM`` and ``MiniLM``.
+        embedders: None: what the scorer reads with, and ``MiniLM``.
         progress: called with (what, done, in all).
 
     Returns:
@@ -104,7 +105,7 @@ def run(
     """
     settings = settings or Settings()
     model = load_proxy(proxy, backend=backend, reuse_bytes=0)
-    reads, searches = embedders or Embedders(EvidenceMiniLM(), MiniLM())
+    reads, searches = embedders or Embedders(for_evidence(None)(), MiniLM())
     n_layers = min(settings.n_layers, model.info.n_layers)
     reader = Reader(model, reads, n_layers=n_layers, passage_tokens=settings.passage_tokens, store=store)
     tasks = tasks_of(files, settings.recipe, model.tokenizer)

@@ -10,7 +10,7 @@ from drawn_minilm import FLOAT, drawn_weights
 from numpy.typing import NDArray
 
 from ragcompress.models.bert import Graph, measure_ranges
-from ragcompress.models.bert_graph import HEADS, count_layers, float_graph, whole_graph
+from ragcompress.models.bert_graph import HEADS, count_layers, float_graph, whole_graph, word_table
 from ragcompress.models.embedding import MiniLM
 
 IDS = np.array([[101, 2023, 2003, 1037, 7099, 6251, 2008, 2038, 2070, 2616, 102]])
@@ -55,7 +55,7 @@ def cosines(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floa
 
 @pytest.mark.slow
 def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
-    states = Graph(float_graph(weights)).states(IDS)[0]
+    states = Graph(float_graph(weights), word_table(weights)).states(IDS)[0]
     wanted = forward(weights, IDS[0])
     assert states.shape == wanted.shape
     # Apart, are GELU's approximation and the embeddings' 8 bits.
@@ -67,13 +67,15 @@ def test_in_float32_it_is_bert(weights: dict[str, FLOAT]) -> None:
 def test_it_has_as_many_layers_as_its_weights(layers: int) -> None:
     weights = drawn_weights(layers)
     assert count_layers(weights) == layers
-    states = Graph(float_graph(weights)).states(IDS)[0]
+    states = Graph(float_graph(weights), word_table(weights)).states(IDS)[0]
     assert cosines(states, forward(weights, IDS[0])).min() > 0.9995
 
 
 @pytest.mark.slow
 def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
-    states = Graph(whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary))).states(IDS)[0]
+    states = Graph(
+        whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary)), word_table(weights)
+    ).states(IDS)[0]
     wanted = forward(weights, IDS[0])
     assert cosines(states, wanted).min() > 0.99
     assert cosines(states.mean(0), wanted.mean(0)) > 0.995
@@ -81,7 +83,7 @@ def test_in_whole_numbers_it_is_near(weights: dict[str, FLOAT]) -> None:
 
 @pytest.mark.slow
 def test_a_text_does_not_depend_on_what_ran_before(weights: dict[str, FLOAT]) -> None:
-    graph = Graph(whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary)))
+    graph = Graph(whole_graph(weights, measure_ranges(weights, MiniLM.vocabulary)), word_table(weights))
     first = graph.states(IDS)
     graph.states(IDS[:, :4])
     np.testing.assert_array_equal(first, graph.states(IDS))

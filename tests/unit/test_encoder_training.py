@@ -11,7 +11,7 @@ from drawn_minilm import FLOAT, drawn_weights
 from ragcompress import given
 from ragcompress.models import low_rank
 from ragcompress.models.bert import Graph
-from ragcompress.models.bert_graph import float_graph
+from ragcompress.models.bert_graph import float_graph, word_table
 from ragcompress.models.embedding import MiniLM
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers.evidence.late_interaction import compare
@@ -79,7 +79,7 @@ class Drawn:
     tokenizer = tokenizer
 
     def __init__(self, weights: dict[str, FLOAT]) -> None:
-        self._graph = Graph(float_graph(weights))
+        self._graph = Graph(float_graph(weights), word_table(weights))
 
     def states_of_each(self, texts: list[list[int]]) -> list[FLOAT]:
         return [
@@ -94,7 +94,7 @@ def test_the_loss_is_that_of_the_scorers_own_comparison(weights: dict[str, FLOAT
     item = encoder.item_of(asked, Settings(windows=99), tokenizer, np.random.default_rng(0))
     assert item is not None
     scales = torch.tensor([3.0, 2.0]).log()
-    found = float(tuning.loss(tuning.encoder(weights), [item], scales))
+    found = float(tuning.loss(tuning.encoder(weights, MiniLM.vocabulary), [item], scales))
     vectors = compare(asked.question, asked.segmentation, Drawn(weights))  # type: ignore[arg-type]
     assert vectors is not None
     matches, centred = vectors.matches @ vectors.weights, vectors.centred @ vectors.weights
@@ -110,10 +110,33 @@ def test_the_loss_is_that_of_the_scorers_own_comparison(weights: dict[str, FLOAT
 @pytest.mark.slow
 def test_questions_read_together_have_the_mean_of_their_losses(weights: dict[str, FLOAT]) -> None:
     items = [encoder.item_of(example(i), Settings(), tokenizer, np.random.default_rng(i)) for i in range(5)]
-    model, scales = tuning.encoder(weights), torch.tensor([3.0, 2.0]).log()
+    model, scales = tuning.encoder(weights, MiniLM.vocabulary), torch.tensor([3.0, 2.0]).log()
     each = [float(tuning.loss(model, [item], scales)) for item in items]
     assert float(tuning.loss(model, items, scales)) == pytest.approx(np.mean(each), abs=0.01)
     assert np.std(each) > 0.02
+
+
+@pytest.mark.slow
+def test_gradients_of_one_question_after_the_other_are_those_of_all(weights: dict[str, FLOAT]) -> None:
+    items = [encoder.item_of(example(i), Settings(), tokenizer, np.random.default_rng(i)) for i in range(3)]
+    found = []
+    for learn in (tuning._add_gradients, lambda *given: tuning.loss(*given).backward()):
+        model, scales = tuning.encoder(weights, MiniLM.vocabulary), torch.tensor([20.0, 10.0]).log()
+        layer = model.encoder.layer[0].output.dense.weight.requires_grad_(True)
+        learn(model, items, scales)
+        found.append(layer.grad.flatten())
+    assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.99  # products in 16 bits
+    assert found[0].norm() == pytest.approx(float(found[1].norm()), rel=0.02)
+
+
+@pytest.mark.parametrize("lengths", [[], [5], [9, 2, 8, 3, 100, 71, 10], [7] * 150])
+def test_texts_of_like_length_are_read_together(lengths: list[int]) -> None:
+    groups = list(tuning._alike(lengths))
+    assert sorted(i for some in groups for i in some) == list(range(len(lengths)))
+    for some in groups:
+        assert 0 < len(some) <= 64
+        assert lengths[some[0]] >= 0.7 * lengths[some[-1]]
+        assert lengths[some[-1]] == max(lengths[i] for i in some)
 
 
 def test_the_change_that_is_kept_is_the_nearest_of_its_rank() -> None:
@@ -129,7 +152,8 @@ def test_it_learns_and_what_it_learned_can_be_added(weights: dict[str, FLOAT]) -
     settings = Settings(windows=4, together=2, rank=8, rate=1e-4)
     items = [encoder.item_of(example(i), settings, tokenizer, np.random.default_rng(i)) for i in range(16)]
     seen: list[int] = []
-    changes = tuning.tune(weights, iter([None, *items]), 17, settings, seen.append)
+    model = tuning.encoder(weights, MiniLM.vocabulary)
+    changes = tuning.tune(model, iter([None, *items]), 17, settings, seen.append)
     assert seen == [*range(2, 17, 2), 17]
     changed = low_rank.apply(weights, {k: v.astype(np.float32) for k, v in changes.items()})
     before, after = (mean_loss(w, [i for i in items if i]) for w in (weights, changed))
@@ -137,6 +161,6 @@ def test_it_learns_and_what_it_learned_can_be_added(weights: dict[str, FLOAT]) -
 
 
 def mean_loss(weights: dict[str, FLOAT], items: list[Item]) -> float:
-    model, scales = tuning.encoder(weights), torch.tensor([20.0, 10.0]).log()
+    model, scales = tuning.encoder(weights, MiniLM.vocabulary), torch.tensor([20.0, 10.0]).log()
     with torch.no_grad():
         return float(tuning.loss(model, items, scales))

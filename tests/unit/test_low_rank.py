@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from ragcompress.errors import DataError, ModelError
-from ragcompress.models import embedding, low_rank
+from ragcompress.models import low_rank
+from ragcompress.models.embedders import for_evidence
+from ragcompress.models.low_rank import Changes
 
 DRAW = np.random.default_rng(0)
 WEIGHTS = {
@@ -26,7 +28,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "changes.safetensors"
     low_rank.write(path, CHANGES)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    found = low_rank.read(path, sha256)
+    found = Changes(path, sha256).read()
     assert found.keys() == CHANGES.keys()
     assert all((found[k] == CHANGES[k]).all() and found[k].dtype == np.float32 for k in found)
 
@@ -37,12 +39,17 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError, match="damaged"):
-        low_rank.read(path, sha256)
+        Changes(path, sha256).read()
 
 
-def test_the_file_that_ships_is_the_one_the_code_knows() -> None:
-    names = low_rank.read(embedding._CHANGES, embedding._CHANGES_SHA256)
-    assert len(names) == 2 * 6 * 6  # query, key, value, output; up, down
+@pytest.mark.parametrize(("name", "layers"), [("minilm", 6), ("multilingual", 12)])
+def test_the_file_that_ships_is_the_one_the_code_knows(name: str, layers: int) -> None:
+    kind = for_evidence(name)
+    changes = kind._graphs[kind._file]
+    assert changes is not None
+    assert len(changes.read()) == 2 * 6 * layers  # query, key, value, output; up, down
+    assert changes.version in kind.name
+    assert changes.card["trained_on"]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from ...data import Attention, Progress
 from ...errors import ModelError
 from ...models import protobuf
 from ...models.ort import onnxruntime as ort
+from ...models.stored_rows import StoredRows
 from ...prompts.passages import Prompt
 from ...text.tokenizing import Tokenizer
 from .. import batching
@@ -34,7 +35,6 @@ from ..stacking import Stacks
 from . import weights
 from .graph import WHOLE, GraphBuilder, Shape
 from .int8 import rotation
-from .stored_rows import StoredRows
 
 _FLOAT = NDArray[np.float32]
 # Tokens from which a prompt's tokens × tokens scores, tens of megabytes a layer, are not kept allocated.
@@ -213,7 +213,10 @@ class OnnxProxy:
         )
 
     def _open_embeddings(self) -> StoredRows:
-        return StoredRows(self._cache / self._index["file"], self._index["tensors"]["embedding"])
+        entry = self._index["tensors"]["embedding"]
+        n, size = (int(length) for length in entry["shape"])
+        row = np.dtype(("<f4", (size,)))
+        return StoredRows(self._cache / self._index["file"], row, n, int(entry["offset"]))
 
     def _session_of(self, graph: bytes) -> ort.InferenceSession:
         options = ort.SessionOptions()

@@ -52,9 +52,9 @@ class Scorer:
         probe: weights, or a path to them; None: those shipped for this proxy.
         read: ``gated``: the proxy reads the passages in which the cheap signals can't rule out evidence;
             ``all``: every passage.
-        embedder: turns sentences into vectors: ``auto`` takes MiniLM if its files are there already,
-            ``minilm`` fetches them if need be (a log message says so first), ``none`` does without.
-            ``multilingual`` takes multilingual E5, likewise, and the weights that were fitted with it.
+        embedder: turns sentences into vectors: ``auto`` takes multilingual E5 if its files are there already,
+            ``multilingual`` fetches them if need be (a log message says so first), ``none`` does without.
+            ``minilm`` takes MiniLM, for English, likewise, and the weights that were fitted with it.
         second_look: whether passages in doubt are read again, where the head was trained for it.
 
     Raises:
