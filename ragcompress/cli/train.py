@@ -75,13 +75,13 @@ def train(
         str, typer.Option("--scorer", metavar="NAME", help=f"For which scorer: {', '.join(TRAINED)}.")
     ] = DEFAULT_SCORER,
     embedder: Annotated[
-        EmbedderName,
+        EmbedderName | None,
         typer.Option(
             "--embedder",
             metavar="NAME",
-            help="For the scorer evidence and its encoder: minilm or multilingual.",
+            help="For the scorer evidence and its encoder: multilingual (the default) or minilm.",
         ),
-    ] = FOR_EVIDENCE,
+    ] = None,
 ) -> None:
     """Train a probe for a proxy.
 
@@ -91,13 +91,13 @@ def train(
     from ..training import encoder, evidence, fitting, train_joint
     from ..training import train as training
 
-    if embedder != FOR_EVIDENCE and scorer not in ("evidence", "evidence-encoder"):
+    if embedder and scorer not in ("evidence", "evidence-encoder"):
         raise typer.BadParameter(f"--embedder {embedder} is for the scorer evidence, not for {scorer}")
     if scorer not in TRAINED:
         raise typer.BadParameter(f"{scorer!r} is none of: {', '.join(TRAINED)}")
     with phase_bar() as progress:
         if scorer == "evidence-encoder":
-            card = encoder.run(_by_kind(files), output, embedder=embedder, progress=progress)
+            card = encoder.run(_by_kind(files), output, embedder=embedder or FOR_EVIDENCE, progress=progress)
         elif scorer == "evidence":
             card = evidence.run(
                 _by_kind(files), output, proxy=proxy, backend=backend, store=store,

@@ -176,4 +176,5 @@ def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
             yield some
             some = []
         some.append(i)
-    yield some
+    if some:
+        yield some

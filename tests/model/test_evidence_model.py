@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from ragcompress import Document, Segmentation, load_proxy, segment
 from ragcompress.cli.app import app
 from ragcompress.errors import ProbeMismatch
-from ragcompress.models.embedding import EvidenceMiniLM, MiniLM
+from ragcompress.models.embedders import EMBEDDER_NAMES, EmbedderName, for_evidence, for_search
 from ragcompress.scorers.evidence import Scorer
 
 pytestmark = pytest.mark.model
@@ -25,9 +25,9 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def scorer() -> Scorer:
-    return Scorer(proxy=load_proxy(), embedder=EvidenceMiniLM())
+@pytest.fixture(scope="module", params=EMBEDDER_NAMES)
+def scorer(request: pytest.FixtureRequest) -> Scorer:
+    return Scorer(proxy=load_proxy(), embedder=for_evidence(request.param)())
 
 
 def test_the_answer_comes_first(scorer: Scorer) -> None:
@@ -36,9 +36,10 @@ def test_the_answer_comes_first(scorer: Scorer) -> None:
     assert scores.calibrated
 
 
-def test_an_encoder_that_it_was_not_fitted_with_is_refused(scorer: Scorer) -> None:
-    with pytest.raises(ProbeMismatch, match="vectors of all-minilm-l6-v2-evidence-[0-9a-f]{8}-int8, not of"):
-        Scorer(proxy=scorer.proxy, embedder=MiniLM())
+@pytest.mark.parametrize("name", EMBEDDER_NAMES)
+def test_an_encoder_that_it_was_not_fitted_with_is_refused(scorer: Scorer, name: EmbedderName) -> None:
+    with pytest.raises(ProbeMismatch, match="vectors of [a-z0-9-]+-evidence-[0-9a-f]{8}-int8, not of"):
+        Scorer(proxy=scorer.proxy, probe=scorer.probe, embedder=for_search(name)())
 
 
 def test_it_does_without_vectors(scorer: Scorer) -> None:

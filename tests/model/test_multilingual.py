@@ -10,6 +10,7 @@ import pytest
 from ragcompress import Budget, Compressor, Document, InputError, ModelNotFound, ProbeMismatch
 from ragcompress.index import Index, MiniLM, MultilingualE5, build_index
 from ragcompress.models.bert import Bert
+from ragcompress.models.multilingual import EvidenceE5
 from ragcompress.proxy.fake import FakeProxy
 from ragcompress.scorers.evidence import Scorer
 
@@ -62,7 +63,7 @@ DOCUMENTS = [
 
 
 def test_a_question_in_another_language_finds_its_sentence() -> None:
-    compress = Compressor.from_pretrained(scorer_settings={"embedder": "multilingual"})
+    compress = Compressor.from_pretrained()
     context = compress("Who built the lighthouse?", DOCUMENTS, budget=Budget(ratio=0.5))
     assert context.text.startswith("Der alte Leuchtturm wurde 1871 von Berit Holm erbaut.")
     assert "Kuchen" not in context.text
@@ -72,8 +73,8 @@ def test_weights_and_vectors_must_belong_together(e5: MultilingualE5) -> None:
     compress = Compressor.from_pretrained(scorer_settings={"embedder": "multilingual"})
     assert isinstance(compress.scorer, Scorer)
     fitted = compress.scorer.probe
-    assert fitted.card["embedder"] == e5.name
-    with pytest.raises(ProbeMismatch, match="fitted with vectors of multilingual-e5-small-int8, not of"):
+    assert fitted.card["embedder"] == EvidenceE5.name
+    with pytest.raises(ProbeMismatch, match=r"vectors of multilingual-e5-small-evidence-\w{8}-int8, not of"):
         Scorer(proxy=compress.scorer.proxy, probe=fitted, embedder=MiniLM())
     with pytest.raises(ProbeMismatch):
         Scorer(proxy=FakeProxy(), embedder="multilingual")
