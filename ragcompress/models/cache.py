@@ -5,7 +5,7 @@
         model.gguf       where it was downloaded
         ragcompress.json name, fingerprint, sizes of all files and sums of those not large: to find damage
     {cache}/embedding/{name}-v{format}/
-        model.onnx, evidence.onnx, tokenizer.json, ragcompress.json
+        model.onnx, evidence.onnx, words.bin, the tokenizer's files, ragcompress.json
 
 A folder is built under a temporary name next to its place and then renamed. Processes that build the same
 one at once need no lock: the first rename wins, the others use what is there.

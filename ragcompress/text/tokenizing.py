@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tokenizers
@@ -17,6 +17,18 @@ import tokenizers
 from ..errors import InputError, ModelError, RagCompressError
 
 Counter = Callable[[str], int]
+
+
+class PlainTokenizer(Protocol):
+    """What embedders need of a tokenizer. Safe to share between threads."""
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, without special tokens."""
+        ...
+
+    def count_all(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text."""
+        ...
 
 
 class Tokenizer:

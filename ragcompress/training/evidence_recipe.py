@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ragcompress import InputError
-from ragcompress.text.tokenizing import Tokenizer
+from ragcompress.text.tokenizing import PlainTokenizer
 
 from .evidence_reading import Task
 from .examples import DataFile, Example, read_files
@@ -66,7 +66,7 @@ def training_files(folder: Path) -> list[Path]:
     return found
 
 
-def tasks_of(files: Sequence[DataFile], recipe: Recipe, tokenizer: Tokenizer) -> list[Task]:
+def tasks_of(files: Sequence[DataFile], recipe: Recipe, tokenizer: PlainTokenizer) -> list[Task]:
     """The questions to read, a few of every kind first, so that an interrupted run has some of each."""
     lists = []
     for file in files:
@@ -91,7 +91,7 @@ def picked(file: DataFile, n: int) -> list[Example]:
     return sorted(examples, key=lambda e: seed_of("pick", e.id))[:n]
 
 
-def _task(example: Example, kind: str, shape: str, recipe: Recipe, tokenizer: Tokenizer) -> Task:
+def _task(example: Example, kind: str, shape: str, recipe: Recipe, tokenizer: PlainTokenizer) -> Task:
     read = np.random.default_rng(seed_of("read", example.id, shape)).uniform(*recipe.read)
     return Task(bounded(example, recipe.tokens, tokenizer.count_all), kind, shape, read=float(read))
 

@@ -14,7 +14,7 @@ from ragcompress.data import Attention, Progress
 from ragcompress.models.embedding import TokenEmbedder
 from ragcompress.prompts.passages import Prompt
 from ragcompress.proxy.base import Proxy
-from ragcompress.text.tokenizing import Tokenizer
+from ragcompress.text.tokenizing import PlainTokenizer
 
 from .store import key, load_or_read
 
@@ -77,7 +77,7 @@ class KeptEmbedder:
         self._embedder, self._store, self.name = embedder, store / "states", embedder.name
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> PlainTokenizer:
         """See ``TokenEmbedder.tokenizer``."""
         return self._embedder.tokenizer
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tokenizers import Regex, models, normalizers, pre_tokenizers
 
+from ragcompress import ModelError
 from ragcompress.models.e5_file import E5File, read_e5
+from ragcompress.models.pieces import Pieces
 
 FLOAT = NDArray[np.float32]
 HIDDEN, INNER, WORDS = 32, 64, 12
@@ -100,8 +107,16 @@ def test_every_weight_is_there_under_berts_name(read: E5File) -> None:
             np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.fixture(scope="module")
+def pieces(read: E5File, tmp_path_factory: pytest.TempPathFactory) -> Pieces:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    for name, content in read.tokenizer.items():
+        (folder / name).write_bytes(content)
+    return Pieces.from_folder(folder)
+
+
 @pytest.mark.parametrize(
-    ("text", "pieces"),
+    ("text", "wanted"),
     [
         ("Turm hoch", ["▁Turm", "▁", "hoch"]),
         ("Turm\n \u200bhoch", ["▁Turm", "▁", "hoch"]),
@@ -110,5 +125,44 @@ def test_every_weight_is_there_under_berts_name(read: E5File) -> None:
         ("<s>", ["▁", "<", "s", ">"]),  # what documents say is plain text, never a special token
     ],
 )
-def test_text_is_cut_as_xlm_r_cuts_it(read: E5File, text: str, pieces: list[str]) -> None:
-    assert read.tokenizer.encode(text, add_special_tokens=False).tokens == pieces
+def test_text_is_cut_as_xlm_r_cuts_it(pieces: Pieces, text: str, wanted: list[str]) -> None:
+    (ids,) = pieces.encode([text])
+    assert [list(PIECES)[i] for i in ids] == wanted
+    assert pieces.count_all([text, ""]) == [len(wanted), 0]
+
+
+def as_tokenizers_cut() -> tokenizers.Tokenizer:
+    """The oracle: the same model, run by the package ``tokenizers``."""
+    never = -1e4  # no text's best cut has what is special
+    scored = [(piece, score if score else never) for piece, score in PIECES.items()]
+    made = tokenizers.Tokenizer(models.Unigram(scored, unk_id=3, byte_fallback=False))
+    steps = [normalizers.Replace(char, to) for char, to in ((chr(c), to) for c, to in CHARACTERS.items())]
+    made.normalizer = normalizers.Sequence(
+        [*steps, normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
+    made.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    return made
+
+
+WORDS_OR_BLANKS = st.text(st.sampled_from("Turmhochs<pad>5５塔x \n\u200b\x07ﬁ▁"), max_size=24)
+
+
+@given(st.lists(WORDS_OR_BLANKS.map(lambda text: f"s{text}"), max_size=5))
+def test_text_is_cut_as_another_package_cuts_it(pieces: Pieces, texts: list[str]) -> None:
+    wanted = as_tokenizers_cut().encode_batch(texts, add_special_tokens=False)
+    assert pieces.encode(texts) == [encoding.ids for encoding in wanted]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\u200b", "\x07"])
+def test_blanks_alone_have_no_pieces(pieces: Pieces, text: str) -> None:
+    assert pieces.encode([text]) == [[]]
+
+
+@pytest.mark.parametrize("name", ["pieces.model", "characters.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{\xff", b"nothing of the kind"])
+def test_a_damaged_tokenizer_is_named(read: E5File, tmp_path: Path, name: str, content: bytes | None) -> None:
+    for file, own in read.tokenizer.items():
+        (tmp_path / file).write_bytes(own)
+    (tmp_path / name).unlink() if content is None else (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=re.escape(str(tmp_path))):
+        Pieces.from_folder(tmp_path)

@@ -49,6 +49,7 @@ ONLY_IN = {
     "onnxruntime": ("models.ort",),
     "faiss": ("index.vectors",),
     "onnx": (),
+    "sentencepiece": ("models.pieces",),
     "gguf": ("models.gguf_*", "models.e5_file"),
     "huggingface_hub": ("models.registry",),
     "sentence_transformers": ("scorers.minilm", "scorers.cross_encoder"),

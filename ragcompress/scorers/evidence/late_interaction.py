@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...data import FloatArray, Segmentation
 from ...models.embedding import TokenEmbedder
 from ...stopping import UNBOUNDED, Bounds
-from ...text.tokenizing import Tokenizer
+from ...text.tokenizing import PlainTokenizer
 from .words import shared_words, stems
 
 States = NDArray[np.float32]
@@ -147,7 +147,7 @@ class Window(NamedTuple):
 
 
 def windows_of(
-    segmentation: Segmentation, tokens: Sequence[Sequence[int]], tokenizer: Tokenizer
+    segmentation: Segmentation, tokens: Sequence[Sequence[int]], tokenizer: PlainTokenizer
 ) -> Iterator[Window]:
     """The windows of all documents, in order."""
     titles = tokenizer.encode([d.title or "" for d in segmentation.documents])
