@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,7 +195,7 @@ def card_of(
         "signals": list(signals.NAMES),
         "features": list(surroundings.NAMES),
         "second_features": list(second_look.NAMES),
-        "second_look": asdict(settings.second.recipe),
+        "second_look": asdict(replace(settings.second.recipe, at_least=settings.second.doubt)),
         "embedder": reader.embedder.name,
         ENCODER: getattr(reader.embedder, "card", {}),
         "passage_tokens": settings.passage_tokens,

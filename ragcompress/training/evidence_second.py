@@ -29,12 +29,15 @@ class Second:
     """When the evidence model looks again, and what that is learned from.
 
     Attributes:
-        recipe: what is read again.
+        recipe: what is read again, to learn from.
+        doubt: where the model is used, passages are read again for a sentence of at least this probability.
+            From .05 to .25 as much evidence is kept, and the higher it is the less is read.
         spread: at most so many questions of each kind with evidence in several documents,
         single: and so many of its others; those asked of a retriever count as a kind of their own.
     """
 
     recipe: Recipe = field(default_factory=lambda: Recipe(at_least=0.05))
+    doubt: float = 0.15
     spread: int = 110
     single: int = 10
 
