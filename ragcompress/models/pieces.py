@@ -45,7 +45,7 @@ class Pieces:
         try:
             characters = json.loads((folder / _CHARACTERS).read_text(encoding="utf-8"))
             return cls((folder / _MODEL).read_bytes(), characters)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(f"{folder} has no pieces that can be read: {error}") from error
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:

@@ -159,7 +159,7 @@ def test_blanks_alone_have_no_pieces(pieces: Pieces, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["pieces.model", "characters.json"])
-@pytest.mark.parametrize("content", [None, b"", b"{\xff", b"nothing of the kind"])
+@pytest.mark.parametrize("content", [None, b"", b"[1]", b"{\xff", b"nothing of the kind"])
 def test_a_damaged_tokenizer_is_named(read: E5File, tmp_path: Path, name: str, content: bytes | None) -> None:
     for file, own in read.tokenizer.items():
         (tmp_path / file).write_bytes(own)
