@@ -175,21 +175,22 @@ def test_no_training_begins_that_can_not_be_written(tmp_path: Path, name: str, s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("--budget 0", "'0'"),
-        ("--budget abc", "'abc'"),
-        ("--min-per-document -1", "'-1'"),
-        ("--max-documents 0", "'0'"),
+        ("--budget 0", " 0"),
+        ("--budget abc", " abc"),
+        ("--min-per-document -1", " -1"),
+        ("--max-documents 0", " 0"),
         ("--ratio 2", "(0, 1], got 2.0"),
         ("--near-repeats 7", "[0, 1], got 7.0"),
         ("--timeout nan", "above 0, or None, got nan"),
-        ("--format pdf", "--format': 'pdf' is not one of"),
-        ("--order up", "--order': 'up' is not one of"),
+        ("--format pdf", "--format: pdf is not one of"),
+        ("--order up", "--order: up is not one of"),
     ],
 )
 def test_a_value_that_is_none_is_shown_with_what_is_allowed(text: Path, arguments: str, said: str) -> None:
     result = CliRunner().invoke(app, ["compress", "q", str(text), *arguments.split()])
     assert result.exit_code == 2
-    assert said in result.output.splitlines()[-1]
+    # Versions of typer differ in what they say, and in what they put into quotes.
+    assert said in result.output.splitlines()[-1].replace("'", "")
 
 
 @pytest.mark.parametrize(
